@@ -1,0 +1,58 @@
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := kernels windmill producers workers farm deploy bench tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format up down psql lock
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## make the virtual environment with the locked versions
+
+$(READY): requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Windmill needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "this Python cannot make virtual environments; on Debian: apt install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
+	@$(BIN)/python -m deploy.local.demo
+
+test: $(READY) ## every test; starts its own private servers under var/test
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, types, import rules and unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit
+
+format: $(READY) ## format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local, and create the tables
+	@$(BIN)/python -m deploy.local up
+	@$(BIN)/python -m windmill migrate
+
+down: $(READY) ## stop what `make up` started; the data stays
+	@$(BIN)/python -m deploy.local down
+
+psql: $(READY) ## a psql prompt at the database
+	@$(BIN)/python -m deploy.local psql
+
+lock: $(READY) ## resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --upgrade --all-extras pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock

@@ -1,0 +1,1 @@
+"""The producers: registering images, and putting them into the queues of the services."""

@@ -1,0 +1,196 @@
+"""Put registered images into the queues of services: python -m producers.generic --services all
+
+By default only what was never submitted and has no result is published, so the command can be repeated, interrupted
+and put into a timer: it goes on where it stopped. Register images first, with python -m producers.images.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import orjson
+from tqdm import tqdm
+
+from producers.publishing import Queues, Walk, publish_all
+from producers.runs import Page, Request, Runs, Selection
+from windmill import database
+from windmill.errors import WindmillError
+from windmill.runner import DONE, INTERRUPTED, run
+from windmill.services import Fleet, Service, load_fleet
+from windmill.settings import Settings
+from windmill.tables import table
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = """\
+examples:
+  python -m producers.generic --services all
+  python -m producers.generic --services detectors,ocr --group holidays --limit 1000
+  python -m producers.generic --services yolov8 --retry-failed
+  python -m producers.generic --services all --dry-run --json
+
+exit codes: 0 all published, 1 failed, 2 wrong use, 130 interrupted (the same command goes on)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m producers.generic",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = top.add_argument
+    add("--services", metavar="LIST", help="services and sets, separated by commas: all, detectors, yolov8,ocr ...")
+    add("--list-services", action="store_true", help="print the services and sets of service_config.json, and stop")
+    add("--group", metavar="G", help="only images of this group")
+    add("--limit", type=_count, metavar="N", help="publish at most N images")
+    add("--image-ids", type=Path, metavar="FILE", help="only the images in FILE, one id a line; - reads standard input")
+    which = top.add_mutually_exclusive_group()
+    which.add_argument("--missing", action="store_true", help="also what was submitted before but has no result yet")
+    which.add_argument("--retry-failed", action="store_true", help="only what has a result with status error")
+    which.add_argument("--reprocess", action="store_true", help="everything again, also what has a result")
+    add(
+        "--max-queued",
+        type=_count,
+        default=1_000_000,
+        metavar="N",
+        help="wait while a queue holds N (%(default)s)",
+    )
+    add("--dry-run", action="store_true", help="count what would be published, and publish nothing")
+    add("--json", action="store_true", help="print the summary as JSON")
+    add("--quiet", action="store_true", help="no progress bar")
+    return top
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def selection(arguments: argparse.Namespace) -> Selection:
+    if arguments.reprocess:
+        return "all"
+    if arguments.retry_failed:
+        return "failed"
+    return "missing" if arguments.missing else "new"
+
+
+async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    fleet = load_fleet(settings.service_config)
+    if arguments.list_services:
+        _say(listing(fleet), list_text(fleet), as_json=arguments.json)
+        return DONE
+    if not arguments.services:
+        raise WindmillError("CONFIG_INVALID", "no services named", "add --services all, or see --list-services")
+    services = tuple(service.name for service in fleet.select(arguments.services))
+    image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
+    request = Request(services, selection(arguments), arguments.group, image_ids)
+    async with database.connection(settings, "windmill-producer") as connection:
+        return await _produce(Runs(connection, settings), request, settings, stop, arguments)
+
+
+async def _produce(
+    runs: Runs, request: Request, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
+) -> int:
+    if not arguments.dry_run:
+        await runs.be_the_only_one()
+    progress = await runs.open(request, record=not arguments.dry_run)
+    total = None if arguments.image_ids else progress.until - progress.last
+    hide = arguments.quiet or None  # None lets tqdm show the bar on a terminal only
+    with tqdm(total=total, unit=" images", disable=hide, dynamic_ncols=True) as bar:
+        walk = Walk(progress, window=settings.publish_window, limit=arguments.limit, on_images=bar.update)
+        pages = runs.pages(request, progress)
+        if arguments.dry_run:
+            await _count_all(pages, walk, stop)
+        else:
+            queues = Queues(settings, request.services, most_queued=arguments.max_queued)
+            await publish_all(pages, lambda: runs.note(progress, finished=False), walk, queues, stop)
+            await runs.note(progress, finished=not stop.is_set())
+    report(walk, arguments, interrupted=stop.is_set())
+    return INTERRUPTED if stop.is_set() else DONE
+
+
+async def _count_all(pages: AsyncIterator[Page], walk: Walk, stop: asyncio.Event) -> None:
+    async for page in pages:
+        await walk.publish(page, None, stop)
+        if stop.is_set() or walk.limit_reached:
+            return
+
+
+def report(walk: Walk, arguments: argparse.Namespace, *, interrupted: bool) -> None:
+    """The summary, on standard output."""
+    if walk.unknown:
+        logger.warning("no such images", extra={"count": len(walk.unknown), "first": walk.unknown[:5]})
+    summary = {
+        "run_id": walk.progress.run_id,
+        "images": walk.images,
+        "jobs": sum(walk.jobs_by_service.values()),
+        "jobs_by_service": dict(walk.jobs_by_service),
+        "unknown_images": len(walk.unknown),
+        "dry_run": arguments.dry_run,
+        "interrupted": interrupted,
+    }
+    verb = "would publish" if arguments.dry_run else "published"
+    rows = [[name, count] for name, count in walk.jobs_by_service.items()]
+    text = table(["service", "jobs"], rows) if rows else ""
+    text += f"{verb} {summary['jobs']:,} jobs for {walk.images:,} images\n"
+    if interrupted:
+        text += f"stopped at image {walk.progress.last}; the same command goes on from there\n"
+    _say(summary, text, as_json=arguments.json)
+
+
+def read_ids(file: Path) -> Iterator[int]:
+    """The image ids of a file, read as they are needed."""
+    try:
+        with sys.stdin if str(file) == "-" else file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _id(line.strip(), file, number)
+    except OSError as error:
+        raise WindmillError(
+            "CONFIG_INVALID", f"--image-ids {file}: {error.strerror}", "name a readable file"
+        ) from error
+
+
+def _id(text: str, file: Path, number: int) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise WindmillError(
+            "CONFIG_INVALID", f"{file}, line {number}: {text!r} is not an image id", "put one whole number on each line"
+        )
+    return int(text)
+
+
+def listing(fleet: Fleet) -> dict[str, object]:
+    services = [{"name": s.name, "port": s.port, "category": s.category} for s in fleet.services.values()]
+    return {"services": services, "sets": fleet.sets}
+
+
+def list_text(fleet: Fleet) -> str:
+    services = [_service_line(service) for service in fleet.services.values()]
+    sets = [[name, ",".join(members), fleet.set_notes[name]] for name, members in fleet.sets.items()]
+    return (
+        table(["service", "port", "category", "concurrency", "timeout s"], services)
+        + "\n"
+        + "".join(f"{name:14} {note}\n{'':14} {members}\n" for name, members, note in sets)
+    )
+
+
+def _service_line(service: Service) -> list[object]:
+    return [service.name, str(service.port), service.category, service.concurrency, service.timeout_seconds]
+
+
+def _say(document: object, text: str, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    parsed = parser().parse_args()
+    sys.exit(run(lambda settings, stop: main(settings, stop, parsed)))

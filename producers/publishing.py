@@ -1,0 +1,147 @@
+"""Walking a run: publish page after page, keep the queues from growing without end, note how far it came."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+from producers.runs import ImageJobs, Page, Progress
+from windmill import broker
+from windmill.errors import WindmillError
+from windmill.messages import encode
+from windmill.outages import Outage
+from windmill.runner import pause
+from windmill.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DEPTH_SECONDS = 2.0
+
+
+class Target(Protocol):
+    """Where jobs go: returns when every queue has the message."""
+
+    async def to_services(self, body: bytes, services: Sequence[str]) -> None: ...
+
+
+class Walk:
+    """One invocation of the producer: what it has published, and whether it is done."""
+
+    def __init__(
+        self, progress: Progress, *, window: int, limit: int | None, on_images: Callable[[int], object]
+    ) -> None:
+        self.progress = progress
+        self._window = window
+        self._left = limit
+        self._on_images = on_images
+        self.jobs_by_service: Counter[str] = Counter()
+        self.images = 0
+        self.unknown: list[int] = []
+
+    @property
+    def limit_reached(self) -> bool:
+        return self._left == 0
+
+    async def publish(self, page: Page, target: Target | None, stop: asyncio.Event) -> None:
+        """Publish what is left of a page, or only count it when there is no target. Whatever interrupts this, the
+        images that were confirmed are off the page and the progress stands behind them."""
+        while page.images and not (stop.is_set() or self.limit_reached):
+            chunk = self._next_chunk(page)
+            busy = [image for image in chunk if image.services]
+            if target:
+                await asyncio.gather(*(target.to_services(encode(image.job), image.services) for image in busy))
+            del page.images[: len(chunk)]
+            self._note(chunk, busy)
+        if not page.images:
+            self.progress.last = page.last
+            self.unknown += page.absent
+
+    def _next_chunk(self, page: Page) -> list[ImageJobs]:
+        """As many as may be on their way at once; the limit counts images that have something to publish."""
+        chunk = page.images[: self._window]
+        if self._left is None:
+            return chunk
+        for place, image in enumerate(chunk):
+            if sum(bool(earlier.services) for earlier in chunk[:place]) == self._left and image.services:
+                return chunk[:place]
+        return chunk
+
+    def _note(self, chunk: Sequence[ImageJobs], busy: Sequence[ImageJobs]) -> None:
+        for image in busy:
+            self.jobs_by_service.update(image.services)
+        if self._left is not None:
+            self._left -= len(busy)
+        self.images += len(busy)
+        self.progress.images += len(busy)
+        self.progress.jobs += sum(len(image.services) for image in busy)
+        self.progress.last = chunk[-1].job.image_id
+        self._on_images(len(chunk))
+
+
+class Queues:
+    """The broker as the producer uses it: one session, opened when it is needed and again after it broke."""
+
+    def __init__(self, settings: Settings, services: Sequence[str], *, most_queued: int) -> None:
+        self._settings = settings
+        self._services = services
+        self._most = most_queued
+        self._outage = Outage("the broker")
+        self._stack = contextlib.AsyncExitStack()
+        self._watching: broker.Connection | None = None
+        self._target: Target | None = None
+
+    async def aclose(self) -> None:
+        self._watching = self._target = None
+        await self._stack.aclose()
+
+    async def publish(self, page: Page, walk: Walk, stop: asyncio.Event) -> None:
+        """Publish the page, however often the broker goes away meanwhile."""
+        while not stop.is_set():
+            try:
+                watching, target = await self._session()
+                await self._until_room(watching, stop)
+                await walk.publish(page, target, stop)
+            except WindmillError as error:
+                if error.code != "BROKER_UNAVAILABLE":
+                    raise
+                await self.aclose()
+                await pause(stop, self._outage.failed(error))
+            else:
+                self._outage.over()
+                return
+
+    async def _session(self) -> tuple[broker.Connection, Target]:
+        """One connection to publish and one to ask: RabbitMQ stops listening to a publisher when it is short."""
+        if self._watching is None or self._target is None:
+            name = "windmill-producer"
+            self._watching = await self._stack.enter_async_context(broker.connection(self._settings, name))
+            publishing = await self._stack.enter_async_context(broker.connection(self._settings, f"{name} publishing"))
+            # Before the first publish: the broker drops in silence what one missing queue among many should get.
+            await broker.declare(self._watching, self._settings, self._services)
+            self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
+        return self._watching, self._target
+
+    async def _until_room(self, watching: broker.Connection, stop: asyncio.Event) -> None:
+        said = False
+        while not stop.is_set():
+            deepest = max((await broker.depths(watching, self._settings, self._services)).values())
+            if deepest < self._most:
+                return
+            if not said:
+                logger.info("waiting for the queues to drain", extra={"queued": deepest, "most": self._most})
+                said = True
+            await pause(stop, DEPTH_SECONDS)
+
+
+async def publish_all(
+    pages: AsyncIterator[Page], note: Callable[[], Awaitable[None]], walk: Walk, queues: Queues, stop: asyncio.Event
+) -> None:
+    """Publish until there are no more pages, the limit is reached or the process is to stop."""
+    async with contextlib.aclosing(queues):
+        async for page in pages:
+            await queues.publish(page, walk, stop)
+            await note()
+            if stop.is_set() or walk.limit_reached:
+                return

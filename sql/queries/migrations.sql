@@ -1,0 +1,19 @@
+-- The record of what was applied to this database.
+
+-- name: create_migration_record
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version    integer PRIMARY KEY,
+    name       text NOT NULL,
+    digest     text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: lock_migrations
+-- Two machines may start at once: the second waits here and then finds nothing to do. Until the session ends.
+SELECT pg_advisory_lock(hashtextextended('windmill migrations', 0));
+
+-- name: list_applied_migrations
+SELECT version, name, digest FROM schema_migrations ORDER BY version;
+
+-- name: record_migration
+INSERT INTO schema_migrations (version, name, digest) VALUES ($1, $2, $3);

@@ -1,0 +1,92 @@
+-- Which jobs a producer has to publish, and the record of its runs.
+--
+-- A run walks a range of image ids upward and notes how far it came, so the runs together say which (service, image)
+-- pairs were submitted: that is how an interrupted run is continued and nothing is submitted twice.
+
+-- name: wait_for_registrations
+-- Before the bound of a run is read: an image id is given out under this lock, so none below the bound is still to come.
+LOCK TABLE images IN SHARE MODE;
+
+-- name: greatest_image_id
+SELECT coalesce(max(image_id), 0) FROM images;
+
+-- name: try_to_be_the_only_producer
+-- Held until the session ends.
+SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0));
+
+-- name: first_unsubmitted_image_id
+-- Up to here every image was submitted to all services $1; $2 is the group or NULL for all groups.
+WITH submitted AS (
+    SELECT service, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
+    FROM runs, unnest(services) AS service
+    WHERE first_image_id < last_image_id AND (image_group IS NULL OR image_group = $2)
+    GROUP BY service
+)
+SELECT min(coalesce((SELECT upper(walked) - 1 FROM unnest(s.ids) AS walked WHERE lower(walked) = 1), 0))
+FROM unnest($1::text[]) AS wanted (service) LEFT JOIN submitted AS s USING (service);
+
+-- name: continue_run
+-- The newest unfinished run of the same request, its bound moved up to what is registered now.
+UPDATE runs SET until_image_id = greatest(until_image_id, $4), updated_at = now()
+WHERE run_id = (
+    SELECT max(run_id) FROM runs
+    WHERE finished_at IS NULL AND services = $1::text[] AND selection = $2 AND image_group IS NOT DISTINCT FROM $3
+)
+RETURNING run_id, first_image_id, until_image_id, last_image_id, images, jobs;
+
+-- name: start_run
+INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id)
+VALUES ($1::text[], $2, $3, $4, $5, $4)
+RETURNING run_id, first_image_id, until_image_id, last_image_id, images, jobs;
+
+-- name: note_run_progress
+UPDATE runs SET last_image_id = $2, images = $3, jobs = $4, updated_at = now(),
+                finished_at = CASE WHEN $5 THEN now() END
+WHERE run_id = $1;
+
+-- name: next_image_ids
+SELECT image_id FROM images
+WHERE image_id > $1 AND image_id <= $2 AND ($3::text IS NULL OR image_group = $3)
+ORDER BY image_id LIMIT $4;
+
+-- name: jobs_for_images
+-- The images $1 in the order of their ids, each with those of the services $2 that it has to be submitted to.
+-- $3 selects: 'new' neither submitted nor answered, 'missing' not answered, 'failed' answered with an error, 'all'.
+WITH submitted AS MATERIALIZED (
+    SELECT service, image_group, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
+    FROM runs, unnest(services) AS service
+    WHERE $3 = 'new' AND service = ANY ($2::text[]) AND first_image_id < last_image_id
+    GROUP BY service, image_group
+)
+SELECT i.image_id, i.image_filename, i.image_path, i.image_url,
+       ARRAY (
+           SELECT wanted.service
+           FROM unnest($2::text[]) WITH ORDINALITY AS wanted (service, place)
+           LEFT JOIN results AS r ON r.image_id = i.image_id AND r.service = wanted.service
+           WHERE CASE $3
+                     WHEN 'all' THEN true
+                     WHEN 'failed' THEN r.status = 'error'
+                     ELSE r.image_id IS NULL
+                 END
+             AND NOT EXISTS (
+                 SELECT FROM submitted AS s
+                 WHERE s.service = wanted.service AND i.image_id <@ s.ids
+                   AND (s.image_group IS NULL OR s.image_group = i.image_group)
+             )
+           ORDER BY wanted.place
+       ) AS services
+FROM images AS i
+WHERE i.image_id = ANY ($1::bigint[])
+ORDER BY i.image_id;
+
+-- name: register_images
+-- Returns how many were new: an image is known by where it lies.
+WITH new AS (
+    INSERT INTO images (image_filename, image_path, image_url, image_group, width, height)
+    SELECT image_filename, image_path, image_url, image_group, width, height
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[])
+         AS given (image_filename, image_path, image_url, image_group, width, height)
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT count(*) FROM new;

@@ -1,0 +1,100 @@
+"""PostgreSQL: the only module that knows the driver. Its exceptions leave here as DATABASE_UNAVAILABLE."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+
+from windmill.errors import WindmillError
+from windmill.settings import Settings
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Pool = asyncpg.Pool
+
+CONNECT_SECONDS = 10.0
+COMMAND_SECONDS = 60.0
+_MIGRATE = "create the tables: python -m windmill migrate"
+
+
+class DataRefused(Exception):
+    """PostgreSQL is well but does not take this data; writing it again would not help."""
+
+
+@contextmanager
+def converted(settings: Settings) -> Iterator[None]:
+    """Let the driver's exceptions leave as ours: DATABASE_UNAVAILABLE, or DataRefused for data it will never take."""
+    try:
+        yield
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise DataRefused(str(error)) from error
+    except asyncpg.UndefinedTableError as error:
+        raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        reason = str(error) or type(error).__name__
+        raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
+
+
+def _where(settings: Settings) -> str:
+    return f"database {settings.db_name} of {settings.db_user} at {settings.db_host}:{settings.db_port}"
+
+
+def arguments(settings: Settings, application: str) -> dict[str, Any]:
+    """What every connection of this process is opened with."""
+    return {
+        "host": settings.db_host,
+        "port": settings.db_port,
+        "user": settings.db_user,
+        "password": settings.db_password or None,
+        "database": settings.db_name,
+        "ssl": _tls(settings),
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "server_settings": {"application_name": application},
+    }
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | str:
+    if settings.db_sslmode not in ("verify-ca", "verify-full"):
+        return settings.db_sslmode
+    context = ssl.create_default_context(cafile=settings.db_sslrootcert)
+    context.check_hostname = settings.db_sslmode == "verify-full"
+    return context
+
+
+@asynccontextmanager
+async def pool(settings: Settings, application: str, *, most: int = 4) -> AsyncIterator[Pool]:
+    """A pool that connects when a connection is asked for, and so outlives a server that comes and goes."""
+    opened = await asyncpg.create_pool(min_size=0, max_size=most, **arguments(settings, application))
+    try:
+        yield opened
+    finally:
+        await _close(opened)
+
+
+async def check(opened: Pool, settings: Settings, statement: str) -> None:
+    """Run a statement that says whether the database is as it should be."""
+    with converted(settings):
+        async with opened.acquire(timeout=CONNECT_SECONDS) as one:
+            await one.execute(statement)
+
+
+@asynccontextmanager
+async def connection(settings: Settings, application: str) -> AsyncIterator[asyncpg.Connection]:
+    """One connection, for work that is done in a moment."""
+    with converted(settings):
+        opened = await asyncpg.connect(**arguments(settings, application))
+    try:
+        with converted(settings):
+            yield opened
+    finally:
+        await opened.close(timeout=CONNECT_SECONDS)
+
+
+async def _close(opened: Pool) -> None:
+    try:
+        await asyncio.wait_for(opened.close(), CONNECT_SECONDS)
+    except TimeoutError:
+        opened.terminate()

@@ -1,0 +1,97 @@
+"""Every way in which work can fail: a code, whether trying again can help, and what the operator does.
+
+    WindmillError             anything that ends with a code and a remedy
+    └── ConfigInvalid         a list of problems in settings or service_config.json
+
+The code is what is stored in `results.error_code`, counted, logged and shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Retry = Literal["later", "never", "pause"]
+"""`later`: trying again may help. `never`: it will not. `pause`: not the job's fault, so stop taking jobs."""
+
+Code = Literal[
+    "SERVICE_UNREACHABLE",
+    "SERVICE_TIMEOUT",
+    "SERVICE_OVERLOADED",
+    "SERVICE_ERROR",
+    "SERVICE_REJECTED",
+    "BAD_RESPONSE",
+    "RESPONSE_TOO_LARGE",
+    "IMAGE_NOT_FOUND",
+    "IMAGE_UNREADABLE",
+    "IMAGE_TOO_LARGE",
+    "IMAGE_FORBIDDEN",
+    "BAD_MESSAGE",
+    "DATABASE_UNAVAILABLE",
+    "BROKER_UNAVAILABLE",
+    "CONFIG_INVALID",
+]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one error code means to the fleet and to its operator."""
+
+    retry: Retry
+    remedy: str
+
+
+KINDS: dict[Code, Kind] = {
+    "SERVICE_UNREACHABLE": Kind("pause", "start the service, or correct its host and port in SERVICE_CONFIG"),
+    "SERVICE_TIMEOUT": Kind("later", "raise timeout_seconds of the service, or lower its concurrency"),
+    "SERVICE_OVERLOADED": Kind("pause", "lower the service's concurrency, or run more copies of it"),
+    "SERVICE_ERROR": Kind("later", "read the service's own log; then send the failed jobs again"),
+    "SERVICE_REJECTED": Kind("never", "see what the service refuses: `python -m farm check URL`"),
+    "BAD_RESPONSE": Kind("later", "the reply is not the contract; is another program on that port?"),
+    "RESPONSE_TOO_LARGE": Kind("never", "raise MAX_RESPONSE_BYTES if such replies are meant to be kept"),
+    "IMAGE_NOT_FOUND": Kind("never", "restore the file or URL, then submit the image again"),
+    "IMAGE_UNREADABLE": Kind("never", "the file is not an image that can be decoded; replace it"),
+    "IMAGE_TOO_LARGE": Kind("never", "shrink the image, or raise the service's max_upload_bytes"),
+    "IMAGE_FORBIDDEN": Kind("never", "move the image under IMAGE_ROOT, or name its host in IMAGE_URL_ALLOW"),
+    "BAD_MESSAGE": Kind("never", "something that is not a job was queued; its bytes are in the failed queue"),
+    "DATABASE_UNAVAILABLE": Kind("pause", "start PostgreSQL, or correct DB_HOST, DB_PORT, DB_USER, DB_PASSWORD"),
+    "BROKER_UNAVAILABLE": Kind("pause", "start RabbitMQ, or correct QUEUE_HOST, QUEUE_PORT, QUEUE_USER and so on"),
+    "CONFIG_INVALID": Kind("never", "correct the settings that are named"),
+}
+
+
+class WindmillError(Exception):
+    """A failure with a code; its remedy and retry class are the code's own unless the place knows better."""
+
+    def __init__(self, code: Code, message: str, remedy: str = "", retry: Retry | None = None) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.remedy = remedy or KINDS[code].remedy
+        self.retry: Retry = retry or KINDS[code].retry
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}. Remedy: {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the configuration: which setting, the value it has, and what is allowed."""
+
+    name: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value!r}: {self.allowed}"
+
+
+class ConfigInvalid(WindmillError):
+    """All problems of the configuration at once, so that one reading mends them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("CONFIG_INVALID", "; ".join(map(str, self.problems)))
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"CONFIG_INVALID: {len(self.problems)} problem(s) in the configuration{lines}"

@@ -1,0 +1,108 @@
+"""The message that travels through the queues: one image to look at, by reference and never by pixels."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from windmill.errors import WindmillError
+
+SCHEMA = 1
+MAX_BYTES = 4096
+ATTEMPT_HEADER = "windmill-attempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image to be looked at; which service does is the queue's matter, so all get the same body."""
+
+    image_id: int
+    image_filename: str
+    image_path: str | None
+    image_url: str | None
+    submitted_at: datetime
+    trace_id: str | None = None
+
+
+def encode(job: Job) -> bytes:
+    """The body of a message; raises when it would not stay a small reference."""
+    body = orjson.dumps(
+        {
+            "schema": SCHEMA,
+            "image_id": job.image_id,
+            "image_filename": job.image_filename,
+            "image_path": job.image_path,
+            "image_url": job.image_url,
+            "submitted_at": job.submitted_at,
+            "trace_id": job.trace_id,
+        }
+    )
+    if len(body) > MAX_BYTES:
+        raise WindmillError(
+            "BAD_MESSAGE",
+            f"image {job.image_id} makes a message of {len(body)} bytes, over {MAX_BYTES}",
+            "give the image a shorter path or URL",
+        )
+    return body
+
+
+def decode(body: bytes, received_at: datetime) -> Job:
+    """The job in a message body. Unknown keys are ignored; older producers may leave out what has a default."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _bad(f"the body is not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise _bad("the body is not a JSON object")
+    path, url = _text(document, "image_path"), _text(document, "image_url")
+    if not path and not url:
+        raise _bad("neither image_path nor image_url is given")
+    return Job(
+        image_id=_image_id(document),
+        image_filename=_text(document, "image_filename") or "",
+        image_path=path,
+        image_url=url,
+        submitted_at=_moment(document, received_at),
+        trace_id=_text(document, "trace_id"),
+    )
+
+
+def attempt_of(headers: dict[str, Any]) -> int:
+    """Which try this delivery is, from 1."""
+    attempt = headers.get(ATTEMPT_HEADER, 1)
+    return attempt if isinstance(attempt, int) and attempt > 0 else 1
+
+
+def headers_to_keep(headers: dict[str, Any]) -> dict[str, Any]:
+    """The headers of a message that is published again: the broker reads its own `x-` ones and would act on them."""
+    return {name: value for name, value in headers.items() if not name.startswith("x-")}
+
+
+def _image_id(document: dict[str, Any]) -> int:
+    image_id = document.get("image_id")
+    if isinstance(image_id, bool) or not isinstance(image_id, int) or not 0 < image_id < 2**63:
+        raise _bad(f"image_id is {image_id!r}, not a positive whole number")
+    return image_id
+
+
+def _text(document: dict[str, Any], key: str) -> str | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _bad(f"{key} is {value!r}, not text")
+    return value
+
+
+def _moment(document: dict[str, Any], received_at: datetime) -> datetime:
+    text = _text(document, "submitted_at")
+    if text is None:
+        return received_at
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _bad(f"submitted_at is {text!r}, not an RFC 3339 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _bad(what: str) -> WindmillError:
+    return WindmillError("BAD_MESSAGE", what)

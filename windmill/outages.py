@@ -1,0 +1,50 @@
+"""Something outside the process that is away for a while: when to try again, and what to say of it without a flood."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from kernels.backoff import delay_for
+
+logger = logging.getLogger(__name__)
+
+REMIND_SECONDS = 60.0
+
+
+class Outage:
+    """Counts failures in a row of one thing; logs the first, then one line a minute, then the return."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        first: float = 0.5,
+        most: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._what = what
+        self._first, self._most = first, most
+        self._clock, self._dice = clock, dice
+        self._failures = 0
+        self._since = self._said = 0.0
+
+    def failed(self, error: Exception) -> float:
+        """Note one more failure; returns the seconds to wait before the next try."""
+        now = self._clock()
+        self._failures += 1
+        if self._failures == 1:
+            self._since = now
+        if self._failures == 1 or now - self._said >= REMIND_SECONDS:
+            self._said = now
+            away = round(now - self._since)
+            logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away})
+        return delay_for(self._failures, first=self._first, most=self._most, spread=0.2, dice=self._dice())
+
+    def over(self) -> None:
+        """Note that it works; cheap to call after every success."""
+        if self._failures:
+            away = round(self._clock() - self._since, 1)
+            logger.info("%s is back", self._what, extra={"away_seconds": away, "failures": self._failures})
+            self._failures = 0

@@ -1,0 +1,1 @@
+"""The workers: one generic program for every service."""

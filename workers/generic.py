@@ -1,0 +1,163 @@
+"""The worker for every service: SERVICE_NAME=yolov8 python -m workers.generic
+
+SERVICE_NAME is a service, a comma list, or a set such as `all`; one process then serves all of them.
+Takes jobs from queue_<service>, calls the service, writes what it says to PostgreSQL, and only then acknowledges.
+Stops on SIGTERM or Ctrl-C: what has begun is finished within SHUTDOWN_GRACE_SECONDS, the rest goes back to the queue.
+Every setting is described in .env.example.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from windmill import broker, database
+from windmill.errors import ConfigInvalid, Problem, WindmillError
+from windmill.image_source import ImageSource
+from windmill.outages import Outage
+from windmill.queries import queries
+from windmill.results import ResultWriter, saver
+from windmill.runner import DONE, background, pause, run
+from windmill.service_client import ServiceClient
+from windmill.services import Service, load_fleet
+from windmill.settings import Settings
+from workers.handler import Handler
+from workers.lane import Lane
+
+logger = logging.getLogger(__name__)
+
+REPORT_SECONDS = 60.0
+
+
+class Worker:
+    """The life of one worker process: `run` reads from start to stop."""
+
+    def __init__(self, settings: Settings, services: Sequence[Service], stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._services = services
+        self._stop = stop
+        self._lanes: list[Lane] = []
+        self._counts: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        name = f"windmill-worker {self._settings.worker_name()}"
+        async with (
+            database.pool(self._settings, name) as pool,
+            ImageSource(self._settings) as images,
+            ServiceClient(self._settings) as client,
+        ):
+            await self._until_database_is_ready(pool)
+            writer = ResultWriter(
+                saver(pool, self._settings),
+                batch_rows=self._settings.batch_rows,
+                batch_seconds=self._settings.batch_milliseconds / 1000,
+                in_progress=lambda: sum(lane.edge.in_progress for lane in self._lanes),
+            )
+            handler = Handler(images.read, client, self._settings.max_retries)
+            async with background(writer.run()), background(self._report()):
+                await self._serve(handler, writer, name)
+        logger.info("stopped", extra=self._counted())
+
+    async def _until_database_is_ready(self, pool: database.Pool) -> None:
+        outage = Outage("the database")
+        while not self._stop.is_set():
+            try:
+                await database.check(pool, self._settings, queries()["tables_are_there"])
+            except WindmillError as error:
+                if error.retry == "never":
+                    raise
+                await pause(self._stop, outage.failed(error))
+            else:
+                outage.over()
+                return
+
+    async def _serve(self, handler: Handler, writer: ResultWriter, name: str) -> None:
+        """Hold a session with the broker; when it is lost, build all of it anew."""
+        outage = Outage("the broker")
+        while not self._stop.is_set():
+            try:
+                async with self._session(handler, writer, name) as lanes:
+                    outage.over()
+                    names = ",".join(lane.service.name for lane in lanes)
+                    logger.info("consuming", extra={"services": names, "worker_id": self._settings.worker_name()})
+                    await self._consume(lanes)
+                    await self._drain(lanes)
+            except WindmillError as error:
+                if error.retry == "never":
+                    raise
+                await pause(self._stop, outage.failed(error))
+
+    @contextlib.asynccontextmanager
+    async def _session(self, handler: Handler, writer: ResultWriter, name: str) -> AsyncIterator[list[Lane]]:
+        """Two connections, because RabbitMQ stops reading from one that publishes while it is short of memory."""
+        settings = self._settings
+        async with contextlib.AsyncExitStack() as stack:
+            consuming = await stack.enter_async_context(broker.connection(settings, name))
+            publishing = await stack.enter_async_context(broker.connection(settings, f"{name} publishing"))
+            await broker.declare(consuming, settings, [service.name for service in self._services])
+            publisher = await stack.enter_async_context(broker.publisher(publishing, settings))
+            lanes = []
+            for service in self._services:
+                consumption = await stack.enter_async_context(broker.consumption(consuming, settings, service.name))
+                lanes.append(Lane(service, settings, consumption, publisher, handler, writer))
+            self._lanes = lanes
+            try:
+                yield lanes
+            finally:
+                self._remember(lanes)
+
+    async def _consume(self, lanes: list[Lane]) -> None:
+        """All lanes until the process is to stop; the first one that is lost ends them all."""
+        runs = [asyncio.ensure_future(lane.run(self._stop)) for lane in lanes]
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait([stopping, *runs], return_when=asyncio.FIRST_COMPLETED)
+            for lane in lanes if self._stop.is_set() else []:
+                lane.wake()
+            await asyncio.gather(*runs)
+        finally:
+            for task in (stopping, *runs):
+                task.cancel()
+            await asyncio.gather(stopping, *runs, return_exceptions=True)
+
+    async def _drain(self, lanes: list[Lane]) -> None:
+        try:
+            async with asyncio.timeout(self._settings.shutdown_grace_seconds):
+                await asyncio.gather(*(lane.edge.drained() for lane in lanes))
+        except TimeoutError:
+            left = sum(lane.edge.in_progress for lane in lanes)
+            logger.warning("jobs not finished in SHUTDOWN_GRACE_SECONDS go back to the queue", extra={"jobs": left})
+
+    async def _report(self) -> None:
+        said = self._counted()
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            if said != (said := self._counted()):
+                logger.info("progress", extra=said)
+
+    def _remember(self, lanes: list[Lane]) -> None:
+        for lane in lanes:
+            self._counts += lane.edge.counts
+        self._lanes = []
+
+    def _counted(self) -> dict[str, int]:
+        counts = sum((lane.edge.counts for lane in self._lanes), Counter(self._counts))
+        return {name.lower(): counts[name] for name in ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")}
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> int:
+    if not settings.service_name:
+        raise ConfigInvalid([Problem("SERVICE_NAME", "", "must name a service, a comma list or a set such as all")])
+    services = load_fleet(settings.service_config).select(settings.service_name)
+    await Worker(settings, services, stop).run()
+    return DONE
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m workers.generic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    sys.exit(run(main))
