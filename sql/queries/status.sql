@@ -10,3 +10,6 @@ FROM results GROUP BY service ORDER BY service;
 -- name: count_failures_by_code
 SELECT service, error_code, count(*) AS failed FROM results WHERE status = 'error'
 GROUP BY service, error_code ORDER BY service, failed DESC;
+
+-- name: count_outcomes
+SELECT count(*) AS settled, count(*) FILTER (WHERE status = 'success') AS done FROM results;

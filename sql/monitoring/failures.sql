@@ -1,0 +1,5 @@
+-- What failed, and with what words for example? docs/errors.md says what each code asks of you.
+SELECT service, error_code, COUNT(*) AS failed, MAX(result_created) AS latest,
+       (ARRAY_AGG(error_message ORDER BY result_created DESC))[1] AS for_example
+FROM results WHERE status = 'error'
+GROUP BY service, error_code ORDER BY failed DESC;

@@ -1,0 +1,6 @@
+-- Which images still lack services that others of their group have? Reads all of results: not for every minute.
+SELECT i.image_id, i.image_filename, COUNT(r.service) AS services
+FROM images AS i LEFT JOIN results AS r ON r.image_id = i.image_id
+GROUP BY i.image_id, i.image_filename
+HAVING COUNT(r.service) < (SELECT COUNT(DISTINCT service) FROM results)
+ORDER BY i.image_id LIMIT 20;

@@ -1,0 +1,6 @@
+-- What was submitted, and was it all? A run without finished_at was interrupted or is under way.
+SELECT run_id, CASE WHEN cardinality(services) > 3 THEN cardinality(services) || ' services'
+                    ELSE array_to_string(services, ',') END AS services,
+       selection, image_group, images, jobs, started_at, finished_at,
+       ROUND(100.0 * (last_image_id - first_image_id) / NULLIF(until_image_id - first_image_id, 0), 1) AS percent
+FROM runs ORDER BY run_id DESC LIMIT 20;

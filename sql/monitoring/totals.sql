@@ -1,0 +1,4 @@
+-- How much is there in all?
+SELECT COUNT(*) as total_images FROM images;
+SELECT COUNT(*) as total_merged_boxes FROM merged_boxes;
+SELECT COUNT(*) as total_enrichments FROM postprocessing;

@@ -1,0 +1,80 @@
+"""The monitoring queries as their users run them: whole files, under psql."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from windmill.settings import ROOT
+
+pytestmark = pytest.mark.database
+
+MONITORING = sorted((ROOT / "sql" / "monitoring").glob("*.sql"))
+OF_THE_USER = [
+    "SELECT service, COUNT(*), COUNT(*) FILTER (WHERE status = 'success') as success_count"
+    " FROM results GROUP BY service;",
+    "SELECT COUNT(*) as total_merged_boxes FROM merged_boxes;",
+    "SELECT COUNT(*) as total_enrichments FROM postprocessing;",
+]
+
+
+def psql(environ: Mapping[str, str], script: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-A", "-t", "-F", "|"],
+        input=script,
+        text=True,
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def filled(environ: dict[str, str]) -> dict[str, str]:
+    """Three images: two with two results each, one of them a failure, and one that waits."""
+    ran = psql(
+        environ,
+        """
+        INSERT INTO images (image_filename, image_path)
+        SELECT n || '.jpg', '/pictures/' || n || '.jpg' FROM generate_series(1, 3) n;
+        INSERT INTO results (image_id, service, data, status, processing_time)
+        SELECT n, s, '{}', 'success', 0.1 FROM generate_series(1, 2) n, unnest(ARRAY['yolov8', 'clip']) s;
+        UPDATE results SET status = 'error', error_code = 'IMAGE_NOT_FOUND', data = NULL
+        WHERE image_id = 2 AND service = 'clip';
+        INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)
+        VALUES ('{yolov8}', 'new', 0, 2, 1);
+        """,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return environ
+
+
+@pytest.mark.parametrize("file", MONITORING, ids=lambda file: file.stem)
+def test_each_file_runs_as_it_is(file: Path, filled: dict[str, str]) -> None:
+    ran = psql(filled, file.read_text())
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert ran.stdout.strip(), f"{file.name} says nothing of a database with rows"
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [(OF_THE_USER[0], {"yolov8|2|2", "clip|2|1"}), (OF_THE_USER[1], {"0"}), (OF_THE_USER[2], {"0"})],
+)
+def test_the_three_well_known_queries_answer(query: str, answer: set[str], filled: dict[str, str]) -> None:
+    ran = psql(filled, query)
+    assert set(ran.stdout.split()) == answer
+
+
+def test_the_well_known_queries_stand_in_the_files() -> None:
+    text = "\n".join(file.read_text() for file in MONITORING)
+    assert [query for query in OF_THE_USER if query not in text] == []
+
+
+def test_each_file_begins_with_the_question_it_answers() -> None:
+    assert [file.name for file in MONITORING if "?" not in file.read_text().splitlines()[0]] == []
