@@ -1,0 +1,180 @@
+"""The whole fleet on this machine, from drawn images to rows: python -m deploy.local.demo
+
+Starts private servers unless they run, the stand-in services and one worker for all of them; draws images, registers
+them, submits them to every service, shows the progress, prints what each service did, and stops what it started.
+It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from tqdm import tqdm
+
+from deploy import local
+from deploy.local import databases, ports
+from deploy.local.programs import Programs
+from windmill import broker, database
+from windmill.errors import WindmillError
+from windmill.queries import queries
+from windmill.runner import DONE, FAILED, INTERRUPTED, run
+from windmill.services import Fleet, load_fleet
+from windmill.settings import ROOT, Settings, defaults, environment, named_by_user
+from windmill.status import ServiceStatus, read_status
+from windmill.tables import table
+
+LOCAL = ROOT / "var" / "local"
+HOME = ROOT / "var" / "demo"
+DATABASE = "windmill_demo"
+PREFIX = "demo_"
+ADDRESSES = ("DB_", "QUEUE_")
+POLL_SECONDS = 0.5
+STALL_SECONDS = 60.0
+WHERE_TO_LOOK = f"""
+where to look next
+  make up                                  the servers again, with all that the demo left in them
+  DB_NAME={DATABASE} make psql           a prompt, where you ask: TABLE results LIMIT 5;
+  var/demo/                                the images, and the logs of worker and services
+  README.md                                a real fleet
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
+    top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
+    top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
+    return top
+
+
+async def main(stop: asyncio.Event, images: int, seed: int) -> int:
+    with private_servers():
+        settings = demo_settings(free_offset(load_fleet(ROOT / "service_config.json")))
+        fleet = load_fleet(settings.service_config)
+        await start_afresh(settings, list(fleet.services))
+        async with Programs(environ_of(settings), HOME) as programs:
+            finished = await show(programs, settings, fleet, stop, images, seed)
+    return INTERRUPTED if stop.is_set() else DONE if finished else FAILED
+
+
+@contextlib.contextmanager
+def private_servers() -> Iterator[None]:
+    """The servers of `make up`; those that ran before are left running."""
+    say("servers")
+    ran = any(server.running for server in local.instance(LOCAL).status())
+    local.up(LOCAL, named_by_user(), report=lambda line: say(f"  {line}"))
+    try:
+        yield
+    finally:
+        if not ran:
+            local.down(LOCAL, report=lambda line: say(f"  {line}"))
+
+
+def demo_settings(offset: int) -> Settings:
+    """Where the servers are comes from the user, everything else is as a new user finds it."""
+    addresses = {name: value for name, value in environment().items() if name.startswith(ADDRESSES)}
+    own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
+    return Settings.from_env({**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)})
+
+
+def environ_of(settings: Settings) -> dict[str, str]:
+    """The variables by which the programs of the demo find the same settings."""
+    addresses = {name: value for name, value in environment().items() if name.startswith(ADDRESSES)}
+    own = {name: str(getattr(settings, name.lower())) for name in ("DB_NAME", "QUEUE_PREFIX", "SERVICE_HOST")}
+    return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(settings.service_port_offset)}
+
+
+def free_offset(fleet: Fleet) -> int:
+    """Shifted ports, so that services which run here already are not in the way."""
+    wanted = [service.port for service in fleet.services.values()]
+    for offset in range(10_000, 50_001, 1_000):
+        if all(ports.is_free(port + offset) for port in (*wanted, 7_700)):
+            return offset
+    raise WindmillError("CONFIG_INVALID", "no free ports for the stand-in services", "stop what listens on them")
+
+
+async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
+    """An empty database and no jobs left over from a demo that was cut short."""
+    await databases.drop(settings, DATABASE)
+    await databases.create(settings, DATABASE)
+    async with broker.connection(settings, "windmill-demo") as opened:
+        await broker.delete_queues(opened, settings, services)
+
+
+async def show(
+    programs: Programs, settings: Settings, fleet: Fleet, stop: asyncio.Event, images: int, seed: int
+) -> bool:
+    """The demo itself; True when every result is there."""
+    await prepare(programs, settings, fleet, images, seed)
+    say("worker and producer")
+    await programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
+    started = time.monotonic()
+    said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
+    say(f"  {said.splitlines()[-1]}")
+    total = images * len(fleet.services)
+    stored = await watch(settings, total, programs, stop)
+    seconds = time.monotonic() - started
+    say("\n" + as_table(await read_status(settings, list(fleet.services.values())), seconds))
+    say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
+    say(WHERE_TO_LOOK)
+    return stored == total
+
+
+async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> None:
+    """Services that answer, tables, and images that are registered."""
+    wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
+    await programs.start("farm", "-m", "farm", "--seed", str(seed), "--keep-alive")
+    await programs.until_listening(wanted)
+    say(f"stand-in services\n  {len(wanted)} on 127.0.0.1, ports {min(wanted)} to {max(wanted)}")
+    scenes = HOME / f"scenes-{seed}-{images}"
+    drawing = ("-m", "farm.scenes", "--count", str(images), "--seed", str(seed), "--out", str(scenes))
+    say(f"images\n  {await programs.run(*drawing)}")
+    say(f"tables\n  {await programs.run('-m', 'windmill', 'migrate')}")
+    say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
+
+
+async def watch(settings: Settings, total: int, programs: Programs, stop: asyncio.Event) -> int:
+    """Follow the results until all are there, nothing has come for a minute, or the user has seen enough."""
+    moved = time.monotonic()
+    before = successes = 0
+    with tqdm(total=total, unit=" results", dynamic_ncols=True) as bar:
+        async for settled, done in counts(settings):
+            successes = done
+            if settled != before:
+                moved = time.monotonic()
+            bar.update(settled - before)
+            before = settled
+            programs.check()
+            if settled >= total or stop.is_set():
+                break
+            if time.monotonic() - moved > STALL_SECONDS:
+                say(f"nothing has moved for {STALL_SECONDS:.0f} s; the logs are in {HOME}")
+                break
+    return successes
+
+
+async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
+    """How many results there are, and how many with status success, again and again."""
+    async with database.connection(settings, "windmill-demo") as connection:
+        while True:
+            row = await connection.fetchrow(queries()["count_outcomes"])
+            assert row is not None
+            yield row["settled"], row["done"]
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def as_table(rows: Sequence[ServiceStatus], seconds: float) -> str:
+    cells = [[row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50] for row in rows]
+    return table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    arguments = parser().parse_args()
+    sys.exit(run(lambda _, stop: main(stop, arguments.images, arguments.seed)))
