@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
@@ -17,7 +18,7 @@ from windmill.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-DEPTH_SECONDS = 2.0
+ASK_SECONDS = 1.0
 
 
 class Target(Protocol):
@@ -61,11 +62,11 @@ class Walk:
     def _next_chunk(self, page: Page) -> list[ImageJobs]:
         """As many as may be on their way at once; the limit counts images that have something to publish."""
         chunk = page.images[: self._window]
-        if self._left is None:
-            return chunk
+        room = len(chunk) if self._left is None else self._left
         for place, image in enumerate(chunk):
-            if sum(bool(earlier.services) for earlier in chunk[:place]) == self._left and image.services:
+            if image.services and room == 0:
                 return chunk[:place]
+            room -= bool(image.services)
         return chunk
 
     def _note(self, chunk: Sequence[ImageJobs], busy: Sequence[ImageJobs]) -> None:
@@ -88,6 +89,7 @@ class Queues:
         self._services = services
         self._most = most_queued
         self._outage = Outage("the broker")
+        self._asked = -ASK_SECONDS
         self._stack = contextlib.AsyncExitStack()
         self._watching: broker.Connection | None = None
         self._target: Target | None = None
@@ -124,15 +126,19 @@ class Queues:
         return self._watching, self._target
 
     async def _until_room(self, watching: broker.Connection, stop: asyncio.Event) -> None:
+        """Asked once a second and not before each page, as an answer takes as long as publishing a hundred images."""
+        if time.monotonic() - self._asked < ASK_SECONDS:
+            return
         said = False
         while not stop.is_set():
             deepest = max((await broker.depths(watching, self._settings, self._services)).values())
+            self._asked = time.monotonic()
             if deepest < self._most:
                 return
             if not said:
                 logger.info("waiting for the queues to drain", extra={"queued": deepest, "most": self._most})
                 said = True
-            await pause(stop, DEPTH_SECONDS)
+            await pause(stop, ASK_SECONDS)
 
 
 async def publish_all(

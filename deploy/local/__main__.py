@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error}. Remedy: see that {options.state} is yours and its disk is not full", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; what this command had started is stopped again", 130)
+        return _fail("interrupted; an `up` has stopped again what it had started", 130)
 
 
 def _parser() -> argparse.ArgumentParser:
