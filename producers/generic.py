@@ -139,6 +139,8 @@ def report(walk: Walk, arguments: argparse.Namespace, *, interrupted: bool) -> N
     rows = [[name, count] for name, count in walk.jobs_by_service.items()]
     text = table(["service", "jobs"], rows) if rows else ""
     text += f"{verb} {summary['jobs']:,} jobs for {walk.images:,} images\n"
+    if not walk.images and not interrupted:
+        text += "nothing is left to submit: register images, or see --missing, --retry-failed and --reprocess\n"
     if interrupted:
         text += f"stopped at image {walk.progress.last}; the same command goes on from there\n"
     _say(summary, text, as_json=arguments.json)
@@ -151,16 +153,16 @@ def read_ids(file: Path) -> Iterator[int]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _id(line.strip(), file, number)
-    except OSError as error:
-        raise WindmillError(
-            "CONFIG_INVALID", f"--image-ids {file}: {error.strerror}", "name a readable file"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise WindmillError("CONFIG_INVALID", f"--image-ids {file}: {error}", "name a readable text file") from error
 
 
 def _id(text: str, file: Path, number: int) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 2**63:
         raise WindmillError(
-            "CONFIG_INVALID", f"{file}, line {number}: {text!r} is not an image id", "put one whole number on each line"
+            "CONFIG_INVALID",
+            f"{file}, line {number}: {text[:40]!r} is not an image id",
+            "put one whole number on each line",
         )
     return int(text)
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
@@ -89,13 +88,14 @@ class Queues:
         self._services = services
         self._most = most_queued
         self._outage = Outage("the broker")
-        self._asked = -ASK_SECONDS
+        self._room = 0
         self._stack = contextlib.AsyncExitStack()
         self._watching: broker.Connection | None = None
         self._target: Target | None = None
 
     async def aclose(self) -> None:
         self._watching = self._target = None
+        self._room = 0
         await self._stack.aclose()
 
     async def publish(self, page: Page, walk: Walk, stop: asyncio.Event) -> None:
@@ -104,6 +104,7 @@ class Queues:
             try:
                 watching, target = await self._session()
                 await self._until_room(watching, stop)
+                self._room -= len(page.images)
                 await walk.publish(page, target, stop)
             except WindmillError as error:
                 if error.code != "BROKER_UNAVAILABLE":
@@ -126,14 +127,12 @@ class Queues:
         return self._watching, self._target
 
     async def _until_room(self, watching: broker.Connection, stop: asyncio.Event) -> None:
-        """Asked once a second and not before each page, as an answer takes as long as publishing a hundred images."""
-        if time.monotonic() - self._asked < ASK_SECONDS:
-            return
+        """Asked only when the room seen last is used up, as an answer takes as long as publishing a hundred images."""
         said = False
-        while not stop.is_set():
+        while self._room <= 0 and not stop.is_set():
             deepest = max((await broker.depths(watching, self._settings, self._services)).values())
-            self._asked = time.monotonic()
-            if deepest < self._most:
+            self._room = self._most - deepest
+            if self._room > 0:
                 return
             if not said:
                 logger.info("waiting for the queues to drain", extra={"queued": deepest, "most": self._most})

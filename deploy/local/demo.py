@@ -10,19 +10,20 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
 from deploy import local
 from deploy.local import databases, ports
-from deploy.local.programs import Programs
+from deploy.local.programs import ProgramFailed, Programs
 from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.services import Fleet, load_fleet
-from windmill.settings import ROOT, Settings, defaults, environment, named_by_user
+from windmill.settings import ROOT, Settings, defaults, named_by_user
 from windmill.status import ServiceStatus, read_status
 from windmill.tables import table
 
@@ -46,44 +47,43 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
     top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
     top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
+    top.add_argument("--state", type=Path, default=LOCAL, metavar="DIR", help="of the servers (var/local)")
     return top
 
 
-async def main(stop: asyncio.Event, images: int, seed: int) -> int:
-    with private_servers():
-        settings = demo_settings(free_offset(load_fleet(ROOT / "service_config.json")))
+async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
+    with private_servers(options.state) as addresses:
+        environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
+        settings = Settings.from_env(environ)
         fleet = load_fleet(settings.service_config)
         await start_afresh(settings, list(fleet.services))
-        async with Programs(environ_of(settings), HOME) as programs:
-            finished = await show(programs, settings, fleet, stop, images, seed)
+        try:
+            async with Programs(environ, HOME) as programs:
+                finished = await show(programs, settings, fleet, stop, options.images, options.seed)
+        except ProgramFailed as error:
+            sys.stderr.write(f"{error}\n")
+            return FAILED
     return INTERRUPTED if stop.is_set() else DONE if finished else FAILED
 
 
 @contextlib.contextmanager
-def private_servers() -> Iterator[None]:
-    """The servers of `make up`; those that ran before are left running."""
+def private_servers(state: Path) -> Iterator[dict[str, str]]:
+    """How to reach the servers: the user's own, or private ones; those that ran before are left running."""
     say("servers")
-    ran = any(server.running for server in local.instance(LOCAL).status())
-    local.up(LOCAL, named_by_user(), report=lambda line: say(f"  {line}"))
+    named = named_by_user()
+    ran = any(server.running for server in local.instance(state).status())
+    found = local.up(state, named, report=lambda line: say(f"  {line}"))
     try:
-        yield
+        yield found | {name: value for name, value in named.items() if name.startswith(ADDRESSES)}
     finally:
         if not ran:
-            local.down(LOCAL, report=lambda line: say(f"  {line}"))
+            local.down(state, report=lambda line: say(f"  {line}"))
 
 
-def demo_settings(offset: int) -> Settings:
+def demo_environ(addresses: Mapping[str, str], offset: int) -> dict[str, str]:
     """Where the servers are comes from the user, everything else is as a new user finds it."""
-    addresses = {name: value for name, value in environment().items() if name.startswith(ADDRESSES)}
     own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
-    return Settings.from_env({**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)})
-
-
-def environ_of(settings: Settings) -> dict[str, str]:
-    """The variables by which the programs of the demo find the same settings."""
-    addresses = {name: value for name, value in environment().items() if name.startswith(ADDRESSES)}
-    own = {name: str(getattr(settings, name.lower())) for name in ("DB_NAME", "QUEUE_PREFIX", "SERVICE_HOST")}
-    return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(settings.service_port_offset)}
+    return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)}
 
 
 def free_offset(fleet: Fleet) -> int:
@@ -177,4 +177,4 @@ def say(line: str) -> None:
 
 if __name__ == "__main__":
     arguments = parser().parse_args()
-    sys.exit(run(lambda _, stop: main(stop, arguments.images, arguments.seed)))
+    sys.exit(run(lambda _, stop: main(stop, arguments)))

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from deploy.local import ports
 from deploy.local.processes import tail
-from windmill.errors import WindmillError
 from windmill.settings import ROOT
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
+
+
+class ProgramFailed(Exception):
+    """A program ended that should run, or ran and failed; the text says what it said."""
 
 
 class Programs:
@@ -72,14 +75,14 @@ class Programs:
                     self.check()
                     await asyncio.sleep(0.1)
                 return
-        raise WindmillError("SERVICE_UNREACHABLE", f"the stand-in services are not up after {READY_SECONDS:.0f} s")
+        raise ProgramFailed(f"nothing listens on some of the ports {wanted} after {READY_SECONDS:.0f} s")
 
     def check(self) -> None:
         """Raise when a program has ended that should run."""
         for name, process in self._running.items():
             if process.returncode is not None:
                 said = tail(self._log(name))
-                raise WindmillError("CONFIG_INVALID", f"{name} ended with {process.returncode}:\n{said}", "see its log")
+                raise ProgramFailed(f"{name} ended with {process.returncode}; the end of its log:\n{said}")
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

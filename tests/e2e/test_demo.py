@@ -1,0 +1,96 @@
+"""The demo as a newcomer runs it, with fewer images."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from windmill.settings import ROOT
+
+pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def start(servers: Mapping[str, str]) -> Iterator[Callable[[int], "subprocess.Popen[str]"]]:
+    """Starts a demo on the servers of the tests."""
+    started: list[subprocess.Popen[str]] = []
+
+    def demo(images: int) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "deploy.local.demo", "--images", str(images), "--state", "var/test"]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **{name: value for name, value in servers.items() if name in os.environ}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield demo
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def children(parent: int) -> dict[int, str]:
+    """The direct children of a process, with their command lines."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status, command = (entry / "stat").read_text(), (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if int(status.rpartition(")")[2].split()[1]) == parent:
+                found[int(entry.name)] = command.replace("\0", " ")
+    return found
+
+
+def child(process: "subprocess.Popen[str]", words: str) -> int:
+    """The child whose command line has these words, once it is there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for pid, command in children(process.pid).items():
+            if words in command:
+                return pid
+        time.sleep(0.05)
+    raise AssertionError(f"no child {words!r}; the demo said:\n{process.communicate()[0]}")
+
+
+def test_it_ends_well_with_every_result_and_a_line_for_each_service(
+    start: Callable[[int], "subprocess.Popen[str]"],
+) -> None:
+    demo = start(6)
+    said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 0, said
+    assert "78 of 78 results" in said
+    assert len(re.findall(r"^\w+ +6 +0 ", said, re.MULTILINE)) == 13
+
+
+def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
+    demo = start(100)
+    child(demo, "workers.generic")
+    os.kill(child(demo, "-m farm "), signal.SIGKILL)
+    said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 1, said
+    assert "farm ended with -9" in said
+    assert "Traceback" not in said
+
+
+def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
+    demo = start(100)
+    begun = [child(demo, "-m farm "), child(demo, "workers.generic")]
+    demo.send_signal(signal.SIGINT)
+    said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 130, said
+    assert [pid for pid in begun if Path(f"/proc/{pid}").exists()] == []

@@ -1,0 +1,49 @@
+"""The command of the private servers, run as a user would: a process of its own, killed or interrupted at will."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local import ports, processes
+from windmill.settings import ROOT
+
+HIDDEN = ("DB_HOST", "QUEUE_HOST", "ENV_FILE")
+
+
+def start(command: str, state: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start `python -m deploy.local COMMAND` with nothing named by the developer who runs the tests."""
+    state.mkdir(parents=True, exist_ok=True)
+    empty = state.parent / "empty.env"
+    empty.touch()
+    env = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {"ENV_FILE": str(empty)}
+    argv = [sys.executable, "-m", "deploy.local", command, "--state", str(state), *arguments]
+    return subprocess.Popen(argv, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def run(command: str, state: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run it to its end: exit code, standard output, standard error."""
+    with start(command, state, *arguments) as process:
+        output, errors = process.communicate(timeout=90)
+    return process.returncode, output, errors
+
+
+@contextmanager
+def taken_once(port: int, chosen: Path) -> Iterator[None]:
+    """Hold a port so that it looks free, and listen on it as soon as a server has chosen it in this file."""
+    with socket.socket() as rival:
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        rival.bind((ports.LOOPBACK, port))
+
+        def snatch() -> None:
+            processes.wait_until(lambda: chosen.exists() and str(port) in chosen.read_text(), 30, every=0.0005)
+            rival.listen()
+
+        thread = threading.Thread(target=snatch)
+        thread.start()
+        yield
+        thread.join()
