@@ -6,11 +6,12 @@ from typing import Any, TypeGuard
 
 from aiohttp import web
 
-from farm.server import GRACE_SECONDS, Farm, port_taken
+from farm.server import GRACE_SECONDS, Farm, cannot_open, must_be_a_port
 from windmill.errors import WindmillError
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 7700
+_NAME = "the control port"
 
 
 class Control:
@@ -26,6 +27,7 @@ class Control:
         return f"http://{LOOPBACK}:{self.port}"
 
     async def open(self) -> None:
+        must_be_a_port(_NAME, LOOPBACK, self.port)
         app = web.Application()
         app.add_routes(
             [
@@ -43,7 +45,7 @@ class Control:
             await web.TCPSite(self._runner, LOOPBACK, self.port).start()
         except OSError as exc:
             await self.close()
-            raise port_taken("the control port", LOOPBACK, self.port, exc) from exc
+            raise cannot_open(_NAME, LOOPBACK, self.port, exc) from exc
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:

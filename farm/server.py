@@ -1,6 +1,7 @@
 """The farm: every stand-in on its own port, in one process and one event loop."""
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from windmill.errors import WindmillError
 
 logger = logging.getLogger(__name__)
 
+_LAST_PORT = 65_535
 GRACE_SECONDS = 0.5
 """How long replies that are under way may take when a port closes."""
 
@@ -42,13 +44,14 @@ class Gate:
 
     async def open(self, front: Front) -> None:
         """Listen; raises WindmillError when the port cannot be had."""
+        must_be_a_port(self.name, self.host, self.port)
         runner = web.ServerRunner(web.Server(front, access_log=None), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self.host, self.port, backlog=512).start()
         except OSError as exc:
             await runner.cleanup()
-            raise port_taken(self.name, self.host, self.port, exc) from exc
+            raise cannot_open(self.name, self.host, self.port, exc) from exc
         # The next opening must find the same port, also when this one was any free port.
         self.port = runner.addresses[0][1]
         self._runner = runner
@@ -59,13 +62,21 @@ class Gate:
             await runner.cleanup()
 
 
-def port_taken(name: str, host: str, port: int, cause: OSError) -> WindmillError:
-    reason = os.strerror(cause.errno).lower() if cause.errno else str(cause)
-    return WindmillError(
-        "CONFIG_INVALID",
-        f"cannot open port {port} on {host} for {name}: {reason}",
-        "stop what listens there, or move the whole farm with --port-offset (SERVICE_PORT_OFFSET)",
-    )
+def must_be_a_port(name: str, host: str, port: int) -> None:
+    # uvloop takes larger numbers and listens on what is left of them in 16 bits.
+    if not 0 <= port <= _LAST_PORT:
+        raise cannot_open(name, host, port, f"ports end at {_LAST_PORT}")
+
+
+def cannot_open(name: str, host: str, port: int, cause: OSError | str) -> WindmillError:
+    """Why a port is not to be had, and what to do about it."""
+    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        reason = os.strerror(errno.EADDRINUSE).lower()
+        remedy = "stop what listens there, or move the whole farm with --port-offset (SERVICE_PORT_OFFSET)"
+    else:
+        reason = str(cause)
+        remedy = "give --host an address of this machine, and a --port-offset that leaves ports in range"
+    return WindmillError("CONFIG_INVALID", f"cannot open port {port} on {host} for {name}: {reason}", remedy)
 
 
 class Farm:
