@@ -91,12 +91,14 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
     request = Request(services, selection(arguments), arguments.group, image_ids)
     async with database.connection(settings, "windmill-producer") as connection:
-        return await _produce(Runs(connection, settings), request, settings, stop, arguments)
+        walk = await _produce(Runs(connection, settings), request, settings, stop, arguments)
+    report(walk, arguments, interrupted=stop.is_set())
+    return INTERRUPTED if stop.is_set() else DONE
 
 
 async def _produce(
     runs: Runs, request: Request, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
-) -> int:
+) -> Walk:
     if not arguments.dry_run:
         await runs.be_the_only_one()
     progress = await runs.open(request, record=not arguments.dry_run)
@@ -111,8 +113,7 @@ async def _produce(
             queues = Queues(settings, request.services, most_queued=arguments.max_queued)
             await publish_all(pages, lambda: runs.note(progress, finished=False), walk, queues, stop)
             await runs.note(progress, finished=not stop.is_set())
-    report(walk, arguments, interrupted=stop.is_set())
-    return INTERRUPTED if stop.is_set() else DONE
+    return walk
 
 
 async def _count_all(pages: AsyncIterator[Page], walk: Walk, stop: asyncio.Event) -> None:
@@ -149,7 +150,7 @@ def report(walk: Walk, arguments: argparse.Namespace, *, interrupted: bool) -> N
 def read_ids(file: Path) -> Iterator[int]:
     """The image ids of a file, read as they are needed."""
     try:
-        with sys.stdin if str(file) == "-" else file.open(encoding="utf-8") as lines:
+        with sys.stdin if str(file) == "-" else file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _id(line.strip(), file, number)

@@ -232,6 +232,15 @@ async def hand_back(delivery: Delivery) -> None:
         logger.debug("handed back too late", extra={"reason": str(error)})
 
 
+async def delete_queues(opened: AbstractConnection, settings: Settings, services: Iterable[str]) -> None:
+    """Remove the queues of these services with all that they hold."""
+    with converted(settings):
+        async with opened.channel() as channel:
+            for service in services:
+                await channel.queue_delete(work_queue(settings, service))
+                await channel.queue_delete(failed_queue(settings, service))
+
+
 async def depths(opened: AbstractConnection, settings: Settings, services: Iterable[str]) -> dict[str, int]:
     """How many jobs wait in each work queue, as far as the broker tells without its management plugin."""
     with converted(settings):

@@ -1,6 +1,7 @@
 """PostgreSQL: the only module that knows the driver. Its exceptions leave here as DATABASE_UNAVAILABLE."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -28,7 +29,7 @@ def converted(settings: Settings) -> Iterator[None]:
     """Let the driver's exceptions leave as ours: DATABASE_UNAVAILABLE, or DataRefused for data it will never take."""
     try:
         yield
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError) as error:
         raise DataRefused(str(error)) from error
     except asyncpg.UndefinedTableError as error:
         raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
@@ -90,6 +91,12 @@ async def connection(settings: Settings, application: str) -> AsyncIterator[asyn
         with converted(settings):
             yield opened
     finally:
+        await _close_quietly(opened)
+
+
+async def _close_quietly(opened: asyncpg.Connection) -> None:
+    """A connection that is being left may hang or be broken; that must not hide why. The driver has dropped it then."""
+    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
         await opened.close(timeout=CONNECT_SECONDS)
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import ipaddress
 import socket
+import stat
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from windmill.errors import WindmillError
 from windmill.messages import Job
@@ -28,16 +29,17 @@ def looks_like_image(head: bytes) -> bool:
 class ImageSource:
     """Hands out image bytes, or an IMAGE_* error that says why not."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, url_seconds: float = URL_SECONDS) -> None:
         self._root = settings.image_root.resolve()
         self._most = settings.max_image_bytes
+        self._timeout = aiohttp.ClientTimeout(total=url_seconds)
         self._allowed = frozenset(settings.image_url_allow)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "ImageSource":
         connector = aiohttp.TCPConnector(resolver=_PublicResolver(self._allowed))
-        timeout = aiohttp.ClientTimeout(total=URL_SECONDS)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        cookies = aiohttp.DummyCookieJar()
+        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, cookie_jar=cookies)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -60,39 +62,61 @@ class ImageSource:
         try:
             if not path.resolve().is_relative_to(self._root):
                 raise WindmillError("IMAGE_FORBIDDEN", f"{image_path} lies outside IMAGE_ROOT={self._root}")
+            if not stat.S_ISREG(path.stat().st_mode):
+                # Opening a named pipe would wait for ever.
+                raise WindmillError("IMAGE_UNREADABLE", f"{image_path} is not a file")
             with path.open("rb") as file:
                 data = file.read(self._most + 1)
         except FileNotFoundError as error:
+            self._must_have_root()
             raise WindmillError("IMAGE_NOT_FOUND", f"there is no file {image_path}") from error
         except PermissionError as error:
             raise WindmillError("IMAGE_FORBIDDEN", f"{image_path} may not be read") from error
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            # A disk, a network share or this process (too many open files) is having a bad moment.
+            raise WindmillError("IMAGE_UNREADABLE", f"{image_path}: {error.strerror}", retry="later") from error
+        except (ValueError, RuntimeError) as error:
+            # What pathlib raises for a NUL in a path, and for links that lead in a circle.
             raise WindmillError("IMAGE_UNREADABLE", f"{image_path}: {error}") from error
         return self._within_limit(data)
+
+    def _must_have_root(self) -> None:
+        """A share that is not mounted makes every image look deleted: better to wait for it."""
+        if not self._root.is_dir() or not any(self._root.iterdir()):
+            said = f"IMAGE_ROOT={self._root} is empty or not there; is it mounted?"
+            raise WindmillError("IMAGE_NOT_FOUND", said, retry="pause")
 
     def _within_limit(self, data: bytes) -> bytes:
         if len(data) > self._most:
             raise WindmillError("IMAGE_TOO_LARGE", f"the file is over MAX_IMAGE_BYTES={self._most}")
         return data
 
-    async def _fetch(self, url: str) -> bytes:
+    async def _fetch(self, address: str) -> bytes:
+        url = self._permitted(address)
         for _ in range(MAX_REDIRECTS + 1):
-            self._check(url)
             answer = await self._get(url)
             if isinstance(answer, bytes):
                 return self._within_limit(answer)
-            url = urljoin(url, answer)
-        raise WindmillError("IMAGE_NOT_FOUND", f"{url} redirects more than {MAX_REDIRECTS} times")
+            url = self._permitted(answer, url)
+        raise WindmillError("IMAGE_NOT_FOUND", f"{address} redirects more than {MAX_REDIRECTS} times")
 
-    def _check(self, url: str) -> None:
-        """The part of the border that needs no name resolution; aiohttp resolves names by _PublicResolver."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+    def _permitted(self, address: str, base: URL | None = None) -> URL:
+        """The part of the border that needs no name resolution; aiohttp resolves names by _PublicResolver.
+
+        The very URL that is judged is fetched: a second parser might see another host in the same text.
+        """
+        try:
+            url = base.join(URL(address)) if base else URL(address)
+        except ValueError as error:
+            raise WindmillError("IMAGE_FORBIDDEN", f"{address} is not a URL: {error}") from error
+        host = url.raw_host
+        if url.scheme not in ("http", "https") or not host:
             raise WindmillError("IMAGE_FORBIDDEN", f"{url} is not an http or https URL")
-        if _is_address(parts.hostname) and not _may_visit(parts.hostname, parts.hostname, self._allowed):
-            raise WindmillError("IMAGE_FORBIDDEN", f"{parts.hostname} is not a public address")
+        if _is_address(host) and not _may_visit(host, host, self._allowed):
+            raise WindmillError("IMAGE_FORBIDDEN", f"{host} is not a public address")
+        return url
 
-    async def _get(self, url: str) -> bytes | str:
+    async def _get(self, url: URL) -> bytes | str:
         """The body behind `url`, or where it redirects to."""
         if self._session is None:
             raise RuntimeError("ImageSource is used outside `async with`")
@@ -104,9 +128,10 @@ class ImageSource:
                     raise WindmillError("IMAGE_NOT_FOUND", f"{url} answered {reply.status}")
                 reply.raise_for_status()
                 return await _bounded(reply, self._most)
-        except _Forbidden as error:
-            raise WindmillError("IMAGE_FORBIDDEN", str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            refusal = getattr(error, "os_error", None)  # aiohttp wraps what its resolver raises
+            if isinstance(refusal, _Forbidden):
+                raise WindmillError("IMAGE_FORBIDDEN", str(refusal)) from error
             # The host of the image is having a bad moment: the job may pass later.
             reason = str(error) or type(error).__name__
             raise WindmillError("IMAGE_NOT_FOUND", f"{url}: {reason}", retry="later") from error
@@ -149,15 +174,17 @@ class _PublicResolver(AbstractResolver):
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    """Whether it is taken for an address, also in short forms such as 127.1, instead of resolved as a name."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _may_visit(host: str, address: str, allowed: frozenset[str]) -> bool:
-    return host in allowed or address in allowed or ipaddress.ip_address(address).is_global
+    if host in allowed or address in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 def locations(job: Job) -> dict[str, Any]:

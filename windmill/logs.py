@@ -50,3 +50,5 @@ def configure(level: str, log_format: LogFormat) -> None:
     # The AMQP client reports at WARNING each step of a lost connection, which the supervisor reports once.
     for noisy in ("aio_pika", "aiormq", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.ERROR, logging.getLevelName(level)))
+    # And this one each vain try to connect, at ERROR.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)

@@ -1,5 +1,6 @@
 """The message that travels through the queues: one image to look at, by reference and never by pixels."""
 
+import reprlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -75,21 +76,33 @@ def attempt_of(headers: dict[str, Any]) -> int:
 
 
 def headers_to_keep(headers: dict[str, Any]) -> dict[str, Any]:
-    """The headers of a message that is published again: the broker reads its own `x-` ones and would act on them."""
-    return {name: value for name, value in headers.items() if not name.startswith("x-")}
+    """The headers of a message that is published again, without those that the broker reads and would act on: its own
+    `x-` ones, and the other queues which another producer may have named in CC; and without values that the driver
+    reads but cannot write, such as text that is not UTF-8."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if not name.startswith("x-") and name not in ("CC", "BCC") and _can_be_written(value)
+    }
+
+
+def _can_be_written(value: object) -> bool:
+    return isinstance(value, str | bool | float) or (isinstance(value, int) and -(2**63) <= value < 2**63)
 
 
 def _image_id(document: dict[str, Any]) -> int:
     image_id = document.get("image_id")
     if isinstance(image_id, bool) or not isinstance(image_id, int) or not 0 < image_id < 2**63:
-        raise _bad(f"image_id is {image_id!r}, not a positive whole number")
+        raise _bad(f"image_id is {reprlib.repr(image_id)}, not a positive whole number")
     return image_id
 
 
 def _text(document: dict[str, Any], key: str) -> str | None:
     value = document.get(key)
     if value is not None and not isinstance(value, str):
-        raise _bad(f"{key} is {value!r}, not text")
+        raise _bad(f"{key} is {reprlib.repr(value)}, not text")
+    if value and "\x00" in value:
+        raise _bad(f"{key} holds a NUL character, which PostgreSQL does not take")
     return value
 
 
@@ -99,9 +112,9 @@ def _moment(document: dict[str, Any], received_at: datetime) -> datetime:
         return received_at
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _bad(f"submitted_at is {text!r}, not an RFC 3339 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise _bad(f"submitted_at is {reprlib.repr(text)}, not an RFC 3339 time") from error
 
 
 def _bad(what: str) -> WindmillError:

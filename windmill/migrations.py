@@ -30,11 +30,13 @@ class Migration:
 
 def available(folder: Path = MIGRATIONS) -> list[Migration]:
     """The migrations of this checkout in order."""
-    found = []
+    found: list[Migration] = []
     for file in sorted(folder.glob("*.sql")):
         match = _FILE.fullmatch(file.name)
         if not match:
             raise WindmillError("CONFIG_INVALID", f"{file} is not named NNNN_name.sql", "rename or remove it")
+        if found and found[-1].version == int(match[1]):
+            raise WindmillError("CONFIG_INVALID", f"two migrations have the number {match[1]}", "renumber one of them")
         found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
     return found
 

@@ -11,6 +11,8 @@ from windmill.outcomes import Stored
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _EXCERPT = 200
+# A longer time is no time; it may also be more than the column takes, and then the whole answer would be refused.
+_MOST_SECONDS = 1_000_000
 
 
 def judge(status: int, body: bytes) -> Stored:
@@ -23,7 +25,9 @@ def judge(status: int, body: bytes) -> Stored:
         raise WindmillError("SERVICE_UNREACHABLE", f"no such service at this address: it answered {status}")
     if status == 413:
         raise WindmillError("IMAGE_TOO_LARGE", "the service refused the size of the image")
-    code: Code = "SERVICE_REJECTED" if 400 <= status < 500 else "SERVICE_ERROR"
+    if status < 400:
+        raise WindmillError("BAD_RESPONSE", f"the service answered {status}, which no service does")
+    code: Code = "SERVICE_REJECTED" if status < 500 else "SERVICE_ERROR"
     raise WindmillError(code, f"the service answered {status}: {_said(body)}")
 
 
@@ -69,7 +73,9 @@ def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 def _processing_time(envelope: dict[str, Any]) -> float | None:
     metadata = envelope.get("metadata")
     spent = metadata.get("processing_time") if isinstance(metadata, dict) else None
-    return float(spent) if isinstance(spent, int | float) and not isinstance(spent, bool) else None
+    if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent <= _MOST_SECONDS:
+        return None
+    return float(spent)
 
 
 def _said(body: bytes) -> str:
@@ -77,7 +83,7 @@ def _said(body: bytes) -> str:
     try:
         error = orjson.loads(body)["error"]
         return _excerpt((error["message"] if isinstance(error, dict) else str(error)).encode())
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeEncodeError):
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, RecursionError):
         return _excerpt(body)
 
 

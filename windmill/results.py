@@ -58,12 +58,16 @@ class ResultWriter:
         self._batch_seconds = batch_seconds
         self._in_progress = in_progress
         self._waiting: list[tuple[ResultRow, asyncio.Future[None]]] = []
+        self._batch: list[tuple[ResultRow, asyncio.Future[None]]] = []
+        self._stopped = False
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._outage = Outage("the database")
 
     async def write(self, row: ResultRow) -> None:
         """Return when `row` is committed; raises DataRefused when PostgreSQL does not take it."""
+        if self._stopped:
+            raise _not_written()
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, committed))
         self._some.set()
@@ -73,13 +77,18 @@ class ResultWriter:
 
     async def run(self) -> None:
         """Commit batches until cancelled. While the database is away rows wait, and with them their jobs."""
-        while True:
-            await self._some.wait()
-            await self._gather()
-            batch, self._waiting = self._waiting[: self._batch_rows], self._waiting[self._batch_rows :]
-            if not self._waiting:
-                self._some.clear()
-            await self._commit(batch)
+        try:
+            while True:
+                await self._some.wait()
+                await self._gather()
+                self._batch, self._waiting = self._waiting[: self._batch_rows], self._waiting[self._batch_rows :]
+                if not self._waiting:
+                    self._some.clear()
+                await self._commit(self._batch)
+        finally:
+            self._stopped = True
+            for _, committed in (*self._batch, *self._waiting):
+                _settle(committed, _not_written())
 
     async def _gather(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -95,6 +104,7 @@ class ResultWriter:
                 await self._refuse(batch, error)
                 return
             except WindmillError as error:
+                _end_if_cancelled()
                 await asyncio.sleep(self._outage.failed(error))
                 continue
             self._outage.over()
@@ -109,6 +119,17 @@ class ResultWriter:
             return
         for entry in batch:
             await self._commit([entry])
+
+
+def _end_if_cancelled() -> None:
+    """The driver, when it is cancelled while the server hangs, raises the timeout of its clean-up instead."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _not_written() -> WindmillError:
+    return WindmillError("DATABASE_UNAVAILABLE", "the worker stops before the row could be committed")
 
 
 def _settle(committed: "asyncio.Future[None]", error: Exception | None = None) -> None:

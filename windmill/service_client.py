@@ -1,5 +1,6 @@
 """Calling a service over HTTP: one multipart POST of the image, or a GET that names its URL."""
 
+import io
 import uuid
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from windmill.outcomes import Stored
 from windmill.replies import judge
 from windmill.services import Service
 from windmill.settings import Settings
+
+LARGE_BYTES = 2**20
 
 # One boundary for the life of the process, so that a body is joined once from three parts.
 _BOUNDARY = uuid.uuid4().hex
@@ -57,7 +60,13 @@ class ServiceClient:
 
     async def refer(self, service: Service, image_url: str) -> Stored:
         """Let the service fetch the image itself."""
-        return await self._call(service, "GET", f"{self._url(service)}?url={quote(image_url, safe='')}")
+        try:
+            return await self._call(service, "GET", f"{self._url(service)}?url={quote(image_url, safe='')}")
+        except WindmillError as error:
+            if error.code != "SERVICE_REJECTED":
+                raise
+            # Services answer 400 when they could not fetch the image, and that may pass.
+            raise WindmillError(error.code, error.message, retry="later") from error
 
     def _url(self, service: Service) -> str:
         return service.url(self._settings.service_host, self._settings.service_port_offset)
@@ -66,13 +75,18 @@ class ServiceClient:
         if self._session is None:
             raise RuntimeError("ServiceClient is used outside `async with`")
         seconds = self._settings.request_timeout or service.timeout_seconds
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 10))
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds / 2, 10))
         try:
             async with self._session.request(
-                method, URL(url, encoded=True), data=body, headers=_HEADERS if body else None, timeout=timeout
+                method,
+                URL(url, encoded=True),
+                data=_payload(body),
+                headers=_HEADERS if body else None,
+                timeout=timeout,
+                allow_redirects=False,  # where services are is for the configuration to say
             ) as reply:
                 return judge(reply.status, await self._body(reply))
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise WindmillError("SERVICE_UNREACHABLE", f"{service.name} at {url}: {error}") from error
         except TimeoutError as error:
             raise WindmillError("SERVICE_TIMEOUT", f"{service.name} gave no answer in {seconds:g} s") from error
@@ -90,6 +104,11 @@ class ServiceClient:
             if len(body) > most:
                 raise _too_large(most)
         return bytes(body)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Large bodies as a file, which aiohttp writes in pieces; bytes it writes in one go, and warns of it."""
+    return io.BytesIO(body) if body and len(body) > LARGE_BYTES else body
 
 
 def _too_large(most: int) -> WindmillError:

@@ -4,9 +4,10 @@ Layers, the first that names a variable wins: the process environment, the file 
 ENV_FILE names), `var/local/local.env` which `make up` writes for the private servers it started.
 """
 
+import difflib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -95,11 +96,18 @@ def names(value: str) -> tuple[str, ...]:
 
 def path(value: str) -> Path:
     """A path as the user means it: relative to the checkout, so that every process agrees on it."""
-    return ROOT / Path(filled(value)).expanduser()
+    try:
+        return ROOT / Path(filled(value)).expanduser()
+    except RuntimeError as error:
+        raise Unacceptable("must be a path; there is no such user as its ~ names") from error
 
 
-def optional_path(value: str) -> Path | None:
-    return path(value) if value.strip() else None
+def optional_file(value: str) -> Path | None:
+    if not value.strip():
+        return None
+    if not path(value).is_file():
+        raise Unacceptable("must name a file that exists, or be empty")
+    return path(value)
 
 
 def setting(default: str, parse: Callable[[str], object], *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
@@ -122,7 +130,7 @@ class Settings:
     queue_password: str = setting("guest", text, secret=True)
     queue_vhost: str = setting("/", filled)
     queue_tls: bool = setting("false", switch)
-    queue_tls_ca: Path | None = setting("", optional_path)
+    queue_tls_ca: Path | None = setting("", optional_file)
     queue_type: QueueType = setting("quorum", one_of(*get_args(QueueType)))
     queue_prefix: str = setting("queue_", filled)
     queue_management_port: int = setting("15672", integer(1, 65_535))
@@ -133,7 +141,7 @@ class Settings:
     db_user: str = setting("windmill", filled)
     db_password: str = setting("", text, secret=True)
     db_sslmode: SslMode = setting("prefer", one_of("disable", "prefer", "require", "verify-ca", "verify-full"))
-    db_sslrootcert: Path | None = setting("", optional_path)
+    db_sslrootcert: Path | None = setting("", optional_file)
 
     image_root: Path = setting("/", path)
     image_url_allow: tuple[str, ...] = setting("", names)
@@ -156,10 +164,10 @@ class Settings:
     log_format: LogFormat = setting("text", one_of(*get_args(LogFormat)))
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Parse and check all variables; raises ConfigInvalid with every problem found."""
+    def from_env(cls, environ: Mapping[str, str], found: Iterable[Problem] = ()) -> "Settings":
+        """Parse and check all variables; raises ConfigInvalid with every problem, those `found` before included."""
         values: dict[str, Any] = {}
-        problems: list[Problem] = []
+        problems = list(found)
         for name, raw, parse in _declared(environ):
             try:
                 values[name.lower()] = parse(raw)
@@ -221,19 +229,40 @@ def environment(local: Path = LOCAL_ENV) -> dict[str, str]:
 
 def named_by_user() -> dict[str, str]:
     """The variables of the process environment and of `.env`."""
-    env_file = Path(os.environ.get("ENV_FILE", ROOT / ".env"))
-    if "ENV_FILE" in os.environ and not env_file.is_file():
-        raise ConfigInvalid([Problem("ENV_FILE", str(env_file), "must name a file that can be read")])
-    return _read(env_file) | dict(os.environ)
+    return _read(_env_file()) | dict(os.environ)
 
 
 def load_settings() -> Settings:
     """The settings of this process."""
-    return Settings.from_env(environment())
+    return Settings.from_env(environment(), misspelt(_read(_env_file())))
+
+
+def misspelt(names: Iterable[str]) -> Sequence[Problem]:
+    """Names in `.env` that are nearly those of a setting, which would keep its default in silence. Other names may
+    stand there for other programs. Their values are not shown: one may be a password."""
+    known = defaults()
+    nearest = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.75) for name in names}
+    return [
+        Problem(name, "***", f"is not a setting; did you mean {match[0]}?")
+        for name, match in nearest.items()
+        if match and name not in known
+    ]
+
+
+def _env_file() -> Path:
+    env_file = Path(os.environ.get("ENV_FILE", ROOT / ".env"))
+    if "ENV_FILE" in os.environ and not env_file.is_file():
+        raise ConfigInvalid([Problem("ENV_FILE", str(env_file), "must name a file that can be read")])
+    return env_file
 
 
 def _read(env_file: Path) -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(env_file).items() if value is not None}
+    """The variables of a file as they stand there: a `$` in a password is a `$`."""
+    try:
+        found = dotenv_values(env_file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid([Problem("ENV_FILE", str(env_file), f"cannot be read: {error}")]) from error
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _hidden(name: str, named: Mapping[str, str]) -> bool:

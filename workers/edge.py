@@ -48,6 +48,7 @@ class Edge:
         handler: Handler,
         writer: Writer,
         republisher: Republisher,
+        slots: asyncio.Semaphore,
         *,
         on_unavailable: Callable[[WindmillError], None],
         on_answer: Callable[[], None],
@@ -62,7 +63,7 @@ class Edge:
         self._on_answer = on_answer
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
-        self._slots = asyncio.Semaphore(settings.worker_concurrency or service.concurrency)
+        self._slots = slots
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -92,6 +93,10 @@ class Edge:
         except WindmillError as error:
             # The broker took neither the copy nor a refusal: only a new session helps, and it brings this job back.
             self._on_broken(error)
+        except Exception as error:
+            # A fault of ours; a delivery that nobody settles would be held for as long as the session lasts.
+            logger.exception("unexpected fault", extra={"service": self._service.name})
+            self._on_broken(WindmillError("BROKER_UNAVAILABLE", f"unexpected fault in the worker: {error!r}"))
         finally:
             self.in_progress -= 1
             if not self.in_progress:

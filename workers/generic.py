@@ -25,7 +25,7 @@ from windmill.service_client import ServiceClient
 from windmill.services import Service, load_fleet
 from windmill.settings import Settings
 from workers.handler import Handler
-from workers.lane import Lane
+from workers.lane import Lane, concurrency
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class Worker:
         self._services = services
         self._stop = stop
         self._lanes: list[Lane] = []
+        # Of the process and not of a session: calls go on when the broker is lost, and some services (pose) break
+        # when the next session calls them at the same time.
+        self._slots = {service.name: asyncio.Semaphore(concurrency(service, settings)) for service in services}
         self._counts: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -102,7 +105,9 @@ class Worker:
             lanes = []
             for service in self._services:
                 consumption = await stack.enter_async_context(broker.consumption(consuming, settings, service.name))
-                lanes.append(Lane(service, settings, consumption, publisher, handler, writer))
+                lanes.append(
+                    Lane(service, settings, consumption, publisher, handler, writer, self._slots[service.name])
+                )
             self._lanes = lanes
             try:
                 yield lanes

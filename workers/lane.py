@@ -27,6 +27,7 @@ class Lane:
         publisher: Publisher,
         handler: Handler,
         writer: ResultWriter,
+        slots: asyncio.Semaphore,
     ) -> None:
         self.service = service
         self._settings = settings
@@ -41,6 +42,7 @@ class Lane:
             handler,
             writer,
             publisher,
+            slots,
             on_unavailable=self._on_unavailable,
             on_answer=self._outage.over,
             on_broken=self._on_broken,
@@ -48,15 +50,18 @@ class Lane:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; raises BROKER_UNAVAILABLE when the session is of no more use."""
-        while not stop.is_set():
-            self._unavailable = None
-            self._wake.clear()
-            await self._consumption.start(self.edge.take, prefetch(self.service, self._settings))
-            await self._until_interrupted(stop)
-            if self._unavailable and not stop.is_set():
-                await self._consumption.stop()
-                await pause(stop, self._outage.failed(self._unavailable))
-        self.edge.close()
+        try:
+            while not stop.is_set():
+                self._unavailable = None
+                self._wake.clear()
+                await self._consumption.start(self.edge.take, prefetch(self.service, self._settings))
+                await self._until_interrupted(stop)
+                if self._unavailable and not stop.is_set():
+                    await self._consumption.stop()
+                    await pause(stop, self._outage.failed(self._unavailable))
+        finally:
+            # Also when the session is lost: what has not begun comes again in the next one.
+            self.edge.close()
         await self._consumption.stop()
 
     async def _until_interrupted(self, stop: asyncio.Event) -> None:
@@ -83,4 +88,9 @@ class Lane:
 
 def prefetch(service: Service, settings: Settings) -> int:
     """Jobs to hold: those in the service's hands, and as many again on their way to it or to the commit."""
-    return 2 * (settings.worker_concurrency or service.concurrency) + 2
+    return 2 * concurrency(service, settings) + 2
+
+
+def concurrency(service: Service, settings: Settings) -> int:
+    """Calls at a time from this process."""
+    return settings.worker_concurrency or service.concurrency

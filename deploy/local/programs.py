@@ -48,9 +48,8 @@ class Programs:
         )
         output, complaint = await process.communicate()
         if process.returncode:
-            raise WindmillError(
-                "CONFIG_INVALID", f"{' '.join(arguments)}: {complaint.decode()[-2000:].strip()}", "see above"
-            )
+            said = complaint.decode(errors="replace").strip()
+            raise ProgramFailed(f"{' '.join(arguments)} failed: {said}")
         return output.decode().strip()
 
     async def start(self, name: str, *arguments: str, **variables: str) -> None:

@@ -1,7 +1,8 @@
 -- Which jobs a producer has to publish, and the record of its runs.
 --
 -- A run walks a range of image ids upward and notes how far it came, so the runs together say which (service, image)
--- pairs were submitted: that is how an interrupted run is continued and nothing is submitted twice.
+-- pairs were submitted: that is how an interrupted run is continued and nothing is submitted twice. Only a run of the
+-- selection 'failed' does not: it passes by what was never submitted.
 
 -- name: wait_for_registrations
 -- Before the bound of a run is read: an image id is given out under this lock, so none below the bound is still to come.
@@ -19,7 +20,7 @@ SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0));
 WITH submitted AS (
     SELECT service, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
     FROM runs, unnest(services) AS service
-    WHERE first_image_id < last_image_id AND (image_group IS NULL OR image_group = $2)
+    WHERE selection <> 'failed' AND first_image_id < last_image_id AND (image_group IS NULL OR image_group = $2)
     GROUP BY service
 )
 SELECT min(coalesce((SELECT upper(walked) - 1 FROM unnest(s.ids) AS walked WHERE lower(walked) = 1), 0))
@@ -55,7 +56,7 @@ ORDER BY image_id LIMIT $4;
 WITH submitted AS MATERIALIZED (
     SELECT service, image_group, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
     FROM runs, unnest(services) AS service
-    WHERE $3 = 'new' AND service = ANY ($2::text[]) AND first_image_id < last_image_id
+    WHERE $3 = 'new' AND selection <> 'failed' AND service = ANY ($2::text[]) AND first_image_id < last_image_id
     GROUP BY service, image_group
 )
 SELECT i.image_id, i.image_filename, i.image_path, i.image_url,

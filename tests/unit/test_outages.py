@@ -1,0 +1,77 @@
+"""An outage is told without a flood."""
+
+import logging
+
+import pytest
+
+from windmill.outages import REMIND_SECONDS, Outage
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outage(clock: Clock, caplog: pytest.LogCaptureFixture) -> Outage:
+    caplog.set_level(logging.DEBUG)
+    return Outage("the broker", first=1, most=8, clock=clock, dice=lambda: 0.5)
+
+
+def test_the_waits_double_up_to_the_most(outage: Outage) -> None:
+    assert [outage.failed(OSError("no")) for _ in range(6)] == [1, 2, 4, 8, 8, 8]
+
+
+def test_the_dice_spread_the_waits(clock: Clock) -> None:
+    assert Outage("x", first=1, most=8, clock=clock, dice=lambda: 1.0).failed(OSError()) == pytest.approx(1.2)
+
+
+def test_the_first_failure_is_told_at_once_and_then_one_a_minute(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[float] = []
+    for second in range(131):
+        clock.now = 1000.0 + second
+        outage.failed(OSError("refused"))
+        if len(caplog.messages) > len(told):
+            told.append(second)
+    assert told == [0, REMIND_SECONDS, 2 * REMIND_SECONDS]
+    assert set(caplog.messages) == {"the broker is away: refused"}
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_the_return_is_told_once_with_the_time_it_was_away(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage.failed(OSError("refused"))
+    clock.now += 42
+    outage.failed(OSError("refused"))
+    outage.over()
+    outage.over()
+    assert caplog.messages == ["the broker is away: refused", "the broker is back"]
+    assert vars(caplog.records[-1])["away_seconds"] == 42
+    assert vars(caplog.records[-1])["failures"] == 2
+
+
+def test_success_without_an_outage_says_nothing(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+    outage.over()
+    assert caplog.messages == []
+
+
+def test_a_second_outage_starts_from_the_shortest_wait_and_is_told_at_once(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        outage.failed(OSError("refused"))
+    outage.over()
+    clock.now += 1
+    assert outage.failed(OSError("again")) == 1
+    assert caplog.messages[-1] == "the broker is away: again"
