@@ -58,7 +58,7 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         fleet = load_fleet(settings.service_config)
         await start_afresh(settings, list(fleet.services))
         try:
-            async with Programs(environ, HOME) as programs:
+            async with Programs({**named_by_user(), **environ}, HOME) as programs:
                 finished = await show(programs, settings, fleet, stop, options.images, options.seed)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
@@ -109,7 +109,7 @@ async def show(
     """The demo itself; True when every result is there."""
     await prepare(programs, settings, fleet, images, seed)
     say("worker and producer")
-    await programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
+    programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
     started = time.monotonic()
     said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
     say(f"  {said.splitlines()[-1]}")
@@ -125,8 +125,8 @@ async def show(
 async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> None:
     """Services that answer, tables, and images that are registered."""
     wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
-    await programs.start("farm", "-m", "farm", "--seed", str(seed), "--keep-alive")
-    await programs.until_listening(wanted)
+    programs.start("farm", "-m", "farm", "--seed", str(seed), "--keep-alive")
+    await programs.until_listening("farm", wanted)
     say(f"stand-in services\n  {len(wanted)} on 127.0.0.1, ports {min(wanted)} to {max(wanted)}")
     scenes = HOME / f"scenes-{seed}-{images}"
     drawing = ("-m", "farm.scenes", "--count", str(images), "--seed", str(seed), "--out", str(scenes))
