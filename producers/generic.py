@@ -1,7 +1,9 @@
 """Put registered images into the queues of services: python -m producers.generic --services all
 
 By default only what was never submitted and has no result is published, so the command can be repeated, interrupted
-and put into a timer: it goes on where it stopped. Register images first, with python -m producers.images.
+and put into a timer: it goes on where it stopped. --missing and --retry-failed look at results alone: say them when
+the queues are empty, or what still waits there is submitted twice (which costs work, and changes no result).
+Register images first, with python -m producers.images.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from windmill.services import Fleet, Service, load_fleet
 from windmill.settings import Settings
 from windmill.tables import table
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("producers.generic")
 
 EXAMPLES = """\
 examples:
@@ -48,7 +50,12 @@ def parser() -> argparse.ArgumentParser:
     add("--list-services", action="store_true", help="print the services and sets of service_config.json, and stop")
     add("--group", metavar="G", help="only images of this group")
     add("--limit", type=_count, metavar="N", help="publish at most N images")
-    add("--image-ids", type=Path, metavar="FILE", help="only the images in FILE, one id a line; - reads standard input")
+    add(
+        "--image-ids",
+        type=Path,
+        metavar="FILE",
+        help="only the images in FILE, one id a line (- reads standard input); such a run is not recorded",
+    )
     which = top.add_mutually_exclusive_group()
     which.add_argument("--missing", action="store_true", help="also what was submitted before but has no result yet")
     which.add_argument("--retry-failed", action="store_true", help="only what has a result with status error")

@@ -1,5 +1,6 @@
 """What a producer has to publish, page by page, and the record of how far it came."""
 
+import logging
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from windmill.settings import Settings
 
 Selection = Literal["new", "missing", "failed", "all"]
 PAGE_IMAGES = 1000
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -81,7 +83,10 @@ class Runs:
             return Progress(None, until, await self._first(request))
         key = (services, request.selection, request.image_group)
         row = await self._connection.fetchrow(self._sql["continue_run"], *key, until)
-        if row is None:
+        if row is not None:
+            said = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
+            logger.info("continuing the run that was interrupted", extra=said)
+        else:
             row = await self._connection.fetchrow(self._sql["start_run"], *key, await self._first(request), until)
         assert row is not None
         return Progress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])

@@ -5,15 +5,19 @@ Servers that cannot be had make a test skip, with the reason; in CI (CI=true) th
 """
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 
-import aio_pika
-import asyncpg
 import pytest
 
 from deploy import local
+from deploy.local import databases
+from tests.integration.fleet import Fleet, running_fleet
+from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.migrations import migrate
 from windmill.services import load_fleet
@@ -27,16 +31,19 @@ KEPT = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_SSLMODE", "QUEUE_HOS
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
-    """How to reach a real PostgreSQL and a real RabbitMQ."""
+    """How to reach a real PostgreSQL and a real RabbitMQ; the last of several test runs stops the private ones."""
     named = {name: os.environ[name] for name in KEPT if name in os.environ}
-    ran_already = any(server.running for server in local.instance(STATE).status())
-    try:
-        found = local.up(STATE, named, report=lambda _: None)
-    except WindmillError as error:
-        unavailable(str(error))
-    yield found | named
-    if not ran_already:
-        local.down(STATE)
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "in-use").open("w") as in_use:
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        try:
+            found = local.up(STATE, named, report=lambda _: None)
+        except WindmillError as error:
+            unavailable(str(error))
+        yield found | named
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            local.down(STATE)
 
 
 def unavailable(reason: str) -> None:
@@ -50,25 +57,28 @@ def unavailable(reason: str) -> None:
 def template(servers: Mapping[str, str]) -> Iterator[str]:
     """The name of a database with all migrations applied."""
     name = f"windmill_template_{uuid.uuid4().hex[:8]}"
-    asyncio.run(_administer(servers, f"CREATE DATABASE {name}"))
+    settings = Settings.from_env({**servers, "DB_NAME": name})
 
-    async def apply(connection: asyncpg.Connection) -> None:
-        await migrate(connection)
+    async def create() -> None:
+        await databases.create(settings, name)
+        async with database.connection(settings, "tests") as connection:
+            await migrate(connection)
 
-    asyncio.run(_connected(servers, name, apply))
+    asyncio.run(create())
     yield name
-    asyncio.run(_administer(servers, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(databases.drop(settings, name))
 
 
 @pytest.fixture
 def environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
     """The variables of a fleet of its own, for `Settings.from_env` and for commands that are started."""
     unique = uuid.uuid4().hex[:8]
-    database, prefix = f"windmill_{unique}", f"test_{unique}_"
-    asyncio.run(_administer(servers, f"CREATE DATABASE {database} TEMPLATE {template}"))
-    yield {**servers, "DB_NAME": database, "QUEUE_PREFIX": prefix, "RETRY_DELAYS": "0.2,0.4"}
-    asyncio.run(_delete_queues(servers, prefix))
-    asyncio.run(_administer(servers, f"DROP DATABASE {database} WITH (FORCE)"))
+    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": "0.2,0.4"}
+    settings = Settings.from_env({**servers, **own})
+    asyncio.run(databases.create(settings, settings.db_name, template=template))
+    yield {**servers, **own}
+    asyncio.run(_delete_queues(settings))
+    asyncio.run(databases.drop(settings, settings.db_name))
 
 
 @pytest.fixture
@@ -76,40 +86,14 @@ def settings(environ: Mapping[str, str]) -> Settings:
     return Settings.from_env(environ)
 
 
-async def _administer(servers: Mapping[str, str], statement: str) -> None:
-    async def execute(connection: asyncpg.Connection) -> None:
-        await connection.execute(statement)
-
-    await _connected(servers, "postgres", execute)
-
-
-async def _connected(
-    servers: Mapping[str, str], database: str, work: Callable[[asyncpg.Connection], Awaitable[None]]
-) -> None:
-    connection = await asyncpg.connect(
-        host=servers["DB_HOST"],
-        port=int(servers.get("DB_PORT", "5432")),
-        user=servers.get("DB_USER", "windmill"),
-        password=servers.get("DB_PASSWORD"),
-        database=database,
-    )
-    try:
-        await work(connection)
-    finally:
-        await connection.close()
+@pytest.fixture
+async def fleet(environ: Mapping[str, str], settings: Settings, tmp_path: Path) -> AsyncIterator[Fleet]:
+    """The commands of a fleet of its own, and a look at its database and queues."""
+    async with running_fleet(environ, settings, tmp_path) as running:
+        yield running
 
 
-async def _delete_queues(servers: Mapping[str, str], prefix: str) -> None:
+async def _delete_queues(settings: Settings) -> None:
     """The queues that the fleet of one test may have made; deleting one that is not there is nothing."""
-    names = [prefix + name for name in (*load_fleet(ROOT / "service_config.json").services, "extra")]
-    connection = await aio_pika.connect(
-        host=servers["QUEUE_HOST"],
-        port=int(servers.get("QUEUE_PORT", "5672")),
-        login=servers.get("QUEUE_USER", "guest"),
-        password=servers.get("QUEUE_PASSWORD", "guest"),
-        virtualhost=servers.get("QUEUE_VHOST", "/"),
-    )
-    async with connection, connection.channel() as channel:
-        for name in names:
-            await channel.queue_delete(name)
-            await channel.queue_delete(f"{name}.failed")
+    async with broker.connection(settings, "tests") as opened:
+        await broker.delete_queues(opened, settings, [*load_fleet(settings.service_config).services, "extra"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from windmill.errors import WindmillError
+from windmill.errors import DataRefused, WindmillError
 from windmill.settings import Settings
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -18,10 +18,6 @@ Pool = asyncpg.Pool
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
 _MIGRATE = "create the tables: python -m windmill migrate"
-
-
-class DataRefused(Exception):
-    """PostgreSQL is well but does not take this data; writing it again would not help."""
 
 
 @contextmanager

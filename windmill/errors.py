@@ -2,6 +2,7 @@
 
     WindmillError             anything that ends with a code and a remedy
     └── ConfigInvalid         a list of problems in settings or service_config.json
+    DataRefused               PostgreSQL is well but never takes this data; what that means, its writer decides
 
 The code is what is stored in `results.error_code`, counted, logged and shown.
 """
@@ -71,6 +72,10 @@ class WindmillError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}. Remedy: {self.remedy}"
+
+
+class DataRefused(Exception):
+    """PostgreSQL is well but does not take this data; writing it again would not help."""
 
 
 @dataclass(frozen=True)

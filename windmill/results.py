@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from windmill.database import DataRefused, Pool, converted
-from windmill.errors import Code, WindmillError
+from windmill.database import Pool, converted
+from windmill.errors import Code, DataRefused, WindmillError
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.settings import Settings

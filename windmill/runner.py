@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 import uvloop
 
 from windmill import logs
-from windmill.errors import WindmillError
+from windmill.errors import DataRefused, WindmillError
 from windmill.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ def command(main: Callable[[Settings], int]) -> int:
     except WindmillError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE if error.code == "CONFIG_INVALID" else FAILED
+    except DataRefused as error:
+        sys.stderr.write(f"PostgreSQL does not take the data: {error}\n")
+        return FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
 

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
 from windmill.broker import Delivery, Headers, acknowledge, hand_back
-from windmill.database import DataRefused
-from windmill.errors import Code, WindmillError
+from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import ATTEMPT_HEADER, Job, attempt_of, decode, headers_to_keep
 from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable
 from windmill.results import ResultRow

@@ -27,7 +27,7 @@ from windmill.settings import Settings
 from workers.handler import Handler
 from workers.lane import Lane, concurrency
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("workers.generic")
 
 REPORT_SECONDS = 60.0
 

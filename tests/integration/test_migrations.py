@@ -1,11 +1,15 @@
 """Migrations against a real PostgreSQL."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 
+from tests.integration.fleet import Fleet
 from windmill import database
-from windmill.migrations import migrate
+from windmill.errors import WindmillError
+from windmill.migrations import MIGRATIONS, migrate
 from windmill.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -26,3 +30,67 @@ async def test_two_machines_at_once_apply_each_migration_once(settings: Settings
     applied = await asyncio.gather(*(one_machine() for _ in range(4)))
     assert sorted(applied)[:3] == [0, 0, 0]
     assert max(applied) > 0
+
+
+@pytest.fixture
+async def empty(fleet: Fleet) -> Fleet:
+    """A fleet whose database has no tables yet."""
+    await fleet.rows.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return fleet
+
+
+async def test_a_migration_that_was_changed_after_it_was_applied_is_refused(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder)
+    first = min(folder.glob("*.sql"))
+    first.write_text(first.read_text() + "-- one more line\n")
+    async with database.connection(settings, "test") as connection:
+        with pytest.raises(WindmillError, match=r"0001 .* was applied with another text") as caught:
+            await migrate(connection, folder)
+    assert "new migration" in caught.value.remedy
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder)
+    (folder / "9999_broken.sql").write_text("CREATE TABLE half (id int); SELECT nonsense;")
+    with pytest.raises(WindmillError, match="nonsense"):
+        async with database.connection(settings, "test") as connection:
+            await migrate(connection, folder)
+    async with database.connection(settings, "test") as connection:
+        assert await connection.fetchval("SELECT to_regclass('half')") is None
+        assert await migrate(connection) == []
+
+
+async def test_the_command_twice_says_what_it_applied_and_then_that_there_is_nothing_to_do(empty: Fleet) -> None:
+    first = await empty.run("windmill", "migrate")
+    second = await empty.run("windmill", "migrate")
+    assert (first.code, second.code) == (0, 0)
+    assert "applied 0001 tables" in first.out
+    assert second.out == "the database is up to date\n"
+    assert first.err + second.err == ""
+
+
+async def test_two_commands_at_once_apply_each_migration_once(empty: Fleet) -> None:
+    commands = [empty.start("windmill", "migrate") for _ in range(3)]
+    ends = [await command.finished() for command in commands]
+    assert [end.code for end in ends] == [0, 0, 0]
+    assert "".join(end.out for end in ends).count("applied 0001") == 1
+
+
+async def test_a_database_that_is_away_is_one_clear_line_and_exit_code_1(fleet: Fleet) -> None:
+    end = await fleet.run("windmill", "migrate", DB_PORT="1")
+    assert end.code == 1
+    assert end.out == ""
+    assert end.err.startswith("DATABASE_UNAVAILABLE: ")
+    assert end.err.count("\n") == 1
+    assert "127.0.0.1:1" in end.err
+    assert "Remedy: start PostgreSQL" in end.err
+
+
+async def test_a_wrong_password_is_one_clear_line_that_does_not_show_it(fleet: Fleet) -> None:
+    end = await fleet.run("windmill", "migrate", DB_PASSWORD="wrong-and-secret")
+    assert end.code == 1
+    assert "password authentication failed" in end.err
+    assert end.err.count("\n") == 1
+    assert "wrong-and-secret" not in end.out + end.err

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.world import JOB, World, take
-from windmill.database import DataRefused
-from windmill.errors import Code, WindmillError
+from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import ATTEMPT_HEADER, encode
 from windmill.results import ResultRow
 from windmill.services import load_fleet

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from windmill.database import DataRefused
-from windmill.errors import WindmillError
+from windmill.errors import DataRefused, WindmillError
 from windmill.results import ResultRow, ResultWriter
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -1,0 +1,33 @@
+"""A service that gives one fixed answer as fast as it can: python -m tests.e2e.answering PORT"""
+
+import sys
+
+import orjson
+from aiohttp import web
+
+ANSWER = orjson.dumps(
+    {
+        "service": "yolo",
+        "status": "success",
+        "predictions": [
+            {
+                "label": f"thing {number}",
+                "confidence": 0.5,
+                "bbox": {"x": number, "y": 20, "width": 30, "height": 40},
+            }
+            for number in range(15)
+        ],
+        "metadata": {"processing_time": 0.01, "model_info": {"framework": "fixed"}},
+    }
+)
+
+
+async def answer(request: web.Request) -> web.Response:
+    await request.read()
+    return web.Response(body=ANSWER, content_type="application/json")
+
+
+if __name__ == "__main__":
+    application = web.Application(client_max_size=2**25)
+    application.router.add_route("*", "/{path:.*}", answer)
+    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)

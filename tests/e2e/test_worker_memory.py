@@ -1,0 +1,49 @@
+"""What a worker costs in memory: a Raspberry Pi runs several."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import CONFIG, free_offset
+from tests.integration.fleet import SMALL_JPEG, Fleet
+from windmill.settings import ROOT
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+JOBS = 5_000
+MOST_MB = 50
+HEAVY = ["numpy", "cv2", "PIL", "requests", "psycopg", "tqdm", "farm", "producers", "deploy"]
+
+
+@pytest.mark.timeout(180)
+async def test_after_5000_jobs_a_worker_holds_at_most_50_mb(fleet: Fleet) -> None:
+    port = json.loads(CONFIG.read_text())["services"]["yolov8"]["port"]
+    offset = free_offset([port])
+    fleet.start("tests.e2e.answering", str(port + offset))
+    images = await fleet.register_pictures(JOBS, SMALL_JPEG + bytes(20_000))
+    await fleet.produce("--services", "yolov8")
+    worker = await fleet.worker("yolov8", SERVICE_PORT_OFFSET=str(offset), WORKER_CONCURRENCY="8")
+    await fleet.stored(len(images), 150)
+    resident = worker.resident_mb()
+    logging.getLogger(__name__).info("resident after %d jobs: %.1f MB", JOBS, resident)
+    assert (await worker.stop()).code == 0
+    assert resident <= MOST_MB
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_a_worker_does_not_import(name: str, imported: list[str]) -> None:
+    assert name not in imported
+
+
+@pytest.fixture(scope="module")
+def imported() -> list[str]:
+    """The packages that the worker program has in memory once it is imported."""
+    script = "import workers.generic, sys; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(ROOT), capture_output=True, text=True, timeout=60, check=True
+    )
+    return ran.stdout.split()

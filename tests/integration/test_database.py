@@ -1,0 +1,22 @@
+"""Connections to a PostgreSQL that hangs."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.integration.proxy import Proxy
+from windmill import database
+from windmill.settings import Settings
+
+pytestmark = pytest.mark.database
+
+
+async def test_leaving_a_connection_whose_server_hangs_hides_nothing_of_what_went_wrong(settings: Settings) -> None:
+    async def work(proxy: Proxy) -> None:
+        async with database.connection(replace(settings, db_port=proxy.port), "test"):
+            proxy.freeze()
+            raise LookupError("what went wrong")
+
+    async with Proxy(settings.db_host, settings.db_port) as proxy:
+        with pytest.raises(LookupError, match="what went wrong"):
+            await work(proxy)

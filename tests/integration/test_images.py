@@ -1,0 +1,144 @@
+"""python -m producers.images: what is registered, what is named as bad, and that nothing is registered twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.fleet import SMALL_JPEG, Fleet
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three images, two of them below; and three files that are none."""
+    folder = tmp_path / "album"
+    (folder / "below" / "deeper").mkdir(parents=True)
+    for name in ("one.jpg", "below/two.JPEG", "below/deeper/three.png"):
+        (folder / name).write_bytes(SMALL_JPEG)
+    (folder / "text.jpg").write_text("not an image")
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").write_text("images/none.jpg\n")
+    return folder
+
+
+async def registered(fleet: Fleet) -> list[dict[str, object]]:
+    rows = await fleet.rows.fetch("SELECT * FROM images ORDER BY image_id")
+    return [dict(row) for row in rows]
+
+
+async def test_a_folder_is_registered_once_and_its_bad_files_are_named_and_not_fatal(
+    fleet: Fleet, folder: Path
+) -> None:
+    first = await fleet.run("producers.images", str(folder), "--json")
+    second = await fleet.run("producers.images", str(folder), "--json")
+    assert (first.code, second.code) == (0, 0)
+    assert first.json() | {"bad_entries": None} == {"registered": 3, "known": 0, "bad": 2, "bad_entries": None}
+    assert second.json() | {"bad_entries": None} == {"registered": 0, "known": 3, "bad": 2, "bad_entries": None}
+    assert "text.jpg: does not begin as an image" in first.err
+    assert "empty.png: is empty" in first.err
+    paths = {row["image_path"] for row in await registered(fleet)}
+    assert paths == {str(folder / name) for name in ("one.jpg", "below/two.JPEG", "below/deeper/three.png")}
+
+
+async def test_the_same_folder_by_two_commands_at_once_is_registered_once(fleet: Fleet, folder: Path) -> None:
+    commands = [fleet.start("producers.images", str(folder), "--json") for _ in range(2)]
+    ends = [await command.finished() for command in commands]
+    assert sum(end.json()["registered"] for end in ends) == 3
+    assert len(await registered(fleet)) == 3
+
+
+async def test_a_csv_table_brings_paths_urls_sizes_and_groups(fleet: Fleet, folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text(
+        "image_path,image_url,group,width,height\n"
+        "one.jpg,,holidays,640,480\n"
+        ",https://example.com/a%20b.jpg?x=1&y=2,holidays,,\n"
+        "missing.jpg,,,,\n"
+    )
+    end = await fleet.run("producers.images", str(table), "--json")
+    assert end.code == 0
+    assert "table.csv, line 4" in end.err
+    one, two = await registered(fleet)
+    assert (one["image_path"], one["image_group"], one["width"]) == (str(folder / "one.jpg"), "holidays", 640)
+    assert (two["image_url"], two["image_path"]) == ("https://example.com/a%20b.jpg?x=1&y=2", None)
+
+
+async def test_a_coco_document_brings_the_files_beside_it_and_urls_for_those_that_are_not(
+    fleet: Fleet, folder: Path
+) -> None:
+    document = folder / "instances.json"
+    images = [
+        {"id": 1, "file_name": "one.jpg", "width": 10, "height": 20, "coco_url": "http://example.com/1.jpg"},
+        {"id": 2, "file_name": "gone.jpg", "coco_url": "http://example.com/2.jpg"},
+        {"id": 3, "file_name": "gone.jpg"},
+    ]
+    document.write_text(json.dumps({"images": images}))
+    end = await fleet.run("producers.images", str(document), "--group", "coco", "--json")
+    assert (end.code, end.json()["registered"], end.json()["bad"]) == (0, 2, 1)
+    one, two = await registered(fleet)
+    assert (one["image_path"], one["height"], one["image_group"]) == (str(folder / "one.jpg"), 20, "coco")
+    assert two["image_url"] == "http://example.com/2.jpg"
+
+
+async def test_a_list_of_paths_and_urls_comes_from_a_file_or_standard_input(fleet: Fleet, folder: Path) -> None:
+    lines = f"# a comment\n\n{folder / 'one.jpg'}\nhttp://example.com/pictures/9.jpg\n"
+    listing = folder / "listing.txt"
+    listing.write_text(lines)
+    first = await fleet.run("producers.images", str(listing), "--json")
+    second = await fleet.run("producers.images", "-", "--json", stdin=lines)
+    assert (first.json()["registered"], second.json()["known"]) == (2, 2)
+
+
+HOSTILE = {
+    "NUL": '{"coco_url": "http://example.com/a\\u0000b.jpg"}',
+    "lone surrogate": '{"coco_url": "http://example.com/a\\ud800b.jpg"}',
+    "lone surrogate in a path": '{"file_name": "a\\ud800b.jpg"}',
+    "lone surrogate in a group": '{"file_name": "one.jpg", "group": "\\ud800"}',
+    "NUL in a group": '{"file_name": "one.jpg", "group": "a\\u0000"}',
+    "bad host": '{"coco_url": "http://[/a.jpg"}',
+    "too long for a message": '{"coco_url": "http://example.com/%s.jpg"}' % ("a" * 4096),
+    "no object": "17",
+}
+
+
+@pytest.mark.parametrize("entry", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_an_entry_that_cannot_be_stored_or_sent_is_named_and_the_others_are_registered(
+    entry: str, fleet: Fleet, folder: Path
+) -> None:
+    document = folder / "instances.json"
+    document.write_text('{"images": [' + entry + ', {"coco_url": "http://example.com/good.jpg"}]}')
+    end = await fleet.run("producers.images", str(document), "--json")
+    assert "Traceback" not in end.err
+    assert (end.code, end.json()["registered"], end.json()["bad"]) == (0, 1, 1)
+    assert end.err.startswith("skipped ")
+
+
+async def test_a_path_that_does_not_exist_is_told_before_anything_is_registered(fleet: Fleet, folder: Path) -> None:
+    end = await fleet.run("producers.images", str(folder), str(folder / "nowhere"))
+    assert end.code == 2
+    assert "there is no file or folder" in end.err
+    assert "nowhere" in end.err
+    assert await registered(fleet) == []
+
+
+async def test_files_outside_image_root_are_bad(fleet: Fleet, folder: Path) -> None:
+    end = await fleet.run("producers.images", str(folder / "one.jpg"), IMAGE_ROOT=str(folder / "below"))
+    assert end.code == 1
+    assert "lies outside IMAGE_ROOT" in end.err
+
+
+async def test_a_coco_document_whose_images_are_no_list_is_a_mistake_of_the_users(fleet: Fleet, folder: Path) -> None:
+    document = folder / "instances.json"
+    document.write_text('{"images": 5}')
+    end = await fleet.run("producers.images", str(document))
+    assert end.code == 2
+    assert "is not a COCO document" in end.err
+
+
+async def test_a_database_that_is_away_is_one_clear_line(fleet: Fleet, folder: Path) -> None:
+    end = await fleet.run("producers.images", str(folder), DB_PORT="1")
+    assert (end.code, end.out) == (1, "")
+    assert end.err.startswith("DATABASE_UNAVAILABLE: ")
+    assert end.err.count("\n") == 1

@@ -1,0 +1,165 @@
+"""What save_results keeps, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from tests.integration.fleet import Fleet
+from windmill import database
+from windmill.errors import DataRefused, WindmillError
+from windmill.results import ResultRow, ResultWriter, SaveRows, saver
+from windmill.settings import Settings
+
+pytestmark = pytest.mark.database
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SUCCESS = ResultRow(
+    image_id=17,
+    service="yolov8",
+    data='{"predictions": []}',
+    error_code=None,
+    error_message=None,
+    processing_time=0.25,
+    worker_id="first",
+    attempt=1,
+    trace_id="trace",
+    submitted_at=NOON,
+)
+ERROR = replace(SUCCESS, data=None, error_code="SERVICE_ERROR", error_message="500", worker_id="failing")
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[database.Pool]:
+    async with database.pool(settings, "test", most=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def save(pool: database.Pool, settings: Settings) -> SaveRows:
+    return saver(pool, settings)
+
+
+async def kept(fleet: Fleet) -> asyncpg.Record:
+    rows = await fleet.results()
+    assert len(rows) == 1
+    return rows[0]
+
+
+async def test_a_row_is_kept_as_it_was_given(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS])
+    row = await kept(fleet)
+    assert row["status"] == "success"
+    given = {name: row[name] for name in ResultRow.__slots__}
+    assert ResultRow(**given) == SUCCESS
+
+
+async def test_a_newer_submission_replaces_an_older_one_even_by_an_error(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS])
+    before = await kept(fleet)
+    await save([replace(ERROR, submitted_at=NOON + timedelta(microseconds=1))])
+    after = await kept(fleet)
+    assert (after["status"], after["error_code"], after["data"]) == ("error", "SERVICE_ERROR", None)
+    assert after["result_id"] > before["result_id"]
+    assert after["result_created"] > before["result_created"]
+
+
+async def test_an_older_submission_never_replaces_a_newer_one_even_if_that_is_an_error(
+    save: SaveRows, fleet: Fleet
+) -> None:
+    await save([ERROR])
+    before = await kept(fleet)
+    await save([replace(SUCCESS, submitted_at=NOON - timedelta(microseconds=1))])
+    assert await kept(fleet) == before
+
+
+async def test_of_one_submission_an_error_never_replaces_the_success(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS])
+    before = await kept(fleet)
+    await save([ERROR])
+    assert await kept(fleet) == before
+
+
+async def test_of_one_submission_the_success_replaces_an_error(save: SaveRows, fleet: Fleet) -> None:
+    await save([ERROR])
+    before = await kept(fleet)
+    await save([SUCCESS])
+    after = await kept(fleet)
+    assert (after["status"], after["error_code"], after["error_message"]) == ("success", None, None)
+    assert after["result_id"] > before["result_id"]
+
+
+async def test_writing_the_same_row_again_changes_nothing_and_keeps_its_result_id(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS])
+    before = await kept(fleet)
+    await save([replace(SUCCESS, worker_id="second", data='{"predictions": [1]}')])
+    assert await kept(fleet) == before
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_of_duplicates_within_a_batch_the_newest_success_is_taken(
+    save: SaveRows, fleet: Fleet, *, reverse: bool
+) -> None:
+    later = NOON + timedelta(seconds=1)
+    batch = [
+        replace(SUCCESS, worker_id="older"),
+        replace(ERROR, worker_id="newer error", submitted_at=later),
+        replace(SUCCESS, worker_id="newer success", submitted_at=later),
+    ]
+    await save(batch[::-1] if reverse else batch)
+    assert (await kept(fleet))["worker_id"] == "newer success"
+
+
+async def test_batches_that_write_the_same_keys_at_once_in_any_order_never_deadlock(
+    save: SaveRows, fleet: Fleet
+) -> None:
+    keys = [(image_id, service) for image_id in range(1, 101) for service in ("clip", "yolov8")]
+
+    async def batch(turn: int) -> None:
+        moment = NOON + timedelta(seconds=turn)
+        order = keys if turn % 2 else keys[::-1]
+        await save([replace(SUCCESS, image_id=i, service=s, submitted_at=moment) for i, s in order])
+
+    await asyncio.gather(*(batch(turn) for turn in range(40)))
+    rows = await fleet.results()
+    assert [(row["image_id"], row["service"]) for row in rows] == keys
+    assert {row["submitted_at"] for row in rows} == {NOON + timedelta(seconds=39)}
+
+
+REFUSED = [
+    replace(SUCCESS, data='{"predictions": ["\x00"]}'),
+    replace(SUCCESS, trace_id="\x00"),
+    replace(SUCCESS, trace_id="\ud800"),
+    replace(SUCCESS, data="{"),
+    replace(SUCCESS, data="[" * 200_000),
+    replace(SUCCESS, attempt=2**40),
+    replace(SUCCESS, processing_time=1e300),
+    replace(SUCCESS, submitted_at=datetime.fromisoformat("0001-01-01T00:00:00+14:00")),
+]
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=range(len(REFUSED)))
+async def test_data_that_postgresql_never_takes_is_refused_and_not_tried_again(save: SaveRows, row: ResultRow) -> None:
+    with pytest.raises(DataRefused):
+        await save([row])
+
+
+async def test_a_refused_row_costs_the_others_of_its_batch_nothing(save: SaveRows, fleet: Fleet) -> None:
+    rows = [replace(SUCCESS, image_id=number) for number in range(1, 11)]
+    rows[4] = replace(rows[4], data='{"predictions": ["\x00"]}')
+    writer = ResultWriter(save, batch_rows=10, batch_seconds=1, in_progress=lambda: 10)
+    running = asyncio.create_task(writer.run())
+    ends = await asyncio.gather(*(writer.write(row) for row in rows), return_exceptions=True)
+    running.cancel()
+    assert [type(end) for end in ends] == [DataRefused if number == 4 else type(None) for number in range(10)]
+    assert [row["image_id"] for row in await fleet.results()] == [1, 2, 3, 4, 6, 7, 8, 9, 10]
+
+
+async def test_a_database_without_tables_is_told_with_its_remedy(save: SaveRows, fleet: Fleet) -> None:
+    await fleet.rows.execute("DROP TABLE results")
+    with pytest.raises(WindmillError, match="python -m windmill migrate") as caught:
+        await save([SUCCESS])
+    assert caught.value.code == "CONFIG_INVALID"
