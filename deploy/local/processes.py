@@ -26,7 +26,7 @@ Signals = Sequence[tuple[signal.Signals, float]]
 GENTLE: Signals = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 
 # Children of this very process must be reaped by it, or they stay as zombies.
-_children: dict[int, "subprocess.Popen[bytes]"] = {}
+_children: dict[tuple[int, str | None], "subprocess.Popen[bytes]"] = {}
 
 
 class Died(Exception):
@@ -111,9 +111,10 @@ def spawn(
     _rotate(log)
     child = identity.start(argv, log=log, env=env, cwd=cwd or record.parent)
     assert child.stdin is not None
-    _children[child.pid] = child
+    born = birth(child.pid)
+    _children[child.pid, born] = child
     with child.stdin as gate:
-        files.write_json(record, {"pid": child.pid, "birth": birth(child.pid), "argv": list(argv)})
+        files.write_json(record, {"pid": child.pid, "birth": born, "argv": list(argv)})
         with contextlib.suppress(BrokenPipeError):  # it died at once; whoever waits for it will tell
             gate.write(b"go\n")
     return child.pid
@@ -144,10 +145,13 @@ def running(record: Path) -> int | None:
     pid = note.get("pid")
     if not isinstance(pid, int):
         return None
-    if (child := _children.get(pid)) and child.poll() is not None:
-        del _children[pid]
-    born = birth(pid)
-    return pid if born is not None and born == note.get("birth") else None
+    born = note.get("birth")
+    if child := _children.get((pid, born)):
+        if child.poll() is None:
+            # A process whose first thread is gone looks dead in /proc while its other threads are still ending.
+            return pid
+        del _children[pid, born]
+    return pid if born is not None and born == birth(pid) else None
 
 
 def stop(record: Path, signals: Signals = GENTLE) -> bool:
