@@ -106,6 +106,8 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
 async def _produce(
     runs: Runs, request: Request, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
 ) -> Walk:
+    if arguments.group:
+        await runs.must_have(arguments.group)
     if not arguments.dry_run:
         await runs.be_the_only_one()
     progress = await runs.open(request, record=not arguments.dry_run)

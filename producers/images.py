@@ -8,23 +8,28 @@ already is skipped; what is no image is named and skipped.
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 
 import orjson
 from tqdm import tqdm
 
 from producers.runs import batches
-from producers.sources import Bad, Entry, Found, entries
+from producers.sources import Bad, Border, Entry, Found, Ignored, entries
 from windmill import database
 from windmill.database import Connection
+from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.settings import Settings
 
 BATCH_IMAGES = 1000
 SHOWN_BAD = 20
+SHOWN_SUFFIXES = 5
+ONE_LINE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass
@@ -35,38 +40,42 @@ class Tally:
     known: int = 0
     bad: list[Bad] = field(default_factory=list)
     bad_count: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m producers.images",
         description=__doc__,
-        epilog="exit codes: 0 done, 1 nothing could be registered, 2 wrong use, 130 interrupted (run it again)",
+        epilog="exit codes: 0 done, 1 nothing was registered or known, 2 wrong use, 130 interrupted (run it again)",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("paths", nargs="+", metavar="PATH", help="folder, file, URL, .txt, .csv, .json or -")
     top.add_argument("--group", metavar="G", help="a name for these images, to select them by later")
+    top.add_argument("--bad-list", type=Path, metavar="FILE", help="write all that is bad here: name, tab, reason")
     top.add_argument("--json", action="store_true", help="print the summary as JSON")
     top.add_argument("--quiet", action="store_true", help="no progress bar")
     return top
 
 
 async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    root = settings.image_root.resolve()
+    border = Border(settings.image_root.resolve(), frozenset(settings.image_url_allow))
     # One after another and lazily, but a path that does not exist is told before anything is registered.
-    found = chain.from_iterable([entries(path, sys.stdin, root=root) for path in arguments.paths])
+    found = chain.from_iterable([entries(path, sys.stdin, border) for path in arguments.paths])
+    write_bad(arguments.bad_list, (), mode="w")
     tally = Tally()
     async with database.connection(settings, "windmill-images") as connection:
-        with tqdm(unit=" images", disable=arguments.quiet or None, dynamic_ncols=True) as bar:
+        with tqdm(unit=" entries", disable=arguments.quiet or None, dynamic_ncols=True) as bar:
             for batch in batches(found, BATCH_IMAGES):
+                write_bad(arguments.bad_list, (entry for entry in batch if isinstance(entry, Bad)))
                 await register(connection, batch, arguments.group, tally)
                 bar.update(len(batch))
                 if stop.is_set():
                     break
-    report(tally, as_json=arguments.json)
+    report(tally, as_json=arguments.json, group=arguments.group)
     if stop.is_set():
         return INTERRUPTED
-    return DONE if tally.registered or tally.known or not tally.bad_count else FAILED
+    return DONE if tally.registered or tally.known else FAILED
 
 
 async def register(connection: Connection, batch: Sequence[Entry], group: str | None, tally: Tally) -> None:
@@ -78,6 +87,7 @@ async def register(connection: Connection, batch: Sequence[Entry], group: str | 
     tally.known += len(good) - new
     tally.bad_count += len(bad)
     tally.bad += bad[: SHOWN_BAD - len(tally.bad)]
+    tally.ignored.update(entry.suffix for entry in batch if isinstance(entry, Ignored))
 
 
 def _columns(rows: Sequence[Found]) -> Iterator[list[object]]:
@@ -85,7 +95,19 @@ def _columns(rows: Sequence[Found]) -> Iterator[list[object]]:
     return ([getattr(row, name) for row in rows] for name in names)
 
 
-def report(tally: Tally, *, as_json: bool) -> None:
+def write_bad(path: Path | None, bad: Iterable[Bad], mode: str = "a") -> None:
+    """Add to the list the user asked for; closed each time, so that what is found can be read at once."""
+    if path is None:
+        return
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.writelines(f"{entry.name.translate(ONE_LINE)}\t{entry.reason.translate(ONE_LINE)}\n" for entry in bad)
+    except OSError as error:
+        message = f"--bad-list={path} cannot be written: {error.strerror}"
+        raise WindmillError("CONFIG_INVALID", message, "name a file that can be") from error
+
+
+def report(tally: Tally, *, as_json: bool, group: str | None = None) -> None:
     """The summary on standard output; what was bad, as far as a person reads, on standard error."""
     for entry in tally.bad:
         sys.stderr.write(f"skipped {entry.name}: {entry.reason}\n")
@@ -94,9 +116,19 @@ def report(tally: Tally, *, as_json: bool) -> None:
     if as_json:
         shown = [{"name": entry.name, "reason": entry.reason} for entry in tally.bad]
         counts = {"registered": tally.registered, "known": tally.known, "bad": tally.bad_count, "bad_entries": shown}
-        sys.stdout.write(orjson.dumps(counts, option=orjson.OPT_INDENT_2).decode() + "\n")
+        ignored = {"ignored": dict(tally.ignored.most_common())}
+        sys.stdout.write(orjson.dumps(counts | ignored, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        sys.stdout.write(f"{tally.registered:,} registered, {tally.known:,} known already, {tally.bad_count:,} bad\n")
+        sys.stdout.write(_summary(tally, group))
+
+
+def _summary(tally: Tally, group: str | None) -> str:
+    kept = " (their group stays as it was)" if group and tally.known else ""
+    counts = f"{tally.registered:,} registered, {tally.known:,} known already{kept}, {tally.bad_count:,} bad\n"
+    kinds = [f"{suffix or 'no suffix'} {count:,}" for suffix, count in tally.ignored.most_common(SHOWN_SUFFIXES)]
+    more = ["..."] if len(tally.ignored) > SHOWN_SUFFIXES else []
+    ignored = f"{tally.ignored.total():,} other files ignored ({', '.join(kinds + more)})\n"
+    return counts + ignored if kinds else counts
 
 
 if __name__ == "__main__":

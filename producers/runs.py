@@ -75,6 +75,14 @@ class Runs:
                 "wait until it is done, or stop it: the same command continues where it stopped",
             )
 
+    async def must_have(self, group: str) -> None:
+        """A misspelt group would look like one that is all done."""
+        if await self._connection.fetchval(self._sql["group_exists"], group):
+            return
+        groups = [row["image_group"] for row in await self._connection.fetch(self._sql["some_groups"])]
+        said = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
+        raise WindmillError("CONFIG_INVALID", f"no image has the group {group!r}", said)
+
     async def open(self, request: Request, *, record: bool) -> Progress:
         """Continue the unfinished run of this request, or start one."""
         until = await self._bound()
@@ -87,7 +95,10 @@ class Runs:
             said = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
             logger.info("continuing the run that was interrupted", extra=said)
         else:
-            row = await self._connection.fetchrow(self._sql["start_run"], *key, await self._first(request), until)
+            first = await self._first(request)
+            if first >= until:
+                return Progress(None, until, first)  # nothing was registered since; a timer leaves no trace of this
+            row = await self._connection.fetchrow(self._sql["start_run"], *key, first, until)
         assert row is not None
         return Progress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])
 

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_parser("migrate", help="create or update the tables; safe to run twice and from two machines")
     add.set_defaults(run=run_migrate)
 
-    add = commands.add_parser("status", help="per service: done, failed, queued, median time")
+    add = commands.add_parser("status", help="per service: results, failures, jobs that wait or are parked")
     add.add_argument("--services", default="all", help="a service, a comma list or a set (default: all)")
     add.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add.set_defaults(run=run_status)
@@ -46,11 +46,13 @@ def run_migrate(settings: Settings, arguments: argparse.Namespace) -> int:  # no
 
 def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
     services = load_fleet(settings.service_config).select(arguments.services)
-    rows = asyncio.run(read_status(settings, services))
+    status = asyncio.run(read_status(settings, services))
+    if status.broker:
+        sys.stderr.write(f"the queues cannot be seen: {status.broker}\n")
     if arguments.json:
-        sys.stdout.buffer.write(orjson.dumps(as_json(rows), option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(as_json(status), option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        sys.stdout.write(as_table(rows))
+        sys.stdout.write(as_table(status))
     return DONE
 
 

@@ -15,7 +15,15 @@ from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, ChannelPreconditionFailed, DeliveryError
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    AuthenticationError,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 from aiormq.abc import FieldTable
 
 from windmill.errors import WindmillError
@@ -49,12 +57,22 @@ def converted(settings: Settings) -> Iterator[None]:
         yield
     except ChannelPreconditionFailed as error:
         raise WindmillError("CONFIG_INVALID", f"a queue is declared otherwise: {error}", _REDECLARE) from error
+    except InvalidFrameError as error:
+        # The driver's word for a broker that closes instead of opening the virtual host.
+        said = f"{_where(settings)}: the virtual host was refused"
+        raise WindmillError("CONFIG_INVALID", said, _ACCOUNT) from error
+    except (AuthenticationError, ProbableAuthenticationError) as error:
+        raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _ACCOUNT) from error
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
-        where = f"{settings.queue_host}:{settings.queue_port} vhost {settings.queue_vhost}"
         reason = str(error) or type(error).__name__
-        raise WindmillError("BROKER_UNAVAILABLE", f"{where}: {reason}") from error
+        raise WindmillError("BROKER_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
 
+def _where(settings: Settings) -> str:
+    return f"{settings.queue_user} at {settings.queue_host}:{settings.queue_port} vhost {settings.queue_vhost}"
+
+
+_ACCOUNT = "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or let RabbitMQ know them"
 _REDECLARE = "set QUEUE_TYPE to the type it has, or delete the queue once it is empty"
 
 
@@ -241,10 +259,22 @@ async def delete_queues(opened: AbstractConnection, settings: Settings, services
                 await channel.queue_delete(failed_queue(settings, service))
 
 
-async def depths(opened: AbstractConnection, settings: Settings, services: Iterable[str]) -> dict[str, int]:
-    """How many jobs wait in each work queue, as far as the broker tells without its management plugin."""
+async def depths(
+    opened: AbstractConnection,
+    settings: Settings,
+    services: Iterable[str],
+    *,
+    queue: Callable[[Settings, str], str] = work_queue,
+) -> dict[str, int]:
+    """How many jobs are in the work queue of each service, or in another `queue` of it."""
     with converted(settings):
-        return {service: await _depth(opened, work_queue(settings, service)) for service in services}
+        return {service: await _depth(opened, queue(settings, service)) for service in services}
+
+
+async def waiting_to_be_retried(opened: AbstractConnection, settings: Settings) -> int:
+    """How many jobs of any service are in the retry tiers."""
+    with converted(settings):
+        return sum([await _depth(opened, retry_exchange(delay)) for delay in settings.retry_delays])
 
 
 async def _depth(opened: AbstractConnection, queue_name: str) -> int:

@@ -17,6 +17,7 @@ Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
+_ACCOUNT = "correct DB_USER and DB_PASSWORD, or let PostgreSQL know them"
 _MIGRATE = "create the tables: python -m windmill migrate"
 
 
@@ -27,6 +28,11 @@ def converted(settings: Settings) -> Iterator[None]:
         yield
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError) as error:
         raise DataRefused(str(error)) from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _ACCOUNT) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        remedy = f"CREATE DATABASE {settings.db_name} OWNER {settings.db_user}; or correct DB_NAME"
+        raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", remedy) from error
     except asyncpg.UndefinedTableError as error:
         raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:

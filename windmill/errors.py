@@ -46,16 +46,16 @@ KINDS: dict[Code, Kind] = {
     "SERVICE_TIMEOUT": Kind("later", "raise timeout_seconds of the service, or lower its concurrency"),
     "SERVICE_OVERLOADED": Kind("pause", "lower the service's concurrency, or run more copies of it"),
     "SERVICE_ERROR": Kind("later", "read the service's own log; then send the failed jobs again"),
-    "SERVICE_REJECTED": Kind("never", "see what the service refuses: `python -m farm check URL`"),
+    "SERVICE_REJECTED": Kind("never", "see what the service refuses: python -m farm check URL --service NAME"),
     "BAD_RESPONSE": Kind("later", "the reply is not the contract; is another program on that port?"),
     "RESPONSE_TOO_LARGE": Kind("never", "raise MAX_RESPONSE_BYTES if such replies are meant to be kept"),
     "IMAGE_NOT_FOUND": Kind("never", "restore the file or URL, then submit the image again"),
     "IMAGE_UNREADABLE": Kind("never", "the file is not an image that can be decoded; replace it"),
     "IMAGE_TOO_LARGE": Kind("never", "shrink the image, or raise the service's max_upload_bytes"),
-    "IMAGE_FORBIDDEN": Kind("never", "move the image under IMAGE_ROOT, or name its host in IMAGE_URL_ALLOW"),
+    "IMAGE_FORBIDDEN": Kind("never", "let workers read it: permissions, IMAGE_ROOT, or for URLs IMAGE_URL_ALLOW"),
     "BAD_MESSAGE": Kind("never", "something that is not a job was queued; its bytes are in the failed queue"),
-    "DATABASE_UNAVAILABLE": Kind("pause", "start PostgreSQL, or correct DB_HOST, DB_PORT, DB_USER, DB_PASSWORD"),
-    "BROKER_UNAVAILABLE": Kind("pause", "start RabbitMQ, or correct QUEUE_HOST, QUEUE_PORT, QUEUE_USER and so on"),
+    "DATABASE_UNAVAILABLE": Kind("pause", "start PostgreSQL (make up: a private one), or correct DB_HOST, DB_PORT"),
+    "BROKER_UNAVAILABLE": Kind("pause", "start RabbitMQ (make up: a private one), or correct QUEUE_HOST, QUEUE_PORT"),
     "CONFIG_INVALID": Kind("never", "correct the settings that are named"),
 }
 
@@ -71,7 +71,7 @@ class WindmillError(Exception):
         self.retry: Retry = retry or KINDS[code].retry
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}. Remedy: {self.remedy}"
+        return f"{self.code}: {self.message.rstrip('.')}. Remedy: {self.remedy}"
 
 
 class DataRefused(Exception):

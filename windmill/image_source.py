@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import socket
 import stat
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -83,8 +82,8 @@ class ImageSource:
     def _must_have_root(self) -> None:
         """A share that is not mounted makes every image look deleted: better to wait for it."""
         if not self._root.is_dir() or not any(self._root.iterdir()):
-            said = f"IMAGE_ROOT={self._root} is empty or not there; is it mounted?"
-            raise WindmillError("IMAGE_NOT_FOUND", said, retry="pause")
+            said = f"IMAGE_ROOT={self._root} is empty or not there"
+            raise WindmillError("IMAGE_NOT_FOUND", said, "mount it; jobs wait meanwhile", retry="pause")
 
     def _within_limit(self, data: bytes) -> bytes:
         if len(data) > self._most:
@@ -112,7 +111,7 @@ class ImageSource:
         host = url.raw_host
         if url.scheme not in ("http", "https") or not host:
             raise WindmillError("IMAGE_FORBIDDEN", f"{url} is not an http or https URL")
-        if _is_address(host) and not _may_visit(host, host, self._allowed):
+        if not may_name(host, self._allowed):
             raise WindmillError("IMAGE_FORBIDDEN", f"{host} is not a public address")
         return url
 
@@ -173,6 +172,12 @@ class _PublicResolver(AbstractResolver):
         await self._inner.close()
 
 
+def may_name(host: str, allowed: frozenset[str]) -> bool:
+    """Whether a URL may name this host, as far as that is known before its name is resolved."""
+    known = ("127.0.0.1", "::1") if host == "localhost" else (host,) if _is_address(host) else ()
+    return not known or any(_may_visit(host, address, allowed) for address in known)
+
+
 def _is_address(host: str) -> bool:
     """Whether it is taken for an address, also in short forms such as 127.1, instead of resolved as a name."""
     return ":" in host or host.replace(".", "").isdigit()
@@ -185,8 +190,3 @@ def _may_visit(host: str, address: str, allowed: frozenset[str]) -> bool:
         return ipaddress.ip_address(address).is_global
     except ValueError:
         return False
-
-
-def locations(job: Job) -> dict[str, Any]:
-    """Where the image is, for a log line."""
-    return {"image_path": job.image_path} if job.image_path else {"image_url": job.image_url}

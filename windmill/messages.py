@@ -25,6 +25,11 @@ class Job:
     submitted_at: datetime
     trace_id: str | None = None
 
+    @property
+    def location(self) -> str:
+        """Where the image is, for people."""
+        return self.image_path or self.image_url or ""
+
 
 def encode(job: Job) -> bytes:
     """The body of a message; raises when it would not stay a small reference."""

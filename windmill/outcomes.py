@@ -35,6 +35,7 @@ class Unavailable:
 
     code: Code
     message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ Outcome = Stored | RetryLater | Failed | Unavailable | Unreadable
 def after_error(error: WindmillError, attempt: int, max_retries: int) -> RetryLater | Failed | Unavailable:
     """What becomes of a job whose `attempt`-th try (from 1) ended in `error`."""
     if error.retry == "pause":
-        return Unavailable(error.code, error.message)
+        return Unavailable(error.code, error.message, error.remedy)
     if error.retry == "later" and attempt <= max_retries:
         return RetryLater(error.code, error.message)
     return Failed(error.code, error.message)

@@ -80,7 +80,7 @@ def _belongs(service: Service, set_name: str) -> bool:
 
 def _unknown(name: str, fleet: Fleet) -> WindmillError:
     known = [*fleet.services, *fleet.set_notes]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     said = f"unknown service or set {name!r}" if name else "no service named"
     return WindmillError("CONFIG_INVALID", said, f"{hint}known: {', '.join(known)}")

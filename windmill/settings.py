@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from windmill.errors import ConfigInvalid, Problem
 
@@ -259,10 +259,21 @@ def _env_file() -> Path:
 def _read(env_file: Path) -> dict[str, str]:
     """The variables of a file as they stand there: a `$` in a password is a `$`."""
     try:
-        found = dotenv_values(env_file, interpolate=False)
+        with env_file.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except FileNotFoundError:
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid([Problem("ENV_FILE", str(env_file), f"cannot be read: {error}")]) from error
-    return {name: value for name, value in found.items() if value is not None}
+    problems = [_unreadable(env_file, binding.original.line) for binding in bindings if binding.error]
+    if problems:
+        raise ConfigInvalid(problems)
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+
+
+def _unreadable(env_file: Path, line: int) -> Problem:
+    """The line itself is not shown: it may hold a password."""
+    return Problem(f"{env_file}, line {line}", "***", "must be NAME=value, a comment or empty")
 
 
 def _hidden(name: str, named: Mapping[str, str]) -> bool:

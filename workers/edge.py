@@ -115,13 +115,13 @@ class Edge:
                 self._on_answer()
                 await self._store(delivery, _known(job), outcome)
             case RetryLater():
-                await self._retry(delivery, outcome)
+                await self._retry(delivery, job, outcome)
             case Failed():
                 await self._fail(delivery, _known(job), outcome.code, outcome.message)
             case Unavailable():
                 await self._keep_for_later(delivery, outcome)
             case Unreadable():
-                await self._park(delivery, "BAD_MESSAGE", outcome.message)
+                await self._park(delivery, None, "BAD_MESSAGE", outcome.message)
             case _:
                 assert_never(outcome)
 
@@ -136,10 +136,10 @@ class Edge:
             await self._writer.write(self._row(delivery, job, None, None, code, message))
         except DataRefused as error:
             message = f"{message} (and PostgreSQL does not take the error: {error})"
-        await self._park(delivery, code, message)
+        await self._park(delivery, job, code, message)
 
-    async def _park(self, delivery: Delivery, code: Code, message: str) -> None:
-        logger.warning("job failed", extra={"service": self._service.name, "code": code, "reason": message})
+    async def _park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
+        logger.warning("job failed", extra=self._context(delivery, job) | {"code": code, "reason": message})
         reason = {
             "windmill-code": code,
             "windmill-reason": message[:500],
@@ -149,18 +149,24 @@ class Edge:
         headers = headers_to_keep(delivery.headers) | reason
         await self._republisher.to_failed(self._service.name, delivery.body, headers)
 
-    async def _retry(self, delivery: Delivery, outcome: RetryLater) -> None:
+    def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
+        """What a log line says of the job it is about."""
+        known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
+        return {"service": self._service.name, "attempt": attempt_of(delivery.headers), **known}
+
+    async def _retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
         attempt = attempt_of(delivery.headers)
         delays = self._settings.retry_delays
         delay = delays[min(attempt, len(delays)) - 1]
-        logger.debug("will retry", extra={"service": self._service.name, "code": outcome.code, "attempt": attempt})
+        context = self._context(delivery, job)
+        logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
         headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
         await self._republisher.to_retry(delay, self._service.name, delivery.body, headers)
 
     async def _keep_for_later(self, delivery: Delivery, outcome: Unavailable) -> None:
         """No attempt is counted. A copy in the first retry tier, and not a requeue: that would use up the number of
         deliveries which the broker allows a message."""
-        self._on_unavailable(WindmillError(outcome.code, outcome.message))
+        self._on_unavailable(WindmillError(outcome.code, outcome.message, outcome.remedy))
         delay = self._settings.retry_delays[0]
         headers = headers_to_keep(delivery.headers)
         await self._republisher.to_retry(delay, self._service.name, delivery.body, headers)

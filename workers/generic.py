@@ -80,16 +80,19 @@ class Worker:
     async def _serve(self, handler: Handler, writer: ResultWriter, name: str) -> None:
         """Hold a session with the broker; when it is lost, build all of it anew."""
         outage = Outage("the broker")
+        served = False
         while not self._stop.is_set():
             try:
                 async with self._session(handler, writer, name) as lanes:
                     outage.over()
+                    served = True
                     names = ",".join(lane.service.name for lane in lanes)
                     logger.info("consuming", extra={"services": names, "worker_id": self._settings.worker_name()})
                     await self._consume(lanes)
                     await self._drain(lanes)
             except WindmillError as error:
-                if error.retry == "never":
+                # A wrong password is told at the start; later the broker may be in the middle of being set up anew.
+                if error.retry == "never" and not served:
                     raise
                 await pause(self._stop, outage.failed(error))
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from deploy import local
 from deploy.local import databases, ports
-from deploy.local.programs import ProgramFailed, Programs
+from deploy.local.programs import Interrupted, ProgramFailed, Programs
 from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.queries import queries
@@ -58,12 +58,15 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         fleet = load_fleet(settings.service_config)
         await start_afresh(settings, list(fleet.services))
         try:
-            async with Programs({**named_by_user(), **environ}, HOME) as programs:
-                finished = await show(programs, settings, fleet, stop, options.images, options.seed)
+            async with Programs({**named_by_user(), **environ}, HOME, stop) as programs:
+                finished = await show(programs, settings, fleet, options.images, options.seed)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
             return FAILED
-    return INTERRUPTED if stop.is_set() else DONE if finished else FAILED
+        except Interrupted:
+            say("interrupted")
+            return INTERRUPTED
+    return DONE if finished else FAILED
 
 
 @contextlib.contextmanager
@@ -103,9 +106,7 @@ async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
         await broker.delete_queues(opened, settings, services)
 
 
-async def show(
-    programs: Programs, settings: Settings, fleet: Fleet, stop: asyncio.Event, images: int, seed: int
-) -> bool:
+async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
     """The demo itself; True when every result is there."""
     await prepare(programs, settings, fleet, images, seed)
     say("worker and producer")
@@ -114,9 +115,9 @@ async def show(
     said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
     say(f"  {said.splitlines()[-1]}")
     total = images * len(fleet.services)
-    stored = await watch(settings, total, programs, stop)
+    stored = await watch(settings, total, programs)
     seconds = time.monotonic() - started
-    say("\n" + as_table(await read_status(settings, list(fleet.services.values())), seconds))
+    say("\n" + as_table((await read_status(settings, list(fleet.services.values()))).services, seconds))
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
     say(WHERE_TO_LOOK)
     return stored == total
@@ -135,11 +136,11 @@ async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: 
     say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
 
 
-async def watch(settings: Settings, total: int, programs: Programs, stop: asyncio.Event) -> int:
-    """Follow the results until all are there, nothing has come for a minute, or the user has seen enough."""
+async def watch(settings: Settings, total: int, programs: Programs) -> int:
+    """Follow the results until all are there or nothing has come for a minute."""
     moved = time.monotonic()
     before = successes = 0
-    with tqdm(total=total, unit=" results", dynamic_ncols=True) as bar:
+    with tqdm(total=total, unit=" results", dynamic_ncols=True, disable=None) as bar:
         async for settled, done in counts(settings):
             successes = done
             if settled != before:
@@ -147,7 +148,7 @@ async def watch(settings: Settings, total: int, programs: Programs, stop: asynci
             bar.update(settled - before)
             before = settled
             programs.check()
-            if settled >= total or stop.is_set():
+            if settled >= total:
                 break
             if time.monotonic() - moved > STALL_SECONDS:
                 say(f"nothing has moved for {STALL_SECONDS:.0f} s; the logs are in {HOME}")

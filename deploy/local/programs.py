@@ -15,14 +15,19 @@ class ProgramFailed(Exception):
     """A program ended that should run, or ran and failed; the text says what it said."""
 
 
+class Interrupted(Exception):
+    """The user has seen enough."""
+
+
 class Programs:
     """Runs `python ...` with these variables; on leaving, all that were started are stopped, the last one first.
 
     They are recorded under `home`, so that the next one stops what is left of one that was killed.
     """
 
-    def __init__(self, environ: Mapping[str, str], home: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], home: Path, stop: asyncio.Event) -> None:
         self._environ = environ
+        self._stop = stop
         self._home = home
         self._started: list[str] = []
 
@@ -38,6 +43,7 @@ class Programs:
 
     async def run(self, *arguments: str) -> str:
         """What a command printed; raises with its complaint when it failed."""
+        self.check()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
@@ -54,6 +60,7 @@ class Programs:
 
     def start(self, name: str, *arguments: str, **variables: str) -> None:
         """Let a program run beside, out of reach of a Ctrl-C meant for this process; its output goes to NAME.log."""
+        self.check()
         processes.spawn(
             [sys.executable, *arguments],
             record=self._record(name),
@@ -76,7 +83,9 @@ class Programs:
             raise ProgramFailed(f"{name} {error}") from error
 
     def check(self) -> None:
-        """Raise when a program has ended that should run."""
+        """Raise when the user wants to stop, or a program has ended that should run."""
+        if self._stop.is_set():
+            raise Interrupted
         for name in self._started:
             if processes.running(self._record(name)) is None:
                 raise ProgramFailed(f"{name} ended; the end of its log:\n{processes.tail(self._log(name))}")

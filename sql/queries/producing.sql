@@ -45,6 +45,20 @@ UPDATE runs SET last_image_id = $2, images = $3, jobs = $4, updated_at = now(),
                 finished_at = CASE WHEN $5 THEN now() END
 WHERE run_id = $1;
 
+-- name: group_exists
+SELECT EXISTS (SELECT FROM images WHERE image_group = $1);
+
+-- name: some_groups
+-- One step of the index for each group, however many images it has.
+WITH RECURSIVE found (image_group, place) AS (
+    (SELECT image_group, 1 FROM images WHERE image_group IS NOT NULL ORDER BY image_group LIMIT 1)
+    UNION ALL
+    SELECT (SELECT i.image_group FROM images AS i WHERE i.image_group > found.image_group ORDER BY i.image_group LIMIT 1),
+           found.place + 1
+    FROM found WHERE found.image_group IS NOT NULL AND found.place < 20
+)
+SELECT image_group FROM found WHERE image_group IS NOT NULL;
+
 -- name: next_image_ids
 SELECT image_id FROM images
 WHERE image_id > $1 AND image_id <= $2 AND ($3::text IS NULL OR image_group = $3)

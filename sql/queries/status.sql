@@ -1,5 +1,8 @@
 -- Numbers for `python -m windmill status`.
 
+-- name: count_images
+SELECT count(*) FROM images;
+
 -- name: count_results_by_service
 SELECT service,
        count(*) FILTER (WHERE status = 'success') AS done,

@@ -93,6 +93,8 @@ def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subproc
     demo.send_signal(signal.SIGINT)
     said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 130, said
+    assert "interrupted" in said
+    assert "where to look next" not in said
     assert [pid for pid in begun if Path(f"/proc/{pid}").exists()] == []
 
 

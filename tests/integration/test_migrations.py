@@ -90,7 +90,7 @@ async def test_a_database_that_is_away_is_one_clear_line_and_exit_code_1(fleet: 
 
 async def test_a_wrong_password_is_one_clear_line_that_does_not_show_it(fleet: Fleet) -> None:
     end = await fleet.run("windmill", "migrate", DB_PASSWORD="wrong-and-secret")
-    assert end.code == 1
+    assert end.code == 2
     assert "password authentication failed" in end.err
     assert end.err.count("\n") == 1
     assert "wrong-and-secret" not in end.out + end.err

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import asyncpg
 import pytest
@@ -17,6 +18,7 @@ from windmill.settings import Settings
 pytestmark = pytest.mark.database
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(microseconds=1)
 SUCCESS = ResultRow(
     image_id=17,
     service="yolov8",
@@ -57,23 +59,33 @@ async def test_a_row_is_kept_as_it_was_given(save: SaveRows, fleet: Fleet) -> No
     assert ResultRow(**given) == SUCCESS
 
 
-async def test_a_newer_submission_replaces_an_older_one_even_by_an_error(save: SaveRows, fleet: Fleet) -> None:
+async def test_a_newer_answer_replaces_an_older_one_and_gets_a_new_result_id(save: SaveRows, fleet: Fleet) -> None:
     await save([SUCCESS])
     before = await kept(fleet)
-    await save([replace(ERROR, submitted_at=NOON + timedelta(microseconds=1))])
+    await save([replace(SUCCESS, submitted_at=LATER, data='{"predictions": [1]}')])
     after = await kept(fleet)
-    assert (after["status"], after["error_code"], after["data"]) == ("error", "SERVICE_ERROR", None)
+    assert after["data"] == '{"predictions": [1]}'
     assert after["result_id"] > before["result_id"]
     assert after["result_created"] > before["result_created"]
 
 
-async def test_an_older_submission_never_replaces_a_newer_one_even_if_that_is_an_error(
-    save: SaveRows, fleet: Fleet
-) -> None:
-    await save([ERROR])
+async def test_a_later_submission_that_fails_leaves_the_answer_that_is_there(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS])
     before = await kept(fleet)
-    await save([replace(SUCCESS, submitted_at=NOON - timedelta(microseconds=1))])
+    await save([replace(ERROR, submitted_at=LATER)])
     assert await kept(fleet) == before
+
+
+async def test_what_is_kept_does_not_depend_on_the_order_of_arrival(save: SaveRows, fleet: Fleet) -> None:
+    rows = [SUCCESS, ERROR, replace(SUCCESS, submitted_at=LATER, attempt=2), replace(ERROR, submitted_at=LATER)]
+    for order in permutations(rows):
+        await fleet.rows.execute("TRUNCATE results")
+        for row in order:
+            await save([row])
+        assert (await kept(fleet))["attempt"] == 2
+        await fleet.rows.execute("TRUNCATE results")
+        await save(order)
+        assert (await kept(fleet))["attempt"] == 2
 
 
 async def test_of_one_submission_an_error_never_replaces_the_success(save: SaveRows, fleet: Fleet) -> None:

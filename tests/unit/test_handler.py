@@ -84,7 +84,11 @@ async def test_an_image_that_cannot_be_read_never_reaches_the_service() -> None:
         (WindmillError("SERVICE_ERROR", "500"), 3, RetryLater("SERVICE_ERROR", "500")),
         (WindmillError("SERVICE_ERROR", "500"), 4, Failed("SERVICE_ERROR", "500")),
         (WindmillError("SERVICE_REJECTED", "400"), 1, Failed("SERVICE_REJECTED", "400")),
-        (WindmillError("SERVICE_UNREACHABLE", "refused"), 9, Unavailable("SERVICE_UNREACHABLE", "refused")),
+        (
+            WindmillError("SERVICE_UNREACHABLE", "refused", "start it"),
+            9,
+            Unavailable("SERVICE_UNREACHABLE", "refused", "start it"),
+        ),
     ],
 )
 async def test_a_call_that_fails_becomes_an_outcome(error: WindmillError, attempt: int, outcome: object) -> None:

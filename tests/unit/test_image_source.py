@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.loopback import reply, serving
 from windmill.errors import WindmillError
-from windmill.image_source import MAX_REDIRECTS, ImageSource, locations, looks_like_image
+from windmill.image_source import MAX_REDIRECTS, ImageSource, looks_like_image
 from windmill.messages import Job
 from windmill.settings import Settings
 
@@ -309,11 +309,6 @@ async def test_a_host_that_stays_silent_is_given_up_after_a_time(root: Path) -> 
         settings = Settings.from_env({"IMAGE_ROOT": str(root), "IMAGE_URL_ALLOW": "127.0.0.1"})
         async with ImageSource(settings, url_seconds=0.2) as images:
             assert await refused(images, at_url(f"http://127.0.0.1:{site.port}/")) == ("IMAGE_NOT_FOUND", "later")
-
-
-def test_a_log_line_names_the_path_or_else_the_url() -> None:
-    assert locations(at_path("a.jpg")) == {"image_path": "a.jpg"}
-    assert locations(at_url("http://x/")) == {"image_url": "http://x/"}
 
 
 @pytest.mark.parametrize("there", [True, False])

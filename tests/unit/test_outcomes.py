@@ -25,4 +25,6 @@ def test_a_failure_is_retried_while_it_may_pass_and_tries_are_left(
     retry: Retry, attempt: int, max_retries: int, expected: type
 ) -> None:
     error = WindmillError("SERVICE_ERROR", "said 500", retry=retry)
-    assert after_error(error, attempt, max_retries) == expected("SERVICE_ERROR", "said 500")
+    outcome = after_error(error, attempt, max_retries)
+    assert type(outcome) is expected
+    assert (outcome.code, outcome.message) == ("SERVICE_ERROR", "said 500")

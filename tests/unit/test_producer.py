@@ -169,4 +169,5 @@ def test_what_was_skipped_is_named_on_standard_error_as_far_as_a_person_reads(
         "known": 3,
         "bad": 5,
         "bad_entries": [{"name": "a.jpg", "reason": "is empty"}],
+        "ignored": {},
     }

@@ -5,11 +5,12 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from unittest.mock import ANY
 
 import orjson
 import pytest
 
-from producers.sources import Bad, Entry, Found, entries
+from producers.sources import Bad, Border, Entry, Found, Ignored, entries
 from windmill.errors import WindmillError
 
 JPEG = b"\xff\xd8\xff\xe0 picture"
@@ -26,8 +27,8 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def listed(argument: object, root: Path, stdin: str = "") -> list[Entry]:
-    return list(entries(str(argument), io.StringIO(stdin), root=root))
+def listed(argument: object, root: Path, stdin: str = "", allowed: Iterable[str] = ()) -> list[Entry]:
+    return list(entries(str(argument), io.StringIO(stdin), Border(root, frozenset(allowed))))
 
 
 def good(found: Iterable[Entry]) -> list[str]:
@@ -38,18 +39,39 @@ def reasons(found: Iterable[Entry]) -> dict[str, str]:
     return {Path(entry.name).name: entry.reason for entry in found if isinstance(entry, Bad)}
 
 
-def test_a_folder_is_searched_with_all_below_it_and_other_files_are_passed_over(root: Path) -> None:
+def test_a_folder_is_searched_with_all_below_it_and_other_files_are_told_by_their_kind(root: Path) -> None:
+    for name in ("inner/c.HEIC", "README", "scan.000001", "scan.000002", "\udcff.raw\udcff"):
+        (root / name).touch()
     found = listed(root, root)
     assert good(found) == [str(root / "a.jpg"), str(root / "inner" / "deep" / "B.PNG")]
     assert reasons(found) == {}
+    kinds = sorted(entry.suffix for entry in found if isinstance(entry, Ignored))
+    assert kinds == ["", "", "", ".heic", ".md", ".raw\\udcff"]
 
 
-def test_an_empty_folder_has_no_images(tmp_path: Path) -> None:
-    assert listed(tmp_path, tmp_path) == []
+def test_a_folder_without_any_image_is_told(tmp_path: Path) -> None:
+    told = Bad(str(tmp_path), "no image found in it")
+    assert listed(tmp_path, tmp_path) == [told]
+    (tmp_path / "a.heic").touch()
+    assert listed(tmp_path, tmp_path) == [Ignored(".heic"), told]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("t.csv", "path\n"), ("t.txt", "# none\n"), ("t.json", '{"images": []}')]
+)
+def test_a_list_without_any_image_is_told(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert listed(tmp_path / name, tmp_path) == [Bad(str(tmp_path / name), "no image found in it")]
+
+
+def test_a_source_with_a_bad_entry_is_not_told_to_be_without_images_as_well(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    assert listed(tmp_path, tmp_path) == [Bad(str(tmp_path / "a.jpg"), "is empty")]
 
 
 def test_the_traps_of_a_folder_are_named_and_skipped(root: Path) -> None:
     (root / "circle").symlink_to(".")
+    (root / "away").symlink_to(root.parent)
     (root / "loop.jpg").symlink_to("loop.jpg")
     (root / "dangling.jpg").symlink_to("nothing.jpg")
     (root / "empty.jpg").touch()
@@ -67,10 +89,17 @@ def test_the_traps_of_a_folder_are_named_and_skipped(root: Path) -> None:
         "dangling.jpg": "No such file or directory",
         "empty.jpg": "is empty",
         "text.jpg": "does not begin as an image",
-        "linked.jpg": "is not a file",
+        "circle": "is a link to a folder; name the folder itself",
+        "away": "is a link to a folder; name the folder itself",
+        "linked.jpg": "is a link to a folder; name the folder itself",
         "outside.jpg": f"lies outside IMAGE_ROOT={root}",
         "pipe.jpg": "is not a file",
     }
+
+
+def test_a_link_to_a_folder_that_is_named_itself_is_searched(root: Path) -> None:
+    (root.parent / "link").symlink_to(root)
+    assert len(good(listed(root.parent / "link", root))) == 2
 
 
 def test_names_that_are_not_utf_8_are_skipped_and_can_be_told(root: Path) -> None:
@@ -84,6 +113,11 @@ def test_names_that_are_not_utf_8_are_skipped_and_can_be_told(root: Path) -> Non
     assert b"\\\\udcff" in orjson.dumps([entry.name for entry in bad])
 
 
+def test_a_reason_that_is_not_utf_8_can_be_told(root: Path) -> None:
+    [bad] = listed(root / "a.jpg", Path("/pictures-\udcff"))
+    assert bad == Bad(str(root / "a.jpg"), "lies outside IMAGE_ROOT=/pictures-\\udcff")
+
+
 def test_an_image_is_registered_by_where_it_really_lies(root: Path) -> None:
     (root / "link.jpg").symlink_to("a.jpg")
     assert listed(root / "link.jpg", root) == [Found("a.jpg", str(root / "a.jpg"), None)]
@@ -92,7 +126,7 @@ def test_an_image_is_registered_by_where_it_really_lies(root: Path) -> None:
 @pytest.mark.parametrize("argument", ["nothing", "nothing.csv", "x" * 300, "nul\0"])
 def test_a_path_that_is_not_there_is_told_before_anything_is_listed(root: Path, argument: str) -> None:
     with pytest.raises(WindmillError, match="there is no file or folder") as refused:
-        entries(str(root / argument), io.StringIO(), root=root)
+        entries(str(root / argument), io.StringIO(), Border(root))
     assert refused.value.code == "CONFIG_INVALID"
 
 
@@ -118,7 +152,7 @@ def test_a_list_on_standard_input_is_read(root: Path) -> None:
 
 def test_standard_input_that_is_no_text_is_a_mistake_and_not_a_crash(root: Path) -> None:
     with pytest.raises(WindmillError, match="- cannot be read"):
-        list(entries("-", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"), root=root))
+        list(entries("-", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"), Border(root)))
 
 
 @pytest.mark.parametrize(
@@ -129,12 +163,46 @@ def test_standard_input_that_is_no_text_is_a_mistake_and_not_a_crash(root: Path)
         ("http://", Bad("http://", "is not an http or https URL")),
         ("http:///a.jpg", Bad("http:///a.jpg", "is not an http or https URL")),
         ("http://[::1/a.jpg", Bad("http://[::1/a.jpg", "Invalid IPv6 URL")),
+        ("http://x:99999/a.jpg", Bad("http://x:99999/a.jpg", "Port out of range 0-65535")),
+        ("ftp://x/y.jpg", Bad("ftp://x/y.jpg", "is not an http or https URL")),
+        ("http://\udcff/", Bad("http://\\udcff/", ANY)),
         ("http://x/\udcff", Bad("http://x/\\udcff", "its name holds NUL or is not valid UTF-8")),
         ("http://x/\0", Bad("http://x/\0", "its name holds NUL or is not valid UTF-8")),
     ],
 )
 def test_a_url_is_taken_as_it_is(root: Path, url: str, expected: Entry) -> None:
     assert listed(url, root) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("LOCALHOST:8080", "localhost"),
+        ("user@10.1.2.3:80", "10.1.2.3"),
+        ("192.168.1.1", "192.168.1.1"),
+        ("169.254.169.254", "169.254.169.254"),
+        ("127.1", "127.1"),
+        ("[0:0:0:0:0:0:0:1]", "::1"),
+        ("[fc00::1]", "fc00::1"),
+    ],
+)
+def test_a_url_no_worker_would_fetch_is_bad_unless_its_host_is_allowed(root: Path, host: str, named: str) -> None:
+    url = f"http://{host}/a.jpg"
+    for argument, stdin in ((url, ""), ("-", f"{url}\n")):
+        [bad] = listed(argument, root, stdin)
+        assert isinstance(bad, Bad)
+        assert bad.reason == f"{named} is not a public address; workers fetch from it if IMAGE_URL_ALLOW names it"
+    assert listed(url, root, allowed=[named]) == [Found("a.jpg", None, url)]
+
+
+def test_localhost_is_allowed_by_its_address_too(root: Path) -> None:
+    assert good(listed("http://localhost/a.jpg", root, allowed=["127.0.0.1"])) == ["http://localhost/a.jpg"]
+
+
+@pytest.mark.parametrize("host", ["93.184.215.14", "[2606:4700::1111]", "nas.local", "no-such-host.invalid"])
+def test_a_public_address_is_taken_and_any_name_even_if_it_leads_nowhere(root: Path, host: str) -> None:
+    assert good(listed(f"http://{host}/a.jpg", root)) == [f"http://{host}/a.jpg"]
 
 
 def test_what_would_not_fit_in_a_message_is_not_registered(root: Path) -> None:
@@ -163,6 +231,33 @@ def test_a_csv_table_gives_names_groups_and_sizes(root: Path) -> None:
     assert found[2] == Found("y.jpg", None, "http://example.com/y.jpg")
     assert [entry.name.split(":")[0] for entry in found if isinstance(entry, Bad)] == ["t.csv, line 5", "t.csv, line 6"]
     assert len(good(found)) == 5
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_table_may_be_separated_by_semicolons_or_tabs(root: Path, separator: str) -> None:
+    rows = [("image_path", '"image_url"', "group"), ("a.jpg", "", "one, two"), ("", "http://example.com/b,c.jpg", "")]
+    (root / "t.csv").write_text("\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
+    assert listed(root / "t.csv", root) == [
+        Found("a.jpg", str(root / "a.jpg"), None, "one, two"),
+        Found("b,c.jpg", None, "http://example.com/b,c.jpg"),
+    ]
+
+
+def test_a_comma_stays_the_separator_where_another_mark_stands_in_the_header(root: Path) -> None:
+    (root / "t.csv").write_text("image_path,width;height\na.jpg,1;2\n")
+    assert good(listed(root / "t.csv", root)) == [str(root / "a.jpg")]
+
+
+def test_a_csv_row_that_names_nothing_is_told_so(root: Path) -> None:
+    (root / "t.csv").write_text("path,url,group\n,,holidays\n")
+    assert listed(root / "t.csv", root) == [Bad("t.csv, line 2", "has neither a path nor a URL")]
+
+
+def test_a_url_in_a_column_of_paths_is_taken_for_one(root: Path) -> None:
+    (root / "t.csv").write_text("file\nhttp://example.com/a.jpg\nftp://x/y.jpg\n")
+    found = listed(root / "t.csv", root)
+    assert good(found) == ["http://example.com/a.jpg"]
+    assert found[1] == Bad("t.csv, line 3: ftp://x/y.jpg", "is not an http or https URL")
 
 
 @pytest.mark.parametrize("column", ["path", "file", "file_name", "filename", "image_path"])
@@ -238,5 +333,5 @@ def test_a_list_that_may_not_be_read_is_a_mistake_and_not_a_crash(root: Path, na
 
 
 def test_a_folder_of_any_size_is_listed_as_it_is_needed(root: Path) -> None:
-    found = entries(str(root), io.StringIO(), root=root)
-    assert isinstance(next(found), Found | Bad)
+    found = entries(str(root), io.StringIO(), Border(root))
+    assert isinstance(next(found), Entry)
