@@ -127,7 +127,7 @@ def _summary(tally: Tally, group: str | None) -> str:
     counts = f"{tally.registered:,} registered, {tally.known:,} known already{kept}, {tally.bad_count:,} bad\n"
     kinds = [f"{suffix or 'no suffix'} {count:,}" for suffix, count in tally.ignored.most_common(SHOWN_SUFFIXES)]
     more = ["..."] if len(tally.ignored) > SHOWN_SUFFIXES else []
-    ignored = f"{tally.ignored.total():,} other files ignored ({', '.join(kinds + more)})\n"
+    ignored = f"{tally.ignored.total():,} other file(s) ignored ({', '.join(kinds + more)})\n"
     return counts + ignored if kinds else counts
 
 

@@ -186,7 +186,7 @@ async def test_a_wrong_password_is_told_without_showing_it(settings: Settings) -
     with pytest.raises(WindmillError) as caught:
         async with broker.connection(replace(settings, queue_password="wrong-and-secret"), "test"):
             pass
-    assert caught.value.code == "BROKER_UNAVAILABLE"
+    assert caught.value.code == "CONFIG_INVALID"
     assert "wrong-and-secret" not in str(caught.value)
 
 
