@@ -40,9 +40,10 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local, and create the tables
+up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local, and create tables and queues
 	@$(BIN)/python -m deploy.local up
 	@$(BIN)/python -m windmill migrate
+	@$(BIN)/python -m windmill declare
 
 down: $(READY) ## stop what `make up` started; the data stays
 	@$(BIN)/python -m deploy.local down

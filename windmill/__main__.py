@@ -1,4 +1,4 @@
-"""The fleet's command line: python -m windmill migrate | status"""
+"""The fleet's command line: python -m windmill migrate | declare | status"""
 
 import argparse
 import asyncio
@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import orjson
 
-from windmill import database
+from windmill import broker, database
+from windmill.management import limit_deliveries
 from windmill.migrations import migrate
 from windmill.runner import DONE, command
 from windmill.services import load_fleet
@@ -23,6 +24,10 @@ def parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("migrate", help="create or update the tables; safe to run twice and from two machines")
     add.set_defaults(run=run_migrate)
+
+    add = commands.add_parser("declare", help="make the queues, and set the limits that park what kills workers")
+    add.add_argument("--services", default="all", help="a service, a comma list or a set (default: all)")
+    add.set_defaults(run=run_declare)
 
     add = commands.add_parser("status", help="per service: results, failures, jobs that wait or are parked")
     add.add_argument("--services", default="all", help="a service, a comma list or a set (default: all)")
@@ -41,6 +46,19 @@ def run_migrate(settings: Settings, arguments: argparse.Namespace) -> int:  # no
             sys.stdout.write("the database is up to date\n")
 
     asyncio.run(apply())
+    return DONE
+
+
+def run_declare(settings: Settings, arguments: argparse.Namespace) -> int:
+    names = [service.name for service in load_fleet(settings.service_config).select(arguments.services)]
+
+    async def declare() -> None:
+        async with broker.connection(settings, "windmill declare") as opened:
+            await broker.declare(opened, settings, names)
+
+    asyncio.run(declare())
+    limit_deliveries(settings, names)
+    sys.stdout.write(f"{len(names)} services have their queues\n")
     return DONE
 
 
