@@ -22,6 +22,8 @@ def limit_deliveries(settings: Settings, services: Iterable[str], limit: int = D
         return  # classic queues do not count deliveries
     with requests.Session() as session:
         session.auth = (settings.queue_user, settings.queue_password)
+        if settings.queue_tls_ca:
+            session.verify = str(settings.queue_tls_ca)
         for service in services:
             _put_policy(session, settings, work_queue(settings, service), failed_queue(settings, service), limit)
 
@@ -40,9 +42,7 @@ def _put_policy(session: requests.Session, settings: Settings, queue: str, parke
     where = f"{scheme}://{settings.queue_host}:{settings.queue_management_port}"
     path = f"/api/policies/{quote(settings.queue_vhost, safe='')}/{quote(queue, safe='')}"
     try:
-        answer = session.put(
-            where + path, json=policy, timeout=ASK_SECONDS, verify=str(settings.queue_tls_ca or "") or True
-        )
+        answer = session.put(where + path, json=policy, timeout=ASK_SECONDS)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise WindmillError("CONFIG_INVALID", f"the management API at {where}: {error}", _REMEDY) from error
