@@ -1,5 +1,6 @@
 """RabbitMQ's management API: limits of queues as policies, which unlike a queue's arguments can change at any time."""
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ def _put_policy(session: requests.Session, settings: Settings, queue: str, parke
         "dead-letter-strategy": "at-least-once",
         "overflow": "reject-publish",
     }
-    policy = {"pattern": f"^{queue}$", "definition": definition, "apply-to": "queues", "priority": 1}
+    policy = {"pattern": f"^{re.escape(queue)}$", "definition": definition, "apply-to": "queues", "priority": 1}
     scheme = "https" if settings.queue_tls else "http"
     where = f"{scheme}://{settings.queue_host}:{settings.queue_management_port}"
     path = f"/api/policies/{quote(settings.queue_vhost, safe='')}/{quote(queue, safe='')}"
