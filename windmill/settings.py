@@ -38,30 +38,25 @@ def filled(value: str) -> str:
     return value
 
 
-def integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise Unacceptable(f"must be a whole number from {low} to {high}")
-        return number
-
-    return parse
-
-
-def seconds(low: float, high: float) -> Callable[[str], float]:
+def within(convert: Callable[[str], float], low: float, high: float, what: str) -> Callable[[str], Any]:
     def parse(value: str) -> float:
         try:
-            number = float(value)
+            number = convert(value)
         except ValueError:
             number = low - 1
         if not low <= number <= high:
-            raise Unacceptable(f"must be seconds from {low:g} to {high:g}")
+            raise Unacceptable(f"must be {what} from {low} to {high}")
         return number
 
     return parse
+
+
+def integer(low: int, high: int) -> Callable[[str], Any]:
+    return within(int, low, high, "a whole number")
+
+
+def seconds(low: float, high: float) -> Callable[[str], Any]:
+    return within(float, low, high, "seconds")
 
 
 def one_of(*allowed: str) -> Callable[[str], Any]:
