@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.local import ports, processes
@@ -32,18 +32,36 @@ def run(command: str, state: Path, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
+def up_beside_a_rival(state: Path, choose: Callable[[], int], chosen: Path, up: Callable[[Path], object]) -> int:
+    """Start a server whose port another program takes between its choice and its binding; returns that port.
+
+    Now and then the server is quicker than the rival: then begin anew.
+    """
+    for _ in range(5):
+        port = choose()
+        with _rival(port, chosen) as took:
+            up(state)
+        if took.is_set():
+            return port
+        run("down", state, "--wipe")
+    raise AssertionError("the server was quicker than its rival five times")
+
+
 @contextmanager
-def taken_once(port: int, chosen: Path) -> Iterator[None]:
+def _rival(port: int, chosen: Path) -> Iterator[threading.Event]:
     """Hold a port so that it looks free, and listen on it as soon as a server has chosen it in this file."""
+    took = threading.Event()
     with socket.socket() as rival:
         rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         rival.bind((ports.LOOPBACK, port))
 
         def snatch() -> None:
             processes.wait_until(lambda: chosen.exists() and str(port) in chosen.read_text(), 30, every=0.0005)
-            rival.listen()
+            with suppress(OSError):
+                rival.listen()
+                took.set()
 
         thread = threading.Thread(target=snatch)
         thread.start()
-        yield
+        yield took
         thread.join()

@@ -148,10 +148,10 @@ def test_two_ups_at_once_start_one_server_and_agree(state: Path) -> None:
 
 def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path) -> None:
     home = (state / "postgres").resolve()
-    port = ports.choose(postgres.BASE_PORT, home)
-    with local_cli.taken_once(port, home / "settings.json"):
-        up(state)
-    assert postgres.variables(home)["DB_PORT"] != str(port)
+    taken = local_cli.up_beside_a_rival(
+        state, lambda: ports.choose(postgres.BASE_PORT, home), home / "settings.json", up
+    )
+    assert postgres.variables(home)["DB_PORT"] != str(taken)
     assert sql(state, "SELECT 1") == "1"
 
 

@@ -151,10 +151,12 @@ def test_an_interrupt_leaves_nothing_running(state: Path) -> None:
 
 @pytest.mark.parametrize("use", ["amqp", "epmd"])
 def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path, use: str) -> None:
-    port = ports.choose(rabbitmq_node.BASES[use], home(state).resolve())
-    with local_cli.taken_once(port, home(state) / "settings.json"):
-        call(up(state), "GET", "whoami")
-    assert rabbitmq_node.load(home(state)).port[use] != port
+    def choose() -> int:
+        return ports.choose(rabbitmq_node.BASES[use], home(state).resolve())
+
+    taken = local_cli.up_beside_a_rival(state, choose, home(state) / "settings.json", up)
+    assert rabbitmq_node.load(home(state)).port[use] != taken
+    call(up(state), "GET", "whoami")
 
 
 def test_lost_credentials_are_told_at_once_and_the_data_is_kept(shared: Path) -> None:
