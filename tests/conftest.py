@@ -17,6 +17,7 @@ import pytest
 from deploy import local
 from deploy.local import databases
 from tests.integration.fleet import Fleet, running_fleet
+from tests.integration.proxy import Proxy
 from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.migrations import migrate
@@ -91,6 +92,20 @@ async def fleet(environ: Mapping[str, str], settings: Settings, tmp_path: Path) 
     """The commands of a fleet of its own, and a look at its database and queues."""
     async with running_fleet(environ, settings, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+async def queue_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
+    """A way to RabbitMQ that a test can cut or freeze."""
+    async with Proxy(fleet.settings.queue_host, fleet.settings.queue_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def database_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
+    """The same to PostgreSQL."""
+    async with Proxy(fleet.settings.db_host, fleet.settings.db_port) as proxy:
+        yield proxy
 
 
 async def _delete_queues(settings: Settings) -> None:

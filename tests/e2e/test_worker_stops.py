@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -103,18 +102,6 @@ async def test_two_workers_share_a_queue_and_do_nothing_twice(fleet: Fleet, farm
     assert farm.calls("yolov8") == len(images)
     for worker in workers:
         assert (await worker.stop()).code == 0
-
-
-@pytest.fixture
-async def queue_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
-    async with Proxy(fleet.settings.queue_host, fleet.settings.queue_port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def database_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
-    async with Proxy(fleet.settings.db_host, fleet.settings.db_port) as proxy:
-        yield proxy
 
 
 async def test_a_broker_connection_that_is_cut_three_times_costs_nothing(

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -246,18 +245,6 @@ async def test_a_second_producer_at_the_same_time_says_so_and_publishes_nothing(
     first.process.send_signal(signal.SIGTERM)
     assert (await first.finished()).code == 130
     assert await fleet.image_ids("clip") == images[:PAGE_IMAGES]
-
-
-@pytest.fixture
-async def queue_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
-    async with Proxy(fleet.settings.queue_host, fleet.settings.queue_port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def database_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
-    async with Proxy(fleet.settings.db_host, fleet.settings.db_port) as proxy:
-        yield proxy
 
 
 async def test_a_broker_that_goes_away_in_the_middle_is_waited_for(fleet: Fleet, queue_proxy: Proxy) -> None:

@@ -49,7 +49,7 @@ class World:
         return Stored('{"predictions": []}', 0.25)
 
     async def refer(self, service: Service, image_url: str) -> Stored:
-        raise NotImplementedError
+        raise AssertionError(f"{service.name} takes uploads; it was handed {image_url}")
 
     async def write(self, row: ResultRow) -> None:
         if self.write_errors:
