@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := var/bench/venv
 CODE := kernels windmill producers workers farm deploy bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up down psql lock
+.PHONY: help setup demo test chaos check format bench up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -29,6 +30,9 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 test: $(READY) ## every test; starts its own private servers under var/test
 	$(BIN)/python -m pytest
 
+chaos: $(READY) ## the long fault tests, some 20 minutes: kills, restarts, services away; prints counts
+	$(BIN)/python -m pytest -m chaos tests/chaos
+
 check: $(READY) ## lint, types, import rules and unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,6 +43,14 @@ check: $(READY) ## lint, types, import rules and unit tests
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+bench: $(READY) $(PEERS)/.ready ## measure what a job costs a worker, beside a plain one and those of four libraries
+	@$(BIN)/python bench/worker.py
+
+$(PEERS)/.ready: requirements-bench.lock | $(READY)
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local, and create tables and queues
 	@$(BIN)/python -m deploy.local up
@@ -54,6 +66,8 @@ psql: $(READY) ## a psql prompt at the database
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --upgrade --all-extras pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --upgrade --extra farm --extra local --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock

@@ -18,6 +18,7 @@ Pool = asyncpg.Pool
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, or let PostgreSQL know them"
+_CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name which is signed so"
 _MIGRATE = "create the tables: python -m windmill migrate"
 
 
@@ -35,6 +36,8 @@ def converted(settings: Settings) -> Iterator[None]:
         raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", remedy) from error
     except asyncpg.UndefinedTableError as error:
         raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
+    except ssl.SSLCertVerificationError as error:
+        raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _CERTIFICATE) from error
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
         reason = str(error) or type(error).__name__
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error

@@ -27,6 +27,7 @@ Code = Literal[
     "IMAGE_TOO_LARGE",
     "IMAGE_FORBIDDEN",
     "BAD_MESSAGE",
+    "WORKER_LOST",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "CONFIG_INVALID",
@@ -54,6 +55,7 @@ KINDS: dict[Code, Kind] = {
     "IMAGE_TOO_LARGE": Kind("never", "shrink the image, or raise the service's max_upload_bytes"),
     "IMAGE_FORBIDDEN": Kind("never", "let workers read it: permissions, IMAGE_ROOT, or for URLs IMAGE_URL_ALLOW"),
     "BAD_MESSAGE": Kind("never", "something that is not a job was queued; its bytes are in the failed queue"),
+    "WORKER_LOST": Kind("never", "workers died over this job: see their logs and MemoryMax, then redrive it"),
     "DATABASE_UNAVAILABLE": Kind("pause", "start PostgreSQL (make up: a private one), or correct DB_HOST, DB_PORT"),
     "BROKER_UNAVAILABLE": Kind("pause", "start RabbitMQ (make up: a private one), or correct QUEUE_HOST, QUEUE_PORT"),
     "CONFIG_INVALID": Kind("never", "correct the settings that are named"),
@@ -63,15 +65,30 @@ KINDS: dict[Code, Kind] = {
 class WindmillError(Exception):
     """A failure with a code; its remedy and retry class are the code's own unless the place knows better."""
 
-    def __init__(self, code: Code, message: str, remedy: str = "", retry: Retry | None = None) -> None:
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        remedy: str = "",
+        retry: Retry | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code: Code = code
         self.message = message
         self.remedy = remedy or KINDS[code].remedy
         self.retry: Retry = retry or KINDS[code].retry
+        self.retry_after = retry_after  # seconds that the other side asked for
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message.rstrip('.')}. Remedy: {self.remedy}"
+
+
+def unexpected(error: Exception) -> WindmillError:
+    """A fault of ours, where it must not end the process."""
+    return WindmillError(
+        "BAD_RESPONSE", f"unexpected fault in the worker: {error!r}", "report it as a defect of Windmill"
+    )
 
 
 class DataRefused(Exception):

@@ -12,6 +12,10 @@ from windmill.errors import WindmillError
 SCHEMA = 1
 MAX_BYTES = 4096
 ATTEMPT_HEADER = "windmill-attempt"
+OUTAGES_HEADER = "windmill-outages"
+HANDED_OUT_HEADER = "windmill-handed-out"
+REDRIVEN_HEADER = "windmill-redriven"
+_MOST_COUNTED = 1_000_000  # a greater number is none of ours, and one more might not fit into a column or a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,23 @@ def decode(body: bytes, received_at: datetime) -> Job:
 
 def attempt_of(headers: dict[str, Any]) -> int:
     """Which try this delivery is, from 1."""
-    attempt = headers.get(ATTEMPT_HEADER, 1)
-    return attempt if isinstance(attempt, int) and attempt > 0 else 1
+    return _count(headers, ATTEMPT_HEADER) or 1
+
+
+def outages_of(headers: dict[str, Any]) -> int:
+    """How often the service went away while it had this job."""
+    return _count(headers, OUTAGES_HEADER)
+
+
+def handed_out(headers: dict[str, Any]) -> int:
+    """How often the job was handed to a worker that settled nothing: the broker's count, and ours where it keeps
+    none."""
+    return _count(headers, "x-delivery-count") + _count(headers, HANDED_OUT_HEADER)
+
+
+def _count(headers: dict[str, Any], name: str) -> int:
+    count = headers.get(name, 0)
+    return count if isinstance(count, int) and 0 < count <= _MOST_COUNTED else 0
 
 
 def headers_to_keep(headers: dict[str, Any]) -> dict[str, Any]:

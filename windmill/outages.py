@@ -30,6 +30,11 @@ class Outage:
         self._failures = 0
         self._since = self._said = 0.0
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the last try failed."""
+        return self._failures > 0
+
     def failed(self, error: Exception) -> float:
         """Note one more failure; returns the seconds to wait before the next try."""
         now = self._clock()

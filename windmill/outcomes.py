@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from windmill.errors import Code, WindmillError
 
+MOST_OUTAGES = 10
+"""So often may the service go away while it has a job: then that job is what makes it go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -23,19 +26,20 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Tries are spent, or none would help."""
+    """Tries are spent, or none would help. `outage` is what is wrong with the service when this job took it away."""
 
     code: Code
     message: str
+    outage: WindmillError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The service is down or overloaded; the job is as good as new."""
+    """The service is down or overloaded; no try is counted. `in_hand` when it had begun with the job, so that the job
+    may be what brought it down."""
 
-    code: Code
-    message: str
-    remedy: str = ""
+    error: WindmillError
+    in_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,21 @@ class Unreadable:
 Outcome = Stored | RetryLater | Failed | Unavailable | Unreadable
 
 
-def after_error(error: WindmillError, attempt: int, max_retries: int) -> RetryLater | Failed | Unavailable:
-    """What becomes of a job whose `attempt`-th try (from 1) ended in `error`."""
+def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | Failed | Unavailable:
+    """What becomes of a job whose `attempt`-th try (from 1) ended in `error`, where a job gets so many tries."""
     if error.retry == "pause":
-        return Unavailable(error.code, error.message, error.remedy)
-    if error.retry == "later" and attempt <= max_retries:
+        return Unavailable(error)
+    if error.retry == "later" and attempt < tries:
         return RetryLater(error.code, error.message)
     return Failed(error.code, error.message)
+
+
+def after_outage(error: WindmillError, doubt: WindmillError, outages: int) -> Failed | Unavailable:
+    """What becomes of a job that ended in `error` when the service turned out not to be well (`doubt`); it had been
+    in hand in so many outages before."""
+    said = f"{error.message}; and to a picture known to be good: {doubt.message}"
+    outage = WindmillError(doubt.code, said, doubt.remedy, retry_after=doubt.retry_after)
+    if outages + 1 < MOST_OUTAGES:
+        return Unavailable(outage, in_hand=True)
+    why = f"the service went away {outages + 1} times while it had this job: {error.message}"
+    return Failed(error.code, why, outage)

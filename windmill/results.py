@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from windmill.database import Pool, converted
 from windmill.errors import Code, DataRefused, WindmillError
@@ -15,8 +15,7 @@ from windmill.settings import Settings
 ACQUIRE_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One row, its fields in the order in which `save_results` takes its arrays."""
 
     image_id: int
@@ -39,7 +38,7 @@ def saver(pool: Pool, settings: Settings) -> SaveRows:
     statement = queries()["save_results"]
 
     async def save(rows: Sequence[ResultRow]) -> None:
-        columns = zip(*map(astuple, rows), strict=True)
+        columns = zip(*rows, strict=True)
         with converted(settings):
             async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 await connection.execute(statement, *map(list, columns))
@@ -63,6 +62,11 @@ class ResultWriter:
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._outage = Outage("the database")
+
+    @property
+    def away(self) -> bool:
+        """Whether the last try to commit found no database."""
+        return self._outage.lasts
 
     async def write(self, row: ResultRow) -> None:
         """Return when `row` is committed; raises DataRefused when PostgreSQL does not take it."""

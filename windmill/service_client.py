@@ -1,33 +1,34 @@
 """Calling a service over HTTP: one multipart POST of the image, or a GET that names its URL."""
 
-import io
+import asyncio
 import uuid
-from urllib.parse import quote
-
-import aiohttp
-from yarl import URL
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
 
 from windmill.errors import WindmillError
+from windmill.http1 import CutOff, Http1Client, NotReached, Reply, ReplyTooLarge
 from windmill.outcomes import Stored
 from windmill.replies import judge
 from windmill.services import Service
 from windmill.settings import Settings
 
-LARGE_BYTES = 2**20
-
-# One boundary for the life of the process, so that a body is joined once from three parts.
+# One boundary for the life of the process, so that the form around an image is made once.
 _BOUNDARY = uuid.uuid4().hex
-_HEAD = (
+_FORM_HEAD = (
     f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="image.jpg"\r\n'
     "Content-Type: image/jpeg\r\n\r\n"
 ).encode()
-_TAIL = f"\r\n--{_BOUNDARY}--\r\n".encode()
-_HEADERS = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+_FORM_TAIL = f"\r\n--{_BOUNDARY}--\r\n".encode()
+_FORM_BYTES = len(_FORM_HEAD) + len(_FORM_TAIL)
+CONNECT_SECONDS = 10.0
+_DEFLATE_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
-def upload_body(image: bytes) -> bytes:
+def form(image: bytes) -> Sequence[bytes]:
     """The form that every version of every service accepts: field `file`, called image.jpg, said to be JPEG."""
-    return b"".join((_HEAD, image, _TAIL))
+    return (_FORM_HEAD, image, _FORM_TAIL)
 
 
 class ServiceClient:
@@ -35,80 +36,90 @@ class ServiceClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._http = Http1Client()
+        self._posts: dict[str, tuple[str, int, bytes]] = {}
 
     async def __aenter__(self) -> "ServiceClient":
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session:
-            await self._session.close()
+        self._http.close()
 
     async def upload(self, service: Service, image: bytes) -> Stored:
         """Send the bytes of an image."""
-        body = upload_body(image)
-        if len(body) > service.max_upload_bytes:
-            raise WindmillError(
-                "IMAGE_TOO_LARGE", f"{len(body)} bytes are over {service.name}'s {service.max_upload_bytes}"
-            )
-        return await self._call(service, "POST", self._url(service), body)
+        size = len(image) + _FORM_BYTES
+        if size > service.max_upload_bytes:
+            said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
+            raise WindmillError("IMAGE_TOO_LARGE", said)
+        host, port, head = self._post(service)
+        return await self._call(service, host, port, (b"%s%d\r\n\r\n" % (head, size), *form(image)))
 
     async def refer(self, service: Service, image_url: str) -> Stored:
         """Let the service fetch the image itself."""
+        host, port, target = self._where(service)
+        request = _head("GET", f"{target}?url={quote(image_url, safe='')}", host, port) + "\r\n"
         try:
-            return await self._call(service, "GET", f"{self._url(service)}?url={quote(image_url, safe='')}")
+            return await self._call(service, host, port, (request.encode(),))
         except WindmillError as error:
             if error.code != "SERVICE_REJECTED":
                 raise
             # Services answer 400 when they could not fetch the image, and that may pass.
             raise WindmillError(error.code, error.message, retry="later") from error
 
-    def _url(self, service: Service) -> str:
-        return service.url(self._settings.service_host, self._settings.service_port_offset)
+    def _where(self, service: Service) -> tuple[str, int, str]:
+        """Host, port and path of a service."""
+        parts = urlsplit(service.url(self._settings.service_host, self._settings.service_port_offset))
+        return parts.hostname or "", parts.port or 80, parts.path or "/"
 
-    async def _call(self, service: Service, method: str, url: str, body: bytes | None = None) -> Stored:
-        if self._session is None:
-            raise RuntimeError("ServiceClient is used outside `async with`")
+    def _post(self, service: Service) -> tuple[str, int, bytes]:
+        """The same for each upload to a service: where to, and its header up to the number of bytes."""
+        known = self._posts.get(service.name)
+        if known is None:
+            host, port, target = self._where(service)
+            kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nContent-Length: "
+            known = self._posts[service.name] = host, port, (_head("POST", target, host, port) + kind).encode()
+        return known
+
+    async def _call(self, service: Service, host: str, port: int, request: Sequence[bytes]) -> Stored:
         seconds = self._settings.request_timeout or service.timeout_seconds
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds / 2, 10))
+        most = self._settings.max_response_bytes
         try:
-            async with self._session.request(
-                method,
-                URL(url, encoded=True),
-                data=_payload(body),
-                headers=_HEADERS if body else None,
-                timeout=timeout,
-                allow_redirects=False,  # where services are is for the configuration to say
-            ) as reply:
-                return judge(reply.status, await self._body(reply))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise WindmillError("SERVICE_UNREACHABLE", f"{service.name} at {url}: {error}") from error
+            async with asyncio.timeout(seconds):
+                patience = min(seconds / 2, CONNECT_SECONDS)
+                reply = await self._http.exchange(host, port, request, most=most, connect_seconds=patience)
+        except NotReached as error:
+            raise WindmillError("SERVICE_UNREACHABLE", f"{service.name} at {host}:{port}: {error}") from error
         except TimeoutError as error:
             raise WindmillError("SERVICE_TIMEOUT", f"{service.name} gave no answer in {seconds:g} s") from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            reason = str(error) or type(error).__name__
-            raise WindmillError("BAD_RESPONSE", f"{service.name} cut the reply off: {reason}") from error
-
-    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
-        most = self._settings.max_response_bytes
-        if (reply.content_length or 0) > most:
-            raise _too_large(most)
-        body = bytearray()
-        async for part in reply.content.iter_any():
-            body += part
-            if len(body) > most:
-                raise _too_large(most)
-        return bytes(body)
+        except CutOff as error:
+            raise WindmillError("BAD_RESPONSE", f"{service.name} cut the reply off: {error}") from error
+        except ReplyTooLarge as error:
+            raise _too_large(most) from error
+        asked = reply.headers.get(b"retry-after")
+        waits = asked.decode("latin-1") if asked else None
+        return judge(reply.status, _plain(service, reply, most), service.foreign, waits, datetime.now(UTC))
 
 
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """Large bodies as a file, which aiohttp writes in pieces; bytes it writes in one go, and warns of it."""
-    return io.BytesIO(body) if body and len(body) > LARGE_BYTES else body
+def _head(method: str, target: str, host: str, port: int) -> str:
+    """A request up to where its own header lines begin. Nothing of an image gets in here unquoted."""
+    name = f"[{host}]" if ":" in host else host
+    return f"{method} {target} HTTP/1.1\r\nHost: {name}:{port}\r\nAccept: application/json\r\nUser-Agent: windmill\r\n"
+
+
+def _plain(service: Service, reply: Reply, most: int) -> bytes:
+    """The body as it was before a proxy compressed it, which nobody asked for."""
+    encoding = reply.headers.get(b"content-encoding", b"identity").lower()
+    if encoding == b"identity":
+        return reply.body
+    inflate = zlib.decompressobj(_DEFLATE_OR_GZIP)
+    try:
+        plain = inflate.decompress(reply.body, most)
+    except zlib.error as error:
+        said = f"{service.name} encodes its reply as {encoding.decode('latin-1')}: {error}"
+        raise WindmillError("BAD_RESPONSE", said) from error
+    if inflate.unconsumed_tail:
+        raise _too_large(most)
+    return plain
 
 
 def _too_large(most: int) -> WindmillError:

@@ -7,11 +7,12 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
 from windmill.errors import ConfigInvalid, Problem, WindmillError
+from windmill.settings import Concurrency
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
@@ -34,12 +35,16 @@ class Service:
     path: str
     category: Category
     transport: Transport
-    concurrency: int
+    concurrency: Concurrency
     timeout_seconds: float
     max_upload_bytes: int
     sets: tuple[str, ...]
     feeds: tuple[Stage, ...]
     host: str = "localhost"
+    answers_as: tuple[str, ...] = ()
+    """What it may call itself in its replies, besides its name."""
+    foreign: frozenset[str] = frozenset()
+    """By what the other services of the fleet call themselves; the fleet fills it in."""
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
         """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
@@ -125,7 +130,7 @@ def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
     problems += _clashes(source, services)
     if problems:
         raise ConfigInvalid(problems)
-    return Fleet(services, notes)
+    return Fleet(_acquainted(services), notes)
 
 
 def _object(document: Mapping[str, Any], key: str, source: str, problems: list[Problem]) -> dict[str, Any]:
@@ -148,6 +153,10 @@ def _strings(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
+def _words(value: object) -> bool:
+    return _strings(value) and all(part.strip() for part in value)
+
+
 def _stages(value: object) -> bool:
     return _strings(value) and set(value) <= set(get_args(Stage))
 
@@ -157,7 +166,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "path": ('a path such as "/analyze"', lambda v: isinstance(v, str) and v.startswith("/")),
     "category": (f"one of {', '.join(get_args(Category))}", lambda v: v in get_args(Category)),
     "transport": (f"one of {', '.join(get_args(Transport))}", lambda v: v in get_args(Transport)),
-    "concurrency": ("a whole number from 1 to 1000", lambda v: _whole(v, 1, 1_000)),
+    "concurrency": ('a whole number from 1 to 1000, or "auto"', lambda v: v == "auto" or _whole(v, 1, 1_000)),
     "timeout_seconds": ("seconds above 0, at most 600", lambda v: _number(v) and 0 < v <= 600),
     "max_upload_bytes": ("a whole number of at least 1024", lambda v: _whole(v, 1_024, 2**40)),
     "sets": ("a list of set names", _strings),
@@ -166,8 +175,9 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         _stages,
     ),
     "host": ("a host name or address", lambda v: isinstance(v, str) and bool(v.strip())),
+    "answers_as": ("a list of names that its replies bear", _words),
 }
-_REQUIRED = {f.name for f in fields(Service)} - {"name", "host"}
+_REQUIRED = {f.name for f in fields(Service)} - {"name", "host", "answers_as", "foreign"}
 
 
 def _entry_problems(
@@ -197,7 +207,7 @@ def _unknown_key(where: str) -> Problem:
 
 
 def _service(name: str, entry: Mapping[str, Any]) -> Service:
-    lists = {key: tuple(entry[key]) for key in ("sets", "feeds")}
+    lists = {key: tuple(entry.get(key, ())) for key in ("sets", "feeds", "answers_as")}
     return Service(**{"name": name, **entry, **lists})
 
 
@@ -209,4 +219,24 @@ def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:
         if first != service.name:
             where = f"{source}: {service.name}.port"
             problems.append(Problem(where, str(service.port), f"is taken by {first} on the same host"))
+    return problems + _shared_names(source, services)
+
+
+def _shared_names(source: str, services: Mapping[str, Service]) -> list[Problem]:
+    """A name that two services bear could not tell whose reply it is."""
+    taken = {name: name for name in services}
+    problems = []
+    for service in services.values():
+        for name in service.answers_as:
+            first = taken.setdefault(name, service.name)
+            if first != service.name:
+                where = f"{source}: {service.name}.answers_as"
+                problems.append(Problem(where, name, f"is a name of {first}; if both answer so, neither may list it"))
     return problems
+
+
+def _acquainted(services: Mapping[str, Service]) -> dict[str, Service]:
+    """The services, each knowing the names of the others."""
+    own = {service.name: frozenset((service.name, *service.answers_as)) for service in services.values()}
+    every = frozenset[str]().union(*own.values())
+    return {name: replace(service, foreign=every - own[name]) for name, service in services.items()}

@@ -15,94 +15,29 @@ from typing import Any, Literal, get_args
 from dotenv.parser import parse_stream
 
 from windmill.errors import ConfigInvalid, Problem
+from windmill.setting_values import ROOT as ROOT
+from windmill.setting_values import Concurrency as Concurrency
+from windmill.setting_values import (
+    Unacceptable,
+    calls_at_a_time,
+    delays,
+    filled,
+    hosts,
+    integer,
+    names,
+    one_of,
+    optional_file,
+    path,
+    seconds,
+    switch,
+    text,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 QueueType = Literal["quorum", "classic"]
-
-
-class Unacceptable(ValueError):
-    """The value is not allowed; the text says what is."""
-
-
-def text(value: str) -> str:
-    return value
-
-
-def filled(value: str) -> str:
-    if not value.strip():
-        raise Unacceptable("must not be empty")
-    return value
-
-
-def within(convert: Callable[[str], float], low: float, high: float, what: str) -> Callable[[str], Any]:
-    def parse(value: str) -> float:
-        try:
-            number = convert(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise Unacceptable(f"must be {what} from {low} to {high}")
-        return number
-
-    return parse
-
-
-def integer(low: int, high: int) -> Callable[[str], Any]:
-    return within(int, low, high, "a whole number")
-
-
-def seconds(low: float, high: float) -> Callable[[str], Any]:
-    return within(float, low, high, "seconds")
-
-
-def one_of(*allowed: str) -> Callable[[str], Any]:
-    def parse(value: str) -> str:
-        if value not in allowed:
-            raise Unacceptable(f"must be one of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def switch(value: str) -> bool:
-    lowered = value.lower()
-    if lowered in {"true", "yes", "on", "1"}:
-        return True
-    if lowered in {"false", "no", "off", "0"}:
-        return False
-    raise Unacceptable("must be true or false")
-
-
-def delays(value: str) -> tuple[float, ...]:
-    parse = seconds(0.001, 86_400)
-    parts = [part.strip() for part in value.split(",")]
-    if not all(parts):
-        raise Unacceptable("must be seconds separated by commas, such as 5,10,20")
-    return tuple(parse(part) for part in parts)
-
-
-def names(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def path(value: str) -> Path:
-    """A path as the user means it: relative to the checkout, so that every process agrees on it."""
-    try:
-        return ROOT / Path(filled(value)).expanduser()
-    except RuntimeError as error:
-        raise Unacceptable("must be a path; there is no such user as its ~ names") from error
-
-
-def optional_file(value: str) -> Path | None:
-    if not value.strip():
-        return None
-    if not path(value).is_file():
-        raise Unacceptable("must name a file that exists, or be empty")
-    return path(value)
 
 
 def setting(default: str, parse: Callable[[str], object], *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
@@ -139,15 +74,17 @@ class Settings:
     db_sslrootcert: Path | None = setting("", optional_file)
 
     image_root: Path = setting("/", path)
-    image_url_allow: tuple[str, ...] = setting("", names)
+    image_url_allow: tuple[str, ...] = setting("", hosts)
     max_image_bytes: int = setting("33554432", integer(1_024, 1_073_741_824))
+    max_image_pixels: int = setting("178956970", integer(1_024, 10_000_000_000))
     max_response_bytes: int = setting("4194304", integer(1_024, 268_435_456))
 
     worker_id: str = setting("", text)
-    worker_concurrency: int = setting("0", integer(0, 1_000))
+    worker_concurrency: Concurrency = setting("0", calls_at_a_time)
     request_timeout: float = setting("0", seconds(0, 600))
     max_retries: int = setting("3", integer(0, 20))
     retry_delays: tuple[float, ...] = setting("5,10,20", delays)
+    delivery_limit: int = setting("20", integer(1, 1_000))
     batch_rows: int = setting("100", integer(1, 1_000))
     batch_milliseconds: int = setting("10", integer(0, 10_000))
     shutdown_grace_seconds: float = setting("30", seconds(0, 3_600))
@@ -225,6 +162,25 @@ def environment(local: Path = LOCAL_ENV) -> dict[str, str]:
 def named_by_user() -> dict[str, str]:
     """The variables of the process environment and of `.env`."""
     return _read(_env_file()) | dict(os.environ)
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """What systemd tells a service of its own: where to report, and how often it wants a sign of life."""
+
+    socket: str
+    watchdog_seconds: float | None
+
+
+def supervisor(environ: Mapping[str, str] = os.environ) -> Supervisor | None:
+    """None when nobody waits for reports."""
+    socket_name = environ.get("NOTIFY_SOCKET")
+    if not socket_name:
+        return None
+    microseconds = environ.get("WATCHDOG_USEC", "")
+    mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    watchdog = int(microseconds) / 1_000_000 if mine and microseconds.isdigit() and int(microseconds) else None
+    return Supervisor(socket_name, watchdog)
 
 
 def load_settings() -> Settings:

@@ -6,21 +6,34 @@ another queue. Whatever goes wrong before that leaves it unacknowledged, and the
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
-from windmill.broker import Delivery, Headers, acknowledge, hand_back
+from windmill.broker import Delivery, Headers
 from windmill.errors import Code, DataRefused, WindmillError
-from windmill.messages import ATTEMPT_HEADER, Job, attempt_of, decode, headers_to_keep
+from windmill.messages import (
+    ATTEMPT_HEADER,
+    HANDED_OUT_HEADER,
+    OUTAGES_HEADER,
+    Job,
+    attempt_of,
+    decode,
+    handed_out,
+    headers_to_keep,
+    outages_of,
+)
 from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable
+from windmill.repeats import Repeats
 from windmill.results import ResultRow
-from windmill.services import Service
 from windmill.settings import Settings
 from workers.handler import Handler
+from workers.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
+
+# Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
+_NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
 
 
 class Writer(Protocol):
@@ -32,6 +45,8 @@ class Writer(Protocol):
 class Republisher(Protocol):
     """Where jobs go that are not done; returns when the broker has them."""
 
+    async def to_services(self, body: bytes, services: list[str], headers: Headers) -> None: ...
+
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None: ...
 
     async def to_failed(self, service: str, body: bytes, headers: Headers) -> None: ...
@@ -42,32 +57,30 @@ class Edge:
 
     def __init__(
         self,
-        service: Service,
+        state: ServiceState,
         settings: Settings,
         handler: Handler,
         writer: Writer,
         republisher: Republisher,
-        slots: asyncio.Semaphore,
         *,
-        on_unavailable: Callable[[WindmillError], None],
-        on_answer: Callable[[], None],
+        on_change: Callable[[], None],
         on_broken: Callable[[WindmillError], None],
     ) -> None:
-        self._service = service
+        self._state = state
+        self._name = state.service.name
         self._settings = settings
         self._handler = handler
         self._writer = writer
         self._republisher = republisher
-        self._on_unavailable = on_unavailable
-        self._on_answer = on_answer
+        self._on_change = on_change
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
-        self._slots = slots
+        self._repeats = Repeats()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
-        self.in_progress = 0
-        self.counts: Counter[str] = Counter()
+        self._in_progress = 0
+        self.deliveries = 0
 
     def close(self) -> None:
         """From now on deliveries that have not been started go back to the queue."""
@@ -79,47 +92,69 @@ class Edge:
 
     async def take(self, delivery: Delivery) -> None:
         """See one delivery through to its end."""
-        self.in_progress += 1
+        self.deliveries += 1
+        self._in_progress += 1
+        self._state.in_progress += 1
         self._idle.clear()
         try:
-            async with self._slots:
-                if self._closing:
-                    await hand_back(delivery)
-                    return
-                job, outcome = await self._outcome(delivery)
-            await self._act(delivery, job, outcome)
-            await acknowledge(delivery)
+            await self._settle(delivery)
         except WindmillError as error:
             # The broker took neither the copy nor a refusal: only a new session helps, and it brings this job back.
             self._on_broken(error)
         except Exception as error:
             # A fault of ours; a delivery that nobody settles would be held for as long as the session lasts.
-            logger.exception("unexpected fault", extra={"service": self._service.name})
+            logger.exception("unexpected fault", extra={"service": self._name})
             self._on_broken(WindmillError("BROKER_UNAVAILABLE", f"unexpected fault in the worker: {error!r}"))
         finally:
-            self.in_progress -= 1
-            if not self.in_progress:
+            self._state.in_progress -= 1
+            self._in_progress -= 1
+            if not self._in_progress:
                 self._idle.set()
+
+    async def _settle(self, delivery: Delivery) -> None:
+        if delivery.redelivered and "x-delivery-count" not in delivery.headers:
+            await self._count_delivery(delivery)
+            return
+        async with self._state.slots:
+            if self._closing or self._state.breaker.state == "open":
+                await self._hand_back(delivery)
+                return
+            job, outcome = await self._outcome(delivery)
+            self._tell_breaker(outcome)
+        await self._act(delivery, job, outcome)
+        delivery.acknowledge()
 
     async def _outcome(self, delivery: Delivery) -> tuple[Job | None, Outcome]:
         try:
             job = decode(delivery.body, datetime.now(UTC))
         except WindmillError as error:
             return None, Unreadable(error.message)
-        return job, await self._handler.handle(self._service, job, attempt_of(delivery.headers))
+        headers = delivery.headers
+        if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
+            return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
+        return job, await self._handler.handle(self._state, job, attempt_of(headers), outages_of(headers))
+
+    def _tell_breaker(self, outcome: Outcome) -> None:
+        """While the slot is still held, so that no job starts between an outage and its notice."""
+        breaker = self._state.breaker
+        if outage := _outage(outcome):
+            breaker.trip(outage)
+            self._on_change()
+        elif breaker.state == "half-open" and _from_service(outcome):
+            breaker.answered()
+            self._on_change()
 
     async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> None:
-        self.counts[type(outcome).__name__] += 1
+        self._state.counts[type(outcome).__name__] += 1
         match outcome:
             case Stored():
-                self._on_answer()
                 await self._store(delivery, _known(job), outcome)
             case RetryLater():
                 await self._retry(delivery, job, outcome)
             case Failed():
                 await self._fail(delivery, _known(job), outcome.code, outcome.message)
             case Unavailable():
-                await self._keep_for_later(delivery, outcome)
+                await self._keep(delivery, outcome)
             case Unreadable():
                 await self._park(delivery, None, "BAD_MESSAGE", outcome.message)
             case _:
@@ -139,7 +174,10 @@ class Edge:
         await self._park(delivery, job, code, message)
 
     async def _park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
-        logger.warning("job failed", extra=self._context(delivery, job) | {"code": code, "reason": message})
+        unsaid = self._repeats.unsaid(code)
+        if unsaid is not None:
+            said = self._context(delivery, job) | {"code": code, "reason": message}
+            logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
         reason = {
             "windmill-code": code,
             "windmill-reason": message[:500],
@@ -147,12 +185,12 @@ class Edge:
             "windmill-failed-at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         headers = headers_to_keep(delivery.headers) | reason
-        await self._republisher.to_failed(self._service.name, delivery.body, headers)
+        await self._republisher.to_failed(self._name, delivery.body, headers)
 
     def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
         """What a log line says of the job it is about."""
         known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
-        return {"service": self._service.name, "attempt": attempt_of(delivery.headers), **known}
+        return {"service": self._name, "attempt": attempt_of(delivery.headers), **known}
 
     async def _retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
         attempt = attempt_of(delivery.headers)
@@ -161,15 +199,34 @@ class Edge:
         context = self._context(delivery, job)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
         headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
-        await self._republisher.to_retry(delay, self._service.name, delivery.body, headers)
+        await self._republisher.to_retry(delay, self._name, delivery.body, headers)
 
-    async def _keep_for_later(self, delivery: Delivery, outcome: Unavailable) -> None:
-        """No attempt is counted. A copy in the first retry tier, and not a requeue: that would use up the number of
-        deliveries which the broker allows a message."""
-        self._on_unavailable(WindmillError(outcome.code, outcome.message, outcome.remedy))
-        delay = self._settings.retry_delays[0]
-        headers = headers_to_keep(delivery.headers)
-        await self._republisher.to_retry(delay, self._service.name, delivery.body, headers)
+    async def _keep(self, delivery: Delivery, outcome: Unavailable) -> None:
+        """No try is counted, only that this job was in hand when the service went away."""
+        headers = _headers_of_copy(delivery)
+        if outcome.in_hand:
+            headers[OUTAGES_HEADER] = outages_of(headers) + 1
+        await self._republish(delivery, headers)
+
+    async def _hand_back(self, delivery: Delivery) -> None:
+        """What was not begun. A copy, as a refusal would use up the times that a job may be handed out; but where no
+        copy can be made, a refusal."""
+        try:
+            await self._republish(delivery, _headers_of_copy(delivery))
+        except WindmillError:
+            await delivery.hand_back()
+        else:
+            delivery.acknowledge()
+
+    async def _count_delivery(self, delivery: Delivery) -> None:
+        """Classic queues do not count how often they hand a job out, so the job itself carries the number."""
+        headers = _headers_of_copy(delivery)
+        headers[HANDED_OUT_HEADER] = handed_out(headers) + 1
+        await self._republish(delivery, headers)
+        delivery.acknowledge()
+
+    async def _republish(self, delivery: Delivery, headers: Headers) -> None:
+        await self._republisher.to_services(delivery.body, [self._name], headers)
 
     def _row(
         self,
@@ -182,7 +239,7 @@ class Edge:
     ) -> ResultRow:
         return ResultRow(
             image_id=job.image_id,
-            service=self._service.name,
+            service=self._name,
             data=data,
             error_code=code,
             error_message=message,
@@ -192,6 +249,29 @@ class Edge:
             trace_id=job.trace_id,
             submitted_at=job.submitted_at,
         )
+
+
+def _outage(outcome: Outcome) -> WindmillError | None:
+    """What is wrong with the service, where it is the service that failed."""
+    if isinstance(outcome, Failed):
+        return outcome.outage
+    return outcome.error if isinstance(outcome, Unavailable) else None
+
+
+def _from_service(outcome: Outcome) -> bool:
+    """Whether the service had a part in this outcome."""
+    if isinstance(outcome, RetryLater | Failed):
+        return not outcome.code.startswith(_NOT_FROM_SERVICE)
+    return isinstance(outcome, Stored)
+
+
+def _headers_of_copy(delivery: Delivery) -> dict[str, Any]:
+    """For a job that goes back as it came. The broker counts a copy from none, so that the copy says itself how often
+    the job was handed out: else one that ends workers would never be found out."""
+    headers = headers_to_keep(delivery.headers)
+    if times := handed_out(delivery.headers):
+        headers[HANDED_OUT_HEADER] = times
+    return headers
 
 
 def _known(job: Job | None) -> Job:

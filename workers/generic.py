@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from windmill import broker, database
 from windmill.errors import ConfigInvalid, Problem, WindmillError
+from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
 from windmill.outages import Outage
 from windmill.queries import queries
@@ -24,26 +25,30 @@ from windmill.runner import DONE, background, pause, run
 from windmill.service_client import ServiceClient
 from windmill.services import Service, load_fleet
 from windmill.settings import Settings
+from windmill.systemd import Notifier
+from workers.canary import CANARY
 from workers.handler import Handler
-from workers.lane import Lane, concurrency
+from workers.lane import Lane
+from workers.presence import Presence, executor
+from workers.service_state import ServiceState
 
 logger = logging.getLogger("workers.generic")
 
 REPORT_SECONDS = 60.0
+TICK_SECONDS = 1.0
 
 
 class Worker:
     """The life of one worker process: `run` reads from start to stop."""
 
-    def __init__(self, settings: Settings, services: Sequence[Service], stop: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, services: Sequence[Service], stop: asyncio.Event, notifier: Notifier | None = None
+    ) -> None:
         self._settings = settings
         self._services = services
         self._stop = stop
-        self._lanes: list[Lane] = []
-        # Of the process and not of a session: calls go on when the broker is lost, and some services (pose) break
-        # when the next session calls them at the same time.
-        self._slots = {service.name: asyncio.Semaphore(concurrency(service, settings)) for service in services}
-        self._counts: Counter[str] = Counter()
+        self._notifier = notifier or Notifier()
+        self._states: list[ServiceState] = []
 
     async def run(self) -> None:
         name = f"windmill-worker {self._settings.worker_name()}"
@@ -51,22 +56,30 @@ class Worker:
             database.pool(self._settings, name) as pool,
             ImageSource(self._settings) as images,
             ServiceClient(self._settings) as client,
+            background(self._notifier.keep_alive()),
         ):
+            self._states = [
+                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY))
+                for service in self._services
+            ]
             await self._until_database_is_ready(pool)
             writer = ResultWriter(
                 saver(pool, self._settings),
                 batch_rows=self._settings.batch_rows,
                 batch_seconds=self._settings.batch_milliseconds / 1000,
-                in_progress=lambda: sum(lane.edge.in_progress for lane in self._lanes),
+                in_progress=lambda: sum(state.in_progress for state in self._states),
             )
-            handler = Handler(images.read, client, self._settings.max_retries)
-            async with background(writer.run()), background(self._report()):
+            most_pixels = self._settings.max_image_pixels
+            handler = Handler(images.read, client, lambda image: fault_of_image(image, most_pixels))
+            presence = Presence(self._states, self._settings, executor(pool, self._settings))
+            async with background(writer.run()), background(self._report()), background(presence.run()):
                 await self._serve(handler, writer, name)
         logger.info("stopped", extra=self._counted())
 
     async def _until_database_is_ready(self, pool: database.Pool) -> None:
         outage = Outage("the database")
         while not self._stop.is_set():
+            self._notifier.tick()
             try:
                 await database.check(pool, self._settings, queries()["tables_are_there"])
             except WindmillError as error:
@@ -82,19 +95,26 @@ class Worker:
         outage = Outage("the broker")
         served = False
         while not self._stop.is_set():
+            self._notifier.tick()
             try:
                 async with self._session(handler, writer, name) as lanes:
                     outage.over()
                     served = True
-                    names = ",".join(lane.service.name for lane in lanes)
-                    logger.info("consuming", extra={"services": names, "worker_id": self._settings.worker_name()})
+                    self._say_consuming()
                     await self._consume(lanes)
+                    self._notifier.stopping()
                     await self._drain(lanes)
             except WindmillError as error:
                 # A wrong password is told at the start; later the broker may be in the middle of being set up anew.
                 if error.retry == "never" and not served:
                     raise
+                self._notifier.status(f"waits for the broker: {error.message}")
                 await pause(self._stop, outage.failed(error))
+
+    def _say_consuming(self) -> None:
+        names = ",".join(service.name for service in self._services)
+        logger.info("consuming", extra={"services": names, "worker_id": self._settings.worker_name()})
+        self._notifier.ready(f"consumes {names}")
 
     @contextlib.asynccontextmanager
     async def _session(self, handler: Handler, writer: ResultWriter, name: str) -> AsyncIterator[list[Lane]]:
@@ -106,23 +126,20 @@ class Worker:
             await broker.declare(consuming, settings, [service.name for service in self._services])
             publisher = await stack.enter_async_context(broker.publisher(publishing, settings))
             lanes = []
-            for service in self._services:
-                consumption = await stack.enter_async_context(broker.consumption(consuming, settings, service.name))
-                lanes.append(
-                    Lane(service, settings, consumption, publisher, handler, writer, self._slots[service.name])
-                )
-            self._lanes = lanes
-            try:
-                yield lanes
-            finally:
-                self._remember(lanes)
+            for state in self._states:
+                consumption = broker.consumption(consuming, settings, state.service.name)
+                deliveries = await stack.enter_async_context(consumption)
+                lanes.append(Lane(state, settings, deliveries, publisher, handler, writer))
+            yield lanes
 
     async def _consume(self, lanes: list[Lane]) -> None:
         """All lanes until the process is to stop; the first one that is lost ends them all."""
         runs = [asyncio.ensure_future(lane.run(self._stop)) for lane in lanes]
         stopping = asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait([stopping, *runs], return_when=asyncio.FIRST_COMPLETED)
+            while not any(task.done() for task in (stopping, *runs)):
+                self._notifier.tick()
+                await asyncio.wait([stopping, *runs], timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for lane in lanes if self._stop.is_set() else []:
                 lane.wake()
             await asyncio.gather(*runs)
@@ -136,7 +153,7 @@ class Worker:
             async with asyncio.timeout(self._settings.shutdown_grace_seconds):
                 await asyncio.gather(*(lane.edge.drained() for lane in lanes))
         except TimeoutError:
-            left = sum(lane.edge.in_progress for lane in lanes)
+            left = sum(state.in_progress for state in self._states)
             logger.warning("jobs not finished in SHUTDOWN_GRACE_SECONDS go back to the queue", extra={"jobs": left})
 
     async def _report(self) -> None:
@@ -146,13 +163,8 @@ class Worker:
             if said != (said := self._counted()):
                 logger.info("progress", extra=said)
 
-    def _remember(self, lanes: list[Lane]) -> None:
-        for lane in lanes:
-            self._counts += lane.edge.counts
-        self._lanes = []
-
     def _counted(self) -> dict[str, int]:
-        counts = sum((lane.edge.counts for lane in self._lanes), Counter(self._counts))
+        counts = sum((state.counts for state in self._states), Counter[str]())
         return {name.lower(): counts[name] for name in ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")}
 
 

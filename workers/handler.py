@@ -1,15 +1,29 @@
-"""One job to one outcome: read the image, call the service, judge. Knows no broker and no database."""
+"""One job to one outcome: read the image, call the service, judge, and find out whose fault a failure is.
 
+Knows no broker and no database.
+"""
+
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from windmill.errors import WindmillError
+from windmill.errors import Code, WindmillError, unexpected
 from windmill.messages import Job
-from windmill.outcomes import Outcome, Stored, after_error
+from windmill.outcomes import Failed, Outcome, Stored, after_error, after_outage
+from windmill.repeats import Repeats
 from windmill.services import Service
+from workers.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
+
+# What services answer for a broken picture, and also when they are broken themselves.
+_PERHAPS_THE_IMAGE: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
+# Not the service's fault, whatever it says.
+_SURELY_THE_IMAGE: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
+
+# What is so for everyone who reads the image.
+_SEEN_BY_READING: tuple[Code, ...] = ("IMAGE_NOT_FOUND", "IMAGE_UNREADABLE")
 
 
 class Caller(Protocol):
@@ -23,24 +37,77 @@ class Caller(Protocol):
 class Handler:
     """Decides what becomes of jobs; everything that fails has a code when it leaves here."""
 
-    def __init__(self, read: Callable[[Job], Awaitable[bytes]], client: Caller, max_retries: int) -> None:
+    def __init__(
+        self,
+        read: Callable[[Job], Awaitable[bytes]],
+        client: Caller,
+        check: Callable[[bytes], WindmillError | None],
+    ) -> None:
         self._read = read
         self._client = client
-        self._max_retries = max_retries
+        self._check = check
+        self._repeats = Repeats()
 
-    async def handle(self, service: Service, job: Job, attempt: int) -> Outcome:
-        """The outcome of the `attempt`-th try of one job."""
+    async def handle(self, state: ServiceState, job: Job, attempt: int, outages: int) -> Outcome:
+        """The outcome of the `attempt`-th try of one job that was in hand in so many outages."""
+        began = state.clock()
         try:
-            return await self._answer(service, job)
+            return await self._try(state, job, attempt, outages)
         except WindmillError as error:
-            return after_error(error, attempt, self._max_retries)
+            return after_error(error, attempt, state.tries())
         except Exception as error:
-            # A fault of ours must neither stop the worker nor circle for ever: it spends this job's tries and parks.
-            logger.exception("unexpected fault", extra={"service": service.name, "image_id": job.image_id})
-            known = WindmillError("BAD_RESPONSE", f"unexpected fault in the worker: {error!r}")
-            return after_error(known, attempt, self._max_retries)
+            # A fault of ours, which must not stop the worker. If it comes with our own picture as well, it comes with
+            # every job, and then no job is to be spent on it.
+            if self._repeats.unsaid(type(error).__name__) is not None:
+                logger.exception("unexpected fault", extra={"service": state.service.name, "image_id": job.image_id})
+            known = unexpected(error)
+            doubt = await state.doubt(began, known)
+            return after_outage(known, doubt, outages) if doubt else after_error(known, attempt, state.tries())
 
-    async def _answer(self, service: Service, job: Job) -> Stored:
-        if service.transport == "url" and job.image_url:
-            return await self._client.refer(service, job.image_url)
-        return await self._client.upload(service, await self._read(job))
+    async def _try(self, state: ServiceState, job: Job, attempt: int, outages: int) -> Outcome:
+        service = state.service
+        by_url = service.transport == "url" and job.image_url
+        image = None if by_url else await self._read(job)
+        began, calls = state.clock(), state.slots.taken
+        try:
+            if image is None:
+                stored = await self._client.refer(service, job.image_url or "")
+            else:
+                stored = await self._client.upload(service, image)
+        except WindmillError as error:
+            if error.code in ("SERVICE_OVERLOADED", "SERVICE_TIMEOUT"):
+                state.too_much()
+            if error.retry == "pause" or error.code in _SURELY_THE_IMAGE:
+                raise
+            return await self._whose_fault(state, job, image, error, began, attempt, outages)
+        state.answered(began, calls, first_try=attempt == 1)
+        return stored
+
+    async def _whose_fault(
+        self,
+        state: ServiceState,
+        job: Job,
+        image: bytes | None,
+        error: WindmillError,
+        began: float,
+        attempt: int,
+        outages: int,
+    ) -> Outcome:
+        """A status code does not tell the image's fault from the service's, so both are looked at: the image is
+        decoded here, and the service has to have answered something else meanwhile."""
+        if error.code in _PERHAPS_THE_IMAGE and (fault := await self._fault_of(job, image)):
+            return Failed(fault.code, fault.message)
+        doubt = await state.doubt(began, error)
+        if doubt:
+            return after_outage(error, doubt, outages)
+        state.failed(first_try=attempt == 1)
+        return after_error(error, attempt, state.tries())
+
+    async def _fault_of(self, job: Job, image: bytes | None) -> WindmillError | None:
+        """What is wrong with the image itself, as far as it can be seen from here: a service that fetches images may
+        reach what this worker does not."""
+        try:
+            image = await self._read(job) if image is None else image
+        except WindmillError as error:
+            return error if error.code in _SEEN_BY_READING and error.retry == "never" else None
+        return await asyncio.to_thread(self._check, image)

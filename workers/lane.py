@@ -2,18 +2,22 @@
 
 import asyncio
 import contextlib
+import math
+import time
+from collections.abc import Callable
 
 from windmill.broker import Consumption, Publisher
 from windmill.errors import WindmillError
-from windmill.outages import Outage
 from windmill.results import ResultWriter
-from windmill.runner import pause
-from windmill.services import Service
 from windmill.settings import Settings
 from workers.edge import Edge
 from workers.handler import Handler
+from workers.service_state import ServiceState
 
 WATCH_SECONDS = 1.0
+STALLED_SECONDS = 30.0
+COMMIT_SECONDS = 0.02
+MOST_WAITING = 100
 
 
 class Lane:
@@ -21,30 +25,31 @@ class Lane:
 
     def __init__(
         self,
-        service: Service,
+        state: ServiceState,
         settings: Settings,
         consumption: Consumption,
         publisher: Publisher,
         handler: Handler,
         writer: ResultWriter,
-        slots: asyncio.Semaphore,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.service = service
-        self._settings = settings
+        self.state = state
         self._consumption = consumption
-        self._outage = Outage(f"service {service.name}", first=1.0, most=30.0)
-        self._unavailable: WindmillError | None = None
+        self._writer = writer
+        self._clock = clock
         self._broken: WindmillError | None = None
         self._wake = asyncio.Event()
+        self._probe: asyncio.Task[None] | None = None
+        self._consuming = 0
+        self._seen = (0, clock())
         self.edge = Edge(
-            service,
+            state,
             settings,
             handler,
             writer,
             publisher,
-            slots,
-            on_unavailable=self._on_unavailable,
-            on_answer=self._outage.over,
+            on_change=self._wake.set,
             on_broken=self._on_broken,
         )
 
@@ -52,33 +57,73 @@ class Lane:
         """Consume until told to stop; raises BROKER_UNAVAILABLE when the session is of no more use."""
         try:
             while not stop.is_set():
-                self._unavailable = None
-                self._wake.clear()
-                await self._consumption.start(self.edge.take, prefetch(self.service, self._settings))
-                await self._until_interrupted(stop)
-                if self._unavailable and not stop.is_set():
-                    await self._consumption.stop()
-                    await pause(stop, self._outage.failed(self._unavailable))
+                await self._consume(self._wanted())
+                await self._until_something_changes()
+                await self._must_be_served()
+                self._probe_when_due()
         finally:
             # Also when the session is lost: what has not begun comes again in the next one.
             self.edge.close()
+            if self._probe:
+                self._probe.cancel()
         await self._consumption.stop()
 
-    async def _until_interrupted(self, stop: asyncio.Event) -> None:
-        while not (stop.is_set() or self._unavailable):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_SECONDS):
-                    await self._wake.wait()
-            if self._broken or await self._consumption.lost():
-                reason = self._broken or f"the consumer of {self.service.name} was lost"
-                raise WindmillError("BROKER_UNAVAILABLE", str(reason))
+    def _wanted(self) -> int:
+        """How many deliveries to hold as things are; none while the service or the database is away."""
+        breaker = self.state.breaker.state
+        if breaker == "open" or self._writer.away:
+            return 0
+        return 1 if breaker == "half-open" else prefetch(self.state.slots.size, self.state.call_seconds)
+
+    async def _consume(self, wanted: int) -> None:
+        if not worth_changing(self._consuming, wanted):
+            return
+        await self._consumption.stop()
+        if wanted:
+            await self._consumption.start(self.edge.take, wanted)
+        self._consuming = wanted
+        self._seen = (self.edge.deliveries, self._clock())
+
+    async def _until_something_changes(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                await self._wake.wait()
+        self._wake.clear()
+        if self._broken:
+            raise self._broken
+        if self._consumption.lost():
+            raise WindmillError("BROKER_UNAVAILABLE", f"the consumer of {self.state.service.name} was lost")
+
+    async def _must_be_served(self) -> None:
+        """Jobs wait, we are registered and idle, and yet nothing comes: seen with brokers after a bad moment."""
+        deliveries, since = self._seen
+        now = self._clock()
+        if not self._consuming or self.edge.deliveries != deliveries or self.state.in_progress:
+            self._seen = (self.edge.deliveries, now)
+        elif now - since >= STALLED_SECONDS:
+            self._seen = (deliveries, now)
+            if await self._consumption.depth() and self.edge.deliveries == deliveries:
+                said = f"{self.state.service.name} has jobs, but none was delivered for {STALLED_SECONDS:g} s"
+                raise WindmillError("BROKER_UNAVAILABLE", said)
+
+    def _probe_when_due(self) -> None:
+        breaker = self.state.breaker
+        due = breaker.state == "open" and not breaker.seconds_left()
+        if due and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        """Before a job is spent on it, the service has to answer a picture of ours."""
+        async with self.state.slots:
+            met = await self.state.ask()
+        if met and met.code != "SERVICE_REJECTED":
+            self.state.breaker.wait_longer(met)
+        else:
+            self.state.breaker.let_one_try()
+        self._wake.set()
 
     def wake(self) -> None:
         """Look at once whether to stop."""
-        self._wake.set()
-
-    def _on_unavailable(self, error: WindmillError) -> None:
-        self._unavailable = error
         self._wake.set()
 
     def _on_broken(self, error: WindmillError) -> None:
@@ -86,11 +131,15 @@ class Lane:
         self._wake.set()
 
 
-def prefetch(service: Service, settings: Settings) -> int:
-    """Jobs to hold: those in the service's hands, and as many again on their way to it or to the commit."""
-    return 2 * concurrency(service, settings) + 2
+def prefetch(calls: int, seconds: float) -> int:
+    """Jobs to hold where calls take so long: those in the service's hands, one to follow, and as many as get done
+    while others wait for their commit. So quick services fill batches, and slow ones hoard nothing, which the broker
+    would take back after half an hour."""
+    return calls + 1 + min(math.ceil(calls * COMMIT_SECONDS / max(seconds, 0.0001)), MOST_WAITING)
 
 
-def concurrency(service: Service, settings: Settings) -> int:
-    """Calls at a time from this process."""
-    return settings.worker_concurrency or service.concurrency
+def worth_changing(held: int, wanted: int) -> bool:
+    """A new number means a new consumer, so small changes wait; the size of `slots` counts in any case."""
+    if min(held, wanted) <= 1:
+        return held != wanted
+    return not 0.75 <= wanted / held <= 1.34

@@ -1,5 +1,10 @@
--- Who stored results in the last ten minutes, and how many?
-SELECT worker_id, COUNT(*) AS results, COUNT(*) FILTER (WHERE status = 'error') AS failed,
-       COUNT(DISTINCT service) AS services, MAX(result_created) AS latest
-FROM results WHERE result_created > now() - interval '10 minutes'
-GROUP BY worker_id ORDER BY results DESC;
+-- Who works on what, how fast, and who is lost? Silent for a minute without having said goodbye is lost.
+SELECT service, worker_id, host, pid,
+       CASE WHEN stopped_at IS NOT NULL THEN 'stopped'
+            WHEN heartbeat_at < now() - interval '60 seconds' THEN 'lost'
+            ELSE 'live' END AS state,
+       date_trunc('second', now() - heartbeat_at) AS heartbeat_ago, date_trunc('second', now() - last_job_at) AS job_ago,
+       done, failed, retried, unavailable, ROUND(rate::numeric, 2) AS per_second, in_progress,
+       CASE WHEN concurrency_auto THEN 'auto ' ELSE '' END || concurrency AS calls, breaker, breaker_reason
+FROM workers WHERE heartbeat_at > now() - interval '1 day'
+ORDER BY service, state, worker_id, host, pid;

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.e2e.answering import ANSWER
 from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet, until
 from windmill.services import load_fleet
+from workers.canary import CANARY
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
@@ -144,40 +146,87 @@ async def test_what_is_not_an_image_fails_at_once_and_says_so(fleet: Fleet, farm
     assert farm.calls("yolov8") == 0
 
 
-async def test_a_job_that_always_gets_a_500_is_tried_max_retries_times_more_and_then_failed(
-    fleet: Fleet, farm: Farm, picture: bytes
+class Picky:
+    """A service that is well, and answers as it is told to pictures that are not the worker's own."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.status = 200
+        self.body = ANSWER
+        self.calls = 0
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        if CANARY in await request.read():
+            return web.Response(body=ANSWER, content_type="application/json")
+        self.calls += 1
+        return web.Response(status=self.status, body=self.body, content_type="application/json")
+
+
+@pytest.fixture
+async def picky(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Picky]:
+    """In the place of yolov8, for all commands of this test's fleet."""
+    service = Picky()
+    runner = web.ServerRunner(web.Server(service.answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    document = json.loads(CONFIG.read_text())
+    document["services"]["yolov8"]["port"] = runner.addresses[0][1]
+    own = tmp_path / "own_config.json"
+    own.write_text(json.dumps(document))
+    fleet.environ["SERVICE_CONFIG"] = str(own)
+    yield service
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [(500, b'{"status": "error"}', "SERVICE_ERROR"), (200, b"<html>", "BAD_RESPONSE"), (200, b"", "BAD_RESPONSE")],
+)
+async def test_a_job_that_always_fails_is_tried_max_retries_times_more_and_then_failed(
+    fleet: Fleet, picky: Picky, picture: bytes, status: int, body: bytes, code: str
 ) -> None:
-    farm.misbehave("yolov8", error_rate=1)
+    picky.status, picky.body = status, body
     [image] = await submitted(fleet, "yolov8", picture, 1)
     await fleet.worker("yolov8", MAX_RETRIES="2")
     [failed] = await fleet.failed("yolov8")
-    assert (failed.headers["windmill-code"], failed.headers["windmill-attempt"]) == ("SERVICE_ERROR", 3)
+    assert (failed.headers["windmill-code"], failed.headers["windmill-attempt"]) == (code, 3)
     assert failed.image_id == image
     [row] = await fleet.results()
-    assert (row["status"], row["error_code"], row["attempt"]) == ("error", "SERVICE_ERROR", 3)
-    assert farm.calls("yolov8") == 3
+    assert (row["status"], row["error_code"], row["attempt"]) == ("error", code, 3)
+    assert picky.calls == 3
+
+
+async def test_an_image_that_a_service_fails_on_because_it_is_broken_fails_at_once_and_says_so(
+    fleet: Fleet, picky: Picky, picture: bytes
+) -> None:
+    picky.status = 500
+    await submitted(fleet, "yolov8", picture[: len(picture) // 2], 1)
+    await fleet.worker("yolov8")
+    [failed] = await fleet.failed("yolov8")
+    assert failed.headers["windmill-code"] == "IMAGE_UNREADABLE"
+    assert picky.calls == 1
 
 
 async def test_a_job_that_gets_one_500_is_stored_with_the_attempt_that_succeeded(
-    fleet: Fleet, farm: Farm, picture: bytes
+    fleet: Fleet, picky: Picky, picture: bytes
 ) -> None:
-    farm.misbehave("yolov8", error_rate=1)
+    picky.status = 500
     await submitted(fleet, "yolov8", picture, 1)
     await fleet.worker("yolov8", MAX_RETRIES="20")
-    await until(lambda: farm.calls("yolov8"), 20, "a first call")
-    farm.behave("yolov8")
+    await until(lambda: picky.calls, 20, "a first call")
+    picky.status = 200
     await fleet.stored(1)
     [row] = await fleet.results()
     assert row["attempt"] > 1
     assert await fleet.depth("yolov8", ".failed") == 0
 
 
-async def test_a_failed_job_is_done_after_retry_failed(fleet: Fleet, farm: Farm, picture: bytes) -> None:
-    farm.misbehave("yolov8", error_rate=1)
+async def test_a_failed_job_is_done_after_retry_failed(fleet: Fleet, picky: Picky, picture: bytes) -> None:
+    picky.status = 500
     await submitted(fleet, "yolov8", picture, 1)
     await fleet.worker("yolov8", MAX_RETRIES="0")
     await fleet.failed("yolov8")
-    farm.behave("yolov8")
+    picky.status = 200
     await fleet.produce("--services", "yolov8", "--retry-failed")
     await fleet.stored(1)
 
@@ -251,16 +300,28 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("fault", HOSTILE)
-async def test_a_hostile_reply_fails_its_own_job_only(fault: str, fleet: Fleet, farm: Farm, picture: bytes) -> None:
+async def test_a_service_that_answers_nothing_sensible_to_anyone_is_away_and_costs_no_job_a_try(
+    fault: str, fleet: Fleet, farm: Farm, picture: bytes
+) -> None:
     farm.misbehave("yolov8", **{f"{fault}-rate": 1})
-    await submitted(fleet, "yolov8", picture, 1)
-    worker = await fleet.worker("yolov8", MAX_RETRIES="1")
-    [failed] = await fleet.failed("yolov8")
-    assert failed.headers["windmill-code"] in ("BAD_RESPONSE", "SERVICE_ERROR")
-    assert farm.calls("yolov8") == 2
+    images = await submitted(fleet, "yolov8", picture, 3)
+    worker = await fleet.worker("yolov8", MAX_RETRIES="0")
+    await worker.says("service yolov8 is away")
     farm.behave("yolov8")
-    await submitted(fleet, "yolov8", picture, 1)
-    await fleet.stored(1)
+    await fleet.stored(len(images))
+    assert {row["attempt"] for row in await fleet.results()} == {1}
+    assert await fleet.depth("yolov8", ".failed") == 0
+    assert "Traceback" not in worker.log
+
+
+async def test_a_service_of_which_a_third_of_the_answers_is_garbage_loses_no_image(
+    fleet: Fleet, farm: Farm, picture: bytes
+) -> None:
+    farm.misbehave("yolov8", **{f"{fault}-rate": 0.3 / len(HOSTILE) for fault in HOSTILE})
+    images = await submitted(fleet, "yolov8", picture, 150)
+    worker = await fleet.worker("yolov8")
+    await fleet.stored(len(images))
+    assert await fleet.depth("yolov8", ".failed") == 0
     assert "Traceback" not in worker.log
 
 

@@ -93,6 +93,26 @@ async def test_after_three_kill_9_every_pair_has_exactly_one_row(fleet: Fleet, f
     assert farm.calls("yolov8") - len(images) <= 3 * 10, "more than what was held at each kill was done twice"
 
 
+@pytest.mark.parametrize("queue_type", ["quorum", "classic"])
+async def test_a_job_over_which_two_workers_die_is_parked_by_the_third(
+    fleet: Fleet, farm: Farm, picture: bytes, queue_type: str
+) -> None:
+    fleet.environ |= {"QUEUE_TYPE": queue_type, "DELIVERY_LIMIT": "2"}
+    if queue_type == "classic":
+        fleet.environ["RETRY_DELAYS"] = "0.77"  # tiers that no test with quorum queues has
+    farm.misbehave("yolov8", slowness=60)
+    [image] = await submitted(fleet, "yolov8", picture, 1)
+    for deaths in (1, 2):
+        worker = await fleet.worker("yolov8")
+        await until(lambda deaths=deaths: farm.calls("yolov8") == deaths, 20, lambda: f"a call\n{fleet.logs()}")
+        await worker.kill()
+    await fleet.worker("yolov8")
+    [failed] = await fleet.failed("yolov8")
+    assert (failed.image_id, failed.headers["windmill-code"]) == (image, "WORKER_LOST")
+    assert [row["error_code"] for row in await fleet.results()] == ["WORKER_LOST"]
+    assert farm.calls("yolov8") == 2
+
+
 async def test_two_workers_share_a_queue_and_do_nothing_twice(fleet: Fleet, farm: Farm, picture: bytes) -> None:
     images = await submitted(fleet, "yolov8", picture, 100)
     farm.misbehave("yolov8", slowness=0.05)

@@ -21,7 +21,7 @@ async def test_a_job_that_is_handed_out_too_often_is_parked_and_not_lost(fleet: 
     async def die(delivery: broker.Delivery) -> None:
         nonlocal handed_out
         handed_out += 1
-        await delivery.reject(requeue=True)
+        await delivery.hand_back()
 
     async with (
         broker.connection(fleet.settings, "test") as opened,

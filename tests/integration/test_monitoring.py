@@ -36,7 +36,7 @@ def psql(environ: Mapping[str, str], script: str) -> "subprocess.CompletedProces
 
 @pytest.fixture
 def filled(environ: dict[str, str]) -> dict[str, str]:
-    """Three images: two with two results each, one of them a failure, and one that waits."""
+    """Three images: two with two results each, one of them a failure, and one that waits. A worker that was lost."""
     ran = psql(
         environ,
         """
@@ -48,6 +48,10 @@ def filled(environ: dict[str, str]) -> dict[str, str]:
         WHERE image_id = 2 AND service = 'clip';
         INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)
         VALUES ('{yolov8}', 'new', 0, 2, 1);
+        INSERT INTO stale (stage, image_id) VALUES ('merge', 1);
+        INSERT INTO workers
+        SELECT gen_random_uuid(), 'clip', 'w', 'host', 1, now(), now() - interval '61 seconds', NULL, NULL,
+               1, 1, 0, 0, 0.5, 0, 1, 2, false, 'open', 'SERVICE_UNREACHABLE: it is away';
         """,
     )
     assert ran.returncode == 0, ran.stderr
@@ -78,3 +82,15 @@ def test_the_well_known_queries_stand_in_the_files() -> None:
 
 def test_each_file_begins_with_the_question_it_answers() -> None:
     assert [file.name for file in MONITORING if "?" not in file.read_text().splitlines()[0]] == []
+
+
+def test_a_worker_that_is_silent_for_a_minute_is_shown_as_lost(filled: dict[str, str]) -> None:
+    assert psql(filled, (ROOT / "sql" / "monitoring" / "workers.sql").read_text()).stdout.startswith(
+        "clip|w|host|1|lost|"
+    )
+    assert psql(filled, (ROOT / "sql" / "monitoring" / "fleet.sql").read_text()).stdout == "clip|0|1|||0|\n"
+
+
+def test_the_quick_counts_say_what_counting_says(filled: dict[str, str]) -> None:
+    ran = psql(filled, (ROOT / "sql" / "monitoring" / "counts.sql").read_text())
+    assert ran.stdout.split() == ["clip|1|1", "yolov8|2|0"]

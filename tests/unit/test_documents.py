@@ -64,7 +64,7 @@ def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
 
 
-ELSEWHERE = {".git", ".venv", "var"}
+ELSEWHERE = {".git", ".hypothesis", ".venv", "var"}
 
 
 def test_the_project_speaks_of_no_other_place() -> None:

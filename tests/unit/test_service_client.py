@@ -5,15 +5,18 @@ import gzip
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import BytesParser
+from email.utils import format_datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.unit.loopback import Answer, Site, reply, serving
 from windmill.errors import WindmillError
-from windmill.service_client import ServiceClient, upload_body
+from windmill.service_client import ServiceClient, form
 from windmill.services import Service, load_fleet
 from windmill.settings import ROOT, Settings
 
@@ -82,7 +85,7 @@ async def test_the_bytes_of_the_image_arrive_unchanged(image: bytes) -> None:
 
 async def test_an_image_over_the_services_limit_is_not_sent() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
-        room = service.max_upload_bytes - len(upload_body(b""))
+        room = service.max_upload_bytes - len(b"".join(form(b"")))
         await opened.upload(service, bytes(room))
         with pytest.raises(WindmillError, match="4097 bytes are over yolov8's 4096") as error:
             await opened.upload(service, bytes(room + 1))
@@ -136,7 +139,7 @@ async def test_a_refused_port_means_that_the_service_is_down() -> None:
     async with client(site.port) as (opened, service):
         error = await refused(opened, service)
     assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
-    assert f"yolov8 at http://127.0.0.1:{site.port}/analyze" in error.message
+    assert error.message.startswith(f"yolov8 at 127.0.0.1:{site.port}: ")
 
 
 async def test_an_unknown_host_means_that_the_service_is_down() -> None:
@@ -244,6 +247,28 @@ async def test_a_redirect_is_not_followed() -> None:
     assert other.connections == 0
 
 
+async def test_the_answer_of_another_service_of_the_fleet_is_not_taken() -> None:
+    said = OK.replace(b"{", b'{"service": "colors", ', 1)
+    async with both(lambda path: reply(said)) as (opened, service, _):
+        error = await refused(opened, service)
+        assert (await opened.upload(replace(service, foreign=frozenset()), JPEG)).data == said.decode()
+    assert (error.code, error.retry) == ("BAD_RESPONSE", "pause")
+    assert error.message == "colors answers at this address"
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+async def test_a_service_that_has_too_much_to_do_says_when_to_come_again(status: str) -> None:
+    in_a_while = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
+    async with (
+        both(lambda path: reply(b"", status, "Retry-After: 7")) as (opened, service, _),
+        both(lambda path: reply(b"", status, f"Retry-After: {in_a_while}")) as (other, dated, _),
+        both(lambda path: reply(b"", status)) as (third, silent, _),
+    ):
+        assert (await refused(opened, service)).retry_after == 7
+        assert 590 < ((await refused(other, dated)).retry_after or 0) <= 600
+        assert (await refused(third, silent)).retry_after is None
+
+
 async def test_a_connection_is_used_again() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         for _ in range(5):
@@ -280,4 +305,4 @@ async def test_an_upload_of_several_megabytes_arrives_whole_and_without_a_warnin
     picture = JPEG * 150_000
     async with both(lambda path: reply(OK)) as (opened, service, site):
         await opened.upload(Service(**{**vars(service), "max_upload_bytes": 2**23}), picture)
-    assert upload_body(picture) in site.requests[0]
+    assert b"".join(form(picture)) in site.requests[0]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from farm.contract import traits_of
 from windmill.errors import ConfigInvalid, WindmillError
 from windmill.services import Fleet, load_fleet, parse_fleet
 from windmill.settings import ROOT
@@ -162,6 +163,10 @@ def test_a_fourteenth_service_is_one_line_and_joins_all(tmp_path: Path) -> None:
         ({"port": 1, "feeds": ["merged"]}, "must be a list out of merge, enrich, consensus"),
         ({"port": 1, "feeds": [["merge"]]}, "must be a list out of merge"),
         ({"port": 1, "host": " "}, "must be a host name or address"),
+        ({"port": 1, "answers_as": "yolo"}, "answers_as='yolo': must be a list of names that its replies bear"),
+        ({"port": 1, "answers_as": [1]}, "must be a list of names"),
+        ({"port": 1, "answers_as": [" "]}, "must be a list of names"),
+        ({"port": 1, "foreign": ["two"]}, "foreign='foreign': is not a known key"),
         (7777, "one='7777': must be an object"),
         (None, "must be an object"),
     ],
@@ -187,6 +192,44 @@ def test_two_services_cannot_share_a_port_of_one_host() -> None:
     (problem,) = problems(document(one={"port": 7777}, two={"port": 7777}))
     assert "two.port='7777': is taken by one on the same host" in problem
     assert parse_fleet(document(one={"port": 7777}, two={"port": 7777, "host": "other"}))
+
+
+def test_each_service_knows_by_which_names_the_others_answer() -> None:
+    one, two, three = parse_fleet(
+        document(
+            one={"port": 1, "answers_as": ["uno", "ein"]}, two={"port": 2, "answers_as": ["two"]}, three={"port": 3}
+        )
+    ).services.values()
+    assert one.answers_as == ("uno", "ein")
+    assert one.foreign == {"two", "three"}
+    assert two.foreign == {"one", "uno", "ein", "three"}
+    assert three.foreign == {"one", "uno", "ein", "two"}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "where"),
+    [
+        (["same"], ["same"], "two.answers_as='same': is a name of one"),
+        ([], ["one"], "two.answers_as='one': is a name of one"),
+        (["two"], [], "one.answers_as='two': is a name of two"),
+    ],
+)
+def test_two_services_cannot_answer_under_one_name(one: list[str], two: list[str], where: str) -> None:
+    (problem,) = problems(document(one={"port": 1, "answers_as": one}, two={"port": 2, "answers_as": two}))
+    assert problem.startswith(f"service_config.json: {where}")
+
+
+def test_the_names_that_services_are_known_to_answer_by_are_their_own_and_no_others(fleet: Fleet) -> None:
+    known = {"yolov8": "yolo", "inception_v3": "inception", "blip": "blip2", "ollama": "llama.cpp"}
+    for name, service in fleet.services.items():
+        strangers = {other: service.foreign & {other, known.get(other)} for other in PORTS}
+        assert strangers.pop(name) == set()
+        assert all(other in names and known.get(other, other) in names for other, names in strangers.items())
+
+
+def test_the_stand_ins_answer_by_names_that_the_fleet_knows(fleet: Fleet) -> None:
+    for name, service in fleet.services.items():
+        assert traits_of(name).reply_name in (name, *service.answers_as)
 
 
 def test_all_problems_of_a_file_are_told_at_once() -> None:

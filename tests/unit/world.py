@@ -1,6 +1,7 @@
 """What surrounds a worker's edge, by hand: deliveries, a service, a table, queues to publish to."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -11,9 +12,23 @@ from windmill.messages import Job, encode
 from windmill.outcomes import Stored
 from windmill.results import ResultRow
 from windmill.services import Service
+from windmill.settings import Settings
 from workers.edge import Edge
+from workers.handler import Handler
+from workers.service_state import ServiceState
 
 JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC), "trace")
+ANSWER = Stored('{"predictions": []}', 0.25)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass
@@ -23,18 +38,33 @@ class World:
     events: list[str] = field(default_factory=list)
     rows: list[ResultRow] = field(default_factory=list)
     sent: list[tuple[str, float | None, bytes, dict[str, Any]]] = field(default_factory=list)
-    unavailable: list[WindmillError] = field(default_factory=list)
     broken: list[WindmillError] = field(default_factory=list)
-    answers: int = 0
+    clock: Clock = field(default_factory=Clock)
+    changes: int = 0
+    away: bool = False
     call_error: Exception | None = None
+    canary_error: Exception | None = None
+    canary_errors: list[Exception] = field(default_factory=list)
+    image_fault: WindmillError | None = None
+    read_error: WindmillError | None = None
     write_errors: list[Exception] = field(default_factory=list)
     send_error: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    canary_gate: asyncio.Event = field(default_factory=asyncio.Event)
     calling: int = 0
     most_calling: int = 0
 
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self.canary_gate.set()
+
     async def read(self, job: Job) -> bytes:
+        if self.read_error:
+            raise self.read_error
         return b"pixels"
+
+    def check(self, image: bytes) -> WindmillError | None:
+        return self.image_fault
 
     async def upload(self, service: Service, image: bytes) -> Stored:
         self.calling += 1
@@ -46,16 +76,28 @@ class World:
         self.events.append("call")
         if self.call_error:
             raise self.call_error
-        return Stored('{"predictions": []}', 0.25)
+        return ANSWER
 
     async def refer(self, service: Service, image_url: str) -> Stored:
         raise AssertionError(f"{service.name} takes uploads; it was handed {image_url}")
+
+    async def canary(self, service: Service) -> Stored:
+        self.events.append("canary")
+        await self.canary_gate.wait()
+        error = self.canary_errors.pop(0) if self.canary_errors else self.canary_error
+        if error:
+            raise error
+        return ANSWER
 
     async def write(self, row: ResultRow) -> None:
         if self.write_errors:
             raise self.write_errors.pop(0)
         self.events.append("write")
         self.rows.append(row)
+
+    async def to_services(self, body: bytes, services: Sequence[str], headers: Headers) -> None:
+        assert list(services) == ["clip"], "a copy goes to the job's own queue only"
+        self._send("back", None, body, headers)
 
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None:
         self._send("retry", delay, body, headers)
@@ -72,23 +114,39 @@ class World:
     def delivery(self, body: bytes = encode(JOB), /, **headers: object) -> "Delivered":
         return Delivered(self.events, body, headers)
 
-    def note_answer(self) -> None:
-        self.answers += 1
+    def redelivery(self, **headers: object) -> "Delivered":
+        """One that was handed out before."""
+        return Delivered(self.events, encode(JOB), headers, redelivered=True)
+
+    def note_change(self) -> None:
+        self.changes += 1
+
+    def state(self, service: Service, settings: Settings) -> ServiceState:
+        return ServiceState(service, settings, self.canary, clock=self.clock)
+
+    def handler(self) -> Handler:
+        return Handler(self.read, self, self.check)
+
+    def edge(self, state: ServiceState, settings: Settings) -> Edge:
+        return Edge(
+            state, settings, self.handler(), self, self, on_change=self.note_change, on_broken=self.broken.append
+        )
 
 
 @dataclass
 class Delivered:
-    """A delivery as the broker's client hands it out."""
+    """A delivery as the broker's package hands it out."""
 
     events: list[str]
     body: bytes
     headers: dict[str, Any]
+    redelivered: bool = False
 
-    async def ack(self, multiple: bool = False) -> None:
+    def acknowledge(self) -> None:
         self.events.append("ack")
 
-    async def nack(self, multiple: bool = False, requeue: bool = True) -> None:
-        self.events.append("hand back" if requeue else "drop")
+    async def hand_back(self) -> None:
+        self.events.append("hand back")
 
 
 async def take(edge: Edge, delivery: Delivered) -> None:

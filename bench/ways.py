@@ -1,0 +1,128 @@
+"""The workers that are compared: how each is started, what it is told, and who sends its jobs."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from bench.throwaway import STATE
+from windmill import broker
+from windmill.services import load_fleet
+from windmill.settings import Settings
+
+OURS = "windmill"
+SERVICE = "yolov8"
+ENVIRONMENT = STATE / "venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a benchmark happens: the servers, nginx, and how many calls at a time a worker may make."""
+
+    environ: dict[str, str]
+    settings: Settings
+    port: int
+    concurrency: int
+
+    @property
+    def amqp(self) -> str:
+        s = self.settings
+        account = f"{quote(s.queue_user, safe='')}:{quote(s.queue_password, safe='')}"
+        return f"amqp://{account}@{s.queue_host}:{s.queue_port}/{quote(s.queue_vhost, safe='')}"
+
+    @property
+    def dsn(self) -> str:
+        s = self.settings
+        account = f"{quote(s.db_user, safe='')}:{quote(s.db_password, safe='')}"
+        return f"postgresql://{account}@{s.db_host}:{s.db_port}/{s.db_name}"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/analyze"
+
+    def queue(self, service: str) -> str:
+        return broker.work_queue(self.settings, service)
+
+
+def peer_variables(place: Place, service: str) -> dict[str, str]:
+    """What bench/peers/place.py reads."""
+    return {
+        "BENCH_AMQP": place.amqp,
+        "BENCH_QUEUE": place.queue(service),
+        "BENCH_DSN": place.dsn,
+        "BENCH_URL": place.url,
+        "BENCH_CONCURRENCY": str(place.concurrency),
+    }
+
+
+def windmill_variables(place: Place, service: str) -> dict[str, str]:
+    """The fleet's own settings, with one service moved to where nginx answers."""
+    usual = load_fleet(place.settings.service_config).services[service].port
+    return {
+        **place.environ,
+        "SERVICE_NAME": service,
+        "SERVICE_HOST": "127.0.0.1",
+        "SERVICE_PORT_OFFSET": str(place.port - usual),
+        "WORKER_CONCURRENCY": str(place.concurrency),
+    }
+
+
+@dataclass(frozen=True)
+class Way:
+    """One worker. `publisher` is the module that sends jobs in its own format; without it they are Windmill's."""
+
+    name: str
+    command: Callable[[Place], Sequence[str]]
+    variables: Callable[[Place, str], dict[str, str]] = peer_variables
+    publisher: str = ""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def service(self) -> str:
+        """For which service its queue is declared."""
+        return SERVICE if self.name == OURS else self.name
+
+
+def plain(place: Place) -> Sequence[str]:
+    return [
+        "bench/plain_worker.py",
+        *(place.amqp, place.queue("plain"), place.dsn, place.url, str(place.concurrency)),
+    ]
+
+
+def celery(place: Place) -> Sequence[str]:
+    return ["-m", "celery", "-A", "bench.peers.celery_app", "worker", "--concurrency", str(place.concurrency)]
+
+
+def dramatiq(place: Place) -> Sequence[str]:
+    return ["-m", "dramatiq", "bench.peers.dramatiq_app", "--processes", "1", "--threads", str(place.concurrency)]
+
+
+def taskiq(place: Place) -> Sequence[str]:
+    tasks = ["--workers", "1", "--max-async-tasks", str(place.concurrency), "--log-level", "WARNING"]
+    return ["-m", "taskiq", "worker", "bench.peers.taskiq_app:broker", *tasks]
+
+
+WAYS = [
+    Way(OURS, lambda _: ["-m", "workers.generic"], windmill_variables),
+    Way("plain", plain),
+    Way("celery", celery, publisher="bench.peers.celery_app", needs=("celery", "psycopg")),
+    Way("dramatiq", dramatiq, publisher="bench.peers.dramatiq_app", needs=("dramatiq", "psycopg")),
+    Way("taskiq", taskiq, publisher="bench.peers.taskiq_app", needs=("taskiq", "taskiq_aio_pika")),
+    Way(
+        "faststream",
+        lambda _: ["-m", "faststream", "run", "bench.peers.faststream_app:app"],
+        needs=("faststream", "typer"),
+    ),
+]
+
+
+def python() -> str:
+    """All workers run on the same Python: that of the libraries' environment, where it is there."""
+    return str(PYTHON) if PYTHON.exists() else sys.executable
+
+
+def missing(way: Way) -> list[str]:
+    """The libraries that it needs and that are not there."""
+    return [name for name in way.needs if not any(ENVIRONMENT.glob(f"lib/python*/site-packages/{name}"))]

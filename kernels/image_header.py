@@ -1,0 +1,126 @@
+"""What the first bytes of an image file declare: its format, its width and height. Nothing is decoded."""
+
+import struct
+from collections.abc import Callable
+from typing import Literal
+
+Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"]
+
+_MOST_STEPS = 1000
+"""Segments or entries to look through, so that a hostile file is given up after a millisecond."""
+
+_pair_be16 = struct.Struct(">HH").unpack_from
+_pair_le16 = struct.Struct("<HH").unpack_from
+_pair_be32 = struct.Struct(">II").unpack_from
+_pair_le32_signed = struct.Struct("<ii").unpack_from
+
+
+def format_of(data: bytes) -> Format | None:
+    """The format that the file's first bytes claim, None when it is none of the six."""
+    for magic, form in _MAGIC:
+        if data.startswith(magic):
+            return form if form != "WebP" or data[8:12] == b"WEBP" else None
+    return None
+
+
+def dimensions(data: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels as the header declares them, neither turned by EXIF nor believed.
+
+    None when they cannot be told: an unknown format, a header that is cut or contradicts itself, a side of 0.
+    """
+    form = format_of(data)
+    if form is None:
+        return None
+    try:
+        size = _READERS[form](data)
+    except (struct.error, IndexError):  # the header is cut
+        return None
+    return size if size and size[0] > 0 and size[1] > 0 else None
+
+
+def _jpeg(data: bytes) -> tuple[int, int] | None:
+    """Goes from segment to segment up to the frame header; a thumbnail lies inside a segment and is stepped over."""
+    at = 2
+    for _ in range(_MOST_STEPS):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker in _JPEG_FRAMES:
+            height, width = _pair_be16(data, at + 5)
+            return width, height
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker in _JPEG_BARE:
+            at += 2
+        elif marker in (0xD9, 0xDA):  # the end or the pixels, and no frame header before them
+            return None
+        else:
+            at += 2 + max(data[at + 2] << 8 | data[at + 3], 2)
+    return None
+
+
+def _png(data: bytes) -> tuple[int, int] | None:
+    return _pair_be32(data, 16) if data[12:16] == b"IHDR" else None
+
+
+def _gif(data: bytes) -> tuple[int, int]:
+    return _pair_le16(data, 6)
+
+
+def _bmp(data: bytes) -> tuple[int, int]:
+    if data[14:18] == b"\x0c\0\0\0":  # the header of OS/2
+        return _pair_le16(data, 18)
+    width, height = _pair_le32_signed(data, 18)
+    return width, abs(height)  # a negative height says that the rows go from top to bottom
+
+
+def _webp(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if kind == b"VP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L" and len(data) >= 25 and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = _pair_le16(data, 26)
+        return width & 0x3FFF, height & 0x3FFF  # the upper two bits ask for scaling
+    return None
+
+
+def _tiff(data: bytes) -> tuple[int, int] | None:
+    """Width and height out of the first directory; entries of 12 bytes: tag, type, count, value."""
+    order = "<" if data[0] == 0x49 else ">"
+    entry = struct.Struct(order + "HHI")
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    found: dict[int, int] = {}
+    for start in range(at + 2, at + 2 + 12 * min(count, _MOST_STEPS), 12):
+        tag, kind, values = entry.unpack_from(data, start)
+        if tag in (256, 257) and kind in _TIFF_TYPES and values == 1:
+            (found[tag],) = struct.unpack_from(order + _TIFF_TYPES[kind], data, start + 8)
+            if len(found) == 2:
+                return found[256], found[257]
+    return None
+
+
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))
+_TIFF_TYPES = {1: "B", 3: "H", 4: "I"}
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"\xff\xd8", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"RIFF", "WebP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+)
+_READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "WebP": _webp,
+    "TIFF": _tiff,
+}

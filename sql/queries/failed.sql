@@ -1,0 +1,5 @@
+-- What the database knows of jobs that are parked.
+
+-- name: results_of_image
+SELECT service, status, error_code, error_message, worker_id, attempt, trace_id, submitted_at, result_created
+FROM results WHERE image_id = $1 ORDER BY service;

@@ -1,0 +1,88 @@
+"""A picture over which worker processes die, and whoever starts them anew, as systemd does."""
+
+import asyncio
+from pathlib import Path
+
+from tests.chaos.pictures import drawn
+from tests.chaos.scene import DONE_SECONDS
+from tests.integration.fleet import Command, Fleet, until
+
+SERVICE = "clip"
+
+
+class Supervisor:
+    """Starts a deadly worker again whenever it has died; counts the deaths."""
+
+    def __init__(self, fleet: Fleet, **variables: str) -> None:
+        self._fleet = fleet
+        self._variables = variables
+        self._worker: Command | None = None
+        self.deaths = 0
+
+    def look(self) -> None:
+        """To be called now and then."""
+        if self._worker and self._worker.process.poll() is not None:
+            self.deaths += 1
+            assert self.deaths < 100, f"workers die without end\n{self._fleet.logs()}"
+            self._worker = None
+        if self._worker is None:
+            self._worker = self._fleet.start("tests.chaos.deadly_worker", SERVICE_NAME=SERVICE, **self._variables)
+
+    async def stop(self) -> None:
+        assert self._worker
+        assert (await self._worker.stop()).code == 0
+
+
+async def registered(fleet: Fleet, harmless: int, deadly: int) -> tuple[set[int], set[int]]:
+    """Image ids of harmless pictures, and of deadly ones among them."""
+    names = [f"{number}.jpg" for number in range(harmless)]
+    for number in range(deadly):
+        names.insert(len(names) * number // deadly, f"deadly-{number}.jpg")
+    paths = await asyncio.to_thread(_written, fleet.folder / "pictures", names)
+    rows = await fleet.rows.fetch(
+        "INSERT INTO images (image_filename, image_path) SELECT 'picture.jpg', path FROM unnest($1::text[]) path"
+        " RETURNING image_id, image_path",
+        paths,
+    )
+    ids = {True: set[int](), False: set[int]()}
+    for row in rows:
+        ids["deadly" in row["image_path"]].add(row["image_id"])
+    return ids[False], ids[True]
+
+
+def _written(folder: Path, names: list[str]) -> list[str]:
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(drawn())
+    return [str(folder / name) for name in names]
+
+
+async def until_all_are_settled(fleet: Fleet, supervisor: Supervisor, jobs: int) -> None:
+    async def settled() -> bool:
+        supervisor.look()
+        return await fleet.count() >= jobs and await fleet.depth(SERVICE) == 0
+
+    await until(settled, DONE_SECONDS, lambda: f"{jobs} rows\n{fleet.logs()}")
+
+
+async def deadly_pictures(fleet: Fleet, harmless: int, deadly: int, limit: int) -> str:
+    """Pictures that end the process: parked after so many deaths each, and no harm to the others. Returns the counts."""
+    others, killers = await registered(fleet, harmless, deadly)
+    end = await fleet.produce("--services", SERVICE, "--quiet")
+    assert end.code == 0, end.err
+    supervisor = Supervisor(fleet, DELIVERY_LIMIT=str(limit), WORKER_CONCURRENCY="4")
+    await until_all_are_settled(fleet, supervisor, harmless + deadly)
+    await supervisor.stop()
+    rows = await fleet.results()
+    lost = {row["image_id"] for row in rows if row["error_code"] == "WORKER_LOST"}
+    parked = [
+        (message.image_id, message.headers["windmill-code"]) for message in await fleet.take_all(SERVICE, ".failed")
+    ]
+    line = (
+        f"{harmless + deadly} jobs, {len(rows)} rows, {supervisor.deaths} deaths, {len(lost & killers)} of {deadly} "
+        f"deadly ones WORKER_LOST, {len(lost & others)} harmless ones WORKER_LOST, {len(parked)} parked"
+    )
+    assert {row["image_id"] for row in rows if row["status"] == "success"} == others, line
+    assert lost == killers, line
+    assert sorted(set(parked)) == [(image, "WORKER_LOST") for image in sorted(killers)], line
+    return line

@@ -1,0 +1,130 @@
+"""The bad days of a fleet. Each returns its verdict and what it measured; the long and the short form share them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.outages import Outage
+from tests.chaos.scene import Scene, cpu_seconds
+from tests.chaos.verdict import Verdict
+from tests.integration.fleet import Command
+
+GARBAGE = {
+    "html_rate": 0.05,
+    "cut_json_rate": 0.05,
+    "empty_rate": 0.05,
+    "binary_rate": 0.05,
+    "error_rate": 0.05,
+    "crash_rate": 0.05,
+}
+"""30 % of all answers."""
+
+
+@dataclass
+class Day:
+    """How a scenario went."""
+
+    verdict: Verdict
+    recoveries: list[float] = field(default_factory=list)
+    """Seconds from the moment something answered again until the next row was committed."""
+    cpu: float = 0.0
+    """Share of a core that a worker used while its service was away."""
+    lines: int = 0
+    """What it logged meanwhile."""
+    calls_away: int = 0
+    """Calls that the farm counted while the service was away."""
+
+    def line(self) -> str:
+        recovered = ", ".join(f"{seconds:.1f} s" for seconds in self.recoveries)
+        return self.verdict.line() + (f"; next row after {recovered}" if recovered else "")
+
+    def quiet_line(self) -> str:
+        quiet = f"; meanwhile {self.cpu:.2%} of a core, {self.lines} log lines, {self.calls_away} calls"
+        return self.line() + quiet
+
+
+async def killed(scene: Scene, times: int) -> Day:
+    """One worker for all services dies by kill -9 again and again, each time in the middle of its work."""
+    for turn in range(times):
+        worker = await scene.start_worker()
+        await scene.rows_reach(scene.pairs * (turn + 1) // (times + 1))
+        await worker.kill()
+    await scene.is_unfinished()
+    await scene.start_worker()
+    return Day(await scene.finish())
+
+
+async def servers_away(scene: Scene, outage: Outage, times: int, seconds: float) -> Day:
+    """What all workers need goes away and comes back, again and again."""
+    await scene.start_workers()
+    recoveries = []
+    for turn in range(times):
+        await scene.rows_reach(scene.pairs * (turn + 1) // (times + 2))
+        await outage.begin()
+        await asyncio.sleep(seconds)
+        back = await outage.end()
+        recoveries.append(await scene.seconds_to_next_row(back))
+    return Day(await scene.finish(), recoveries)
+
+
+async def service_away(scene: Scene, outage: Outage, service: str, seconds: float, settle: float) -> Day:
+    """One service fails while the others work on. `settle`: until its worker has noticed; then it has to be quiet."""
+    await scene.start_workers()
+    worker = scene.worker_of(service)
+    await scene.rows_reach(scene.pairs // len(scene.services) // 4, f"service = '{service}'")
+    await scene.is_unfinished(service)
+    lines = len(worker.log.splitlines())
+    await outage.begin()
+    await asyncio.sleep(settle)
+    calls = calls_of(scene, service)
+    cpu = await share_of_core(worker, seconds - settle)
+    calls = calls_of(scene, service) - calls
+    lines = len(worker.log.splitlines()) - lines
+    await scene.is_unfinished(service)
+    back = await outage.end()
+    recovery = await scene.seconds_to_next_row(back, service)
+    return Day(await scene.finish(), [recovery], cpu, lines, calls)
+
+
+def calls_of(scene: Scene, service: str) -> int:
+    return scene.farm.calls(service)
+
+
+async def share_of_core(worker: Command, seconds: float) -> float:
+    before = cpu_seconds(worker)
+    await asyncio.sleep(seconds)
+    return (cpu_seconds(worker) - before) / seconds
+
+
+async def garbage(scene: Scene, service: str, faults: Mapping[str, float] = GARBAGE) -> Day:
+    """A service gives nonsense now and then, for the whole run."""
+    scene.farm.misbehave(service, **faults)
+    await scene.start_workers()
+    return Day(await scene.finish())
+
+
+async def everything(scene: Scene, outages: Sequence[Outage], kills: int, service: str) -> Day:
+    """Workers die, servers restart, and a service talks nonsense, in one run."""
+    scene.farm.misbehave(service, **GARBAGE)
+    await scene.start_workers()
+    steps = kills + len(outages)
+    to_come = list(outages)
+    for step in range(steps):
+        await scene.rows_reach(scene.pairs * (step + 1) // (steps + 2))
+        if to_come and step % (steps // len(outages)) == 1:
+            outage = to_come.pop(0)
+            await outage.begin()
+            await outage.end()
+        else:
+            await replaced(scene, step % len(scene.services))
+    await scene.is_unfinished()
+    for outage in to_come:
+        await outage.begin()
+        await outage.end()
+    return Day(await scene.finish())
+
+
+async def replaced(scene: Scene, place: int) -> None:
+    """Kill the worker of one service, and start it again."""
+    await scene.workers[place].kill()
+    scene.workers[place] = await scene.fleet.worker(scene.services[place], **scene.worker_environ)

@@ -1,0 +1,132 @@
+"""One fault test's fleet: its pictures, its workers, and what is true of it while and after servers come and go."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tests.chaos.pictures import Pictures, registered
+from tests.chaos.verdict import Verdict
+from tests.e2e.conftest import Farm
+from tests.integration.fleet import Command, Fleet, running_fleet, until
+from windmill import broker, database
+
+TICKS = os.sysconf("SC_CLK_TCK")
+DONE_SECONDS = 400
+"""Far more than any scenario needs on an idle machine."""
+
+
+@dataclass
+class Scene:
+    """`fleet` starts commands and may have lost its own connections; looks are taken through fresh ones."""
+
+    fleet: Fleet
+    farm: Farm
+    services: tuple[str, ...]
+    pictures: Pictures
+    worker_environ: dict[str, str] = field(default_factory=dict)
+    workers: list[Command] = field(default_factory=list)
+
+    @property
+    def pairs(self) -> int:
+        return (len(self.pictures.good) + len(self.pictures.bad)) * len(self.services)
+
+    async def start_worker(self, services: Sequence[str] = ()) -> Command:
+        """A worker for these services, or for all of the scene; returns when it consumes."""
+        command = await self.fleet.worker(",".join(services or self.services), **self.worker_environ)
+        self.workers.append(command)
+        return command
+
+    async def start_workers(self) -> None:
+        """One process for each service."""
+        await asyncio.gather(*(self.start_worker([service]) for service in self.services))
+
+    def worker_of(self, service: str) -> Command:
+        return self.workers[self.services.index(service)]
+
+    @contextlib.asynccontextmanager
+    async def look(self) -> AsyncIterator[Fleet]:
+        """Eyes of our own, past any proxy."""
+        async with running_fleet(self.fleet.environ, self.fleet.settings, self.fleet.folder) as eyes:
+            yield eyes
+
+    async def rows_reach(self, number: int, condition: str = "true") -> None:
+        """Return once there are so many rows; the database has to be there."""
+        async with database.connection(self.fleet.settings, "test") as rows:
+            statement = f"SELECT count(*) FROM results WHERE {condition}"
+
+            async def reached() -> bool:
+                return int(await rows.fetchval(statement)) >= number
+
+            await until(reached, DONE_SECONDS, lambda: f"{number} rows\n{self.fleet.logs()}")
+
+    async def is_unfinished(self, service: str | None = None) -> None:
+        """Fails when the work was done before its fault came: such a run proves nothing."""
+        async with self.look() as eyes:
+            rows = await eyes.count(f"service = '{service}'" if service else "true")
+        expected = self.pairs // len(self.services) if service else self.pairs
+        assert rows < expected, f"all {expected} rows were there before the fault"
+
+    async def seconds_to_next_row(self, moment: datetime, service: str | None = None) -> float:
+        """From that moment until a row was committed."""
+        later = "SELECT min(result_created) FROM results WHERE result_created > $1"
+        statement = f"{later} AND service = coalesce($2, service)"
+        async with database.connection(self.fleet.settings, "test") as rows:
+
+            async def came() -> bool:
+                return await rows.fetchval(statement, moment, service) is not None
+
+            await until(came, 120, lambda: f"a row after {moment:%T}\n{self.fleet.logs()}")
+            first: datetime = await rows.fetchval(statement, moment, service)
+        return (first - moment).total_seconds()
+
+    async def finish(self) -> Verdict:
+        """Let the workers do all there is, stop them as a user does, and look at everything."""
+        await self.rows_reach(self.pairs)
+        async with self.look() as eyes:
+            await until(lambda: self._all_taken(eyes), 60, lambda: f"empty queues\n{self.fleet.logs()}")
+            await self._stop_workers()
+            return await self._verdict(eyes)
+
+    async def _all_taken(self, eyes: Fleet) -> bool:
+        """Nothing waits to be handed out; retries come back from their tiers until they are settled."""
+        return not any((await self._waiting(eyes)).values())
+
+    async def _waiting(self, eyes: Fleet) -> dict[str, int]:
+        waiting = {service: await eyes.depth(service) for service in self.services}
+        async with broker.connection(self.fleet.settings, "test") as opened:
+            return waiting | {"tiers": await broker.waiting_to_be_retried(opened, self.fleet.settings)}
+
+    async def _stop_workers(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                end = await worker.stop(seconds=60)
+                assert end.code == 0, end.err
+                assert "Traceback" not in end.err, end.err
+
+    async def _verdict(self, eyes: Fleet) -> Verdict:
+        waiting = await self._waiting(eyes)
+        parked = {service: await eyes.take_all(service, ".failed") for service in self.services}
+        rows = await eyes.results()
+        counts = self.farm.control.counts()
+        replies = [counts[service]["requests"] for service in self.services]
+        calls = sum(sum(by_status.values()) for routes in replies for by_status in routes.values())
+        answers = sum(by_status.get("200", 0) for routes in replies for by_status in routes.values())
+        return Verdict.of(self.pictures, self.services, rows, parked, sum(waiting.values()), calls, answers)
+
+
+async def scene(fleet: Fleet, farm: Farm, good: int, services: Sequence[str], **worker_environ: str) -> Scene:
+    """Pictures that are registered and submitted; no worker yet."""
+    pictures = await registered(fleet.rows, fleet.folder / "pictures", good)
+    end = await fleet.produce("--services", ",".join(services), "--quiet")
+    assert end.code == 0, end.err
+    return Scene(fleet, farm, tuple(services), pictures, worker_environ)
+
+
+def cpu_seconds(command: Command) -> float:
+    """What a process has used of a core so far."""
+    fields = Path(f"/proc/{command.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS

@@ -1,0 +1,192 @@
+"""The rows that workers write of themselves, on a real PostgreSQL, and what status makes of them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from tests.integration.fleet import Fleet, until
+from tests.integration.proxy import Proxy
+from windmill import database
+from windmill.errors import WindmillError
+from windmill.queries import queries
+from windmill.runner import background
+from windmill.services import load_fleet
+from windmill.settings import Settings
+from windmill.status import read_status
+from windmill.status_figures import FleetStatus, ServiceStatus, Worker
+from workers.presence import Presence, executor
+from workers.service_state import ServiceState
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+AWAY = WindmillError("SERVICE_UNREACHABLE", "refused")
+
+
+async def answer(_: object) -> None:
+    raise AssertionError("nobody asks the service here")
+
+
+class Process:
+    """One worker process as far as its presence goes."""
+
+    def __init__(self, settings: Settings, services: str) -> None:
+        self.settings = settings
+        self.states = {
+            service.name: ServiceState(service, settings, answer)
+            for service in load_fleet(settings.service_config).select(services)
+        }
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Process"]:
+        async with database.pool(self.settings, "test") as pool:
+            presence = Presence(
+                list(self.states.values()), self.settings, executor(pool, self.settings), look_seconds=0.05
+            )
+            async with background(presence.run()):
+                yield self
+
+
+async def rows_of(fleet: Fleet) -> list[asyncpg.Record]:
+    return list(await fleet.rows.fetch("SELECT * FROM workers ORDER BY service, process"))
+
+
+async def there(fleet: Fleet, number: int) -> None:
+    async def so_many() -> bool:
+        return len(await rows_of(fleet)) == number
+
+    await until(so_many, 10, f"{number} rows")
+
+
+async def looked(fleet: Fleet, lost_seconds: float = 60) -> FleetStatus:
+    services = load_fleet(fleet.settings.service_config).select("clip,ocr")
+    return await read_status(fleet.settings, services, lost_seconds=lost_seconds)
+
+
+async def clip(fleet: Fleet, lost_seconds: float = 60) -> ServiceStatus:
+    return next(one for one in (await looked(fleet, lost_seconds)).services if one.service == "clip")
+
+
+async def test_each_service_of_a_process_has_a_row_at_once_and_a_goodbye_at_the_end(fleet: Fleet) -> None:
+    process = Process(fleet.settings, "clip,ocr")
+    process.states["clip"].counts.update(Stored=7, Failed=1, RetryLater=2, Unavailable=3)
+    async with process.running():
+        await there(fleet, 2)
+        [one, other] = await rows_of(fleet)
+        assert (one["service"], other["service"], one["stopped_at"]) == ("clip", "ocr", None)
+        assert (one["done"], one["failed"], one["retried"], one["unavailable"], other["done"]) == (7, 1, 2, 3, 0)
+        assert one["last_job_at"] - one["heartbeat_at"] < timedelta(seconds=1)
+        assert other["last_job_at"] is None
+        status = await looked(fleet)
+        assert [(row.service, row.lost, row.done) for row in status.workers] == [("clip", False, 7), ("ocr", False, 0)]
+        process.states["clip"].counts["Stored"] += 1
+    after = await rows_of(fleet)
+    assert [(row["done"], row["stopped_at"] is None) for row in after] == [(8, False), (0, False)]
+    assert (await looked(fleet)).workers == []
+    assert (await clip(fleet)).workers == 0
+
+
+async def test_two_processes_with_the_same_name_host_and_pid_have_rows_of_their_own(fleet: Fleet) -> None:
+    async with Process(fleet.settings, "clip").running(), Process(fleet.settings, "clip").running():
+        await there(fleet, 2)
+        one, other = await rows_of(fleet)
+        assert (one["worker_id"], one["host"], one["pid"]) == (other["worker_id"], other["host"], other["pid"])
+        assert (await clip(fleet)).workers == 2
+
+
+async def test_a_breaker_that_opens_is_seen_at_once_with_its_reason(fleet: Fleet) -> None:
+    process = Process(fleet.settings, "clip")
+    async with process.running():
+        await there(fleet, 1)
+        process.states["clip"].breaker.trip(AWAY)
+
+        async def opened() -> bool:
+            return (await clip(fleet)).breaker == "open"
+
+        await until(opened, 5, "an open breaker")
+        assert (await clip(fleet)).breaker_reason == "SERVICE_UNREACHABLE: refused"
+
+
+async def silent(fleet: Fleet, seconds: float) -> Worker | None:
+    """How the only worker is seen after so long without a heartbeat."""
+    await fleet.rows.execute("UPDATE workers SET heartbeat_at = now() - make_interval(secs => $1)", seconds)
+    found = (await looked(fleet)).workers
+    return found[0] if found else None
+
+
+async def test_without_a_heartbeat_a_worker_is_lost_after_a_minute_and_out_of_sight_after_a_day(fleet: Fleet) -> None:
+    async with Process(fleet.settings, "clip").running():
+        await there(fleet, 1)
+        for seconds, lost in ((59, False), (61, True), (86_000, True)):
+            seen = await silent(fleet, seconds)
+            assert seen is not None
+            assert seen.lost is lost
+        assert (await clip(fleet)).lost == 1
+        assert (await clip(fleet, lost_seconds=86_300)).lost == 0
+        assert await silent(fleet, 86_401) is None
+
+
+async def test_rows_of_the_gone_are_removed_after_seven_days_by_the_next_who_starts(fleet: Fleet) -> None:
+    async with Process(fleet.settings, "clip").running():
+        await there(fleet, 1)
+    await fleet.rows.execute(
+        "INSERT INTO workers SELECT gen_random_uuid(), 'ocr', 'gone', 'h', 1, now(), now() - age, NULL, NULL,"
+        " 1, 0, 0, 0, 0, 0, 0, 1, false, 'closed', NULL"
+        " FROM unnest(ARRAY[interval '6 days 23 hours', interval '7 days 1 minute']) AS age"
+    )
+    async with Process(fleet.settings, "clip").running():
+
+        async def left() -> bool:
+            return [row["worker_id"] for row in await rows_of(fleet)].count("gone") == 1
+
+        await until(left, 10, "the row that is seven days old is removed, and no other")
+
+
+async def test_a_row_that_somebody_removed_comes_back_with_its_start(fleet: Fleet) -> None:
+    process = Process(fleet.settings, "clip")
+    async with process.running():
+        await there(fleet, 1)
+        [before] = await rows_of(fleet)
+        await fleet.rows.execute("TRUNCATE workers")
+        process.states["clip"].breaker.trip(AWAY)
+        await there(fleet, 1)
+        [after] = await rows_of(fleet)
+    assert after["process"] == before["process"]
+    assert abs(after["started_at"] - before["started_at"]) < timedelta(seconds=0.5)
+
+
+async def test_a_database_that_hangs_holds_up_the_end_for_seconds_only(
+    fleet: Fleet, database_proxy: Proxy, environ: dict[str, str]
+) -> None:
+    settings = Settings.from_env({**environ, "DB_PORT": str(database_proxy.port)})
+    process = Process(settings, "clip")
+    loop = asyncio.get_running_loop()
+    async with process.running():
+        await there(fleet, 1)
+        database_proxy.freeze()
+        process.states["clip"].breaker.trip(AWAY)
+        await asyncio.sleep(0.3)  # so that it hangs in the middle of a heartbeat
+        began = loop.time()
+    assert loop.time() - began < 25
+
+
+async def test_the_tables_backlog_is_shown_with_the_age_of_its_oldest_mark_that_is_due(fleet: Fleet) -> None:
+    await fleet.rows.execute(
+        "INSERT INTO stale (stage, image_id, due) VALUES ('merge', 1, now() - interval '90 s'), ('merge', 2, now()),"
+        " ('enrich', 1, now() + interval '1 h')"
+    )
+    merge, enrich, consensus = (await looked(fleet)).backlog
+    assert (merge.stage, merge.marks, enrich.marks, consensus.marks) == ("merge", 2, 1, 0)
+    assert merge.overdue_seconds == pytest.approx(90, abs=10)
+    assert (enrich.overdue_seconds, consensus.overdue_seconds) == (None, None)
+
+
+async def test_status_reads_neither_results_nor_images_whole(fleet: Fleet) -> None:
+    """What it asks is planned without a scan of the tables that grow."""
+    for name in ("count_images", "count_results_by_service", "median_times", "count_outcomes", "list_backlog"):
+        plan = "\n".join(row[0] for row in await fleet.rows.fetch(f"EXPLAIN {queries()[name]}"))
+        assert "Seq Scan on results" not in plan
+        assert "Seq Scan on images" not in plan

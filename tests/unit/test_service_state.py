@@ -1,0 +1,227 @@
+"""What a process knows of a service: proof that it is well, patience, and the number of calls at a time."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.world import Clock, World
+from windmill.errors import Code, WindmillError
+from windmill.services import load_fleet
+from windmill.settings import ROOT, Settings
+from workers.service_state import PROBES, ServiceState
+
+CLIP = load_fleet(ROOT / "service_config.json").services["clip"]
+SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})
+SAID_500 = WindmillError("SERVICE_ERROR", "500")
+SAID_400 = WindmillError("SERVICE_REJECTED", "400")
+
+
+def failing(code: Code) -> WindmillError:
+    return WindmillError(code, "because")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def clock(world: World) -> Clock:
+    return world.clock
+
+
+@pytest.fixture
+def state(world: World) -> ServiceState:
+    return world.state(CLIP, SETTINGS)
+
+
+async def test_a_service_that_has_answered_since_the_job_began_is_well_without_being_asked(
+    world: World, clock: Clock, state: ServiceState
+) -> None:
+    began = clock.now
+    clock.now += 1
+    state.answered(began, 1, first_try=True)
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    assert await state.doubt(began, SAID_500) is None
+    assert await state.doubt(clock.now, SAID_500) is None
+    assert world.events == []
+
+
+async def test_an_answer_from_before_the_job_began_proves_nothing(
+    world: World, clock: Clock, state: ServiceState
+) -> None:
+    state.answered(clock.now, 1, first_try=True)
+    clock.now += 0.001
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    assert await state.doubt(clock.now, SAID_500) is world.canary_error
+
+
+async def test_a_picture_that_is_answered_is_proof_for_all_jobs_that_began_before(
+    world: World, clock: Clock, state: ServiceState
+) -> None:
+    assert await state.doubt(clock.now, SAID_500) is None
+    clock.now += 5
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    assert await state.doubt(clock.now - 5, SAID_500) is None
+    assert world.events == ["canary"]
+    assert await state.doubt(clock.now, SAID_500) is world.canary_error
+
+
+@pytest.mark.parametrize("code", ["SERVICE_ERROR", "BAD_RESPONSE"])
+@pytest.mark.parametrize("moments", range(PROBES + 1))
+async def test_a_few_bad_moments_are_forgiven(world: World, state: ServiceState, code: Code, moments: int) -> None:
+    world.canary_errors = [failing(code) for _ in range(moments)]
+    last = world.canary_errors[-1] if moments else None
+    met = await state.ask()
+    assert met is (last if moments == PROBES else None)
+    assert world.events == ["canary"] * min(moments + 1, PROBES)
+
+
+@pytest.mark.parametrize("code", ["SERVICE_UNREACHABLE", "SERVICE_OVERLOADED", "SERVICE_TIMEOUT", "SERVICE_REJECTED"])
+async def test_what_asking_again_does_not_mend_is_asked_once(world: World, state: ServiceState, code: Code) -> None:
+    world.canary_error = failing(code)
+    assert await state.ask() is world.canary_error
+    assert world.events == ["canary"]
+
+
+@pytest.mark.parametrize(
+    ("error", "to_the_picture", "well"),
+    [
+        ("SERVICE_ERROR", None, True),
+        ("SERVICE_REJECTED", None, True),
+        ("SERVICE_ERROR", "SERVICE_REJECTED", True),
+        ("SERVICE_TIMEOUT", "SERVICE_REJECTED", True),
+        ("BAD_RESPONSE", "SERVICE_REJECTED", True),
+        ("SERVICE_REJECTED", "SERVICE_REJECTED", False),
+        ("SERVICE_REJECTED", "SERVICE_ERROR", False),
+        ("SERVICE_ERROR", "SERVICE_ERROR", False),
+        ("SERVICE_ERROR", "SERVICE_TIMEOUT", False),
+        ("SERVICE_TIMEOUT", "SERVICE_TIMEOUT", False),
+        ("BAD_RESPONSE", "SERVICE_UNREACHABLE", False),
+        ("BAD_RESPONSE", "BAD_RESPONSE", False),
+    ],
+)
+async def test_whether_the_service_is_in_doubt_after_what_it_says_to_a_good_picture(
+    world: World, state: ServiceState, error: Code, to_the_picture: Code | None, well: bool
+) -> None:
+    world.canary_error = failing(to_the_picture) if to_the_picture else None
+    met = await state.doubt(world.clock.now, failing(error))
+    assert met is (None if well else world.canary_error)
+
+
+async def test_one_question_is_asked_for_all_jobs_that_doubt_at_once(world: World, state: ServiceState) -> None:
+    world.canary_gate.clear()
+    world.canary_error = failing("SERVICE_TIMEOUT")
+    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    world.canary_gate.set()
+    assert await asyncio.gather(*doubts) == [world.canary_error] * 10
+    assert world.events == ["canary"]
+    await state.doubt(world.clock.now, SAID_500)
+    assert world.events == ["canary"] * 2, "and the next time it is asked anew"
+
+
+async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(world: World, state: ServiceState) -> None:
+    world.canary_gate.clear()
+    world.canary_error = SAID_400
+    errors = [SAID_400, SAID_500]
+    doubts = [asyncio.create_task(state.doubt(world.clock.now, error)) for error in errors]
+    await asyncio.sleep(0.01)
+    world.canary_gate.set()
+    assert await asyncio.gather(*doubts) == [SAID_400, None]
+    assert world.events == ["canary"]
+
+
+async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world: World, state: ServiceState) -> None:
+    world.canary_gate.clear()
+    first, second = (asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    world.canary_gate.set()
+    assert await second is None
+    assert first.cancelled()
+    assert world.events == ["canary"]
+
+
+async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World, state: ServiceState) -> None:
+    before = asyncio.all_tasks()
+    world.canary_gate.clear()
+    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    for doubt in doubts:
+        doubt.cancel()
+    await asyncio.gather(*doubts, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: World, state: ServiceState) -> None:
+    world.canary_gate.clear()
+    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    for doubt in doubts:
+        doubt.cancel()
+    late = asyncio.create_task(state.doubt(world.clock.now, SAID_500))
+    await asyncio.sleep(0.01)
+    world.canary_gate.set()
+    assert await late is None
+    await asyncio.gather(*doubts, return_exceptions=True)
+
+
+async def test_a_fault_of_ours_in_asking_proves_nothing_good(world: World, state: ServiceState) -> None:
+    world.canary_errors = [ZeroDivisionError("oops") for _ in range(PROBES)]
+    met = await state.doubt(world.clock.now, SAID_500)
+    assert met
+    assert "ZeroDivisionError" in met.message
+    assert world.events == ["canary"] * PROBES
+    assert await state.doubt(world.clock.now, SAID_500) is None, "and the next question is a new one"
+
+
+def test_many_first_tries_that_fail_give_each_job_more_tries(world: World, state: ServiceState, clock: Clock) -> None:
+    assert state.tries() == 4
+    for _ in range(200):
+        state.failed(first_try=False)
+    assert state.tries() == 4, "a bad job that comes again says nothing new"
+    for _ in range(200):
+        state.failed(first_try=True)
+        state.answered(clock.now, 1, first_try=True)
+        state.answered(clock.now, 1, first_try=False)
+    assert state.tries() > 15
+
+
+@pytest.mark.parametrize(
+    ("configured", "override", "slots"), [(3, "0", 3), (3, "7", 7), ("auto", "5", 5), (3, "auto", 2), ("auto", "0", 2)]
+)
+def test_the_setting_goes_before_the_service_in_how_many_calls_there_are_at_a_time(
+    world: World, configured: int, override: str, slots: int
+) -> None:
+    state = world.state(replace(CLIP, concurrency=configured), Settings.from_env({"WORKER_CONCURRENCY": override}))
+    assert state.slots.size == slots
+
+
+def test_a_fixed_number_of_calls_stays_whatever_the_service_does(
+    world: World, state: ServiceState, clock: Clock
+) -> None:
+    before = state.slots.size
+    for _ in range(100):
+        state.too_much()
+        state.answered(clock.now - 10, before, first_try=True)
+    assert state.slots.size == before
+
+
+async def test_an_automatic_number_falls_at_once_when_it_is_too_much(world: World, clock: Clock) -> None:
+    state = world.state(CLIP, Settings.from_env({"WORKER_CONCURRENCY": "auto"}))
+    for _ in range(5000):
+        state.answered(clock.now - 0.1, state.slots.size, first_try=True)
+    grown = state.slots.size
+    assert grown > 8
+    state.too_much()
+    assert state.slots.size == grown // 2
+
+
+def test_how_long_a_call_takes_follows_the_answers(clock: Clock, state: ServiceState) -> None:
+    for _ in range(500):
+        state.answered(clock.now - 2, 1, first_try=True)
+    assert state.call_seconds == pytest.approx(2, rel=0.01)

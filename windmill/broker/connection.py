@@ -1,0 +1,89 @@
+"""Connections to RabbitMQ. Its exceptions leave here as BROKER_UNAVAILABLE, or CONFIG_INVALID where waiting is vain."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    AuthenticationError,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
+
+from windmill.errors import WindmillError
+from windmill.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Connection = AbstractConnection
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+# The driver gives a connection up after three and a half of these without a sign of life.
+HEARTBEAT_SECONDS = 10
+_ACCOUNT = "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or let RabbitMQ know them"
+_CERTIFICATE = "correct QUEUE_HOST or QUEUE_TLS_CA, or give RabbitMQ a certificate for that name which is signed so"
+_REDECLARE = "set QUEUE_TYPE to the type it has, or delete the queue once it is empty"
+
+
+@contextmanager
+def converted(settings: Settings) -> Iterator[None]:
+    """Let the driver's exceptions leave as ours."""
+    try:
+        yield
+    except ChannelPreconditionFailed as error:
+        raise WindmillError("CONFIG_INVALID", f"a queue is declared otherwise: {error}", _REDECLARE) from error
+    except InvalidFrameError as error:
+        # The driver's word for a broker that closes instead of opening the virtual host.
+        said = f"{_where(settings)}: the virtual host was refused"
+        raise WindmillError("CONFIG_INVALID", said, _ACCOUNT) from error
+    except (AuthenticationError, ProbableAuthenticationError) as error:
+        raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _ACCOUNT) from error
+    except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error.__cause__}", _CERTIFICATE) from error
+        reason = str(error) or type(error).__name__
+        raise WindmillError("BROKER_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
+
+
+def _where(settings: Settings) -> str:
+    return f"{settings.queue_user} at {settings.queue_host}:{settings.queue_port} vhost {settings.queue_vhost}"
+
+
+@asynccontextmanager
+async def connection(settings: Settings, name: str) -> AsyncIterator[Connection]:
+    """One connection, shown in the management page under `name`."""
+    with converted(settings):
+        opened = await aio_pika.connect(
+            host=settings.queue_host,
+            port=settings.queue_port,
+            login=settings.queue_user,
+            password=settings.queue_password,
+            virtualhost=settings.queue_vhost,
+            ssl=settings.queue_tls,
+            ssl_context=_tls(settings),
+            timeout=CONNECT_SECONDS,
+            heartbeat=HEARTBEAT_SECONDS,
+            client_properties={"connection_name": name},
+        )
+    try:
+        yield opened
+    finally:
+        await _close_quietly(opened)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=settings.queue_tls_ca) if settings.queue_tls else None
+
+
+async def _close_quietly(opened: Connection) -> None:
+    """A connection that is being left may be broken already; that must not hide why."""
+    try:
+        await asyncio.wait_for(opened.close(), CLOSE_SECONDS)
+    except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+        logger.debug("closing the broker connection failed", extra={"reason": str(error)})

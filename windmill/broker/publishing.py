@@ -1,0 +1,88 @@
+"""Publishing with confirms: when a method returns, the broker has the message in every queue that was named."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import DeliveryError
+
+from windmill.broker.connection import Connection, converted
+from windmill.broker.names import failed_queue, retry_exchange, spread, work_queue
+from windmill.errors import WindmillError
+from windmill.settings import Settings
+
+Headers = Mapping[str, Any]
+
+
+class Publisher:
+    """Confirms and `mandatory` are always on, and every publish has a timeout."""
+
+    def __init__(
+        self,
+        channel: AbstractChannel,
+        settings: Settings,
+        *,
+        ready: Callable[[], Any],
+        dice: Callable[[Sequence[float]], float] = random.choice,
+    ) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._ready = ready
+        self._dice = dice
+
+    async def to_services(self, body: bytes, services: Sequence[str], headers: Headers | None = None) -> None:
+        """One publish for any number of services: the queues after the first are named in a BCC header."""
+        queues = [work_queue(self._settings, service) for service in services]
+        others = {"BCC": queues[1:]} if queues[1:] else {}
+        await self._publish("", queues[0], body, {**(headers or {}), **others})
+
+    async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None:
+        """Back to the service's queue after about `delay` seconds, which is one of RETRY_DELAYS."""
+        tier = retry_exchange(self._dice(spread(delay)))
+        await self._publish(tier, work_queue(self._settings, service), body, headers)
+
+    async def to_failed(self, service: str, body: bytes, headers: Headers) -> None:
+        await self.to_queue(failed_queue(self._settings, service), body, headers)
+
+    async def to_queue(self, queue: str, body: bytes, headers: Headers) -> None:
+        """To the end of a queue that is called by its name."""
+        await self._publish("", queue, body, headers)
+
+    async def blocked(self) -> bool:
+        """Whether the broker takes nothing for now, because it is short of memory or disk."""
+        ready = asyncio.ensure_future(self._ready())
+        done, _ = await asyncio.wait([ready], timeout=0.01)
+        ready.cancel()
+        return not done
+
+    async def _publish(self, exchange: str, routing_key: str, body: bytes, headers: Headers) -> None:
+        message = aio_pika.Message(
+            body,
+            headers=dict(headers),
+            content_type="application/json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        with converted(self._settings):
+            target = self._channel.default_exchange
+            if exchange:
+                target = await self._channel.get_exchange(exchange, ensure=False)
+            try:
+                await target.publish(message, routing_key, mandatory=True, timeout=self._settings.publish_timeout)
+            except DeliveryError as error:
+                raise WindmillError(
+                    "BROKER_UNAVAILABLE", f"no queue took a message for {routing_key}: {error}"
+                ) from error
+
+
+@asynccontextmanager
+async def publisher(opened: Connection, settings: Settings) -> AsyncIterator[Publisher]:
+    """A publisher on a channel of its own; a message that no queue takes raises."""
+    with converted(settings):
+        channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
+        underlay = await channel.get_underlay_channel()
+    async with channel:
+        yield Publisher(channel, settings, ready=underlay.connection.ready)

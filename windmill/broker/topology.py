@@ -1,0 +1,88 @@
+"""Declaring queues and asking how full they are."""
+
+from collections.abc import Callable, Iterable
+
+import aio_pika
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelNotFoundEntity
+from aiormq.abc import FieldTable
+
+from windmill.broker.connection import Connection, converted
+from windmill.broker.names import failed_queue, retry_exchange, tiers, work_queue
+from windmill.settings import Settings
+
+
+async def declare(opened: Connection, settings: Settings, services: Iterable[str]) -> None:
+    """All that a process of these services publishes to or consumes from."""
+    with converted(settings):
+        async with opened.channel() as channel:
+            for service in services:
+                await _declare_service(channel, settings, service)
+            for delay in tiers(settings):
+                await _declare_tier(channel, settings, delay)
+
+
+async def _declare_service(channel: AbstractChannel, settings: Settings, service: str) -> None:
+    """The queues of one service. The type is the only argument: arguments of a queue can never be changed."""
+    arguments: FieldTable = {"x-queue-type": settings.queue_type}
+    for name in (work_queue(settings, service), failed_queue(settings, service)):
+        await channel.declare_queue(name, durable=True, arguments=arguments)
+
+
+def tier_arguments(settings: Settings, delay: float) -> dict[str, object]:
+    """Arguments of a retry tier. They follow from its name, so they never change; the time to live is the queue's and
+    not the message's, because RabbitMQ expires messages only at the head."""
+    arguments: dict[str, object] = {
+        "x-queue-type": settings.queue_type,
+        "x-message-ttl": round(delay * 1000),
+        "x-dead-letter-exchange": "",
+    }
+    if settings.queue_type == "quorum":
+        # Without these two a broker that stops between expiry and delivery loses the job.
+        arguments |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+    return arguments
+
+
+async def _declare_tier(channel: AbstractChannel, settings: Settings, delay: float) -> None:
+    name = retry_exchange(delay)
+    arguments: FieldTable = tier_arguments(settings, delay)  # type: ignore[assignment]  # a table of plain values
+    exchange = await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=True)
+    queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+    await queue.bind(exchange)
+
+
+async def delete_queues(opened: Connection, settings: Settings, services: Iterable[str]) -> None:
+    """Remove the queues of these services with all that they hold."""
+    with converted(settings):
+        async with opened.channel() as channel:
+            for service in services:
+                await channel.queue_delete(work_queue(settings, service))
+                await channel.queue_delete(failed_queue(settings, service))
+
+
+async def depths(
+    opened: Connection,
+    settings: Settings,
+    services: Iterable[str],
+    *,
+    queue: Callable[[Settings, str], str] = work_queue,
+) -> dict[str, int]:
+    """How many jobs are in the work queue of each service, or in another `queue` of it."""
+    with converted(settings):
+        return {service: await _depth(opened, queue(settings, service)) for service in services}
+
+
+async def waiting_to_be_retried(opened: Connection, settings: Settings) -> int:
+    """How many jobs of any service are in the retry tiers."""
+    with converted(settings):
+        return sum([await _depth(opened, retry_exchange(delay)) for delay in tiers(settings)])
+
+
+async def _depth(opened: Connection, queue_name: str) -> int:
+    """A channel for each question, because the broker closes it when there is no such queue."""
+    try:
+        async with opened.channel() as channel:
+            queue = await channel.declare_queue(queue_name, passive=True)
+            return queue.declaration_result.message_count or 0
+    except ChannelNotFoundEntity:
+        return 0

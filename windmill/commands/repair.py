@@ -1,0 +1,113 @@
+"""python -m windmill repair: publish again what was submitted and is nowhere."""
+
+import argparse
+import asyncio
+import sys
+
+from tqdm import tqdm
+
+from windmill import broker, database
+from windmill.commands.options import Commands, add_json, add_services, say, until_stopped, whole
+from windmill.repair import Repair, Room, Scope, Submissions, declare_absent
+from windmill.runner import DONE, INTERRUPTED
+from windmill.services import load_fleet
+from windmill.settings import Settings
+from windmill.tables import table
+from windmill.waiting import Waiting
+
+DESCRIPTION = """\
+Finds jobs that the table `runs` says were submitted and that have neither a row in `results` nor a message in any
+queue, and publishes them again. A broker that lost everything costs this one command; queues that are gone are made.
+
+What waits is learnt by reading the queues through, some thousand jobs a second; empty ones cost nothing. Reading puts
+each job behind the others once, so their order stays. Jobs in the hands of workers cannot be read: `results` is asked
+just before a job is published, but what a worker holds longer than that is done twice, which changes nothing but costs
+its work. For an exact repair stop the workers first.
+
+Runs of named images (--image-ids) are not in `runs`: submit those again.
+"""
+EXAMPLES = """\
+exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (the same command does the rest)
+"""
+
+
+def add_to(commands: Commands) -> None:
+    add = commands.add_parser(
+        "repair",
+        help="publish again what was submitted and is nowhere, as after the loss of a broker",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_services(add)
+    add.add_argument("--run", type=whole(), metavar="ID", help="only what this run submitted (see the table runs)")
+    add.add_argument("--group", metavar="G", help="only images of this group")
+    add.add_argument(
+        "--scan",
+        type=whole(),
+        default=1_000_000,
+        metavar="N",
+        help="refuse to read a queue of more than N jobs (default: %(default)s)",
+    )
+    add.add_argument("--force", action="store_true", help="publish what waits in such queues too, instead of refusing")
+    add.add_argument(
+        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="wait while a queue holds N (%(default)s)"
+    )
+    add.add_argument("--dry-run", action="store_true", help="read the queues and count; publish nothing")
+    add_json(add)
+    add.set_defaults(start=until_stopped(run_repair))
+
+
+async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    fleet = load_fleet(settings.service_config)
+    services = tuple(service.name for service in fleet.select(arguments.services))
+    scope = Scope(services, arguments.run, arguments.group)
+    async with database.connection(settings, "windmill repair") as connection:
+        submissions = Submissions(connection, settings, scope)
+        await submissions.must_exist()
+        if not arguments.dry_run:
+            await submissions.be_the_only_producer()
+        repair = await _repair(settings, submissions, scope, stop, arguments)
+    _report(repair, arguments, interrupted=stop.is_set())
+    return INTERRUPTED if stop.is_set() else DONE
+
+
+async def _repair(
+    settings: Settings, submissions: Submissions, scope: Scope, stop: asyncio.Event, arguments: argparse.Namespace
+) -> Repair:
+    first, last = await submissions.span()  # both 0 when nothing was ever submitted
+    name = "windmill repair"
+    async with broker.connection(settings, name) as opened, broker.connection(settings, f"{name} publishing") as other:
+        if not arguments.dry_run:
+            for service in await declare_absent(opened, settings, scope.services):
+                sys.stderr.write(f"{broker.work_queue(settings, service)} was not there, and is made\n")
+        with tqdm(unit=" jobs read", disable=None, dynamic_ncols=True) as bar:
+            waiting = Waiting(settings, scope.services, stop, bar.update)
+            await waiting.read(opened, most=arguments.scan, force=arguments.force)
+        async with broker.publisher(other, settings) as publisher:
+            target = None if arguments.dry_run else publisher
+            room = Room(opened, settings, scope.services, arguments.max_queued)
+            repair = Repair(waiting.images, target, room, settings.publish_window, stop)
+            with tqdm(total=last - first, unit=" images", disable=None, dynamic_ncols=True) as bar:
+                repair.on_image = lambda reached: bar.update(reached - first - bar.n)
+                if not stop.is_set():
+                    await repair.run(submissions, first, last)
+    return repair
+
+
+def _report(repair: Repair, arguments: argparse.Namespace, *, interrupted: bool) -> None:
+    jobs = repair.jobs.total()
+    summary = {
+        "images": repair.images,
+        "jobs": jobs,
+        "jobs_by_service": dict(repair.jobs),
+        "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
+        "dry_run": arguments.dry_run,
+        "interrupted": interrupted,
+    }
+    rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(repair.jobs.items())]
+    text = table(["service", "jobs", "waiting before"], rows) if rows else ""
+    verb = "would publish" if arguments.dry_run else "published"
+    text += f"{verb} {jobs:,} jobs for {repair.images:,} images\n"
+    text += "interrupted; the same command does the rest\n" if interrupted else ""
+    say(summary, text, as_json=arguments.json)

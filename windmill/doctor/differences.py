@@ -1,0 +1,38 @@
+"""What differs between what is and what should be, in the form of a diff on one line."""
+
+import re
+from collections.abc import Mapping
+
+_REFUSED = re.compile(r"inequivalent arg '(.+?)'.*: received (.+?) but current is (.+)", re.DOTALL)
+_QUOTED = re.compile(r"'(.*?)'")
+
+
+def differences(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
+    """`-key=is +key=should` for each key that differs; empty when nothing does."""
+    parts = []
+    for key in sorted(found.keys() | wanted.keys()):
+        if key in found and key in wanted and found[key] == wanted[key]:
+            continue
+        parts += [f"-{key}={_shown(found[key])}"] if key in found else []
+        parts += [f"+{key}={_shown(wanted[key])}"] if key in wanted else []
+    return " ".join(parts)
+
+
+def complaint(words: str) -> str:
+    """The broker's refusal to declare a queue otherwise as such a diff: it names the first argument that differs."""
+    match = _REFUSED.search(words)
+    if not match:
+        return words
+    key, sides = match[1], [_quoted(match[3]), _quoted(match[2])]
+    return differences(*({} if side is None else {key: side} for side in sides))
+
+
+def _quoted(words: str) -> str | None:
+    """The value in `the value 'x' of type 'longstr'`; there is none in `none`."""
+    match = _QUOTED.search(words)
+    return match[1] if match else None
+
+
+def _shown(value: object) -> str:
+    """Empty text in quotes, so that it is seen."""
+    return str(value) if value != "" else "''"

@@ -1,0 +1,49 @@
+-- What the doctor asks a database.
+
+-- name: server
+SELECT current_setting('server_version') AS version,
+       clock_timestamp() AS clock,
+       pg_is_in_recovery() AS standby,
+       coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls,
+       pg_encoding_to_char(d.encoding) AS encoding,
+       pg_database_size(d.oid) AS bytes,
+       t.spcname AS tablespace
+FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace
+WHERE d.datname = current_database();
+
+-- name: parameters
+-- Those that this account may not see are left out.
+SELECT name, setting, enumvals FROM pg_settings WHERE name = ANY ($1::text[]) AND setting IS NOT NULL;
+
+-- name: connections
+SELECT count(*) AS used,
+       current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS most
+FROM pg_stat_activity WHERE backend_type = 'client backend';
+
+-- name: long_transactions
+SELECT pid, usename, application_name, state, extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+  AND xact_start < clock_timestamp() - $1::float8 * interval '1 second'
+ORDER BY xact_start LIMIT 5;
+
+-- name: privileges_not_held
+-- Of the relations $1 with the privileges $2; a relation that is not there is the migrations' matter.
+SELECT relation, privilege
+FROM unnest($1::text[], $2::text[]) AS wanted (relation, privilege)
+WHERE CASE WHEN to_regclass(relation) IS NULL THEN false
+           WHEN privilege = 'USAGE' THEN NOT has_sequence_privilege(to_regclass(relation), privilege)
+           ELSE NOT has_table_privilege(to_regclass(relation), privilege) END;
+
+-- name: sample_of_images
+-- At most $1 images, spread over the ids.
+WITH bounds AS (SELECT min(image_id) AS low, max(image_id) AS high FROM images),
+     points AS (
+         SELECT low + ((high - low)::numeric * n / greatest($1::integer - 1, 1))::bigint AS point
+         FROM bounds, generate_series(0, $1::integer - 1) AS n
+     )
+SELECT DISTINCT i.image_id, i.image_filename, i.image_path, i.image_url
+FROM points CROSS JOIN LATERAL (
+    SELECT image_id, image_filename, image_path, image_url FROM images WHERE image_id >= point ORDER BY image_id LIMIT 1
+) AS i
+ORDER BY i.image_id;

@@ -1,0 +1,117 @@
+"""What one process knows of one service: whether it is well, how many calls it bears, what came of them.
+
+It lives as long as the process, and not as long as a session with the broker: calls go on when the broker is lost.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from kernels.concurrency import LatencyLimit
+from kernels.patience import FailureRate, tries
+from windmill.errors import WindmillError, unexpected
+from windmill.services import Service
+from windmill.settings import Concurrency, Settings
+from workers.breaker import Breaker
+from workers.slots import Slots
+
+PROBES = 3
+Probe = Callable[[Service], Awaitable[object]]
+
+
+class ServiceState:
+    """One service as this process sees it."""
+
+    def __init__(
+        self, service: Service, settings: Settings, probe: Probe, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.service = service
+        self.clock = clock
+        self.breaker = Breaker(service.name, clock=clock)
+        calls = concurrency(service, settings)
+        self._latency = LatencyLimit() if calls == "auto" else None
+        self.slots = Slots(self._latency.limit if self._latency else int(calls))
+        self.counts: Counter[str] = Counter()
+        self.in_progress = 0
+        self.last_answer = float("-inf")
+        self.call_seconds = 0.1  # a moving average, with a guess to begin with
+        self._least_tries = settings.max_retries + 1
+        self._failures = FailureRate()
+        self._probe = probe
+        self._question: asyncio.Task[WindmillError | None] | None = None
+        self._asking = 0
+
+    @property
+    def finds_its_concurrency(self) -> bool:
+        """Whether the number of calls at a time is not fixed."""
+        return self._latency is not None
+
+    def answered(self, began: float, calls: int, *, first_try: bool) -> None:
+        """A job was answered; it began then, as one of so many calls at a time."""
+        self.last_answer = now = self.clock()
+        self.call_seconds += (now - began - self.call_seconds) / 50
+        if first_try:
+            self._failures.note(failed=False)
+        if self._latency:
+            self._latency.answered(now - began, calls)
+            self.slots.resize(self._latency.limit)
+
+    def failed(self, *, first_try: bool) -> None:
+        """A job failed though the service is well."""
+        if first_try:
+            self._failures.note(failed=True)
+
+    def too_much(self) -> None:
+        """The service was overloaded, or gave no answer in time."""
+        if self._latency:
+            self._latency.overloaded()
+            self.slots.resize(self._latency.limit)
+
+    def tries(self) -> int:
+        """How many tries a job gets as things are."""
+        return tries(self._failures.rate, self._least_tries)
+
+    async def doubt(self, since: float, error: WindmillError) -> WindmillError | None:
+        """Whether it is the service that failed with this error: then what it says to a good picture, and else None.
+
+        It is well when it has answered anything since the job began, or answers now. Many jobs may ask at once; one
+        question is asked for all of them."""
+        if self.last_answer >= since:
+            return None
+        met = await self._one_answer()
+        # One that refuses our picture has read it, and so is up; unless refusing is what it does with everything.
+        return None if met and met.code == "SERVICE_REJECTED" != error.code else met
+
+    async def _one_answer(self) -> WindmillError | None:
+        question = self._question = self._question or asyncio.create_task(self.ask())
+        self._asking += 1
+        try:
+            return await asyncio.shield(question)
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                question.cancel()  # who wanted to know was cancelled, too
+                self._question = None
+
+    async def ask(self) -> WindmillError | None:
+        """Let the service look at a picture that is known to be good; a moment's weakness is forgiven."""
+        met: WindmillError | None = None
+        for _ in range(PROBES):
+            try:
+                await self._probe(self.service)
+            except WindmillError as error:
+                met = error
+                if error.retry != "later" or error.code == "SERVICE_TIMEOUT":
+                    return error
+            except Exception as error:  # noqa: BLE001 - said by the handler, which met it with a job first
+                met = unexpected(error)
+            else:
+                self.last_answer = self.clock()
+                return None
+        return met
+
+
+def concurrency(service: Service, settings: Settings) -> Concurrency:
+    """Calls at a time from this process."""
+    return settings.worker_concurrency or service.concurrency
