@@ -3,8 +3,7 @@
 import argparse
 import sys
 
-from windmill.commands import failed, queues, repair, setup, status
-from windmill.doctor import command as doctor
+from windmill.commands import doctor, failed, queues, repair, setup, status
 
 GROUPS = (setup, status, queues, failed, repair, doctor)
 

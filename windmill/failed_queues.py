@@ -122,7 +122,7 @@ class Sweep:
             one = parked(service, message.body, message.headers)
             if not self.wanted.matches(one):
                 return broker.Move(queue, headers_to_stay(one))
-            await asyncio.sleep(0)
+            await self.pace.wait(self.stop)
             if self.stop.is_set():
                 return broker.End.HERE
             self.limit.take()

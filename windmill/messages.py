@@ -4,6 +4,7 @@ import reprlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -15,6 +16,11 @@ ATTEMPT_HEADER = "windmill-attempt"
 OUTAGES_HEADER = "windmill-outages"
 HANDED_OUT_HEADER = "windmill-handed-out"
 REDRIVEN_HEADER = "windmill-redriven"
+# Why a job was parked.
+CODE_HEADER = "windmill-code"
+REASON_HEADER = "windmill-reason"
+WORKER_HEADER = "windmill-worker"
+FAILED_AT_HEADER = "windmill-failed-at"
 _MOST_COUNTED = 1_000_000  # a greater number is none of ours, and one more might not fit into a column or a header
 
 
@@ -31,8 +37,11 @@ class Job:
 
     @property
     def location(self) -> str:
-        """Where the image is, for people."""
-        return self.image_path or self.image_url or ""
+        """Where the image is, for people: of a URL no password and no signature."""
+        if self.image_path or not self.image_url:
+            return self.image_path or ""
+        parts = urlsplit(self.image_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def encode(job: Job) -> bytes:

@@ -11,6 +11,9 @@ from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.settings import ROOT
 
+# A new column or count of a table with a thousand million rows takes its time.
+MIGRATE_SECONDS = 86_400.0
+
 MIGRATIONS = ROOT / "sql" / "migrations"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -69,6 +72,6 @@ async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[Mig
     todo = pending(available(folder), applied)
     for migration in todo:
         async with connection.transaction():
-            await connection.execute(migration.script)
+            await connection.execute(migration.script, timeout=MIGRATE_SECONDS)
             await connection.execute(sql["record_migration"], migration.version, migration.name, migration.digest)
     return todo

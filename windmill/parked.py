@@ -14,17 +14,17 @@ import orjson
 from windmill.errors import KINDS
 from windmill.messages import (
     ATTEMPT_HEADER,
+    CODE_HEADER,
+    FAILED_AT_HEADER,
     HANDED_OUT_HEADER,
     OUTAGES_HEADER,
+    REASON_HEADER,
     REDRIVEN_HEADER,
+    WORKER_HEADER,
     attempt_of,
     headers_to_keep,
 )
 
-CODE_HEADER = "windmill-code"
-REASON_HEADER = "windmill-reason"
-WORKER_HEADER = "windmill-worker"
-FAILED_AT_HEADER = "windmill-failed-at"
 REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
 _COUNTERS = (ATTEMPT_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
 

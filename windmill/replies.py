@@ -35,7 +35,6 @@ _REFUSALS: dict[int, tuple[Code, str]] = {
     405: ("SERVICE_UNREACHABLE", "no such service at this address"),
     408: ("SERVICE_TIMEOUT", "the service did not get the whole image in time"),
     413: ("IMAGE_TOO_LARGE", "the service refused the size of the image"),
-    502: ("SERVICE_UNREACHABLE", "what stands in front of the service cannot reach it"),
     504: ("SERVICE_TIMEOUT", "what stands in front of the service got no answer from it in time"),
 }
 # Five services leave the limit of an upload to their server, and report its 413 as a fault of their own.
@@ -79,6 +78,10 @@ def _refusal(status: int, body: bytes, foreign: frozenset[str]) -> WindmillError
     if status in _REFUSALS:
         code, words = _REFUSALS[status]
         return WindmillError(code, f"{words}: it answered {status}")
+    if status == 502:
+        # Down, or this very image brought it down: as with a connection that is cut, that is still to be found out.
+        said = "what stands in front of the service lost it: it answered 502"
+        return WindmillError("SERVICE_UNREACHABLE", said, retry="later")
     if status in _LOCKED:
         return WindmillError(
             "SERVICE_UNREACHABLE",

@@ -105,6 +105,7 @@ class ResultWriter:
             try:
                 await self._save([row for row, _ in batch])
             except DataRefused as error:
+                self._outage.over()  # it is there, and merely says no
                 await self._refuse(batch, error)
                 return
             except WindmillError as error:

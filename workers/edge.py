@@ -14,8 +14,12 @@ from windmill.broker import Delivery, Headers
 from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import (
     ATTEMPT_HEADER,
+    CODE_HEADER,
+    FAILED_AT_HEADER,
     HANDED_OUT_HEADER,
     OUTAGES_HEADER,
+    REASON_HEADER,
+    WORKER_HEADER,
     Job,
     attempt_of,
     decode,
@@ -34,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 # Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
 _NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
+
+
+ON_TRIAL = 2
 
 
 class Writer(Protocol):
@@ -81,6 +88,7 @@ class Edge:
         self._closing = False
         self._in_progress = 0
         self.deliveries = 0
+        self.on_trial = True
 
     def close(self) -> None:
         """From now on deliveries that have not been started go back to the queue."""
@@ -93,6 +101,7 @@ class Edge:
     async def take(self, delivery: Delivery) -> None:
         """See one delivery through to its end."""
         self.deliveries += 1
+        self._judge_by_past(delivery)
         self._in_progress += 1
         self._state.in_progress += 1
         self._idle.clear()
@@ -110,6 +119,14 @@ class Edge:
             self._in_progress -= 1
             if not self._in_progress:
                 self._idle.set()
+
+    def _judge_by_past(self, delivery: Delivery) -> None:
+        """Jobs that came back from lost workers more than once are tried one at a time: all that a worker holds comes
+        back with the one that kills it. At the start it is not known yet whether these are such jobs."""
+        on_trial = bool(delivery.headers) and handed_out(delivery.headers) >= ON_TRIAL
+        if on_trial != self.on_trial:
+            self.on_trial = on_trial
+            self._on_change()
 
     async def _settle(self, delivery: Delivery) -> None:
         if delivery.redelivered and "x-delivery-count" not in delivery.headers:
@@ -179,10 +196,10 @@ class Edge:
             said = self._context(delivery, job) | {"code": code, "reason": message}
             logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
         reason = {
-            "windmill-code": code,
-            "windmill-reason": message[:500],
-            "windmill-worker": self._worker_id,
-            "windmill-failed-at": datetime.now(UTC).isoformat(timespec="seconds"),
+            CODE_HEADER: code,
+            REASON_HEADER: message[:500],
+            WORKER_HEADER: self._worker_id,
+            FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
         }
         headers = headers_to_keep(delivery.headers) | reason
         await self._republisher.to_failed(self._name, delivery.body, headers)

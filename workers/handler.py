@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # What services answer for a broken picture, and also when they are broken themselves.
 _PERHAPS_THE_IMAGE: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
+_PERHAPS_AN_OUTAGE: tuple[Code, ...] = ("SERVICE_UNREACHABLE", "SERVICE_TIMEOUT")
 # Not the service's fault, whatever it says.
 _SURELY_THE_IMAGE: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
 
@@ -97,7 +98,9 @@ class Handler:
         decoded here, and the service has to have answered something else meanwhile."""
         if error.code in _PERHAPS_THE_IMAGE and (fault := await self._fault_of(job, image)):
             return Failed(fault.code, fault.message)
-        doubt = await state.doubt(began, error)
+        # Of one that has just gone away or hangs, an answer from before says nothing.
+        since = state.clock() if error.code in _PERHAPS_AN_OUTAGE else began
+        doubt = await state.doubt(since, error)
         if doubt:
             return after_outage(error, doubt, outages)
         state.failed(first_try=attempt == 1)

@@ -73,7 +73,9 @@ class Lane:
         breaker = self.state.breaker.state
         if breaker == "open" or self._writer.away:
             return 0
-        return 1 if breaker == "half-open" else prefetch(self.state.slots.size, self.state.call_seconds)
+        if breaker == "half-open" or self.edge.on_trial:
+            return 1
+        return prefetch(self.state.slots.size, self.state.call_seconds)
 
     async def _consume(self, wanted: int) -> None:
         if not worth_changing(self._consuming, wanted):

@@ -1,13 +1,12 @@
 """A picture over which worker processes die, and whoever starts them anew, as systemd does."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.pictures import drawn
 from tests.chaos.scene import DONE_SECONDS
 from tests.integration.fleet import Command, Fleet, until
-
-SERVICE = "clip"
 
 
 class Supervisor:
@@ -26,7 +25,7 @@ class Supervisor:
             assert self.deaths < 100, f"workers die without end\n{self._fleet.logs()}"
             self._worker = None
         if self._worker is None:
-            self._worker = self._fleet.start("tests.chaos.deadly_worker", SERVICE_NAME=SERVICE, **self._variables)
+            self._worker = self._fleet.start("tests.chaos.deadly_worker", **self._variables)
 
     async def stop(self) -> None:
         assert self._worker
@@ -57,32 +56,36 @@ def _written(folder: Path, names: list[str]) -> list[str]:
     return [str(folder / name) for name in names]
 
 
-async def until_all_are_settled(fleet: Fleet, supervisor: Supervisor, jobs: int) -> None:
+async def until_all_are_settled(fleet: Fleet, supervisor: Supervisor, services: Sequence[str], jobs: int) -> None:
     async def settled() -> bool:
         supervisor.look()
-        return await fleet.count() >= jobs and await fleet.depth(SERVICE) == 0
+        return await fleet.count() >= jobs and not any([await fleet.depth(service) for service in services])
 
     await until(settled, DONE_SECONDS, lambda: f"{jobs} rows\n{fleet.logs()}")
 
 
-async def deadly_pictures(fleet: Fleet, harmless: int, deadly: int, limit: int) -> str:
-    """Pictures that end the process: parked after so many deaths each, and no harm to the others. Returns the counts."""
+async def deadly_pictures(fleet: Fleet, services: Sequence[str], harmless: int, deadly: int, limit: int) -> str:
+    """Pictures that end the one process of these services are parked, and cost the others nothing. Returns counts."""
     others, killers = await registered(fleet, harmless, deadly)
-    end = await fleet.produce("--services", SERVICE, "--quiet")
+    end = await fleet.produce("--services", ",".join(services), "--quiet")
     assert end.code == 0, end.err
-    supervisor = Supervisor(fleet, DELIVERY_LIMIT=str(limit), WORKER_CONCURRENCY="4")
-    await until_all_are_settled(fleet, supervisor, harmless + deadly)
+    supervisor = Supervisor(fleet, SERVICE_NAME=",".join(services), DELIVERY_LIMIT=str(limit), WORKER_CONCURRENCY="4")
+    await until_all_are_settled(fleet, supervisor, services, (harmless + deadly) * len(services))
     await supervisor.stop()
-    rows = await fleet.results()
-    lost = {row["image_id"] for row in rows if row["error_code"] == "WORKER_LOST"}
+    rows = {(row["image_id"], row["service"]): row for row in await fleet.results()}
+    lost = {pair for pair, row in rows.items() if row["error_code"] == "WORKER_LOST"}
+    to_lose = {(image, service) for image in killers for service in services}
     parked = [
-        (message.image_id, message.headers["windmill-code"]) for message in await fleet.take_all(SERVICE, ".failed")
+        (message.image_id, service) for service in services for message in await fleet.take_all(service, ".failed")
     ]
     line = (
-        f"{harmless + deadly} jobs, {len(rows)} rows, {supervisor.deaths} deaths, {len(lost & killers)} of {deadly} "
-        f"deadly ones WORKER_LOST, {len(lost & others)} harmless ones WORKER_LOST, {len(parked)} parked"
+        f"{(harmless + deadly) * len(services)} jobs, {len(rows)} rows, {supervisor.deaths} deaths, "
+        f"{len(lost & to_lose)} of {len(to_lose)} deadly ones WORKER_LOST, {len(lost - to_lose)} harmless ones "
+        f"WORKER_LOST, {len(parked)} parked"
     )
-    assert {row["image_id"] for row in rows if row["status"] == "success"} == others, line
-    assert lost == killers, line
-    assert sorted(set(parked)) == [(image, "WORKER_LOST") for image in sorted(killers)], line
+    assert lost == to_lose, line
+    assert {pair for pair, row in rows.items() if row["status"] == "success"} == {
+        (image, service) for image in others for service in services
+    }, line
+    assert set(parked) == to_lose, line
     return line

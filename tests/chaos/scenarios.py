@@ -8,6 +8,7 @@ from tests.chaos.outages import Outage
 from tests.chaos.scene import Scene, cpu_seconds
 from tests.chaos.verdict import Verdict
 from tests.integration.fleet import Command
+from windmill import broker
 
 GARBAGE = {
     "html_rate": 0.05,
@@ -28,11 +29,11 @@ class Day:
     recoveries: list[float] = field(default_factory=list)
     """Seconds from the moment something answered again until the next row was committed."""
     cpu: float = 0.0
-    """Share of a core that a worker used while its service was away."""
+    """Share of a core that a worker used at most, once it knew that its service was away."""
     lines: int = 0
-    """What it logged meanwhile."""
+    """What a worker logged at most while its service was away."""
     calls_away: int = 0
-    """Calls that the farm counted while the service was away."""
+    """Calls that services which were away were asked, once the workers knew."""
 
     def line(self) -> str:
         recovered = ", ".join(f"{seconds:.1f} s" for seconds in self.recoveries)
@@ -67,27 +68,30 @@ async def servers_away(scene: Scene, outage: Outage, times: int, seconds: float)
     return Day(await scene.finish(), recoveries)
 
 
-async def service_away(scene: Scene, outage: Outage, service: str, seconds: float, settle: float) -> Day:
-    """One service fails while the others work on. `settle`: until its worker has noticed; then it has to be quiet."""
+async def services_away(scene: Scene, outages: Mapping[str, Outage], seconds: float, settle: float) -> Day:
+    """Services fail while others work on. `settle`: until their workers have noticed; then they have to be quiet."""
     await scene.start_workers()
-    worker = scene.worker_of(service)
-    await scene.rows_reach(scene.pairs // len(scene.services) // 4, f"service = '{service}'")
-    await scene.is_unfinished(service)
-    lines = len(worker.log.splitlines())
-    await outage.begin()
+    workers = {service: scene.worker_of(service) for service in outages}
+    for service in outages:
+        await scene.rows_reach(scene.pairs // len(scene.services) // 4, f"service = '{service}'")
+        await scene.is_unfinished(service)
+    lines = lines_of(workers)
+    for outage in outages.values():
+        await outage.begin()
     await asyncio.sleep(settle)
-    calls = calls_of(scene, service)
-    cpu = await share_of_core(worker, seconds - settle)
-    calls = calls_of(scene, service) - calls
-    lines = len(worker.log.splitlines()) - lines
-    await scene.is_unfinished(service)
-    back = await outage.end()
-    recovery = await scene.seconds_to_next_row(back, service)
-    return Day(await scene.finish(), [recovery], cpu, lines, calls)
+    calls = sum(map(scene.farm.calls, outages))
+    shares = await asyncio.gather(*(share_of_core(worker, seconds - settle) for worker in workers.values()))
+    calls = sum(map(scene.farm.calls, outages)) - calls
+    said = max(after - before for before, after in zip(lines, lines_of(workers), strict=True))
+    for service in outages:
+        await scene.is_unfinished(service)
+    back = {service: await outage.end() for service, outage in outages.items()}
+    recoveries = [await scene.seconds_to_next_row(moment, service) for service, moment in back.items()]
+    return Day(await scene.finish(), recoveries, max(shares), said, calls)
 
 
-def calls_of(scene: Scene, service: str) -> int:
-    return scene.farm.calls(service)
+def lines_of(workers: Mapping[str, Command]) -> list[int]:
+    return [len(worker.log.splitlines()) for worker in workers.values()]
 
 
 async def share_of_core(worker: Command, seconds: float) -> float:
@@ -128,3 +132,26 @@ async def replaced(scene: Scene, place: int) -> None:
     """Kill the worker of one service, and start it again."""
     await scene.workers[place].kill()
     scene.workers[place] = await scene.fleet.worker(scene.services[place], **scene.worker_environ)
+
+
+async def emptied(scene: Scene) -> tuple[Day, int]:
+    """The broker loses every queue while workers consume. Returns also how many jobs one command brought back."""
+    await scene.start_workers()
+    await scene.rows_reach(scene.pairs // 4)
+    await scene.is_unfinished()
+    await without_queues(scene)
+    for worker in scene.workers:
+        await worker.says(" consuming ", times=2, seconds=60)
+    end = await scene.fleet.run("windmill", "repair", "--services", ",".join(scene.services), "--json")
+    assert end.code == 0, end.err
+    return Day(await scene.finish()), int(end.json()["jobs"])
+
+
+async def without_queues(scene: Scene) -> None:
+    settings = scene.fleet.settings
+    async with broker.connection(settings, "test") as opened:
+        await broker.delete_queues(opened, settings, scene.services)
+        async with opened.channel() as channel:
+            for tier in map(broker.retry_exchange, broker.tiers(settings)):
+                await channel.queue_delete(tier)
+                await channel.exchange_delete(tier)

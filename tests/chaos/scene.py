@@ -12,6 +12,7 @@ from tests.chaos.pictures import Pictures, registered
 from tests.chaos.verdict import Verdict
 from tests.e2e.conftest import Farm
 from tests.integration.fleet import Command, Fleet, running_fleet, until
+from tests.integration.proxy import Proxy
 from windmill import broker, database
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -33,6 +34,10 @@ class Scene:
     @property
     def pairs(self) -> int:
         return (len(self.pictures.good) + len(self.pictures.bad)) * len(self.services)
+
+    def go_through(self, queues: Proxy, rows: Proxy) -> None:
+        """Let workers find their servers only by these."""
+        self.worker_environ |= {"QUEUE_PORT": str(queues.port), "DB_PORT": str(rows.port)}
 
     async def start_worker(self, services: Sequence[str] = ()) -> Command:
         """A worker for these services, or for all of the scene; returns when it consumes."""

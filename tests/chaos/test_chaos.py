@@ -7,6 +7,7 @@ import pytest
 from tests.chaos import crashes, scenarios
 from tests.chaos.conftest import SERVICES, STATE
 from tests.chaos.outages import Frozen, Restart, ServiceFault
+from tests.chaos.pictures import BAD
 from tests.chaos.scene import Scene, scene
 from tests.chaos.telling import tell
 from tests.e2e.conftest import Farm
@@ -15,9 +16,8 @@ from tests.integration.proxy import Proxy
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
-GOOD = 488
+GOOD = 5_000 - sum(number for number, _ in BAD.values())
 AWAY_SECONDS = 60
-SERVER_SECONDS = 10
 SERVICE_RECOVERY = 35
 SERVER_RECOVERY = 10
 Capsys = pytest.CaptureFixture[str]
@@ -61,7 +61,7 @@ async def test_a_service_that_is_away_for_a_minute_costs_no_job_a_try(
 ) -> None:
     service = SERVICES[0]
     outage = ServiceFault(farm, service, {}, **FAULTS[fault])
-    day = await scenarios.service_away(all_sent, outage, service, AWAY_SECONDS, settle=20)
+    day = await scenarios.services_away(all_sent, {service: outage}, AWAY_SECONDS, settle=20)
     tell(capsys, f"{fault} for {AWAY_SECONDS} s: {day.quiet_line()}")
     day.verdict.must_be_whole()
     assert day.verdict.later_tries == 0
@@ -93,7 +93,7 @@ async def test_a_network_that_is_frozen_for_20_seconds_costs_nothing(
     server: str, all_sent: Scene, proxies: tuple[Proxy, Proxy], capsys: Capsys
 ) -> None:
     queues, rows = proxies
-    all_sent.worker_environ |= {"QUEUE_PORT": str(queues.port), "DB_PORT": str(rows.port)}
+    all_sent.go_through(queues, rows)
     day = await scenarios.servers_away(all_sent, Frozen(queues if server == "broker" else rows), 1, 20)
     tell(capsys, f"{server} frozen for 20 s: {day.line()}")
     day.verdict.must_be_whole()
@@ -115,5 +115,12 @@ async def test_pictures_over_which_workers_die_are_parked_and_all_others_are_don
     queue_type: str, fleet: Fleet, farm: Farm, capsys: Capsys
 ) -> None:
     fleet.environ |= {"QUEUE_TYPE": queue_type, "RETRY_DELAYS": "0.5" if queue_type == "quorum" else "0.7"}
-    line = await crashes.deadly_pictures(fleet, GOOD // 5, deadly=3, limit=3)
+    line = await crashes.deadly_pictures(fleet, ["clip", "nsfw2"], GOOD // 5, deadly=3, limit=3)
     tell(capsys, f"workers that die, {queue_type} queues: {line}")
+
+
+async def test_a_broker_that_loses_all_queues_costs_one_command(all_sent: Scene, capsys: Capsys) -> None:
+    day, brought_back = await scenarios.emptied(all_sent)
+    tell(capsys, f"broker emptied: {brought_back:,} jobs brought back, {day.line()}")
+    day.verdict.must_be_whole(all_parked=False)
+    assert brought_back > 0

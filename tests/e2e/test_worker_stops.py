@@ -100,12 +100,13 @@ async def test_a_job_over_which_two_workers_die_is_parked_by_the_third(
     fleet.environ |= {"QUEUE_TYPE": queue_type, "DELIVERY_LIMIT": "2"}
     if queue_type == "classic":
         fleet.environ["RETRY_DELAYS"] = "0.77"  # tiers that no test with quorum queues has
-    farm.misbehave("yolov8", slowness=60)
+    farm.misbehave("yolov8", slowness=3)
     [image] = await submitted(fleet, "yolov8", picture, 1)
-    for deaths in (1, 2):
+    for _ in range(2):
         worker = await fleet.worker("yolov8")
-        await until(lambda deaths=deaths: farm.calls("yolov8") == deaths, 20, lambda: f"a call\n{fleet.logs()}")
+        await until(lambda: farm.control.counts()["yolov8"]["in_flight"], 20, lambda: f"a call\n{fleet.logs()}")
         await worker.kill()
+        await until(lambda: not farm.control.counts()["yolov8"]["in_flight"], 20, "the end of the call")
     await fleet.worker("yolov8")
     [failed] = await fleet.failed("yolov8")
     assert (failed.image_id, failed.headers["windmill-code"]) == (image, "WORKER_LOST")

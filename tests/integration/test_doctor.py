@@ -233,7 +233,7 @@ async def test_a_queue_that_no_setting_names_is_told_with_what_it_holds(patient:
         "warning",
         "named by no setting of this machine; it holds 3 messages",
     )
-    assert report.of(broker.work_queue(patient.settings, "clip"))["found"] == "1 jobs wait and nobody consumes"
+    assert report.of(broker.work_queue(patient.settings, "clip"))["found"] == "1 waiting, and nobody consumes"
 
 
 @pytest.mark.parametrize(
@@ -310,6 +310,35 @@ async def test_a_server_that_lets_nobody_in_hides_nothing_of_the_others(
     assert report.of(name, area)["remedy"]
     assert report.of(unasked[1], unasked[0])["found"].startswith("not asked because")
     assert report.of("clip")["state"] != "problem"
+
+
+@pytest.mark.parametrize(("most", "problems"), [(1, ["two connections"]), (2, [])])
+async def test_an_account_must_be_allowed_two_connections_and_no_more(
+    patient: Patient, most: int, problems: list[str]
+) -> None:
+    name = patient.settings.queue_prefix.strip("_")
+    patient.api("PUT", f"users/{name}", {"password": "p", "tags": ""})
+    try:
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        patient.api("PUT", f"permissions/{quoted_vhost(patient.settings)}/{name}", everything)
+        patient.api("PUT", f"user-limits/{name}/max-connections", {"value": most})
+        report = await patient.examined(QUEUE_USER=name, QUEUE_PASSWORD="p")
+    finally:
+        patient.api("DELETE", f"users/{name}")
+    assert report.problems == problems
+    assert "tag policymaker" in report.of("management", "broker")["remedy"]
+
+
+async def test_an_account_that_may_only_read_is_told_what_it_lacks(patient: Patient) -> None:
+    name = patient.settings.queue_prefix.strip("_")
+    await patient.fleet.rows.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'p'")
+    try:
+        await patient.fleet.rows.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
+        report = await patient.examined(DB_USER=name, DB_PASSWORD="p")
+    finally:
+        await patient.fleet.rows.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+    assert report.problems == ["privileges"]
+    assert f"GRANT INSERT, UPDATE, DELETE ON results TO {name}" in report.of("privileges")["remedy"]
 
 
 async def test_a_wrong_setting_is_a_finding_and_the_rest_is_asked_all_the_same(patient: Patient) -> None:

@@ -17,15 +17,15 @@ pytestmark = [pytest.mark.broker, pytest.mark.database]
 
 
 async def test_list_shows_what_is_parked_changes_nothing_and_keeps_the_order(fleet: Fleet) -> None:
-    await parked_jobs(fleet, "clip", "SERVICE_ERROR", range(1, 101))
+    await parked_jobs(fleet, "clip", "SERVICE_ERROR", range(1, 1501))
     for _ in range(3):
-        end = await fleet.run("windmill", "failed", "list", "--services", "clip", "--json")
+        end = await fleet.run("windmill", "failed", "list", "--limit", "5000", "--json")
         assert end.code == 0, end.err
-        assert [job["image_id"] for job in end.json()["jobs"]] == list(range(1, 101))
-        assert end.json()["summary"] == [{"service": "clip", "code": "SERVICE_ERROR", "jobs": 100}]
-    await holds(fleet, "clip.failed", 100)
+        assert [job["image_id"] for job in end.json()["jobs"]] == list(range(1, 1501))
+        assert end.json()["summary"] == [{"service": "clip", "code": "SERVICE_ERROR", "jobs": 1500}]
+    await holds(fleet, "clip.failed", 1500)
     found = await fleet.take_all("clip.failed")
-    assert [message.body for message in found] == [body(image_id) for image_id in range(1, 101)]
+    assert [message.body for message in found] == [body(image_id) for image_id in range(1, 1501)]
     assert found[0].headers["windmill-code"] == "SERVICE_ERROR"
     assert "windmill-walk" not in found[0].headers
 

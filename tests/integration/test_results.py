@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -31,7 +30,7 @@ SUCCESS = ResultRow(
     trace_id="trace",
     submitted_at=NOON,
 )
-ERROR = replace(SUCCESS, data=None, error_code="SERVICE_ERROR", error_message="500", worker_id="failing")
+ERROR = SUCCESS._replace(data=None, error_code="SERVICE_ERROR", error_message="500", worker_id="failing")
 
 
 @pytest.fixture
@@ -55,14 +54,14 @@ async def test_a_row_is_kept_as_it_was_given(save: SaveRows, fleet: Fleet) -> No
     await save([SUCCESS])
     row = await kept(fleet)
     assert row["status"] == "success"
-    given = {name: row[name] for name in ResultRow.__slots__}
+    given = {name: row[name] for name in ResultRow._fields}
     assert ResultRow(**given) == SUCCESS
 
 
 async def test_a_newer_answer_replaces_an_older_one_and_gets_a_new_result_id(save: SaveRows, fleet: Fleet) -> None:
     await save([SUCCESS])
     before = await kept(fleet)
-    await save([replace(SUCCESS, submitted_at=LATER, data='{"predictions": [1]}')])
+    await save([SUCCESS._replace(submitted_at=LATER, data='{"predictions": [1]}')])
     after = await kept(fleet)
     assert after["data"] == '{"predictions": [1]}'
     assert after["result_id"] > before["result_id"]
@@ -72,12 +71,12 @@ async def test_a_newer_answer_replaces_an_older_one_and_gets_a_new_result_id(sav
 async def test_a_later_submission_that_fails_leaves_the_answer_that_is_there(save: SaveRows, fleet: Fleet) -> None:
     await save([SUCCESS])
     before = await kept(fleet)
-    await save([replace(ERROR, submitted_at=LATER)])
+    await save([ERROR._replace(submitted_at=LATER)])
     assert await kept(fleet) == before
 
 
 async def test_what_is_kept_does_not_depend_on_the_order_of_arrival(save: SaveRows, fleet: Fleet) -> None:
-    rows = [SUCCESS, ERROR, replace(SUCCESS, submitted_at=LATER, attempt=2), replace(ERROR, submitted_at=LATER)]
+    rows = [SUCCESS, ERROR, SUCCESS._replace(submitted_at=LATER, attempt=2), ERROR._replace(submitted_at=LATER)]
     for order in permutations(rows):
         await fleet.rows.execute("TRUNCATE results")
         for row in order:
@@ -107,7 +106,7 @@ async def test_of_one_submission_the_success_replaces_an_error(save: SaveRows, f
 async def test_writing_the_same_row_again_changes_nothing_and_keeps_its_result_id(save: SaveRows, fleet: Fleet) -> None:
     await save([SUCCESS])
     before = await kept(fleet)
-    await save([replace(SUCCESS, worker_id="second", data='{"predictions": [1]}')])
+    await save([SUCCESS._replace(worker_id="second", data='{"predictions": [1]}')])
     assert await kept(fleet) == before
 
 
@@ -117,9 +116,9 @@ async def test_of_duplicates_within_a_batch_the_newest_success_is_taken(
 ) -> None:
     later = NOON + timedelta(seconds=1)
     batch = [
-        replace(SUCCESS, worker_id="older"),
-        replace(ERROR, worker_id="newer error", submitted_at=later),
-        replace(SUCCESS, worker_id="newer success", submitted_at=later),
+        SUCCESS._replace(worker_id="older"),
+        ERROR._replace(worker_id="newer error", submitted_at=later),
+        SUCCESS._replace(worker_id="newer success", submitted_at=later),
     ]
     await save(batch[::-1] if reverse else batch)
     assert (await kept(fleet))["worker_id"] == "newer success"
@@ -133,7 +132,7 @@ async def test_batches_that_write_the_same_keys_at_once_in_any_order_never_deadl
     async def batch(turn: int) -> None:
         moment = NOON + timedelta(seconds=turn)
         order = keys if turn % 2 else keys[::-1]
-        await save([replace(SUCCESS, image_id=i, service=s, submitted_at=moment) for i, s in order])
+        await save([SUCCESS._replace(image_id=i, service=s, submitted_at=moment) for i, s in order])
 
     await asyncio.gather(*(batch(turn) for turn in range(40)))
     rows = await fleet.results()
@@ -142,14 +141,14 @@ async def test_batches_that_write_the_same_keys_at_once_in_any_order_never_deadl
 
 
 REFUSED = [
-    replace(SUCCESS, data='{"predictions": ["\x00"]}'),
-    replace(SUCCESS, trace_id="\x00"),
-    replace(SUCCESS, trace_id="\ud800"),
-    replace(SUCCESS, data="{"),
-    replace(SUCCESS, data="[" * 200_000),
-    replace(SUCCESS, attempt=2**40),
-    replace(SUCCESS, processing_time=1e300),
-    replace(SUCCESS, submitted_at=datetime.fromisoformat("0001-01-01T00:00:00+14:00")),
+    SUCCESS._replace(data='{"predictions": ["\x00"]}'),
+    SUCCESS._replace(trace_id="\x00"),
+    SUCCESS._replace(trace_id="\ud800"),
+    SUCCESS._replace(data="{"),
+    SUCCESS._replace(data="[" * 200_000),
+    SUCCESS._replace(attempt=2**40),
+    SUCCESS._replace(processing_time=1e300),
+    SUCCESS._replace(submitted_at=datetime.fromisoformat("0001-01-01T00:00:00+14:00")),
 ]
 
 
@@ -160,8 +159,8 @@ async def test_data_that_postgresql_never_takes_is_refused_and_not_tried_again(s
 
 
 async def test_a_refused_row_costs_the_others_of_its_batch_nothing(save: SaveRows, fleet: Fleet) -> None:
-    rows = [replace(SUCCESS, image_id=number) for number in range(1, 11)]
-    rows[4] = replace(rows[4], data='{"predictions": ["\x00"]}')
+    rows = [SUCCESS._replace(image_id=number) for number in range(1, 11)]
+    rows[4] = rows[4]._replace(data='{"predictions": ["\x00"]}')
     writer = ResultWriter(save, batch_rows=10, batch_seconds=1, in_progress=lambda: 10)
     running = asyncio.create_task(writer.run())
     ends = await asyncio.gather(*(writer.write(row) for row in rows), return_exceptions=True)

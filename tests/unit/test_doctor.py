@@ -11,7 +11,7 @@ from windmill.doctor.examination import choose
 from windmill.doctor.findings import Area, Finding, asked, not_asked, ok, problem, warning
 from windmill.doctor.threads import in_thread
 from windmill.errors import DataRefused, Problem, WindmillError
-from windmill.settings import Settings
+from windmill.settings import Settings, defaults
 
 FINDINGS = [ok("broker", "connect", "fine"), problem("broker", "alarms", "disk\nis\x1b[2J full", "free it")]
 
@@ -92,6 +92,14 @@ def test_a_wrong_setting_keeps_only_the_areas_that_need_it_from_being_asked(name
     assert [area for area in areas if loaded.spoiled(area)] == spoiled
 
 
+@pytest.fixture
+def _nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's own decides a test."""
+    for name in defaults():
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_nothing_named")
 def test_each_wrong_setting_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "own.env"
     file.write_text("QUEUE_PORT=many\nDB_SSLMODE=verify-full\nDB_NAME=pictures\nLOG_FORMAT=json\n")

@@ -138,9 +138,13 @@ def test_what_is_wrong_with_a_server_is_a_problem(changes: dict[str, Any], name:
 
 
 def test_privileges_that_are_lacking_come_with_their_grants() -> None:
-    [finding] = database_health.privileges(SETTINGS, [("results", "DELETE"), ("result_ids", "USAGE")])
+    [finding] = database_health.privileges(
+        SETTINGS, [("results", "UPDATE"), ("results", "DELETE"), ("result_ids", "USAGE")]
+    )
     assert finding.state == "problem"
-    assert "GRANT DELETE ON results TO windmill; GRANT USAGE ON SEQUENCE result_ids TO windmill" in finding.remedy
+    assert (
+        "GRANT UPDATE, DELETE ON results TO windmill; GRANT USAGE ON SEQUENCE result_ids TO windmill" in finding.remedy
+    )
 
 
 @pytest.mark.parametrize(("used", "state"), [(80, "ok"), (81, "warning")])

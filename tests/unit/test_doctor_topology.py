@@ -195,7 +195,7 @@ def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services
 def test_jobs_that_nobody_takes_are_told(messages: int, consumers: int, told: bool) -> None:
     seen = with_queue("queue_clip", Queue({"x-queue-type": "quorum"}, messages, consumers))
     assert [one.found for one in judged(seen) if one.state == "warning"] == (
-        ["5 jobs wait and nobody consumes"] if told else []
+        ["5 waiting, and nobody consumes"] if told else []
     )
 
 

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from windmill.errors import KINDS, Code, ConfigInvalid, Problem, Retry, WindmillError
+from windmill.errors import KINDS, Code, ConfigInvalid, Problem, Retry, WindmillError, unexpected
 
 CODES = get_args(Code)
 
@@ -51,3 +51,14 @@ def test_an_invalid_configuration_names_each_problem_on_a_line_of_its_own() -> N
     ]
     assert error.code == "CONFIG_INVALID"
     assert error.retry == "never"
+
+
+def test_a_fault_of_ours_has_a_code_too_and_may_pass() -> None:
+    error = unexpected(ZeroDivisionError("oops"))
+    assert (error.code, error.retry) == ("BAD_RESPONSE", "later")
+    assert "ZeroDivisionError('oops')" in error.message
+
+
+def test_a_wait_that_the_other_side_asks_for_is_carried_along() -> None:
+    assert WindmillError("SERVICE_OVERLOADED", "503").retry_after is None
+    assert WindmillError("SERVICE_OVERLOADED", "503", retry_after=7).retry_after == 7

@@ -99,6 +99,7 @@ def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
     consumption, publisher, writer = cast("Consumption", queue), cast("Publisher", world), cast("ResultWriter", world)
     stop = asyncio.Event()
     lane = Lane(state, SETTINGS, consumption, publisher, world.handler(), writer, clock=world.clock)
+    lane.edge.on_trial = False  # as after the first job
     return Bench(world, queue, state, lane, stop, asyncio.create_task(lane.run(stop)))
 
 
@@ -506,3 +507,23 @@ async def test_a_lane_that_is_cancelled_begins_nothing_more(bench: Bench) -> Non
     await asyncio.gather(bench.running, return_exceptions=True)
     await bench.queue.hand_out()
     assert bench.world.events == ["back", "ack"]
+
+
+async def test_a_lane_begins_with_one_job_and_takes_more_when_that_comes_from_no_lost_worker(bench: Bench) -> None:
+    bench.lane.edge.on_trial = True
+    await bench.settle()
+    assert bench.queue.events[-1] == "start 1"
+    await bench.queue.hand_out(**{"x-delivery-count": 2})
+    await bench.settle()
+    assert bench.queue.events[-1] == "start 1", "and all that a worker holds would be lost with it"
+    await bench.queue.hand_out(**{"x-delivery-count": 1})
+    await bench.settle()
+    assert bench.queue.events[-1].startswith("start ")
+    assert bench.queue.events[-1] != "start 1"
+
+
+async def test_a_job_that_came_back_from_lost_workers_is_held_alone(bench: Bench) -> None:
+    await bench.settle()
+    await bench.queue.hand_out(**{"x-delivery-count": 5})
+    await bench.settle()
+    assert bench.queue.events[-2:] == ["stop", "start 1"]

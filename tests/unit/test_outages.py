@@ -75,3 +75,12 @@ def test_a_second_outage_starts_from_the_shortest_wait_and_is_told_at_once(
     clock.now += 1
     assert outage.failed(OSError("again")) == 1
     assert caplog.messages[-1] == "the broker is away: again"
+
+
+def test_an_outage_lasts_from_the_first_failure_to_the_return(outage: Outage) -> None:
+    seen = [outage.lasts]
+    for step in (outage.failed, outage.failed):
+        step(OSError("refused"))
+        seen.append(outage.lasts)
+    outage.over()
+    assert [*seen, outage.lasts] == [False, True, True, False]

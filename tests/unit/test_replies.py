@@ -64,7 +64,7 @@ def test_an_empty_list_of_predictions_is_an_answer() -> None:
         (429, "SERVICE_OVERLOADED", "pause"),
         (500, "SERVICE_ERROR", "later"),
         (501, "SERVICE_ERROR", "later"),
-        (502, "SERVICE_UNREACHABLE", "pause"),
+        (502, "SERVICE_UNREACHABLE", "later"),
         (503, "SERVICE_OVERLOADED", "pause"),
         (504, "SERVICE_TIMEOUT", "later"),
         (599, "SERVICE_ERROR", "later"),

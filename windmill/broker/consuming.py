@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -45,7 +45,8 @@ class Delivery:
         self._acknowledgements.forget(self._tag)
 
 
-Take = Callable[[Delivery], Awaitable[None]]
+Take = Callable[[Delivery], Coroutine[Any, Any, None]]
+_TAKING: set["asyncio.Task[None]"] = set()
 
 
 class Acknowledgements:
@@ -124,7 +125,11 @@ class Consumption:
         acknowledgements = self._acknowledgements
 
         async def on_message(message: DeliveredMessage) -> None:
-            await take(Delivery(message, acknowledgements))
+            # In a task of ours: the driver cancels its own when the channel is gone. A call that is under way then has
+            # to go on, as the service does too, and some break when they are called again meanwhile.
+            task = asyncio.ensure_future(take(Delivery(message, acknowledgements)))
+            _TAKING.add(task)
+            task.add_done_callback(_TAKING.discard)
 
         with converted(self._settings):
             await self._channel.basic_qos(prefetch_count=prefetch, timeout=CONNECT_SECONDS)

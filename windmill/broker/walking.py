@@ -27,8 +27,6 @@ WALK_HEADER = "windmill-walk"
 MOST_HELD = 65_535
 """AMQP's bound on the messages that are unacknowledged at a time."""
 QUIET_SECONDS = 0.2
-KEEPS_ORDER = 32
-GIVEN_BACK_AT_ONCE = 16 * KEEPS_ORDER
 
 
 class Message:
@@ -79,7 +77,7 @@ async def look(
 ) -> None:
     """Show the first `most` messages and then give them all back, in their order. The broker counts one delivery.
 
-    Many of a quorum queue that holds still more may end up behind those which were not looked at.
+    A quorum queue puts what it gets back behind what it got back before: its order turns when fewer are looked at.
     """
     async with _hand(opened, settings, queue) as hand:
         depth = await hand.depth()
@@ -91,7 +89,6 @@ async def look(
             for message in chunk:
                 see(message)
             seen += len(chunk)
-        await hand.give_back()
     # The channel is closed, but the queue may learn it a moment later; who looks next should find them there.
     async with _hand(opened, settings, queue) as hand:
         await hand.until_back(depth)
@@ -253,23 +250,8 @@ class _Hand:
                 await self._channel.basic_ack(count, multiple=True, wait=False)
             self._acknowledged = count
 
-    async def give_back(self) -> None:
-        """All that were taken, in their order. A few go back to the head when the channel closes. Of many, a quorum
-        queue would lose the order: it keeps it only of few refused at a time, and of few such groups under way; so this
-        waits now and then until the queue has them."""
-        if self.taken <= KEEPS_ORDER:
-            return
-        await self.stop()
-        others = await self.depth()
-        for first in range(self._acknowledged, self.taken, GIVEN_BACK_AT_ONCE):
-            last = min(first + GIVEN_BACK_AT_ONCE, self.taken)
-            for tag in range(first, last, KEEPS_ORDER):
-                with converted(self._settings):
-                    await self._channel.basic_nack(min(tag + KEEPS_ORDER, last), multiple=True, wait=False)
-            await self.until_back(others + last - self._acknowledged)
-
     async def until_back(self, count: int) -> None:
-        """Bounded, because somebody else may take them at once."""
+        """Return once so many wait; bounded, because somebody else may take them at once."""
         for _ in range(20):
             if await self.depth() >= count:
                 return

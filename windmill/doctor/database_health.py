@@ -75,10 +75,11 @@ def _standby(standby: bool) -> list[Finding]:
 def privileges(settings: Settings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
     if not absent:
         return [ok("database", "privileges", f"{settings.db_user} may do what workers and producers do")]
-    listed = ", ".join(f"{privilege} on {relation}" for relation, privilege in absent)
+    by_relation = {name: [right for other, right in absent if other == name] for name, _ in absent}
+    listed = "; ".join(f"{', '.join(rights)} on {name}" for name, rights in by_relation.items())
     grants = "; ".join(
-        f"GRANT {privilege} ON {'SEQUENCE ' if privilege == 'USAGE' else ''}{relation} TO {settings.db_user}"
-        for relation, privilege in absent
+        f"GRANT {', '.join(rights)} ON {'SEQUENCE ' if 'USAGE' in rights else ''}{name} TO {settings.db_user}"
+        for name, rights in by_relation.items()
     )
     return [problem("database", "privileges", f"{settings.db_user} lacks {listed}", f"as the owner: {grants}")]
 

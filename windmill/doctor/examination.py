@@ -16,6 +16,10 @@ from windmill.settings import Settings
 PATIENCE = 10
 """An area asks several things after each other, each with its own time; this many of them bound the whole area."""
 
+_TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
+"""Groups that are asked at once. The broker's two areas come in turn: a broker that allows just the two connections
+that a worker needs must not refuse one of them because of a third."""
+
 Ask = Callable[[], Coroutine[Any, Any, list[Finding]]]
 
 
@@ -43,7 +47,8 @@ async def examine(loaded: Loaded, request: Request) -> list[Finding]:
     found = configuration.examine(loaded)
     if settings := loaded.settings:
         chosen = choose(settings, request.services)
-        asking = [_area(loaded, chosen, request, area, ask) for area, ask in _areas(settings, chosen, request).items()]
+        areas = _areas(settings, chosen, request)
+        asking = [_in_turn(loaded, chosen, request, {area: areas[area] for area in group}) for group in _TOGETHER]
         found += [*chosen.problems, *(one for part in await asyncio.gather(*asking) for one in part)]
     return [*found, *await about_machine]
 
@@ -57,6 +62,10 @@ def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, A
         "services": lambda: services.examine(settings, chosen.services, seconds, health=request.health),
         "images": lambda: images.examine(settings, seconds),
     }
+
+
+async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, Ask]) -> list[Finding]:
+    return [one for area, ask in areas.items() for one in await _area(loaded, chosen, request, area, ask)]
 
 
 async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: Ask) -> list[Finding]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from windmill import database
 from windmill.doctor.findings import Finding, asked, not_asked, ok, problem, warning
-from windmill.doctor.questions import questions
 from windmill.doctor.threads import in_thread
 from windmill.errors import WindmillError
 from windmill.image_source import ImageSource
 from windmill.messages import Job
+from windmill.queries import queries
 from windmill.settings import Settings
 
 SAMPLE = 20
@@ -57,7 +57,7 @@ def root(folder: Path) -> Finding:
 
 async def _sample(settings: Settings) -> list[Job]:
     async with database.connection(settings, "windmill doctor, images") as connection:
-        rows = await connection.fetch(questions()["sample_of_images"], SAMPLE)
+        rows = await connection.fetch(queries()["sample_of_images"], SAMPLE)
     now = datetime.now(UTC)
     return [Job(**dict(row), submitted_at=now) for row in rows]
 

@@ -39,7 +39,7 @@ def judged(
         for finding in _one(queue, definition, ruling(policies, queue, kinds[queue]), declare)
     ]
     if present and not found:
-        return [ok("topology", "policies", f"{len(present)} queues have their limits")]
+        return [ok("topology", "policies", f"all {len(present)} are as they should be")]
     return found
 
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 from windmill import database
 from windmill.doctor import database_health as judge
 from windmill.doctor.findings import Finding, asked, not_asked, ok, problem
-from windmill.doctor.questions import questions
 from windmill.doctor.threads import in_thread
 from windmill.errors import WindmillError
 from windmill.migrations import available, pending
@@ -45,7 +44,7 @@ def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Fi
         said, remedy = error.message, error.remedy
     else:
         said, remedy = f"no connection within {seconds:g} s", "see whether DB_HOST is right and no firewall is between"
-    unasked = not_asked("database", ", ".join(_QUESTIONS), "there is no connection")
+    unasked = not_asked("database", "all else", "there is no connection")
     return [problem("database", "connect", said, remedy), unasked]
 
 
@@ -55,7 +54,7 @@ async def _converted(ask: Ask, connection: database.Connection, settings: Settin
 
 
 async def _only_row(connection: database.Connection, question: str) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", await connection.fetchrow(questions()[question]))
+    return cast("Mapping[str, Any]", await connection.fetchrow(queries()[question]))
 
 
 async def _server(connection: database.Connection, settings: Settings) -> list[Finding]:
@@ -84,12 +83,12 @@ async def _migrations(connection: database.Connection, _: Settings) -> list[Find
 
 async def _privileges(connection: database.Connection, settings: Settings) -> list[Finding]:
     relations, privileges = zip(*judge.PRIVILEGES, strict=True)
-    rows = await connection.fetch(questions()["privileges_not_held"], relations, privileges)
+    rows = await connection.fetch(queries()["privileges_not_held"], relations, privileges)
     return judge.privileges(settings, [(row["relation"], row["privilege"]) for row in rows])
 
 
 async def _parameters(connection: database.Connection, settings: Settings) -> list[Finding]:
-    rows = await connection.fetch(questions()["parameters"], [*judge.PARAMETERS, "data_directory"])
+    rows = await connection.fetch(queries()["parameters"], [*judge.PARAMETERS, "data_directory"])
     told = {row["name"]: row["setting"] for row in rows}
     offered = {row["name"]: frozenset(row["enumvals"] or ()) for row in rows}
     directory = told.get("data_directory")
@@ -103,7 +102,7 @@ async def _connections(connection: database.Connection, _: Settings) -> list[Fin
 
 
 async def _long_transactions(connection: database.Connection, _: Settings) -> list[Finding]:
-    rows = await connection.fetch(questions()["long_transactions"], judge.LONG_SECONDS)
+    rows = await connection.fetch(queries()["long_transactions"], judge.LONG_SECONDS)
     return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
 
 

@@ -84,5 +84,5 @@ async def _judged(
         reply = await in_thread(partial(ask, settings, path, seconds))
     except WindmillError as error:
         unseen = not_asked("broker", name, error.message)
-        return [replace(unseen, remedy=f"give {settings.queue_user} the tag monitoring: rabbitmqctl set_user_tags")]
+        return [replace(unseen, remedy=f"rabbitmqctl set_user_tags {settings.queue_user} policymaker monitoring")]
     return judge(reply.document)

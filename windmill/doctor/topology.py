@@ -136,7 +136,7 @@ _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any ma
 def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
     """Jobs that nobody takes."""
     return [
-        warning("topology", name, f"{queue.messages:,} jobs wait and nobody consumes", "start a worker for it")
+        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", "start a worker for it")
         for name in work
         if (queue := there.get(name)) and queue.messages and not queue.consumers
     ]
