@@ -30,7 +30,7 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 test: $(READY) ## every test; starts its own private servers under var/test
 	$(BIN)/python -m pytest
 
-chaos: $(READY) ## the long fault tests, some 20 minutes: kills, restarts, services away; prints counts
+chaos: $(READY) ## the long fault tests, some ten minutes: kills, restarts, services away; prints counts
 	$(BIN)/python -m pytest -m chaos tests/chaos
 
 check: $(READY) ## lint, types, import rules and unit tests

@@ -12,7 +12,7 @@ from windmill import broker
 from windmill.errors import WindmillError
 from windmill.messages import encode
 from windmill.outages import Outage
-from windmill.runner import pause
+from windmill.runner import background, pause
 from windmill.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,16 @@ class Target(Protocol):
     """Where jobs go: returns when every queue has the message."""
 
     async def to_services(self, body: bytes, services: Sequence[str]) -> None: ...
+
+
+class Blockable(Protocol):
+    """What can say whether it takes anything at all."""
+
+    async def blocked(self) -> bool: ...
+
+
+class Broker(Target, Blockable, Protocol):
+    """Where a producer publishes."""
 
 
 class Walk:
@@ -91,7 +101,7 @@ class Queues:
         self._room = 0
         self._stack = contextlib.AsyncExitStack()
         self._watching: broker.Connection | None = None
-        self._target: Target | None = None
+        self._target: Broker | None = None
 
     async def aclose(self) -> None:
         self._watching = self._target = None
@@ -105,7 +115,8 @@ class Queues:
                 watching, target = await self._session()
                 await self._until_room(watching, stop)
                 self._room -= len(page.images)
-                await walk.publish(page, target, stop)
+                async with background(say_when_blocked(target)):
+                    await walk.publish(page, target, stop)
             except WindmillError as error:
                 if error.code != "BROKER_UNAVAILABLE":
                     raise
@@ -115,7 +126,7 @@ class Queues:
                 self._outage.over()
                 return
 
-    async def _session(self) -> tuple[broker.Connection, Target]:
+    async def _session(self) -> tuple[broker.Connection, Broker]:
         """One connection to publish and one to ask: RabbitMQ stops listening to a publisher when it is short."""
         if self._watching is None or self._target is None:
             name = "windmill-producer"
@@ -138,6 +149,19 @@ class Queues:
                 logger.info("waiting for the queues to drain", extra={"queued": deepest, "most": self._most})
                 said = True
             await pause(stop, ASK_SECONDS)
+
+
+async def say_when_blocked(target: Blockable, every: float = ASK_SECONDS) -> None:
+    """RabbitMQ stops listening to publishers while it is short of memory or disk. Publishes wait, and time out, and are
+    tried again; a user who sees no progress is told why."""
+    short = False
+    while True:
+        await asyncio.sleep(every)
+        if short != (short := await target.blocked()):
+            if short:
+                logger.warning("RabbitMQ takes no messages: it is short of memory or disk; waiting until it does")
+            else:
+                logger.info("RabbitMQ takes messages again")
 
 
 async def publish_all(

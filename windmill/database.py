@@ -17,6 +17,8 @@ Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
+# The last is what the driver raises when the server ends a connection at the moment at which it goes back to the pool.
+_DRIVER_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, or let PostgreSQL know them"
 _CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name which is signed so"
 _MIGRATE = "create the tables: python -m windmill migrate"
@@ -38,7 +40,7 @@ def converted(settings: Settings) -> Iterator[None]:
         raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
     except ssl.SSLCertVerificationError as error:
         raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _CERTIFICATE) from error
-    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+    except _DRIVER_ERRORS as error:
         reason = str(error) or type(error).__name__
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
@@ -101,7 +103,7 @@ async def connection(settings: Settings, application: str) -> AsyncIterator[asyn
 
 async def _close_quietly(opened: asyncpg.Connection) -> None:
     """A connection that is being left may hang or be broken; that must not hide why. The driver has dropped it then."""
-    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+    with contextlib.suppress(*_DRIVER_ERRORS):
         await opened.close(timeout=CONNECT_SECONDS)
 
 

@@ -5,7 +5,7 @@ import uuid
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from windmill.errors import WindmillError
 from windmill.http1 import CutOff, Http1Client, NotReached, Reply, ReplyTooLarge
@@ -23,6 +23,7 @@ _FORM_HEAD = (
 _FORM_TAIL = f"\r\n--{_BOUNDARY}--\r\n".encode()
 _FORM_BYTES = len(_FORM_HEAD) + len(_FORM_TAIL)
 CONNECT_SECONDS = 10.0
+_PLAIN_IN_A_PATH = "/?%:@!$&'()*+,;="
 _DEFLATE_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
@@ -57,7 +58,8 @@ class ServiceClient:
     async def refer(self, service: Service, image_url: str) -> Stored:
         """Let the service fetch the image itself."""
         host, port, target = self._where(service)
-        request = _head("GET", f"{target}?url={quote(image_url, safe='')}", host, port) + "\r\n"
+        mark = "&" if "?" in target else "?"
+        request = _head("GET", f"{target}{mark}url={quote(image_url, safe='')}", host, port) + "\r\n"
         try:
             return await self._call(service, host, port, (request.encode(),))
         except WindmillError as error:
@@ -67,9 +69,9 @@ class ServiceClient:
             raise WindmillError(error.code, error.message, retry="later") from error
 
     def _where(self, service: Service) -> tuple[str, int, str]:
-        """Host, port and path of a service."""
-        parts = urlsplit(service.url(self._settings.service_host, self._settings.service_port_offset))
-        return parts.hostname or "", parts.port or 80, parts.path or "/"
+        """Host, port, and path with its query, of a service."""
+        host = (self._settings.service_host or service.host).strip().strip("[]")
+        return host, service.port + self._settings.service_port_offset, quote(service.path, safe=_PLAIN_IN_A_PATH)
 
     def _post(self, service: Service) -> tuple[str, int, bytes]:
         """The same for each upload to a service: where to, and its header up to the number of bytes."""
@@ -103,22 +105,25 @@ class ServiceClient:
 def _head(method: str, target: str, host: str, port: int) -> str:
     """A request up to where its own header lines begin. Nothing of an image gets in here unquoted."""
     name = f"[{host}]" if ":" in host else host
-    return f"{method} {target} HTTP/1.1\r\nHost: {name}:{port}\r\nAccept: application/json\r\nUser-Agent: windmill\r\n"
+    wants = "Accept: application/json\r\nAccept-Encoding: identity\r\n"
+    return f"{method} {target} HTTP/1.1\r\nHost: {name}:{port}\r\n{wants}User-Agent: windmill\r\n"
 
 
 def _plain(service: Service, reply: Reply, most: int) -> bytes:
     """The body as it was before a proxy compressed it, which nobody asked for."""
     encoding = reply.headers.get(b"content-encoding", b"identity").lower()
-    if encoding == b"identity":
+    if encoding == b"identity" or not reply.body:
         return reply.body
     inflate = zlib.decompressobj(_DEFLATE_OR_GZIP)
+    said = f"{service.name} encodes its reply as {encoding.decode('latin-1')}"
     try:
-        plain = inflate.decompress(reply.body, most)
+        plain = inflate.decompress(reply.body, most + 1)
     except zlib.error as error:
-        said = f"{service.name} encodes its reply as {encoding.decode('latin-1')}: {error}"
-        raise WindmillError("BAD_RESPONSE", said) from error
-    if inflate.unconsumed_tail:
+        raise WindmillError("BAD_RESPONSE", f"{said}: {error}") from error
+    if len(plain) > most:
         raise _too_large(most)
+    if not inflate.eof:
+        raise WindmillError("BAD_RESPONSE", f"{said}, and its end is missing")
     return plain
 
 

@@ -32,15 +32,13 @@ from windmill.repeats import Repeats
 from windmill.results import ResultRow
 from windmill.settings import Settings
 from workers.handler import Handler
+from workers.quarantine import suspect
 from workers.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 
 # Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
 _NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
-
-
-ON_TRIAL = 2
 
 
 class Writer(Protocol):
@@ -104,6 +102,7 @@ class Edge:
         self._judge_by_past(delivery)
         self._in_progress += 1
         self._state.in_progress += 1
+        self._state.quarantine.took()
         self._idle.clear()
         try:
             await self._settle(delivery)
@@ -115,6 +114,7 @@ class Edge:
             logger.exception("unexpected fault", extra={"service": self._name})
             self._on_broken(WindmillError("BROKER_UNAVAILABLE", f"unexpected fault in the worker: {error!r}"))
         finally:
+            self._state.quarantine.settled()
             self._state.in_progress -= 1
             self._in_progress -= 1
             if not self._in_progress:
@@ -123,17 +123,29 @@ class Edge:
     def _judge_by_past(self, delivery: Delivery) -> None:
         """Jobs that came back from lost workers more than once are tried one at a time: all that a worker holds comes
         back with the one that kills it. At the start it is not known yet whether these are such jobs."""
-        on_trial = bool(delivery.headers) and handed_out(delivery.headers) >= ON_TRIAL
+        on_trial = self._is_suspect(delivery)
+        if not on_trial:
+            self._state.quarantine.harmless(self)
         if on_trial != self.on_trial:
             self.on_trial = on_trial
             self._on_change()
 
+    def _is_suspect(self, delivery: Delivery) -> bool:
+        return bool(delivery.headers) and suspect(handed_out(delivery.headers), self._settings.delivery_limit)
+
     async def _settle(self, delivery: Delivery) -> None:
         if delivery.redelivered and "x-delivery-count" not in delivery.headers:
             await self._count_delivery(delivery)
-            return
+        elif self._is_suspect(delivery):
+            async with self._state.quarantine.alone(self) as granted:
+                await (self._do(delivery, alone=True) if granted else self._hand_back(delivery))
+        else:
+            await self._do(delivery)
+
+    async def _do(self, delivery: Delivery, *, alone: bool = False) -> None:
         async with self._state.slots:
-            if self._closing or self._state.breaker.state == "open":
+            others_first = self._state.quarantine.occupied and not alone
+            if self._closing or self._state.breaker.state == "open" or others_first:
                 await self._hand_back(delivery)
                 return
             job, outcome = await self._outcome(delivery)

@@ -30,6 +30,7 @@ from workers.canary import CANARY
 from workers.handler import Handler
 from workers.lane import Lane
 from workers.presence import Presence, executor
+from workers.quarantine import Quarantine
 from workers.service_state import ServiceState
 
 logger = logging.getLogger("workers.generic")
@@ -58,8 +59,9 @@ class Worker:
             ServiceClient(self._settings) as client,
             background(self._notifier.keep_alive()),
         ):
+            quarantine = Quarantine()
             self._states = [
-                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY))
+                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY), quarantine=quarantine)
                 for service in self._services
             ]
             await self._until_database_is_ready(pool)

@@ -55,6 +55,7 @@ class Lane:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; raises BROKER_UNAVAILABLE when the session is of no more use."""
+        self.state.quarantine.open(self.edge, self._wake.set)
         try:
             while not stop.is_set():
                 await self._consume(self._wanted())
@@ -64,6 +65,7 @@ class Lane:
         finally:
             # Also when the session is lost: what has not begun comes again in the next one.
             self.edge.close()
+            self.state.quarantine.close(self.edge)
             if self._probe:
                 self._probe.cancel()
         await self._consumption.stop()
@@ -73,9 +75,9 @@ class Lane:
         breaker = self.state.breaker.state
         if breaker == "open" or self._writer.away:
             return 0
-        if breaker == "half-open" or self.edge.on_trial:
-            return 1
-        return prefetch(self.state.slots.size, self.state.call_seconds)
+        cautious = breaker == "half-open" or self.edge.on_trial
+        wanted = 1 if cautious else prefetch(self.state.slots.size, self.state.call_seconds)
+        return self.state.quarantine.allowed(self.edge, wanted)
 
     async def _consume(self, wanted: int) -> None:
         if not worth_changing(self._consuming, wanted):
@@ -84,6 +86,7 @@ class Lane:
         if wanted:
             await self._consumption.start(self.edge.take, wanted)
         self._consuming = wanted
+        self.state.quarantine.consumes(self.edge, wanted)
         self._seen = (self.edge.deliveries, self._clock())
 
     async def _until_something_changes(self) -> None:

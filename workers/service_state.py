@@ -14,6 +14,7 @@ from windmill.errors import WindmillError, unexpected
 from windmill.services import Service
 from windmill.settings import Concurrency, Settings
 from workers.breaker import Breaker
+from workers.quarantine import Quarantine
 from workers.slots import Slots
 
 PROBES = 3
@@ -24,9 +25,16 @@ class ServiceState:
     """One service as this process sees it."""
 
     def __init__(
-        self, service: Service, settings: Settings, probe: Probe, *, clock: Callable[[], float] = time.monotonic
+        self,
+        service: Service,
+        settings: Settings,
+        probe: Probe,
+        *,
+        quarantine: Quarantine | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
+        self.quarantine = quarantine or Quarantine(clock=clock)
         self.clock = clock
         self.breaker = Breaker(service.name, clock=clock)
         calls = concurrency(service, settings)

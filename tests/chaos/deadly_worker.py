@@ -3,6 +3,7 @@
 The real worker, with an image reader that ends the process at a file called `deadly...`.
 """
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from workers import generic
 class DeadlySource(ImageSource):
     async def read(self, job: Job) -> bytes:
         if Path(job.image_path or "").name.startswith("deadly"):
+            await asyncio.sleep(0.05)  # memory takes a moment to fill
             os._exit(137)
         return await super().read(job)
 

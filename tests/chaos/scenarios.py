@@ -21,6 +21,16 @@ GARBAGE = {
 """30 % of all answers."""
 
 
+CALLS = 4
+"""At a time, of each worker to each service."""
+
+
+def most_charged(fault: Mapping[str, float]) -> int:
+    """Good jobs that may be charged one try when a service begins to fail so: those that were in its hands together
+    with the last one that it answered, whose answer makes it look well. Silence and 503 say more than a failure."""
+    return CALLS - 1 if fault.keys() & {"down", "error_rate"} else 0
+
+
 @dataclass
 class Day:
     """How a scenario went."""
@@ -72,12 +82,7 @@ async def services_away(scene: Scene, outages: Mapping[str, Outage], seconds: fl
     """Services fail while others work on. `settle`: until their workers have noticed; then they have to be quiet."""
     await scene.start_workers()
     workers = {service: scene.worker_of(service) for service in outages}
-    for service in outages:
-        await scene.rows_reach(scene.pairs // len(scene.services) // 4, f"service = '{service}'")
-        await scene.is_unfinished(service)
-    lines = lines_of(workers)
-    for outage in outages.values():
-        await outage.begin()
+    lines = await asyncio.gather(*(begun(scene, service, outage) for service, outage in outages.items()))
     await asyncio.sleep(settle)
     calls = sum(map(scene.farm.calls, outages))
     shares = await asyncio.gather(*(share_of_core(worker, seconds - settle) for worker in workers.values()))
@@ -88,6 +93,15 @@ async def services_away(scene: Scene, outages: Mapping[str, Outage], seconds: fl
     back = {service: await outage.end() for service, outage in outages.items()}
     recoveries = [await scene.seconds_to_next_row(moment, service) for service, moment in back.items()]
     return Day(await scene.finish(), recoveries, max(shares), said, calls)
+
+
+async def begun(scene: Scene, service: str, outage: Outage) -> int:
+    """Take a service away in the middle of its work; how many lines its worker had logged by then."""
+    await scene.rows_reach(scene.pairs // len(scene.services) // 4, f"service = '{service}'")
+    await scene.is_unfinished(service)
+    lines = lines_of({service: scene.worker_of(service)})
+    await outage.begin()
+    return lines[0]
 
 
 def lines_of(workers: Mapping[str, Command]) -> list[int]:

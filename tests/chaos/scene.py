@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +17,8 @@ from tests.integration.proxy import Proxy
 from windmill import broker, database
 
 TICKS = os.sysconf("SC_CLK_TCK")
-DONE_SECONDS = 400
-"""Far more than any scenario needs on an idle machine."""
+STALL_SECONDS = 60
+"""Longer than anything takes to come back."""
 
 
 @dataclass
@@ -39,15 +40,16 @@ class Scene:
         """Let workers find their servers only by these."""
         self.worker_environ |= {"QUEUE_PORT": str(queues.port), "DB_PORT": str(rows.port)}
 
-    async def start_worker(self, services: Sequence[str] = ()) -> Command:
-        """A worker for these services, or for all of the scene; returns when it consumes."""
-        command = await self.fleet.worker(",".join(services or self.services), **self.worker_environ)
+    async def start_worker(self) -> Command:
+        """One process for all services; returns when it consumes."""
+        command = await self.fleet.worker(",".join(self.services), **self.worker_environ)
         self.workers.append(command)
         return command
 
     async def start_workers(self) -> None:
-        """One process for each service."""
-        await asyncio.gather(*(self.start_worker([service]) for service in self.services))
+        """One process for each service, in their order."""
+        starting = (self.fleet.worker(service, **self.worker_environ) for service in self.services)
+        self.workers += await asyncio.gather(*starting)
 
     def worker_of(self, service: str) -> Command:
         return self.workers[self.services.index(service)]
@@ -59,14 +61,21 @@ class Scene:
             yield eyes
 
     async def rows_reach(self, number: int, condition: str = "true") -> None:
-        """Return once there are so many rows; the database has to be there."""
+        """Return once there are so many rows; fails when none comes for a while. The database has to be there."""
+        clock = asyncio.get_running_loop().time
+        moved, before = clock(), -1
         async with database.connection(self.fleet.settings, "test") as rows:
             statement = f"SELECT count(*) FROM results WHERE {condition}"
+            while (there := int(await rows.fetchval(statement))) < number:
+                self.none_has_ended()
+                moved, before = (moved, before) if there == before else (clock(), there)
+                assert clock() - moved < STALL_SECONDS, f"{there} of {number} rows, then no more\n{self.fleet.logs()}"
+                await asyncio.sleep(0.03)
 
-            async def reached() -> bool:
-                return int(await rows.fetchval(statement)) >= number
-
-            await until(reached, DONE_SECONDS, lambda: f"{number} rows\n{self.fleet.logs()}")
+    def none_has_ended(self) -> None:
+        """Fails when a worker is gone that nobody killed."""
+        for worker in self.workers:
+            assert worker.process.poll() in (None, -signal.SIGKILL), f"a worker ended by itself\n{worker.log}"
 
     async def is_unfinished(self, service: str | None = None) -> None:
         """Fails when the work was done before its fault came: such a run proves nothing."""

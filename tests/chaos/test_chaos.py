@@ -13,19 +13,24 @@ from tests.chaos.telling import tell
 from tests.e2e.conftest import Farm
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from workers.breaker import MOST_SECONDS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 GOOD = 5_000 - sum(number for number, _ in BAD.values())
 AWAY_SECONDS = 60
-SERVICE_RECOVERY = 35
+REQUEST_TIMEOUT = 5
+SERVICE_RECOVERY = 1.2 * MOST_SECONDS + REQUEST_TIMEOUT + 2
+"""The longest pause between two questions with its jitter, and one that is still hanging when the service is back."""
 SERVER_RECOVERY = 10
 Capsys = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 async def all_sent(fleet: Fleet, farm: Farm) -> Scene:
-    return await scene(fleet, farm, GOOD, SERVICES, WORKER_CONCURRENCY="4", REQUEST_TIMEOUT="5")
+    return await scene(
+        fleet, farm, GOOD, SERVICES, WORKER_CONCURRENCY=str(scenarios.CALLS), REQUEST_TIMEOUT=str(REQUEST_TIMEOUT)
+    )
 
 
 async def test_after_twenty_kill_9_every_pair_has_its_one_row(all_sent: Scene, capsys: Capsys) -> None:
@@ -47,7 +52,7 @@ async def test_a_server_that_restarts_twice_costs_nothing(
     assert max(day.recoveries) <= SERVER_RECOVERY
 
 
-FAULTS = {
+FAULTS: dict[str, dict[str, float]] = {
     "down": {"down": 1},
     "answers 500": {"error_rate": 1},
     "hangs": {"slowness": 600},
@@ -64,7 +69,7 @@ async def test_a_service_that_is_away_for_a_minute_costs_no_job_a_try(
     day = await scenarios.services_away(all_sent, {service: outage}, AWAY_SECONDS, settle=20)
     tell(capsys, f"{fault} for {AWAY_SECONDS} s: {day.quiet_line()}")
     day.verdict.must_be_whole()
-    assert day.verdict.later_tries == 0
+    assert day.verdict.later_tries <= scenarios.most_charged(FAULTS[fault])
     assert day.cpu < 0.02
     assert day.lines <= 4
     assert max(day.recoveries) <= SERVICE_RECOVERY
@@ -115,7 +120,7 @@ async def test_pictures_over_which_workers_die_are_parked_and_all_others_are_don
     queue_type: str, fleet: Fleet, farm: Farm, capsys: Capsys
 ) -> None:
     fleet.environ |= {"QUEUE_TYPE": queue_type, "RETRY_DELAYS": "0.5" if queue_type == "quorum" else "0.7"}
-    line = await crashes.deadly_pictures(fleet, ["clip", "nsfw2"], GOOD // 5, deadly=3, limit=3)
+    line = await crashes.deadly_pictures(fleet, ["clip", "nsfw2"], GOOD // 5, deadly=3, limit=6)
     tell(capsys, f"workers that die, {queue_type} queues: {line}")
 
 

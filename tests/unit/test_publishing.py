@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from producers.publishing import Walk
+from producers.publishing import Walk, say_when_blocked
 from producers.runs import ImageJobs, Page, Progress, batches
 from windmill.errors import WindmillError
 from windmill.messages import Job
+from windmill.runner import background
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOTH = ("clip", "ocr")
@@ -159,3 +160,26 @@ async def test_the_walk_moves_on_over_images_that_are_not_registered() -> None:
 )
 def test_batches_hold_every_value_once_in_order(values: Sequence[int], size: int, expected: list[list[int]]) -> None:
     assert list(batches(values, size)) == expected
+
+
+class Short:
+    """A broker that takes nothing until it is no longer short of memory."""
+
+    def __init__(self) -> None:
+        self.short = True
+
+    async def blocked(self) -> bool:
+        return self.short
+
+
+async def test_a_broker_that_takes_nothing_is_told_once_and_once_when_it_does_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    target = Short()
+    with caplog.at_level("INFO"):
+        async with background(say_when_blocked(target, every=0.001)):
+            await asyncio.sleep(0.02)
+            target.short = False
+            await asyncio.sleep(0.02)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "short of memory or disk" in caplog.text

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.unit.loopback import Answer, Site, reply, serving
+from tests.unit.loopback import Answer, Site, on_each_loop, reply, serving
 from windmill.errors import WindmillError
 from windmill.service_client import ServiceClient, form
 from windmill.services import Service, load_fleet
@@ -59,6 +59,7 @@ def form_part(request: bytes) -> Message:
     return parts[0]
 
 
+@on_each_loop
 async def test_an_upload_is_the_form_that_every_service_accepts() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         stored = await opened.upload(service, JPEG)
@@ -72,6 +73,7 @@ async def test_an_upload_is_the_form_that_every_service_accepts() -> None:
 
 
 @pytest.mark.parametrize("image", [b"", JPEG, b"\r\n", bytes(range(256)) * 8, b"--" * 100])
+@on_each_loop
 async def test_the_bytes_of_the_image_arrive_unchanged(image: bytes) -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         await opened.upload(service, image)
@@ -83,6 +85,7 @@ async def test_the_bytes_of_the_image_arrive_unchanged(image: bytes) -> None:
     assert inner.partition(b"\r\n\r\n")[2] == image
 
 
+@on_each_loop
 async def test_an_image_over_the_services_limit_is_not_sent() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         room = service.max_upload_bytes - len(b"".join(form(b"")))
@@ -103,6 +106,7 @@ async def test_an_image_over_the_services_limit_is_not_sent() -> None:
         "http://example.com/'\"<>;\\",
     ],
 )
+@on_each_loop
 async def test_a_url_arrives_as_it_was_given(image_url: str) -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         await opened.refer(service, image_url)
@@ -111,6 +115,7 @@ async def test_a_url_arrives_as_it_was_given(image_url: str) -> None:
     assert parse_qs(urlsplit(target.decode()).query, strict_parsing=True) == {"url": [image_url]}
 
 
+@on_each_loop
 async def test_a_service_that_could_not_fetch_a_url_is_asked_again() -> None:
     async with both(lambda path: reply(b'{"error": {"message": "timed out"}}', "400 Bad Request")) as (
         opened,
@@ -123,6 +128,7 @@ async def test_a_service_that_could_not_fetch_a_url_is_asked_again() -> None:
         assert (await refused(opened, service)).retry == "never", "an upload that is rejected stays rejected"
 
 
+@on_each_loop
 async def test_service_host_and_port_offset_lead_to_another_machine() -> None:
     async with both(lambda path: reply(OK), SERVICE_HOST="127.0.0.1", SERVICE_PORT_OFFSET="7") as (
         opened,
@@ -133,6 +139,7 @@ async def test_service_host_and_port_offset_lead_to_another_machine() -> None:
         assert (await opened.upload(elsewhere, JPEG)).data
 
 
+@on_each_loop
 async def test_a_refused_port_means_that_the_service_is_down() -> None:
     async with serving(lambda path: reply(OK)) as site:
         pass
@@ -142,11 +149,13 @@ async def test_a_refused_port_means_that_the_service_is_down() -> None:
     assert error.message.startswith(f"yolov8 at 127.0.0.1:{site.port}: ")
 
 
+@on_each_loop
 async def test_an_unknown_host_means_that_the_service_is_down() -> None:
     async with client(7773, SERVICE_HOST="no-such-host.invalid") as (opened, service):
         assert (await refused(opened, service)).code == "SERVICE_UNREACHABLE"
 
 
+@on_each_loop
 async def test_a_host_that_does_not_take_the_connection_is_down_and_no_try_of_the_job_is_spent() -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
@@ -160,6 +169,7 @@ async def test_a_host_that_does_not_take_the_connection_is_down_and_no_try_of_th
     assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
 
 
+@on_each_loop
 async def test_a_service_that_does_not_answer_in_time_has_timed_out() -> None:
     async def silent(_: str, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
@@ -170,6 +180,7 @@ async def test_a_service_that_does_not_answer_in_time_has_timed_out() -> None:
     assert error.message == "yolov8 gave no answer in 0.2 s"
 
 
+@on_each_loop
 async def test_the_time_of_the_service_holds_where_the_settings_name_none() -> None:
     async def dripping(_: str, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -194,6 +205,7 @@ async def test_the_time_of_the_service_holds_where_the_settings_name_none() -> N
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
     ],
 )
+@on_each_loop
 async def test_a_reply_that_is_cut_off_or_no_http_is_a_bad_response(said: bytes) -> None:
     async def answer(_: str, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -205,6 +217,7 @@ async def test_a_reply_that_is_cut_off_or_no_http_is_a_bad_response(said: bytes)
     assert error.message.startswith("yolov8")
 
 
+@on_each_loop
 async def test_a_reset_connection_is_a_bad_response() -> None:
     async def reset(_: str, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
@@ -214,6 +227,7 @@ async def test_a_reset_connection_is_a_bad_response() -> None:
 
 
 @pytest.mark.parametrize("kind", ["Content-Length: 1000000", "Transfer-Encoding: chunked", "Connection: close"])
+@on_each_loop
 async def test_a_reply_over_the_limit_is_not_read_to_its_end(kind: str) -> None:
     sent = 0
 
@@ -231,12 +245,14 @@ async def test_a_reply_over_the_limit_is_not_read_to_its_end(kind: str) -> None:
     assert sent < 50_000_000
 
 
+@on_each_loop
 async def test_a_reply_of_exactly_the_limit_is_taken() -> None:
     body = OK.ljust(2048)
     async with both(lambda path: reply(body), MAX_RESPONSE_BYTES="2048") as (opened, service, _):
         assert (await opened.upload(service, JPEG)).data == body.decode()
 
 
+@on_each_loop
 async def test_a_redirect_is_not_followed() -> None:
     async with serving(lambda path: reply(OK)) as other:
         away = reply(b"", "302 Found", f"Location: http://127.0.0.1:{other.port}/analyze")
@@ -247,6 +263,7 @@ async def test_a_redirect_is_not_followed() -> None:
     assert other.connections == 0
 
 
+@on_each_loop
 async def test_the_answer_of_another_service_of_the_fleet_is_not_taken() -> None:
     said = OK.replace(b"{", b'{"service": "colors", ', 1)
     async with both(lambda path: reply(said)) as (opened, service, _):
@@ -257,6 +274,7 @@ async def test_the_answer_of_another_service_of_the_fleet_is_not_taken() -> None
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+@on_each_loop
 async def test_a_service_that_has_too_much_to_do_says_when_to_come_again(status: str) -> None:
     in_a_while = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
     async with (
@@ -269,6 +287,7 @@ async def test_a_service_that_has_too_much_to_do_says_when_to_come_again(status:
         assert (await refused(third, silent)).retry_after is None
 
 
+@on_each_loop
 async def test_a_connection_is_used_again() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
         for _ in range(5):
@@ -276,6 +295,7 @@ async def test_a_connection_is_used_again() -> None:
     assert (len(site.requests), site.connections) == (5, 1)
 
 
+@on_each_loop
 async def test_a_service_that_hangs_up_after_every_reply_works_too() -> None:
     async def once(_: str, writer: asyncio.StreamWriter) -> None:
         writer.write(reply(OK, "200 OK", "Connection: close"))
@@ -287,6 +307,7 @@ async def test_a_service_that_hangs_up_after_every_reply_works_too() -> None:
     assert site.connections == 3
 
 
+@on_each_loop
 async def test_a_compressed_reply_is_read() -> None:
 
     body = gzip.compress(OK)
@@ -294,6 +315,58 @@ async def test_a_compressed_reply_is_read() -> None:
         assert (await opened.upload(service, JPEG)).data == OK.decode()
 
 
+@on_each_loop
+async def test_a_compressed_reply_is_held_to_the_limit_and_to_its_end() -> None:
+    exactly, over = gzip.compress(OK.ljust(2048)), gzip.compress(OK.ljust(2049))
+    codes = {exactly: "", over: "RESPONSE_TOO_LARGE", gzip.compress(OK)[:-8]: "BAD_RESPONSE"}
+    for body, code in codes.items():
+        said = reply(body, "200 OK", "Content-Encoding: gzip")
+        async with both(lambda path, said=said: said, MAX_RESPONSE_BYTES="2048") as (opened, service, _):
+            if code:
+                assert (await refused(opened, service)).code == code
+            else:
+                await opened.upload(service, JPEG)
+
+
+@on_each_loop
+async def test_a_refusal_without_a_body_is_heard_whatever_it_says_of_its_encoding() -> None:
+    async with both(lambda path: reply(b"", "503 Busy", "Content-Encoding: br")) as (opened, service, _):
+        assert (await refused(opened, service)).code == "SERVICE_OVERLOADED"
+
+
+@on_each_loop
+async def test_an_encoding_is_not_asked_for() -> None:
+    async with both(lambda path: reply(OK)) as (opened, service, site):
+        await opened.upload(service, JPEG)
+    assert b"\r\nAccept-Encoding: identity\r\n" in site.requests[0]
+
+
+@on_each_loop
+async def test_a_path_may_have_a_query_of_its_own() -> None:
+    async with both(lambda path: reply(OK)) as (opened, service, site):
+        asking = replace(service, name="asking", path="/an alyze?least=0.5&x=%20")
+        await opened.upload(asking, JPEG)
+        await opened.refer(asking, "http://example.com/a&b.jpg")
+    assert site.requests[0].startswith(b"POST /an%20alyze?least=0.5&x=%20 HTTP/1.1\r\n")
+    assert site.requests[1].startswith(b"GET /an%20alyze?least=0.5&x=%20&url=http%3A%2F%2Fexample.com%2Fa%26b.jpg HTTP")
+
+
+@pytest.mark.parametrize("host", ["[::1]", "::1"])
+@on_each_loop
+async def test_a_host_may_be_an_address_of_ipv6(host: str) -> None:
+    async with client(1, SERVICE_HOST=host) as (opened, service):
+        error = await refused(opened, service)
+    assert error.message.startswith("yolov8 at ::1:1: ")
+    assert error.code == "SERVICE_UNREACHABLE"
+
+
+@on_each_loop
+async def test_an_offset_beyond_the_last_port_means_that_the_service_is_down() -> None:
+    async with client(65_535, SERVICE_PORT_OFFSET="7") as (opened, service):
+        assert (await refused(opened, service)).code == "SERVICE_UNREACHABLE"
+
+
+@on_each_loop
 async def test_cookies_of_a_service_are_not_sent_back() -> None:
     async with both(lambda path: reply(OK, "200 OK", "Set-Cookie: session=1")) as (opened, service, site):
         await opened.upload(service, JPEG)
@@ -301,6 +374,7 @@ async def test_cookies_of_a_service_are_not_sent_back() -> None:
     assert b"cookie" not in site.requests[1].lower()
 
 
+@on_each_loop
 async def test_an_upload_of_several_megabytes_arrives_whole_and_without_a_warning() -> None:
     picture = JPEG * 150_000
     async with both(lambda path: reply(OK)) as (opened, service, site):

@@ -53,13 +53,13 @@ async def _converted(ask: Ask, connection: database.Connection, settings: Settin
         return await ask(connection, settings)
 
 
-async def _only_row(connection: database.Connection, question: str) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", await connection.fetchrow(queries()[question]))
+async def _only_row(connection: database.Connection, statement: str) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", await connection.fetchrow(statement))
 
 
 async def _server(connection: database.Connection, settings: Settings) -> list[Finding]:
     began = datetime.now(UTC)
-    row = await _only_row(connection, "server")
+    row = await _only_row(connection, queries()["server"])
     took = datetime.now(UTC) - began
     skew = (row["clock"] - began - took / 2).total_seconds()
     return judge.server(settings, row, skew, exact=took.total_seconds() / 2)
@@ -97,7 +97,7 @@ async def _parameters(connection: database.Connection, settings: Settings) -> li
 
 
 async def _connections(connection: database.Connection, _: Settings) -> list[Finding]:
-    row = await _only_row(connection, "connections")
+    row = await _only_row(connection, queries()["connections"])
     return [judge.connections(row["used"], row["most"])]
 
 

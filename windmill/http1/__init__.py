@@ -1,0 +1,10 @@
+"""A small HTTP/1.1 client for services: one request, one bounded reply, connections kept alive.
+
+Why not a full client library: all that a worker says is one POST, and a full client costs a worker more than half of
+its CPU and of its memory. Parsing is llhttp's, by httptools.
+"""
+
+from windmill.http1.client import Http1Client
+from windmill.http1.link import CutOff, HttpFailure, NotReached, Reply, ReplyTooLarge
+
+__all__ = ["CutOff", "Http1Client", "HttpFailure", "NotReached", "Reply", "ReplyTooLarge"]
