@@ -3,7 +3,7 @@
 import reprlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -13,6 +13,7 @@ from windmill.errors import WindmillError
 SCHEMA = 1
 MAX_BYTES = 4096
 ATTEMPT_HEADER = "windmill-attempt"
+TRIES_HEADER = "windmill-tries"
 OUTAGES_HEADER = "windmill-outages"
 HANDED_OUT_HEADER = "windmill-handed-out"
 REDRIVEN_HEADER = "windmill-redriven"
@@ -87,14 +88,23 @@ def decode(body: bytes, received_at: datetime) -> Job:
     )
 
 
-def attempt_of(headers: dict[str, Any]) -> int:
-    """Which try this delivery is, from 1."""
-    return _count(headers, ATTEMPT_HEADER) or 1
+class Past(NamedTuple):
+    """What became of a job so far: which try this is, from 1; in how many outages of its service it was in hand; and
+    how many tries it was promised when the service was ill."""
+
+    attempt: int = 1
+    outages: int = 0
+    tries: int = 0
 
 
-def outages_of(headers: dict[str, Any]) -> int:
-    """How often the service went away while it had this job."""
-    return _count(headers, OUTAGES_HEADER)
+FIRST = Past()
+
+
+def past_of(headers: dict[str, Any]) -> Past:
+    """The past of a delivery."""
+    if not headers:
+        return FIRST
+    return Past(_count(headers, ATTEMPT_HEADER) or 1, _count(headers, OUTAGES_HEADER), _count(headers, TRIES_HEADER))
 
 
 def handed_out(headers: dict[str, Any]) -> int:

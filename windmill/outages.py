@@ -20,7 +20,7 @@ class Outage:
         what: str,
         *,
         first: float = 0.5,
-        most: float = 10.0,
+        most: float = 8.0,
         clock: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:

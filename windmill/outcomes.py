@@ -18,10 +18,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """This job failed in a way that may pass, and has tries left."""
+    """This job failed in a way that may pass, and has tries left of so many."""
 
     code: Code
     message: str
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | 
     if error.retry == "pause":
         return Unavailable(error)
     if error.retry == "later" and attempt < tries:
-        return RetryLater(error.code, error.message)
+        return RetryLater(error.code, error.message, tries)
     return Failed(error.code, error.message)
 
 

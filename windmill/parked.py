@@ -20,13 +20,14 @@ from windmill.messages import (
     OUTAGES_HEADER,
     REASON_HEADER,
     REDRIVEN_HEADER,
+    TRIES_HEADER,
     WORKER_HEADER,
-    attempt_of,
     headers_to_keep,
+    past_of,
 )
 
 REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
-_COUNTERS = (ATTEMPT_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
+_COUNTERS = (ATTEMPT_HEADER, TRIES_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def parked(service: str, body: bytes, headers: dict[str, Any]) -> Parked:
         reason=_text(told.get(REASON_HEADER)) or "",
         worker=_text(told.get(WORKER_HEADER)),
         failed_at=_moment(told.get(FAILED_AT_HEADER)),
-        attempt=attempt_of(headers),
+        attempt=past_of(headers).attempt,
         redriven=redriven if isinstance(redriven, int) and redriven > 0 else 0,
     )
 

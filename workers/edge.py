@@ -19,13 +19,13 @@ from windmill.messages import (
     HANDED_OUT_HEADER,
     OUTAGES_HEADER,
     REASON_HEADER,
+    TRIES_HEADER,
     WORKER_HEADER,
     Job,
-    attempt_of,
     decode,
     handed_out,
     headers_to_keep,
-    outages_of,
+    past_of,
 )
 from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable
 from windmill.repeats import Repeats
@@ -161,7 +161,7 @@ class Edge:
         headers = delivery.headers
         if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
             return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
-        return job, await self._handler.handle(self._state, job, attempt_of(headers), outages_of(headers))
+        return job, await self._handler.handle(self._state, job, past_of(headers))
 
     def _tell_breaker(self, outcome: Outcome) -> None:
         """While the slot is still held, so that no job starts between an outage and its notice."""
@@ -219,22 +219,24 @@ class Edge:
     def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
         """What a log line says of the job it is about."""
         known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
-        return {"service": self._name, "attempt": attempt_of(delivery.headers), **known}
+        return {"service": self._name, "attempt": past_of(delivery.headers).attempt, **known}
 
     async def _retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
-        attempt = attempt_of(delivery.headers)
+        attempt = past_of(delivery.headers).attempt
         delays = self._settings.retry_delays
         delay = delays[min(attempt, len(delays)) - 1]
         context = self._context(delivery, job)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
         headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
+        if outcome.tries > self._settings.max_retries + 1:
+            headers[TRIES_HEADER] = outcome.tries
         await self._republisher.to_retry(delay, self._name, delivery.body, headers)
 
     async def _keep(self, delivery: Delivery, outcome: Unavailable) -> None:
         """No try is counted, only that this job was in hand when the service went away."""
         headers = _headers_of_copy(delivery)
         if outcome.in_hand:
-            headers[OUTAGES_HEADER] = outages_of(headers) + 1
+            headers[OUTAGES_HEADER] = past_of(headers).outages + 1
         await self._republish(delivery, headers)
 
     async def _hand_back(self, delivery: Delivery) -> None:
@@ -274,7 +276,7 @@ class Edge:
             error_message=message,
             processing_time=processing_time,
             worker_id=self._worker_id,
-            attempt=attempt_of(delivery.headers),
+            attempt=past_of(delivery.headers).attempt,
             trace_id=job.trace_id,
             submitted_at=job.submitted_at,
         )

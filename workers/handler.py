@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from windmill.errors import Code, WindmillError, unexpected
-from windmill.messages import Job
+from windmill.messages import Job, Past
 from windmill.outcomes import Failed, Outcome, Stored, after_error, after_outage
 from windmill.repeats import Repeats
 from windmill.services import Service
@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 # What services answer for a broken picture, and also when they are broken themselves.
 _PERHAPS_THE_IMAGE: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
-_PERHAPS_AN_OUTAGE: tuple[Code, ...] = ("SERVICE_UNREACHABLE", "SERVICE_TIMEOUT")
 # Not the service's fault, whatever it says.
 _SURELY_THE_IMAGE: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
 
@@ -49,23 +48,21 @@ class Handler:
         self._check = check
         self._repeats = Repeats()
 
-    async def handle(self, state: ServiceState, job: Job, attempt: int, outages: int) -> Outcome:
-        """The outcome of the `attempt`-th try of one job that was in hand in so many outages."""
-        began = state.clock()
+    async def handle(self, state: ServiceState, job: Job, past: Past) -> Outcome:
+        """The outcome of one try of a job with this past."""
         try:
-            return await self._try(state, job, attempt, outages)
+            return await self._try(state, job, past)
         except WindmillError as error:
-            return after_error(error, attempt, state.tries())
+            return after_error(error, past.attempt, state.tries(past.tries))
         except Exception as error:
             # A fault of ours, which must not stop the worker. If it comes with our own picture as well, it comes with
             # every job, and then no job is to be spent on it.
             if self._repeats.unsaid(type(error).__name__) is not None:
                 logger.exception("unexpected fault", extra={"service": state.service.name, "image_id": job.image_id})
             known = unexpected(error)
-            doubt = await state.doubt(began, known)
-            return after_outage(known, doubt, outages) if doubt else after_error(known, attempt, state.tries())
+            return await self._counted(state, known, past)
 
-    async def _try(self, state: ServiceState, job: Job, attempt: int, outages: int) -> Outcome:
+    async def _try(self, state: ServiceState, job: Job, past: Past) -> Outcome:
         service = state.service
         by_url = service.transport == "url" and job.image_url
         image = None if by_url else await self._read(job)
@@ -80,31 +77,25 @@ class Handler:
                 state.too_much()
             if error.retry == "pause" or error.code in _SURELY_THE_IMAGE:
                 raise
-            return await self._whose_fault(state, job, image, error, began, attempt, outages)
-        state.answered(began, calls, first_try=attempt == 1)
+            return await self._whose_fault(state, job, image, error, past)
+        state.answered(began, calls, first_try=past.attempt == 1)
         return stored
 
     async def _whose_fault(
-        self,
-        state: ServiceState,
-        job: Job,
-        image: bytes | None,
-        error: WindmillError,
-        began: float,
-        attempt: int,
-        outages: int,
+        self, state: ServiceState, job: Job, image: bytes | None, error: WindmillError, past: Past
     ) -> Outcome:
         """A status code does not tell the image's fault from the service's, so both are looked at: the image is
-        decoded here, and the service has to have answered something else meanwhile."""
+        decoded here, and the service has to answer something else."""
         if error.code in _PERHAPS_THE_IMAGE and (fault := await self._fault_of(job, image)):
             return Failed(fault.code, fault.message)
-        # Of one that has just gone away or hangs, an answer from before says nothing.
-        since = state.clock() if error.code in _PERHAPS_AN_OUTAGE else began
-        doubt = await state.doubt(since, error)
-        if doubt:
-            return after_outage(error, doubt, outages)
-        state.failed(first_try=attempt == 1)
-        return after_error(error, attempt, state.tries())
+        return await self._counted(state, error, past)
+
+    async def _counted(self, state: ServiceState, error: WindmillError, past: Past) -> Outcome:
+        """A failure counts as a try of the job when the service is well otherwise."""
+        if doubt := await state.doubt(error):
+            return after_outage(error, doubt, past.outages)
+        state.failed(first_try=past.attempt == 1)
+        return after_error(error, past.attempt, state.tries(past.tries))
 
     async def _fault_of(self, job: Job, image: bytes | None) -> WindmillError | None:
         """What is wrong with the image itself, as far as it can be seen from here: a service that fetches images may

@@ -4,6 +4,7 @@ It lives as long as the process, and not as long as a session with the broker: c
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from workers.quarantine import Quarantine
 from workers.slots import Slots
 
 PROBES = 3
+SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
 
 
@@ -49,6 +51,7 @@ class ServiceState:
         self._probe = probe
         self._question: asyncio.Task[WindmillError | None] | None = None
         self._asking = 0
+        self._another = asyncio.Event()
 
     @property
     def finds_its_concurrency(self) -> bool:
@@ -58,6 +61,7 @@ class ServiceState:
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
         """A job was answered; it began then, as one of so many calls at a time."""
         self.last_answer = now = self.clock()
+        self._another.set()
         self.call_seconds += (now - began - self.call_seconds) / 50
         if first_try:
             self._failures.note(failed=False)
@@ -76,20 +80,30 @@ class ServiceState:
             self._latency.overloaded()
             self.slots.resize(self._latency.limit)
 
-    def tries(self) -> int:
-        """How many tries a job gets as things are."""
-        return tries(self._failures.rate, self._least_tries)
+    def tries(self, promised: int) -> int:
+        """How many tries a job gets as things are, and no fewer than it was promised: a service that was ill may be
+        well again, or its failures forgotten with the process that saw them."""
+        return max(promised, tries(self._failures.rate, self._least_tries))
 
-    async def doubt(self, since: float, error: WindmillError) -> WindmillError | None:
+    async def doubt(self, error: WindmillError) -> WindmillError | None:
         """Whether it is the service that failed with this error: then what it says to a good picture, and else None.
 
-        It is well when it has answered anything since the job began, or answers now. Many jobs may ask at once; one
-        question is asked for all of them."""
-        if self.last_answer >= since:
+        It is well when it answers anything from now on; what it answered before says nothing of an outage that begins.
+        Many jobs may ask at once; one question is asked for all of them."""
+        if self.slots.taken > 1 and await self._answers_another():
             return None
         met = await self._one_answer()
         # One that refuses our picture has read it, and so is up; unless refusing is what it does with everything.
         return None if met and met.code == "SERVICE_REJECTED" != error.code else met
+
+    async def _answers_another(self) -> bool:
+        """Whether another job that is under way is answered soon."""
+        self._another.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(2 * self.call_seconds, SOON_SECONDS)):
+                await self._another.wait()
+                return True
+        return False
 
     async def _one_answer(self) -> WindmillError | None:
         question = self._question = self._question or asyncio.create_task(self.ask())

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from tests.integration.proxy import Proxy
 from windmill import database
+from windmill.errors import WindmillError
 from windmill.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -20,3 +22,10 @@ async def test_leaving_a_connection_whose_server_hangs_hides_nothing_of_what_wen
     async with Proxy(settings.db_host, settings.db_port) as proxy:
         with pytest.raises(LookupError, match="what went wrong"):
             await work(proxy)
+
+
+async def test_a_server_that_ends_a_connection_as_it_goes_back_to_the_pool_is_away(settings: Settings) -> None:
+    """The driver has an exception of another family for this."""
+    with pytest.raises(WindmillError) as caught, database.converted(settings):
+        raise asyncpg.InternalClientError("unexpected state")
+    assert caught.value.code == "DATABASE_UNAVAILABLE"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.world import JOB, World, take
 from windmill.errors import Code, DataRefused, WindmillError
-from windmill.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, encode
+from windmill.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, TRIES_HEADER, encode
 from windmill.outcomes import MOST_OUTAGES
 from windmill.results import ResultRow
 from windmill.services import load_fleet
@@ -87,7 +87,8 @@ async def test_where_many_tries_fail_the_last_delay_serves_all_later_tries(
         state.failed(first_try=True)
     world.call_error = failing("SERVICE_ERROR")
     await take(edge, world.delivery(**{ATTEMPT_HEADER: 30}))
-    assert world.sent == [("retry", 10, encode(JOB), {ATTEMPT_HEADER: 31})]
+    ((how, delay, _, headers),) = world.sent
+    assert (how, delay, headers[ATTEMPT_HEADER]) == ("retry", 10, 31)
 
 
 @pytest.mark.parametrize(("code", "attempt"), [("SERVICE_REJECTED", 1), ("SERVICE_ERROR", 4), ("BAD_RESPONSE", 5)])
@@ -488,3 +489,23 @@ async def test_cancelled_jobs_are_neither_written_nor_acknowledged_and_leave_not
     assert (state.in_progress, state.slots.taken) == (0, 0)
     assert asyncio.all_tasks() == before
     await asyncio.wait_for(edge.drained(), 1)
+
+
+async def test_a_job_carries_the_tries_that_it_was_promised_when_its_service_was_ill(
+    world: World, edge: Edge, state: ServiceState
+) -> None:
+    for _ in range(200):
+        state.failed(first_try=True)
+    world.call_error = failing("SERVICE_ERROR")
+    await take(edge, world.delivery(**{ATTEMPT_HEADER: 4}))
+    headers = world.sent[0][3]
+    assert headers[ATTEMPT_HEADER] == 5
+    assert headers[TRIES_HEADER] > 10
+
+
+async def test_a_promise_holds_for_a_process_that_has_seen_no_failure(world: World, edge: Edge) -> None:
+    world.call_error = failing("SERVICE_ERROR")
+    await take(edge, world.delivery(**{ATTEMPT_HEADER: 9, TRIES_HEADER: 12}))
+    assert world.sent[0][3][ATTEMPT_HEADER] == 10
+    await take(edge, world.delivery(**{ATTEMPT_HEADER: 12, TRIES_HEADER: 12}))
+    assert world.events[-2:] == ["park", "ack"]

@@ -1,7 +1,6 @@
 """One job to one outcome, without a broker or a database."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.unit.world import Clock
 from windmill.errors import KINDS, Code, WindmillError
-from windmill.messages import Job
+from windmill.messages import Job, Past
 from windmill.outcomes import MOST_OUTAGES, Failed, Outcome, RetryLater, Stored, Unavailable
 from windmill.services import Service, load_fleet
 from windmill.settings import ROOT, Settings
@@ -58,7 +57,7 @@ class Bench:
         self.handler = Handler(self.read, self, self.check)
 
     async def handle(self, job: Job = JOB, attempt: int = 1, outages: int = 0) -> Outcome:
-        return await self.handler.handle(self.state, job, attempt, outages)
+        return await self.handler.handle(self.state, job, Past(attempt, outages))
 
     async def read(self, job: Job) -> bytes:
         self.asked.append(("read", job.image_id))
@@ -85,7 +84,8 @@ class Bench:
         self.asked.append((how, what))
         began, self.clock.now = self.clock.now, self.clock.now + 1
         if self.answers_meanwhile:
-            self.state.answered(began, 1, first_try=True)
+            self.state.slots.taken = 2
+            asyncio.get_running_loop().call_later(0.005, lambda: self.state.answered(began, 2, first_try=True))
         if self.call_error:
             raise self.call_error
         return ANSWER
@@ -117,7 +117,7 @@ async def test_an_image_that_has_only_a_path_is_uploaded_also_to_a_service_that_
     [
         (failing("IMAGE_NOT_FOUND"), Failed("IMAGE_NOT_FOUND", "because")),
         (failing("IMAGE_FORBIDDEN"), Failed("IMAGE_FORBIDDEN", "because")),
-        (WindmillError("IMAGE_UNREADABLE", "disk", retry="later"), RetryLater("IMAGE_UNREADABLE", "disk")),
+        (WindmillError("IMAGE_UNREADABLE", "disk", retry="later"), RetryLater("IMAGE_UNREADABLE", "disk", 4)),
     ],
 )
 async def test_an_image_that_cannot_be_read_never_reaches_the_service(error: WindmillError, expected: Outcome) -> None:
@@ -164,7 +164,7 @@ async def test_no_image_is_decoded_for_what_services_never_answer_to_a_broken_on
 
 def expected_if_well(code: Code, attempt: int) -> Outcome:
     last = KINDS[code].retry == "never" or attempt >= SETTINGS.max_retries + 1
-    return Failed(code, "because") if last else RetryLater(code, "because")
+    return Failed(code, "because") if last else RetryLater(code, "because", 4)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 4, 9])
@@ -198,14 +198,14 @@ async def test_a_service_that_is_away_teaches_nothing_of_how_many_tries_fail() -
     bench = Bench(call_error=failing("SERVICE_ERROR"), canary_error=failing("SERVICE_ERROR"))
     for _ in range(100):
         await bench.handle()
-    assert bench.state.tries() == 4
+    assert bench.state.tries(0) == 4
     bench.canary_error = None
     for _ in range(100):
         await bench.handle(attempt=2)
-    assert bench.state.tries() == 4, "nor do second tries"
+    assert bench.state.tries(0) == 4, "nor do second tries"
     for _ in range(100):
         await bench.handle()
-    assert bench.state.tries() > 10
+    assert bench.state.tries(0) > 10
 
 
 async def test_where_many_first_tries_fail_a_job_gets_more() -> None:
@@ -219,10 +219,10 @@ async def test_where_many_first_tries_fail_a_job_gets_more() -> None:
 @pytest.mark.parametrize(
     ("read_error", "expected"),
     [
-        (failing("IMAGE_FORBIDDEN"), RetryLater("SERVICE_ERROR", "because")),
-        (failing("IMAGE_TOO_LARGE"), RetryLater("SERVICE_ERROR", "because")),
-        (WindmillError("IMAGE_NOT_FOUND", "slow", retry="later"), RetryLater("SERVICE_ERROR", "because")),
-        (WindmillError("IMAGE_NOT_FOUND", "no root", retry="pause"), RetryLater("SERVICE_ERROR", "because")),
+        (failing("IMAGE_FORBIDDEN"), RetryLater("SERVICE_ERROR", "because", 4)),
+        (failing("IMAGE_TOO_LARGE"), RetryLater("SERVICE_ERROR", "because", 4)),
+        (WindmillError("IMAGE_NOT_FOUND", "slow", retry="later"), RetryLater("SERVICE_ERROR", "because", 4)),
+        (WindmillError("IMAGE_NOT_FOUND", "no root", retry="pause"), RetryLater("SERVICE_ERROR", "because", 4)),
         (WindmillError("IMAGE_NOT_FOUND", "404"), Failed("IMAGE_NOT_FOUND", "404")),
         (WindmillError("IMAGE_UNREADABLE", "html"), Failed("IMAGE_UNREADABLE", "html")),
     ],
@@ -256,13 +256,15 @@ def oops() -> None:
 @pytest.mark.parametrize("where", ["call", "check"])
 @pytest.mark.parametrize(("attempt", "kind"), [(1, RetryLater), (4, Failed)])
 async def test_a_fault_of_ours_spends_the_tries_of_one_job_and_is_logged_with_its_trace(
-    attempt: int, kind: Callable[[Code, str], Outcome], where: str, caplog: pytest.LogCaptureFixture
+    attempt: int, kind: type[RetryLater | Failed], where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = Bench(call_error=ZeroDivisionError("oops") if where == "call" else failing("SERVICE_ERROR"))
     if where == "check":
         bench.handler = Handler(bench.read, bench, lambda _: oops())
     said = "unexpected fault in the worker: ZeroDivisionError('oops')"
-    assert await bench.handle(attempt=attempt) == kind("BAD_RESPONSE", said)
+    outcome = await bench.handle(attempt=attempt)
+    assert isinstance(outcome, kind)
+    assert (outcome.code, outcome.message) == ("BAD_RESPONSE", said)
     assert caplog.records[0].exc_info
 
 

@@ -13,12 +13,11 @@ from windmill.messages import (
     MAX_BYTES,
     OUTAGES_HEADER,
     Job,
-    attempt_of,
     decode,
     encode,
     handed_out,
     headers_to_keep,
-    outages_of,
+    past_of,
 )
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -142,7 +141,7 @@ def test_a_message_that_is_no_small_reference_is_not_sent() -> None:
     ],
 )
 def test_the_attempt_is_our_own_header_and_1_when_that_makes_no_sense(headers: dict[str, object], attempt: int) -> None:
-    assert attempt_of(headers) == attempt
+    assert past_of(headers).attempt == attempt
 
 
 NONSENSE = [0, -3, "2", None, 2.0, [1], b"\xff", 2**31, 2**63 - 1, 2**100]
@@ -151,8 +150,8 @@ NONSENSE = [0, -3, "2", None, 2.0, [1], b"\xff", 2**31, 2**63 - 1, 2**100]
 @pytest.mark.parametrize("value", NONSENSE, ids=repr)
 def test_a_count_that_makes_no_sense_is_none(value: object) -> None:
     """Most of all one so great that one more would fit into no header and no column."""
-    assert attempt_of({ATTEMPT_HEADER: value}) == 1
-    assert outages_of({OUTAGES_HEADER: value}) == 0
+    assert past_of({ATTEMPT_HEADER: value}).attempt == 1
+    assert past_of({OUTAGES_HEADER: value}).outages == 0
     assert handed_out({HANDED_OUT_HEADER: value, "x-delivery-count": value}) == 0
 
 
@@ -174,7 +173,7 @@ def test_how_often_a_job_was_handed_out_is_the_brokers_count_and_our_own(
 
 
 def test_outages_are_counted_in_a_header_of_ours() -> None:
-    assert (outages_of({}), outages_of({OUTAGES_HEADER: 4})) == (0, 4)
+    assert (past_of({}).outages, past_of({OUTAGES_HEADER: 4}).outages) == (0, 4)
 
 
 def test_headers_that_the_broker_would_act_on_are_not_sent_again() -> None:

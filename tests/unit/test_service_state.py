@@ -36,36 +36,31 @@ def state(world: World) -> ServiceState:
     return world.state(CLIP, SETTINGS)
 
 
-async def test_a_service_that_has_answered_since_the_job_began_is_well_without_being_asked(
+async def test_a_service_that_answers_another_job_that_is_under_way_is_well_without_being_asked(
     world: World, clock: Clock, state: ServiceState
 ) -> None:
-    began = clock.now
-    clock.now += 1
-    state.answered(began, 1, first_try=True)
     world.canary_error = failing("SERVICE_UNREACHABLE")
-    assert await state.doubt(began, SAID_500) is None
-    assert await state.doubt(clock.now, SAID_500) is None
+    async with state.slots, state.slots:
+        doubting = asyncio.create_task(state.doubt(SAID_500))
+        await asyncio.sleep(0.01)
+        state.answered(clock.now, 2, first_try=True)
+        assert await doubting is None
     assert world.events == []
 
 
-async def test_an_answer_from_before_the_job_began_proves_nothing(
-    world: World, clock: Clock, state: ServiceState
-) -> None:
-    state.answered(clock.now, 1, first_try=True)
-    clock.now += 0.001
+async def test_another_job_that_is_not_answered_soon_proves_nothing(world: World, state: ServiceState) -> None:
     world.canary_error = failing("SERVICE_UNREACHABLE")
-    assert await state.doubt(clock.now, SAID_500) is world.canary_error
+    async with state.slots, state.slots:
+        assert await state.doubt(SAID_500) is world.canary_error
 
 
-async def test_a_picture_that_is_answered_is_proof_for_all_jobs_that_began_before(
+async def test_an_answer_from_before_the_failure_proves_nothing(
     world: World, clock: Clock, state: ServiceState
 ) -> None:
-    assert await state.doubt(clock.now, SAID_500) is None
-    clock.now += 5
+    state.answered(clock.now, 2, first_try=True)
     world.canary_error = failing("SERVICE_UNREACHABLE")
-    assert await state.doubt(clock.now - 5, SAID_500) is None
-    assert world.events == ["canary"]
-    assert await state.doubt(clock.now, SAID_500) is world.canary_error
+    async with state.slots:
+        assert await state.doubt(SAID_500) is world.canary_error
 
 
 @pytest.mark.parametrize("code", ["SERVICE_ERROR", "BAD_RESPONSE"])
@@ -106,19 +101,19 @@ async def test_whether_the_service_is_in_doubt_after_what_it_says_to_a_good_pict
     world: World, state: ServiceState, error: Code, to_the_picture: Code | None, well: bool
 ) -> None:
     world.canary_error = failing(to_the_picture) if to_the_picture else None
-    met = await state.doubt(world.clock.now, failing(error))
+    met = await state.doubt(failing(error))
     assert met is (None if well else world.canary_error)
 
 
 async def test_one_question_is_asked_for_all_jobs_that_doubt_at_once(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
     world.canary_error = failing("SERVICE_TIMEOUT")
-    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(10)]
+    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(10)]
     await asyncio.sleep(0.01)
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [world.canary_error] * 10
     assert world.events == ["canary"]
-    await state.doubt(world.clock.now, SAID_500)
+    await state.doubt(SAID_500)
     assert world.events == ["canary"] * 2, "and the next time it is asked anew"
 
 
@@ -126,7 +121,7 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
     world.canary_gate.clear()
     world.canary_error = SAID_400
     errors = [SAID_400, SAID_500]
-    doubts = [asyncio.create_task(state.doubt(world.clock.now, error)) for error in errors]
+    doubts = [asyncio.create_task(state.doubt(error)) for error in errors]
     await asyncio.sleep(0.01)
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [SAID_400, None]
@@ -135,7 +130,7 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
 
 async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
-    first, second = (asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(2))
+    first, second = (asyncio.create_task(state.doubt(SAID_500)) for _ in range(2))
     await asyncio.sleep(0.01)
     first.cancel()
     await asyncio.sleep(0.01)
@@ -148,7 +143,7 @@ async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world
 async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World, state: ServiceState) -> None:
     before = asyncio.all_tasks()
     world.canary_gate.clear()
-    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(3)]
+    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
     await asyncio.sleep(0.01)
     for doubt in doubts:
         doubt.cancel()
@@ -159,11 +154,11 @@ async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World,
 
 async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
-    doubts = [asyncio.create_task(state.doubt(world.clock.now, SAID_500)) for _ in range(3)]
+    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
     await asyncio.sleep(0.01)
     for doubt in doubts:
         doubt.cancel()
-    late = asyncio.create_task(state.doubt(world.clock.now, SAID_500))
+    late = asyncio.create_task(state.doubt(SAID_500))
     await asyncio.sleep(0.01)
     world.canary_gate.set()
     assert await late is None
@@ -172,23 +167,23 @@ async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: Worl
 
 async def test_a_fault_of_ours_in_asking_proves_nothing_good(world: World, state: ServiceState) -> None:
     world.canary_errors = [ZeroDivisionError("oops") for _ in range(PROBES)]
-    met = await state.doubt(world.clock.now, SAID_500)
+    met = await state.doubt(SAID_500)
     assert met
     assert "ZeroDivisionError" in met.message
     assert world.events == ["canary"] * PROBES
-    assert await state.doubt(world.clock.now, SAID_500) is None, "and the next question is a new one"
+    assert await state.doubt(SAID_500) is None, "and the next question is a new one"
 
 
 def test_many_first_tries_that_fail_give_each_job_more_tries(world: World, state: ServiceState, clock: Clock) -> None:
-    assert state.tries() == 4
+    assert state.tries(0) == 4
     for _ in range(200):
         state.failed(first_try=False)
-    assert state.tries() == 4, "a bad job that comes again says nothing new"
+    assert state.tries(0) == 4, "a bad job that comes again says nothing new"
     for _ in range(200):
         state.failed(first_try=True)
         state.answered(clock.now, 1, first_try=True)
         state.answered(clock.now, 1, first_try=False)
-    assert state.tries() > 15
+    assert state.tries(0) > 15
 
 
 @pytest.mark.parametrize(
@@ -225,3 +220,7 @@ def test_how_long_a_call_takes_follows_the_answers(clock: Clock, state: ServiceS
     for _ in range(500):
         state.answered(clock.now - 2, 1, first_try=True)
     assert state.call_seconds == pytest.approx(2, rel=0.01)
+
+
+def test_a_job_gets_the_tries_that_it_was_promised(state: ServiceState) -> None:
+    assert (state.tries(3), state.tries(12)) == (4, 12)
