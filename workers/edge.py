@@ -8,29 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol, assert_never
+from typing import Protocol, assert_never
 
-from windmill.broker import Delivery, Headers
+from windmill.broker import Delivery
 from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import (
-    ATTEMPT_HEADER,
-    CODE_HEADER,
-    FAILED_AT_HEADER,
-    HANDED_OUT_HEADER,
-    OUTAGES_HEADER,
-    REASON_HEADER,
-    TRIES_HEADER,
-    WORKER_HEADER,
     Job,
     decode,
     handed_out,
-    headers_to_keep,
     past_of,
 )
 from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable
-from windmill.repeats import Repeats
 from windmill.results import ResultRow
 from windmill.settings import Settings
+from workers.copies import Copies, Republisher
 from workers.handler import Handler
 from workers.quarantine import suspect
 from workers.service_state import ServiceState
@@ -45,16 +36,6 @@ class Writer(Protocol):
     """Where rows go; returns when they are committed."""
 
     async def write(self, row: ResultRow) -> None: ...
-
-
-class Republisher(Protocol):
-    """Where jobs go that are not done; returns when the broker has them."""
-
-    async def to_services(self, body: bytes, services: list[str], headers: Headers) -> None: ...
-
-    async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None: ...
-
-    async def to_failed(self, service: str, body: bytes, headers: Headers) -> None: ...
 
 
 class Edge:
@@ -76,11 +57,10 @@ class Edge:
         self._settings = settings
         self._handler = handler
         self._writer = writer
-        self._republisher = republisher
+        self._copies = Copies(state.service.name, settings, republisher)
         self._on_change = on_change
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
-        self._repeats = Repeats()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -135,10 +115,10 @@ class Edge:
 
     async def _settle(self, delivery: Delivery) -> None:
         if delivery.redelivered and "x-delivery-count" not in delivery.headers:
-            await self._count_delivery(delivery)
+            await self._copies.count_delivery(delivery)
         elif self._is_suspect(delivery):
             async with self._state.quarantine.alone(self) as granted:
-                await (self._do(delivery, alone=True) if granted else self._hand_back(delivery))
+                await (self._do(delivery, alone=True) if granted else self._copies.hand_back(delivery))
         else:
             await self._do(delivery)
 
@@ -146,7 +126,7 @@ class Edge:
         async with self._state.slots:
             others_first = self._state.quarantine.occupied and not alone
             if self._closing or self._state.breaker.state == "open" or others_first:
-                await self._hand_back(delivery)
+                await self._copies.hand_back(delivery)
                 return
             job, outcome = await self._outcome(delivery)
             self._tell_breaker(outcome)
@@ -179,13 +159,13 @@ class Edge:
             case Stored():
                 await self._store(delivery, _known(job), outcome)
             case RetryLater():
-                await self._retry(delivery, job, outcome)
+                await self._copies.retry(delivery, job, outcome)
             case Failed():
                 await self._fail(delivery, _known(job), outcome.code, outcome.message)
             case Unavailable():
-                await self._keep(delivery, outcome)
+                await self._copies.keep(delivery, outcome)
             case Unreadable():
-                await self._park(delivery, None, "BAD_MESSAGE", outcome.message)
+                await self._copies.park(delivery, None, "BAD_MESSAGE", outcome.message)
             case _:
                 assert_never(outcome)
 
@@ -200,64 +180,7 @@ class Edge:
             await self._writer.write(self._row(delivery, job, None, None, code, message))
         except DataRefused as error:
             message = f"{message} (and PostgreSQL does not take the error: {error})"
-        await self._park(delivery, job, code, message)
-
-    async def _park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
-        unsaid = self._repeats.unsaid(code)
-        if unsaid is not None:
-            said = self._context(delivery, job) | {"code": code, "reason": message}
-            logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
-        reason = {
-            CODE_HEADER: code,
-            REASON_HEADER: message[:500],
-            WORKER_HEADER: self._worker_id,
-            FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        headers = headers_to_keep(delivery.headers) | reason
-        await self._republisher.to_failed(self._name, delivery.body, headers)
-
-    def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
-        """What a log line says of the job it is about."""
-        known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
-        return {"service": self._name, "attempt": past_of(delivery.headers).attempt, **known}
-
-    async def _retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
-        attempt = past_of(delivery.headers).attempt
-        delays = self._settings.retry_delays
-        delay = delays[min(attempt, len(delays)) - 1]
-        context = self._context(delivery, job)
-        logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
-        headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
-        if outcome.tries > self._settings.max_retries + 1:
-            headers[TRIES_HEADER] = outcome.tries
-        await self._republisher.to_retry(delay, self._name, delivery.body, headers)
-
-    async def _keep(self, delivery: Delivery, outcome: Unavailable) -> None:
-        """No try is counted, only that this job was in hand when the service went away."""
-        headers = _headers_of_copy(delivery)
-        if outcome.in_hand:
-            headers[OUTAGES_HEADER] = past_of(headers).outages + 1
-        await self._republish(delivery, headers)
-
-    async def _hand_back(self, delivery: Delivery) -> None:
-        """What was not begun. A copy, as a refusal would use up the times that a job may be handed out; but where no
-        copy can be made, a refusal."""
-        try:
-            await self._republish(delivery, _headers_of_copy(delivery))
-        except WindmillError:
-            await delivery.hand_back()
-        else:
-            delivery.acknowledge()
-
-    async def _count_delivery(self, delivery: Delivery) -> None:
-        """Classic queues do not count how often they hand a job out, so the job itself carries the number."""
-        headers = _headers_of_copy(delivery)
-        headers[HANDED_OUT_HEADER] = handed_out(headers) + 1
-        await self._republish(delivery, headers)
-        delivery.acknowledge()
-
-    async def _republish(self, delivery: Delivery, headers: Headers) -> None:
-        await self._republisher.to_services(delivery.body, [self._name], headers)
+        await self._copies.park(delivery, job, code, message)
 
     def _row(
         self,
@@ -294,15 +217,6 @@ def _from_service(outcome: Outcome) -> bool:
     if isinstance(outcome, RetryLater | Failed):
         return not outcome.code.startswith(_NOT_FROM_SERVICE)
     return isinstance(outcome, Stored)
-
-
-def _headers_of_copy(delivery: Delivery) -> dict[str, Any]:
-    """For a job that goes back as it came. The broker counts a copy from none, so that the copy says itself how often
-    the job was handed out: else one that ends workers would never be found out."""
-    headers = headers_to_keep(delivery.headers)
-    if times := handed_out(delivery.headers):
-        headers[HANDED_OUT_HEADER] = times
-    return headers
 
 
 def _known(job: Job | None) -> Job:

@@ -1,0 +1,116 @@
+"""Copies of jobs: what is not done is published anew, to where it belongs, before the delivery is acknowledged."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from windmill.broker import Delivery, Headers
+from windmill.errors import Code, WindmillError
+from windmill.messages import (
+    ATTEMPT_HEADER,
+    CODE_HEADER,
+    FAILED_AT_HEADER,
+    HANDED_OUT_HEADER,
+    OUTAGES_HEADER,
+    REASON_HEADER,
+    TRIES_HEADER,
+    WORKER_HEADER,
+    Job,
+    handed_out,
+    headers_to_keep,
+    past_of,
+)
+from windmill.outcomes import RetryLater, Unavailable
+from windmill.repeats import Repeats
+from windmill.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Republisher(Protocol):
+    """Where jobs go that are not done; returns when the broker has them."""
+
+    async def to_services(self, body: bytes, services: list[str], headers: Headers) -> None: ...
+
+    async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None: ...
+
+    async def to_failed(self, service: str, body: bytes, headers: Headers) -> None: ...
+
+
+class Copies:
+    """The copies of one service's jobs. None of its methods acknowledges, but for those that say so."""
+
+    def __init__(self, service: str, settings: Settings, republisher: Republisher) -> None:
+        self._name = service
+        self._settings = settings
+        self._republisher = republisher
+        self._worker_id = settings.worker_name()
+        self._repeats = Repeats()
+
+    async def park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
+        """Into the failed queue, with the reason; said a few times a minute for each code."""
+        unsaid = self._repeats.unsaid(code)
+        if unsaid is not None:
+            said = self._context(delivery, job) | {"code": code, "reason": message}
+            logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
+        reason = {
+            CODE_HEADER: code,
+            REASON_HEADER: message[:500],
+            WORKER_HEADER: self._worker_id,
+            FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        headers = headers_to_keep(delivery.headers) | reason
+        await self._republisher.to_failed(self._name, delivery.body, headers)
+
+    def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
+        """What a log line says of the job it is about."""
+        known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
+        return {"service": self._name, "attempt": past_of(delivery.headers).attempt, **known}
+
+    async def retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
+        """Into a retry tier, with one try more."""
+        attempt = past_of(delivery.headers).attempt
+        delays = self._settings.retry_delays
+        delay = delays[min(attempt, len(delays)) - 1]
+        context = self._context(delivery, job)
+        logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
+        headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
+        if outcome.tries > self._settings.max_retries + 1:
+            headers[TRIES_HEADER] = outcome.tries
+        await self._republisher.to_retry(delay, self._name, delivery.body, headers)
+
+    async def keep(self, delivery: Delivery, outcome: Unavailable) -> None:
+        """No try is counted, only that this job was in hand when the service went away."""
+        headers = _headers_of_copy(delivery)
+        if outcome.in_hand:
+            headers[OUTAGES_HEADER] = past_of(headers).outages + 1
+        await self._republish(delivery, headers)
+
+    async def hand_back(self, delivery: Delivery) -> None:
+        """What was not begun. A copy, as a refusal would use up the times that a job may be handed out; but where no
+        copy can be made, a refusal."""
+        try:
+            await self._republish(delivery, _headers_of_copy(delivery))
+        except WindmillError:
+            await delivery.hand_back()
+        else:
+            delivery.acknowledge()
+
+    async def count_delivery(self, delivery: Delivery) -> None:
+        """Classic queues do not count how often they hand a job out, so the job itself carries the number."""
+        headers = _headers_of_copy(delivery)
+        headers[HANDED_OUT_HEADER] = handed_out(headers) + 1
+        await self._republish(delivery, headers)
+        delivery.acknowledge()
+
+    async def _republish(self, delivery: Delivery, headers: Headers) -> None:
+        await self._republisher.to_services(delivery.body, [self._name], headers)
+
+
+def _headers_of_copy(delivery: Delivery) -> dict[str, Any]:
+    """For a job that goes back as it came. The broker counts a copy from none, so that the copy says itself how often
+    the job was handed out: else one that ends workers would never be found out."""
+    headers = headers_to_keep(delivery.headers)
+    if times := handed_out(delivery.headers):
+        headers[HANDED_OUT_HEADER] = times
+    return headers
