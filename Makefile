@@ -28,7 +28,7 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 	@$(BIN)/python -m deploy.local.demo
 
 test: $(READY) ## every test; starts its own private servers under var/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 chaos: $(READY) ## the long fault tests, some ten minutes: kills, restarts, services away; prints counts
 	$(BIN)/python -m pytest -m chaos tests/chaos

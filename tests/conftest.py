@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,14 @@ STATE = ROOT / "var" / "test"
 # What a developer's own environment may not decide in a test.
 KEPT = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_SSLMODE", "QUEUE_HOST", "QUEUE_PORT", "QUEUE_USER",
         "QUEUE_PASSWORD", "QUEUE_VHOST", "QUEUE_MANAGEMENT_PORT")  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What hostile replies left in the log is made fit to be sent between the processes of a test run."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

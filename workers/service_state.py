@@ -92,7 +92,8 @@ class ServiceState:
         Many jobs may ask at once; one question is asked for all of them."""
         if self.slots.taken > 1 and await self._answers_another():
             return None
-        met = await self._one_answer()
+        # It may have been found to be away by another job, and be back already.
+        met = self.breaker.reason if self.breaker.state == "open" else await self._one_answer()
         # One that refuses our picture has read it, and so is up; unless refusing is what it does with everything.
         return None if met and met.code == "SERVICE_REJECTED" != error.code else met
 

@@ -25,12 +25,6 @@ CALLS = 4
 """At a time, of each worker to each service."""
 
 
-def most_charged(fault: Mapping[str, float]) -> int:
-    """Good jobs that may be charged one try when a service begins to fail so: those that were in its hands together
-    with the last one that it answered, whose answer makes it look well. Silence and 503 say more than a failure."""
-    return CALLS - 1 if fault.keys() & {"down", "error_rate"} else 0
-
-
 @dataclass
 class Day:
     """How a scenario went."""

@@ -1,6 +1,7 @@
 """The real farm on ports of its own, shared by the tests; each begins with no faults and no counts."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from deploy.local.ports import is_free
 from farm.control import DEFAULT_PORT
 from farm.remote import RemoteFarm
 from farm.scenes import encode, make_scene
-from tests.integration.fleet import Fleet, clean_environment
+from tests.integration.fleet import Fleet, clean_environment, until
 from windmill.services import load_fleet
 from windmill.settings import ROOT
 
@@ -35,14 +36,24 @@ class Farm:
     def behave(self, service: str) -> None:
         self.control.clear_faults([service])
 
+    def in_flight(self) -> int:
+        """Calls that are under way; a stand-in works on when its client has left."""
+        return sum(int(one["in_flight"]) for one in self.control.counts().values())
+
     def calls(self, service: str) -> int:
         return int(self.control.counts()[service]["total"])
 
 
+MOST_RUNS = 8
+
+
 def free_offset(ports: Sequence[int]) -> int:
-    """By how much to shift all these ports so that each is free."""
+    """By how much to shift all these ports so that each is free. Farms of parallel test runs keep apart: a port that
+    one of them closes, to be a service that is down, must not be taken by another."""
+    run = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_RUNS
+    width = max(ports) - min(ports) + 1
     dice = random.Random()
-    candidates = (dice.randrange(10_000, 24_000) for _ in range(200))
+    candidates = (10_000 + width * (MOST_RUNS * dice.randrange(14_000 // width // MOST_RUNS) + run) for _ in range(200))
     return next(offset for offset in candidates if all(is_free(port + offset) for port in ports))
 
 
@@ -73,9 +84,11 @@ def whole_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
 
 
 @pytest.fixture
-def farm(whole_farm: Farm, fleet: Fleet) -> Farm:
-    """The shared farm, well-behaved, and found by all commands of this test's fleet."""
+async def farm(whole_farm: Farm, fleet: Fleet) -> Farm:
+    """The shared farm, well-behaved, with nothing left of the test before, and found by all commands of this one's
+    fleet."""
     whole_farm.control.clear_faults(list(whole_farm.control.services()))
+    await until(lambda: not whole_farm.in_flight(), 30, whole_farm.control.counts)
     whole_farm.control.reset_counts()
     fleet.environ["SERVICE_PORT_OFFSET"] = str(whole_farm.offset)
     return whole_farm

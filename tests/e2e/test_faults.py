@@ -63,7 +63,7 @@ async def test_a_network_that_is_frozen_for_five_seconds_costs_nothing(
 FAULTS: dict[str, dict[str, float]] = {
     "clip": {"down": 1},
     "inception_v3": {"error_rate": 1},
-    "nsfw2": {"slowness": 600},
+    "nsfw2": {"slowness": 20},
     "rtdetr": {"overload_rate": 1, "retry_after": 4},
 }
 
@@ -75,7 +75,7 @@ async def test_services_that_are_away_cost_no_job_a_try(fleet: Fleet, farm: Farm
     day = await scenarios.services_away(jobs, outages, 9, settle=5)
     tell(capsys, f"down, 500, hanging and 503 for 9 s: {day.quiet_line()}")
     day.verdict.must_be_whole()
-    assert day.verdict.later_tries <= sum(map(scenarios.most_charged, FAULTS.values()))
+    assert day.verdict.later_tries == 0
     assert day.cpu < 0.02
     assert day.lines <= 2
     assert max(day.recoveries) <= 35

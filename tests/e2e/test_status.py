@@ -84,8 +84,8 @@ async def test_a_service_that_is_away_shows_as_an_open_breaker_with_its_reason(
 ) -> None:
     await fleet.register_pictures(3, picture)
     assert (await fleet.produce("--services", "yolov8")).code == 0
-    # Nothing listens on these ports.
-    await fleet.worker("yolov8", SERVICE_PORT_OFFSET="1")
+    farm.misbehave("yolov8", down=1)
+    await fleet.worker("yolov8")
     await registered(fleet, 1)
     seen: dict[str, Any] = {}
 

@@ -56,7 +56,7 @@ async def test_an_idle_worker_stops_promptly(fleet: Fleet, farm: Farm) -> None:
 
 
 async def test_jobs_that_outlast_the_grace_go_back_to_the_queue(fleet: Fleet, farm: Farm, picture: bytes) -> None:
-    farm.misbehave("yolov8", slowness=60)
+    farm.misbehave("yolov8", timeout_rate=1)
     images = await submitted(fleet, "yolov8", picture, 5)
     worker = await fleet.worker("yolov8", SHUTDOWN_GRACE_SECONDS="1")
     await until(lambda: farm.control.counts()["yolov8"]["in_flight"], 20, "calls under way")
@@ -68,7 +68,7 @@ async def test_jobs_that_outlast_the_grace_go_back_to_the_queue(fleet: Fleet, fa
 
 
 async def test_a_second_signal_stops_at_once_and_loses_nothing(fleet: Fleet, farm: Farm, picture: bytes) -> None:
-    farm.misbehave("yolov8", slowness=60)
+    farm.misbehave("yolov8", timeout_rate=1)
     images = await submitted(fleet, "yolov8", picture, 5)
     worker = await fleet.worker("yolov8")
     await until(lambda: farm.control.counts()["yolov8"]["in_flight"], 20, "calls under way")

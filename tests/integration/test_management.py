@@ -37,9 +37,17 @@ async def test_a_job_that_is_handed_out_too_often_is_parked_and_not_lost(fleet: 
 async def test_the_command_makes_queues_and_limits_and_can_be_repeated(fleet: Fleet) -> None:
     for _ in range(2):
         end = await fleet.run("windmill", "declare", "--services", "clip,pose")
-        assert (end.code, end.out) == (0, "2 services have their queues\n"), end.err
+        assert (end.code, end.out) == (0, "queues are there: clip, pose\n"), end.err
 
 
 async def test_without_the_management_api_the_remedy_is_told(fleet: Fleet) -> None:
     with pytest.raises(WindmillError, match="enable rabbitmq_management"):
         limit_deliveries(replace(fleet.settings, queue_management_port=1), ["clip"])
+
+
+async def test_without_the_management_api_the_queues_are_made_all_the_same(fleet: Fleet) -> None:
+    end = await fleet.run("windmill", "declare", "--services", "clip", QUEUE_MANAGEMENT_PORT="1")
+    assert (end.code, end.out) == (0, "queues are there: clip\n")
+    assert "enable rabbitmq_management" in end.err
+    await fleet.put("clip", b"a job")
+    await until(lambda: fleet.depth("clip"))
