@@ -16,6 +16,7 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
 COMMAND_SECONDS = 60.0
 # The last is what the driver raises when the server ends a connection at the moment at which it goes back to the pool.
 _DRIVER_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
@@ -104,11 +105,11 @@ async def connection(settings: Settings, application: str) -> AsyncIterator[asyn
 async def _close_quietly(opened: asyncpg.Connection) -> None:
     """A connection that is being left may hang or be broken; that must not hide why. The driver has dropped it then."""
     with contextlib.suppress(*_DRIVER_ERRORS):
-        await opened.close(timeout=CONNECT_SECONDS)
+        await opened.close(timeout=CLOSE_SECONDS)
 
 
 async def _close(opened: Pool) -> None:
     try:
-        await asyncio.wait_for(opened.close(), CONNECT_SECONDS)
+        await asyncio.wait_for(opened.close(), CLOSE_SECONDS)
     except TimeoutError:
         opened.terminate()
