@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from kernels.backoff import delay_for
+from windmill.repeats import Repeats
 
 logger = logging.getLogger(__name__)
 
@@ -13,7 +14,8 @@ REMIND_SECONDS = 60.0
 
 
 class Outage:
-    """Counts failures in a row of one thing; logs the first, then one line a minute, then the return."""
+    """Counts failures in a row of one thing; logs the first, then one line a minute, then the return. Of a thing that
+    comes and goes the first few outages of a minute are told, and then how many were not."""
 
     def __init__(
         self,
@@ -29,6 +31,8 @@ class Outage:
         self._clock, self._dice = clock, dice
         self._failures = 0
         self._since = self._said = 0.0
+        self._told = False
+        self._repeats = Repeats(clock=clock)
 
     @property
     def lasts(self) -> bool:
@@ -40,16 +44,23 @@ class Outage:
         now = self._clock()
         self._failures += 1
         if self._failures == 1:
-            self._since = now
-        if self._failures == 1 or now - self._said >= REMIND_SECONDS:
-            self._said = now
-            away = round(now - self._since)
-            logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away})
+            self._since = self._said = now
+            unsaid = self._repeats.unsaid("away")
+            self._told = unsaid is not None
+            if self._told:
+                self._tell(error, {"untold_outages": unsaid} if unsaid else {})
+        elif now - self._said >= REMIND_SECONDS:
+            self._said, self._told = now, True
+            self._tell(error, {})
         return delay_for(self._failures, first=self._first, most=self._most, spread=0.2, dice=self._dice())
+
+    def _tell(self, error: Exception, more: dict[str, object]) -> None:
+        away = round(self._clock() - self._since)
+        logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away, **more})
 
     def over(self) -> None:
         """Note that it works; cheap to call after every success."""
-        if self._failures:
+        if self._failures and self._told:
             away = round(self._clock() - self._since, 1)
             logger.info("%s is back", self._what, extra={"away_seconds": away, "failures": self._failures})
-            self._failures = 0
+        self._failures = 0

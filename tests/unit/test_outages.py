@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from windmill.outages import REMIND_SECONDS, Outage
+from windmill.repeats import TIMES
 
 
 class Clock:
@@ -84,3 +85,31 @@ def test_an_outage_lasts_from_the_first_failure_to_the_return(outage: Outage) ->
         seen.append(outage.lasts)
     outage.over()
     assert [*seen, outage.lasts] == [False, True, True, False]
+
+
+def test_of_a_thing_that_comes_and_goes_all_the_time_a_few_outages_a_minute_are_told(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(55):
+        clock.now += 1
+        outage.failed(OSError("refused"))
+        outage.over()
+    assert caplog.messages == ["the broker is away: refused", "the broker is back"] * TIMES
+    clock.now += 6
+    outage.failed(OSError("refused"))
+    assert vars(caplog.records[-1])["untold_outages"] == 50
+
+
+def test_an_outage_that_was_not_told_is_told_when_it_lasts(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(TIMES):
+        outage.failed(OSError("refused"))
+        outage.over()
+    caplog.clear()
+    outage.failed(OSError("refused"))
+    assert caplog.messages == []
+    clock.now += REMIND_SECONDS
+    outage.failed(OSError("refused"))
+    outage.over()
+    assert caplog.messages == ["the broker is away: refused", "the broker is back"]
