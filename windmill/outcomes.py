@@ -65,7 +65,7 @@ def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | 
 def after_outage(error: WindmillError, doubt: WindmillError, outages: int) -> Failed | Unavailable:
     """What becomes of a job that ended in `error` when the service turned out not to be well (`doubt`); it had been
     in hand in so many outages before."""
-    said = f"{error.message}; and to a picture known to be good: {doubt.message}"
+    said = f"{doubt.message} (this to a picture that is known to be good; to a job before: {error.message})"
     outage = WindmillError(doubt.code, said, doubt.remedy, retry_after=doubt.retry_after)
     if outages + 1 < MOST_OUTAGES:
         return Unavailable(outage, in_hand=True)

@@ -61,7 +61,7 @@ class Submissions:
         if not await self._connection.fetchval(self._sql["try_to_be_the_only_producer"]):
             raise WindmillError(
                 "CONFIG_INVALID",
-                f"a producer is at work on database {self._settings.db_name}",
+                f"a producer or another repair is at work on database {self._settings.db_name}",
                 "wait until it is done, or stop it: it continues where it stopped",
             )
 

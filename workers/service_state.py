@@ -18,7 +18,7 @@ from workers.breaker import Breaker
 from workers.quarantine import Quarantine
 from workers.slots import Slots
 
-PROBES = 3
+PROBES = 5
 SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
 

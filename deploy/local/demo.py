@@ -37,7 +37,7 @@ STALL_SECONDS = 60.0
 WHERE_TO_LOOK = f"""
 where to look next
   make up                                  the servers again, with all that the demo left in them
-  DB_NAME={DATABASE} make psql           a prompt, where you ask: TABLE results LIMIT 5;
+  DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
   var/demo/                                the images, and the logs of worker and services
   README.md                                a real fleet
 """

@@ -37,5 +37,5 @@ SELECT process, service, worker_id, host, pid, started_at, heartbeat_at, last_jo
        done, failed, retried, unavailable, rate, retry_rate,
        in_progress, concurrency, concurrency_auto, breaker, breaker_reason
 FROM workers
-WHERE service = ANY ($1::text[]) AND stopped_at IS NULL AND heartbeat_at > now() - interval '1 day'
+WHERE service = ANY ($1::text[]) AND stopped_at IS NULL AND heartbeat_at > now() - interval '1 hour'
 ORDER BY service, worker_id, host, pid;

@@ -307,3 +307,13 @@ async def test_while_image_root_is_broken_the_image_is_waited_for(tmp_path: Path
     for name in ("file", "circle"):
         async with source(tmp_path / name) as images:
             assert await refused(images, at_path("a.jpg")) == ("IMAGE_NOT_FOUND", "pause")
+
+
+async def test_a_root_that_is_not_there_makes_every_job_wait_wherever_its_image_lies(
+    root: Path, tmp_path: Path
+) -> None:
+    (root / "a.jpg").write_bytes(JPEG)
+    async with source(tmp_path / "not-mounted") as images:
+        error = await refusal(images, at_path(root / "a.jpg"))
+    assert (error.code, error.retry) == ("IMAGE_NOT_FOUND", "pause")
+    assert "not-mounted" in error.message

@@ -80,7 +80,7 @@ async def _repair(
     async with broker.connection(settings, name) as opened, broker.connection(settings, f"{name} publishing") as other:
         if not arguments.dry_run:
             for service in await declare_absent(opened, settings, scope.services):
-                sys.stderr.write(f"{broker.work_queue(settings, service)} was not there, and is made\n")
+                sys.stderr.write(f"a queue of {service} was not there, and is made\n")
         with tqdm(unit=" jobs read", disable=None, dynamic_ncols=True) as bar:
             waiting = Waiting(settings, scope.services, stop, bar.update)
             await waiting.read(opened, most=arguments.scan, force=arguments.force)

@@ -17,6 +17,8 @@ TIER_PREFIX = "windmill.retry."
 DECLARE = "python -m windmill declare"
 Arguments = Mapping[str, object]
 
+_NOBODY = "start a worker for it; if one runs, python -m windmill status tells whether it waits for its service"
+
 
 @dataclass(frozen=True)
 class Queue:
@@ -136,7 +138,7 @@ _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any ma
 def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
     """Jobs that nobody takes."""
     return [
-        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", "start a worker for it")
+        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NOBODY)
         for name in work
         if (queue := there.get(name)) and queue.messages and not queue.consumers
     ]

@@ -67,6 +67,8 @@ class Folder:
 
     def _must_lie_inside(self, real: str, image_path: str) -> None:
         if not real.startswith(self._inside):
+            self._must_have_root()  # without it everything lies outside
+        if not real.startswith(self._inside):
             raise WindmillError("IMAGE_FORBIDDEN", f"{image_path} lies outside IMAGE_ROOT={self._root}")
 
     def _explained(self, error: OSError | ValueError, path: str, image_path: str) -> WindmillError:
