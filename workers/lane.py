@@ -120,7 +120,7 @@ class Lane:
     async def _ask(self) -> None:
         """Before a job is spent on it, the service has to answer a picture of ours."""
         async with self.state.slots:
-            met = await self.state.ask()
+            met = await self.state.ask(1)
         if met and met.code != "SERVICE_REJECTED":
             self.state.breaker.wait_longer(met)
         else:

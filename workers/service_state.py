@@ -117,10 +117,10 @@ class ServiceState:
                 question.cancel()  # who wanted to know was cancelled, too
                 self._question = None
 
-    async def ask(self) -> WindmillError | None:
-        """Let the service look at a picture that is known to be good; a moment's weakness is forgiven."""
+    async def ask(self, times: int = PROBES) -> WindmillError | None:
+        """Let the service look at a picture that is known to be good; moments of weakness are forgiven."""
         met: WindmillError | None = None
-        for _ in range(PROBES):
+        for _ in range(times):
             try:
                 await self._probe(self.service)
             except WindmillError as error:
