@@ -153,7 +153,7 @@ async def test_a_repair_beside_a_producer_is_refused(fleet: Fleet) -> None:
     await fleet.rows.fetchval("SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0))")
     end = await repair(fleet)
     assert end.code == 2
-    assert "a producer is at work" in end.err
+    assert "a producer or another repair is at work" in end.err
 
 
 async def test_a_repair_that_is_interrupted_is_finished_by_the_same_command(fleet: Fleet) -> None:
