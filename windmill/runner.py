@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 import uvloop
 
@@ -56,6 +57,14 @@ async def _until_done(main: Main, settings: Settings) -> int:
             logger.info("stopping", extra={"signal": name})
             stop.set()
 
+    def on_stray(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # What a driver still had under way when its server hung ends somehow, and nobody waits for it any more.
+        if stop.is_set():
+            logger.debug("left behind while stopping", extra={"reason": repr(context.get("exception"))})
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(on_stray)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     return await task
