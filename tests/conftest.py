@@ -16,7 +16,7 @@ import pytest
 
 from deploy import local
 from deploy.local import databases
-from tests.integration.fleet import Fleet, running_fleet
+from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
 from windmill import broker, database
 from windmill.errors import WindmillError
@@ -53,13 +53,6 @@ def servers() -> Iterator[dict[str, str]]:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             local.down(STATE)
-
-
-def unavailable(reason: str) -> None:
-    """Skip on a developer's machine, fail where everything has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

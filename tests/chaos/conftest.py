@@ -8,9 +8,8 @@ import pytest
 
 from deploy import local
 from deploy.local import databases
-from tests.conftest import unavailable
 from tests.e2e.conftest import CONFIG, Farm, started_farm
-from tests.integration.fleet import Fleet
+from tests.integration.fleet import Fleet, unavailable
 from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.migrations import migrate

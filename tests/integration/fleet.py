@@ -14,6 +14,7 @@ from typing import Any
 import aio_pika
 import asyncpg
 import orjson
+import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
@@ -22,6 +23,13 @@ from windmill.settings import ROOT, Settings
 
 SMALL_JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 """Begins as an image; enough where nobody decodes it."""
+
+
+def unavailable(reason: str) -> None:
+    """Skip on a developer's machine, fail where everything has to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 async def until(condition: Callable[[], object], seconds: float = 30, what: object = "it") -> None:

@@ -7,8 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from tests.integration.fleet import unavailable
 from tests.integration.proxy import LOOPBACK, Proxy
 
 NAME = "localhost"
@@ -28,7 +27,7 @@ class Certificates:
 
 def make_certificates(folder: Path) -> Certificates:
     if not shutil.which("openssl"):
-        pytest.skip("openssl makes the certificates of this test, and is not installed")
+        unavailable("openssl makes the certificates of this test, and is not installed")
     for name in ("authority", "foreign"):
         _openssl(folder, "req", "-x509", *_KEY, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
     _openssl(folder, "req", *_KEY, "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr")
