@@ -18,6 +18,7 @@ from deploy import local
 from deploy.local import databases
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
+from tests.parallel import retry_delays
 from windmill import broker, database
 from windmill.errors import WindmillError
 from windmill.migrations import migrate
@@ -75,7 +76,7 @@ def template(servers: Mapping[str, str]) -> Iterator[str]:
 def environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
     """The variables of a fleet of its own, for `Settings.from_env` and for commands that are started."""
     unique = uuid.uuid4().hex[:8]
-    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": "0.2,0.4"}
+    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": retry_delays()}
     settings = Settings.from_env({**servers, **own})
     asyncio.run(databases.create(settings, settings.db_name, template=template))
     yield {**servers, **own}

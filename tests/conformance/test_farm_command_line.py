@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from farm.control import DEFAULT_PORT
 from tests.conformance import pictures
+from tests.parallel import free_offset
 from windmill.settings import ROOT
 
-# Far from the ports that a farm of the user's may have at the moment.
-OFFSET = 21_000 + os.getpid() % 4_000
-CONTROL = 7700 + OFFSET
+CONFIGURED = json.loads((ROOT / "service_config.json").read_text(encoding="utf-8"))["services"]
+OFFSET = free_offset([DEFAULT_PORT, *(entry["port"] for entry in CONFIGURED.values())])
 PATIENCE = 20
 NO_SETTINGS = Path(__file__).parent / "no_settings.env"
 
@@ -55,6 +56,12 @@ def served(*arguments: str, **more: str) -> Iterator[tuple[subprocess.Popen[str]
             process.kill()
 
 
+def other_farm(*more: int) -> tuple[str, str]:
+    """Port offset and control port of a farm beside the whole one."""
+    offset = free_offset([DEFAULT_PORT, *(entry["port"] for entry in CONFIGURED.values()), *more])
+    return str(offset), str(DEFAULT_PORT + offset)
+
+
 @pytest.fixture(scope="module")
 def whole_farm() -> Iterator[dict[str, str]]:
     """All 13 services in one process."""
@@ -63,9 +70,8 @@ def whole_farm() -> Iterator[dict[str, str]]:
 
 
 def test_all_services_of_the_configuration_answer_in_one_process(whole_farm: dict[str, str]) -> None:
-    configured = json.loads((ROOT / "service_config.json").read_text(encoding="utf-8"))["services"]
     ports = {name: int(url.rpartition(":")[2]) - OFFSET for name, url in whole_farm.items()}
-    assert ports == {name: entry["port"] for name, entry in configured.items()}
+    assert ports == {name: entry["port"] for name, entry in CONFIGURED.items()}
     for url in whole_farm.values():
         reply = requests.post(f"{url}/v3/analyze", files={"file": ("image.jpg", pictures.PLAIN)}, timeout=PATIENCE)
         assert reply.status_code == 200
@@ -132,20 +138,21 @@ def test_a_port_that_is_taken_is_named_with_its_service(whole_farm: dict[str, st
 
 
 def test_a_fault_for_a_service_that_is_not_served_is_refused() -> None:
-    with served("--services", "clip", "--port-offset", str(OFFSET + 200), "--control-port", str(CONTROL + 200)):
-        done = farm("fault", "set", "yolov8", "down", "--control-port", str(CONTROL + 200))
+    offset, control = other_farm()
+    with served("--services", "clip", "--port-offset", offset, "--control-port", control):
+        done = farm("fault", "set", "yolov8", "down", "--control-port", control)
     assert (done.returncode, "it serves: clip" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_farm_cleanly_even_with_requests_under_way(number: signal.Signals) -> None:
-    offset = str(OFFSET + 400)
-    with served("--port-offset", offset, "--control-port", str(CONTROL + 400), SERVICE_NAME="face,clip") as (
+    offset, control = other_farm()
+    with served("--port-offset", offset, "--control-port", control, SERVICE_NAME="face,clip") as (
         process,
         addresses,
     ):
         assert list(addresses) == ["clip", "face"]
-        farm("fault", "set", "face", "timeout-rate", "--control-port", str(CONTROL + 400))
+        farm("fault", "set", "face", "timeout-rate", "--control-port", control)
         port = int(addresses["face"].rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as waiting:
             waiting.sendall(b"GET /analyze HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -171,7 +178,7 @@ def test_a_fourteenth_service_is_served_on_its_own_path(tmp_path: Path) -> None:
         }
     }
     (tmp_path / "services.json").write_text(json.dumps(config))
-    offset, control = str(OFFSET + 600), str(CONTROL + 600)
+    offset, control = other_farm(7999)
     with served("--port-offset", offset, "--control-port", control, SERVICE_CONFIG=str(tmp_path / "services.json")) as (
         _,
         addresses,

@@ -1,22 +1,20 @@
 """The real farm on ports of its own, shared by the tests; each begins with no faults and no counts."""
 
 import json
-import os
-import random
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from deploy.local.ports import is_free
 from farm.control import DEFAULT_PORT
 from farm.remote import RemoteFarm
 from farm.scenes import encode, make_scene
 from tests.integration.fleet import Fleet, clean_environment, until
+from tests.parallel import free_offset
 from windmill.services import load_fleet
 from windmill.settings import ROOT
 
@@ -42,19 +40,6 @@ class Farm:
 
     def calls(self, service: str) -> int:
         return int(self.control.counts()[service]["total"])
-
-
-MOST_RUNS = 8
-
-
-def free_offset(ports: Sequence[int]) -> int:
-    """By how much to shift all these ports so that each is free. Farms of parallel test runs keep apart: a port that
-    one of them closes, to be a service that is down, must not be taken by another."""
-    run = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_RUNS
-    width = max(ports) - min(ports) + 1
-    dice = random.Random()
-    candidates = (10_000 + width * (MOST_RUNS * dice.randrange(14_000 // width // MOST_RUNS) + run) for _ in range(200))
-    return next(offset for offset in candidates if all(is_free(port + offset) for port in ports))
 
 
 def started_farm(config: Path, folder: Path) -> Generator[Farm, None, None]:

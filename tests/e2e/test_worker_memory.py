@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import CONFIG, free_offset
+from tests.e2e.conftest import CONFIG
 from tests.integration.fleet import SMALL_JPEG, Fleet
+from tests.parallel import free_offset
 from windmill.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
