@@ -1,0 +1,31 @@
+"""Drawn scenes and what the stand-in services say of them, without drawing a pixel and without HTTP."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from farm.answers import predictions
+from farm.answers.dice import Prediction
+from farm.layout import make_scene
+from farm.pictures import Picture
+from farm.truth import Scene
+
+# Those that answer from the truth alone; colors and metadata look at pixels, and say nothing of objects.
+SERVICES = (
+    "blip", "clip", "detectron2", "face", "inception_v3", "nsfw2", "ocr", "ollama", "pose", "rtdetr", "yolov8",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A scene and the predictions of each service."""
+
+    scene: Scene
+    answers: dict[str, list[Prediction]]
+
+
+def answered(count: int, seed: int, services: Sequence[str] = SERVICES) -> Iterator[Answered]:
+    """Scenes 1 to `count` of a seed, each answered by these services."""
+    for index in range(1, count + 1):
+        scene = make_scene(seed, index)
+        picture = Picture(b"", scene.width, scene.height, "JPEG", truth=scene)
+        yield Answered(scene, {service: predictions(service, picture, seed) for service in services})
