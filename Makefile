@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := var/bench/venv
-CODE := kernels windmill producers workers farm deploy bench tests
+CODE := kernels windmill producers workers postprocessors farm deploy bench tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos check format bench up down psql lock

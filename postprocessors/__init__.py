@@ -1,0 +1,1 @@
+"""The post-processors: what derives from results is computed again whenever it is stale."""
