@@ -52,6 +52,23 @@ class Unreadable:
 
 Outcome = Stored | RetryLater | Failed | Unavailable | Unreadable
 
+# Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
+_NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
+
+
+def outage_of(outcome: Outcome) -> WindmillError | None:
+    """What is wrong with the service, where it is the service that failed."""
+    if isinstance(outcome, Failed):
+        return outcome.outage
+    return outcome.error if isinstance(outcome, Unavailable) else None
+
+
+def is_from_service(outcome: Outcome) -> bool:
+    """Whether the service had a part in this outcome."""
+    if isinstance(outcome, RetryLater | Failed):
+        return not outcome.code.startswith(_NOT_FROM_SERVICE)
+    return isinstance(outcome, Stored)
+
 
 def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | Failed | Unavailable:
     """What becomes of a job whose `attempt`-th try (from 1) ended in `error`, where a job gets so many tries."""

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
 from windmill.broker import Delivery
+from windmill.calling.handler import Handler
+from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import (
     Job,
@@ -22,14 +24,9 @@ from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, 
 from windmill.results import ResultRow
 from windmill.settings import Settings
 from workers.copies import Copies, Republisher
-from workers.handler import Handler
-from workers.quarantine import suspect
-from workers.service_state import ServiceState
+from workers.quarantine import Quarantine, suspect
 
 logger = logging.getLogger(__name__)
-
-# Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
-_NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
 
 
 class Writer(Protocol):
@@ -48,6 +45,7 @@ class Edge:
         handler: Handler,
         writer: Writer,
         republisher: Republisher,
+        quarantine: Quarantine,
         *,
         on_change: Callable[[], None],
         on_broken: Callable[[WindmillError], None],
@@ -57,6 +55,7 @@ class Edge:
         self._settings = settings
         self._handler = handler
         self._writer = writer
+        self._quarantine = quarantine
         self._copies = Copies(state.service.name, settings, republisher)
         self._on_change = on_change
         self._on_broken = on_broken
@@ -82,7 +81,7 @@ class Edge:
         self._judge_by_past(delivery)
         self._in_progress += 1
         self._state.in_progress += 1
-        self._state.quarantine.took()
+        self._quarantine.took()
         self._idle.clear()
         try:
             await self._settle(delivery)
@@ -94,7 +93,7 @@ class Edge:
             logger.exception("unexpected fault", extra={"service": self._name})
             self._on_broken(WindmillError("BROKER_UNAVAILABLE", f"unexpected fault in the worker: {error!r}"))
         finally:
-            self._state.quarantine.settled()
+            self._quarantine.settled()
             self._state.in_progress -= 1
             self._in_progress -= 1
             if not self._in_progress:
@@ -105,7 +104,7 @@ class Edge:
         back with the one that kills it. At the start it is not known yet whether these are such jobs."""
         on_trial = self._is_suspect(delivery)
         if not on_trial:
-            self._state.quarantine.harmless(self)
+            self._quarantine.harmless(self)
         if on_trial != self.on_trial:
             self.on_trial = on_trial
             self._on_change()
@@ -117,19 +116,21 @@ class Edge:
         if delivery.redelivered and "x-delivery-count" not in delivery.headers:
             await self._copies.count_delivery(delivery)
         elif self._is_suspect(delivery):
-            async with self._state.quarantine.alone(self) as granted:
+            async with self._quarantine.alone(self) as granted:
                 await (self._do(delivery, alone=True) if granted else self._copies.hand_back(delivery))
         else:
             await self._do(delivery)
 
     async def _do(self, delivery: Delivery, *, alone: bool = False) -> None:
         async with self._state.slots:
-            others_first = self._state.quarantine.occupied and not alone
+            others_first = self._quarantine.occupied and not alone
             if self._closing or self._state.breaker.state == "open" or others_first:
                 await self._copies.hand_back(delivery)
                 return
             job, outcome = await self._outcome(delivery)
-            self._tell_breaker(outcome)
+            # While the slot is still held, so that no job starts between an outage and its notice.
+            if self._state.heed(outcome):
+                self._on_change()
         await self._act(delivery, job, outcome)
         delivery.acknowledge()
 
@@ -142,16 +143,6 @@ class Edge:
         if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
             return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
         return job, await self._handler.handle(self._state, job, past_of(headers))
-
-    def _tell_breaker(self, outcome: Outcome) -> None:
-        """While the slot is still held, so that no job starts between an outage and its notice."""
-        breaker = self._state.breaker
-        if outage := _outage(outcome):
-            breaker.trip(outage)
-            self._on_change()
-        elif breaker.state == "half-open" and _from_service(outcome):
-            breaker.answered()
-            self._on_change()
 
     async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> None:
         self._state.counts[type(outcome).__name__] += 1
@@ -203,20 +194,6 @@ class Edge:
             trace_id=job.trace_id,
             submitted_at=job.submitted_at,
         )
-
-
-def _outage(outcome: Outcome) -> WindmillError | None:
-    """What is wrong with the service, where it is the service that failed."""
-    if isinstance(outcome, Failed):
-        return outcome.outage
-    return outcome.error if isinstance(outcome, Unavailable) else None
-
-
-def _from_service(outcome: Outcome) -> bool:
-    """Whether the service had a part in this outcome."""
-    if isinstance(outcome, RetryLater | Failed):
-        return not outcome.code.startswith(_NOT_FROM_SERVICE)
-    return isinstance(outcome, Stored)
 
 
 def _known(job: Job | None) -> Job:

@@ -15,6 +15,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from windmill import broker, database
+from windmill.calling.canary import CANARY
+from windmill.calling.handler import Handler
+from windmill.calling.service_state import ServiceState
 from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
@@ -26,12 +29,9 @@ from windmill.service_client import ServiceClient
 from windmill.services import Service, load_fleet
 from windmill.settings import Settings
 from windmill.systemd import Notifier
-from workers.canary import CANARY
-from workers.handler import Handler
 from workers.lane import Lane
 from workers.presence import Presence, executor
 from workers.quarantine import Quarantine
-from workers.service_state import ServiceState
 
 logger = logging.getLogger("workers.generic")
 
@@ -50,6 +50,7 @@ class Worker:
         self._stop = stop
         self._notifier = notifier or Notifier()
         self._states: list[ServiceState] = []
+        self._quarantine = Quarantine()
 
     async def run(self) -> None:
         name = f"windmill-worker {self._settings.worker_name()}"
@@ -59,9 +60,8 @@ class Worker:
             ServiceClient(self._settings) as client,
             background(self._notifier.keep_alive()),
         ):
-            quarantine = Quarantine()
             self._states = [
-                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY), quarantine=quarantine)
+                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY))
                 for service in self._services
             ]
             await self._until_database_is_ready(pool)
@@ -131,7 +131,7 @@ class Worker:
             for state in self._states:
                 consumption = broker.consumption(consuming, settings, state.service.name)
                 deliveries = await stack.enter_async_context(consumption)
-                lanes.append(Lane(state, settings, deliveries, publisher, handler, writer))
+                lanes.append(Lane(state, settings, deliveries, publisher, handler, writer, self._quarantine))
             yield lanes
 
     async def _consume(self, lanes: list[Lane]) -> None:

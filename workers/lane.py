@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 
 from windmill.broker import Consumption, Publisher
+from windmill.calling.handler import Handler
+from windmill.calling.prober import Prober
+from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
 from windmill.results import ResultWriter
 from windmill.settings import Settings
 from workers.edge import Edge
-from workers.handler import Handler
-from workers.service_state import ServiceState
+from workers.quarantine import Quarantine
 
 WATCH_SECONDS = 1.0
 STALLED_SECONDS = 30.0
@@ -31,16 +33,18 @@ class Lane:
         publisher: Publisher,
         handler: Handler,
         writer: ResultWriter,
+        quarantine: Quarantine,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = state
         self._consumption = consumption
         self._writer = writer
+        self._quarantine = quarantine
         self._clock = clock
         self._broken: WindmillError | None = None
         self._wake = asyncio.Event()
-        self._probe: asyncio.Task[None] | None = None
+        self._prober = Prober(state, self._wake.set)
         self._consuming = 0
         self._seen = (0, clock())
         self.edge = Edge(
@@ -49,25 +53,25 @@ class Lane:
             handler,
             writer,
             publisher,
+            quarantine,
             on_change=self._wake.set,
             on_broken=self._on_broken,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; raises BROKER_UNAVAILABLE when the session is of no more use."""
-        self.state.quarantine.open(self.edge, self._wake.set)
+        self._quarantine.open(self.edge, self._wake.set)
         try:
             while not stop.is_set():
                 await self._consume(self._wanted())
                 await self._until_something_changes()
                 await self._must_be_served()
-                self._probe_when_due()
+                self._prober.ask_when_due()
         finally:
             # Also when the session is lost: what has not begun comes again in the next one.
             self.edge.close()
-            self.state.quarantine.close(self.edge)
-            if self._probe:
-                self._probe.cancel()
+            self._quarantine.close(self.edge)
+            self._prober.close()
         await self._consumption.stop()
 
     def _wanted(self) -> int:
@@ -77,7 +81,7 @@ class Lane:
             return 0
         cautious = breaker == "half-open" or self.edge.on_trial
         wanted = 1 if cautious else prefetch(self.state.slots.size, self.state.call_seconds)
-        return self.state.quarantine.allowed(self.edge, wanted)
+        return self._quarantine.allowed(self.edge, wanted)
 
     async def _consume(self, wanted: int) -> None:
         if not worth_changing(self._consuming, wanted):
@@ -86,7 +90,7 @@ class Lane:
         if wanted:
             await self._consumption.start(self.edge.take, wanted)
         self._consuming = wanted
-        self.state.quarantine.consumes(self.edge, wanted)
+        self._quarantine.consumes(self.edge, wanted)
         self._seen = (self.edge.deliveries, self._clock())
 
     async def _until_something_changes(self) -> None:
@@ -110,22 +114,6 @@ class Lane:
             if await self._consumption.depth() and self.edge.deliveries == deliveries:
                 said = f"{self.state.service.name} has jobs, but none was delivered for {STALLED_SECONDS:g} s"
                 raise WindmillError("BROKER_UNAVAILABLE", said)
-
-    def _probe_when_due(self) -> None:
-        breaker = self.state.breaker
-        due = breaker.state == "open" and not breaker.seconds_left()
-        if due and (self._probe is None or self._probe.done()):
-            self._probe = asyncio.create_task(self._ask())
-
-    async def _ask(self) -> None:
-        """Before a job is spent on it, the service has to answer a picture of ours."""
-        async with self.state.slots:
-            met = await self.state.ask(1)
-        if met and met.code != "SERVICE_REJECTED":
-            self.state.breaker.wait_longer(met)
-        else:
-            self.state.breaker.let_one_try()
-        self._wake.set()
 
     def wake(self) -> None:
         """Look at once whether to stop."""

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+from windmill.calling.service_state import ServiceState
 from windmill.database import Pool, converted
 from windmill.errors import DataRefused, WindmillError
 from windmill.queries import queries
 from windmill.settings import Settings
-from workers.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from tests.chaos.telling import tell
 from tests.e2e.conftest import Farm
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
-from workers.breaker import MOST_SECONDS
+from windmill.calling.breaker import MOST_SECONDS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from farm.server import Farm, Plot
+from windmill.calling.canary import CANARY
+from windmill.calling.service_state import ServiceState
 from windmill.service_client import ServiceClient
 from windmill.services import Service, load_fleet
 from windmill.settings import ROOT, Settings
-from workers.canary import CANARY
-from workers.service_state import ServiceState
 
 COLORS = load_fleet(ROOT / "service_config.json").services["colors"]
 SETTINGS = Settings.from_env({"WORKER_CONCURRENCY": "auto"})

@@ -11,8 +11,8 @@ from aiohttp import web
 from tests.e2e.answering import ANSWER
 from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet, until
+from windmill.calling.canary import CANARY
 from windmill.services import load_fleet
-from workers.canary import CANARY
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.fleet import Fleet, until
 from tests.integration.proxy import Proxy
 from windmill import database
+from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.runner import background
@@ -19,7 +20,6 @@ from windmill.settings import Settings
 from windmill.status import read_status
 from windmill.status_figures import FleetStatus, ServiceStatus, Worker
 from workers.presence import Presence, executor
-from workers.service_state import ServiceState
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

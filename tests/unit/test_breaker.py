@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from tests.unit.world import Clock
+from windmill.calling.breaker import MOST_ASKED_SECONDS, MOST_SECONDS, Breaker
 from windmill.errors import WindmillError
-from workers.breaker import MOST_ASKED_SECONDS, MOST_SECONDS, Breaker
 
 AWAY = WindmillError("SERVICE_UNREACHABLE", "refused")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.world import JOB, World, take
+from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, TRIES_HEADER, encode
 from windmill.outcomes import MOST_OUTAGES
@@ -15,7 +16,6 @@ from windmill.results import ResultRow
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
 from workers.edge import Edge
-from workers.service_state import ServiceState
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
 SETTINGS = Settings.from_env({"WORKER_ID": "me", "RETRY_DELAYS": "5,10", "MAX_RETRIES": "3", "DELIVERY_LIMIT": "3"})

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.world import Clock
+from windmill.calling.handler import Handler
+from windmill.calling.service_state import ServiceState
 from windmill.errors import KINDS, Code, WindmillError
 from windmill.messages import Job, Past
 from windmill.outcomes import MOST_OUTAGES, Failed, Outcome, RetryLater, Stored, Unavailable
 from windmill.services import Service, load_fleet
 from windmill.settings import ROOT, Settings
-from workers.handler import Handler
-from workers.service_state import ServiceState
 
 CLIP = load_fleet(ROOT / "service_config.json").services["clip"]
 BY_URL = replace(CLIP, transport="url")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.world import World
 from windmill.broker import Consumption, Delivery, Publisher
+from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, WindmillError
 from windmill.messages import OUTAGES_HEADER
 from windmill.results import ResultWriter
@@ -17,7 +18,6 @@ from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
 from workers import lane as lane_module
 from workers.lane import COMMIT_SECONDS, MOST_WAITING, STALLED_SECONDS, Lane, prefetch, worth_changing
-from workers.service_state import ServiceState
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})
@@ -98,7 +98,7 @@ class Bench:
 def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
     consumption, publisher, writer = cast("Consumption", queue), cast("Publisher", world), cast("ResultWriter", world)
     stop = asyncio.Event()
-    lane = Lane(state, SETTINGS, consumption, publisher, world.handler(), writer, clock=world.clock)
+    lane = Lane(state, SETTINGS, consumption, publisher, world.handler(), writer, world.quarantine, clock=world.clock)
     lane.edge.on_trial = False  # as after the first job
     return Bench(world, queue, state, lane, stop, asyncio.create_task(lane.run(stop)))
 

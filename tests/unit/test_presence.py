@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from windmill.calling.service_state import ServiceState
 from windmill.errors import DataRefused, WindmillError
 from windmill.queries import queries
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
 from workers.presence import Beat, Execute, Presence, Watched
-from workers.service_state import ServiceState
 
 SETTINGS = Settings.from_env({"WORKER_ID": "pi"})
 CLIP, OCR = load_fleet(ROOT / "service_config.json").select("clip,ocr")

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.world import Clock, World
+from windmill.calling.service_state import PROBES, ServiceState
 from windmill.errors import Code, WindmillError
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
-from workers.service_state import PROBES, ServiceState
 
 CLIP = load_fleet(ROOT / "service_config.json").services["clip"]
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from workers.slots import Slots
+from windmill.calling.slots import Slots
 
 
 async def hold(slots: Slots, release: asyncio.Event, order: list[int], number: int = 0) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from windmill.broker import Delivery, Headers
+from windmill.calling.handler import Handler
+from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
 from windmill.messages import Job, encode
 from windmill.outcomes import Stored
@@ -14,8 +16,7 @@ from windmill.results import ResultRow
 from windmill.services import Service
 from windmill.settings import Settings
 from workers.edge import Edge
-from workers.handler import Handler
-from workers.service_state import ServiceState
+from workers.quarantine import Quarantine
 
 JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC), "trace")
 ANSWER = Stored('{"predictions": []}', 0.25)
@@ -57,6 +58,7 @@ class World:
     def __post_init__(self) -> None:
         self.gate.set()
         self.canary_gate.set()
+        self.quarantine = Quarantine(clock=self.clock)
 
     async def read(self, job: Job) -> bytes:
         if self.read_error:
@@ -129,7 +131,14 @@ class World:
 
     def edge(self, state: ServiceState, settings: Settings) -> Edge:
         return Edge(
-            state, settings, self.handler(), self, self, on_change=self.note_change, on_broken=self.broken.append
+            state,
+            settings,
+            self.handler(),
+            self,
+            self,
+            self.quarantine,
+            on_change=self.note_change,
+            on_broken=self.broken.append,
         )
 
 

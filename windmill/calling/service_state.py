@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 
 from kernels.concurrency import LatencyLimit
 from kernels.patience import FailureRate, tries
+from windmill.calling.breaker import Breaker
+from windmill.calling.slots import Slots
 from windmill.errors import WindmillError, unexpected
+from windmill.outcomes import Outcome, is_from_service, outage_of
 from windmill.services import Service
 from windmill.settings import Concurrency, Settings
-from workers.breaker import Breaker
-from workers.quarantine import Quarantine
-from workers.slots import Slots
 
 PROBES = 5
 SOON_SECONDS = 1.0
@@ -32,11 +32,9 @@ class ServiceState:
         settings: Settings,
         probe: Probe,
         *,
-        quarantine: Quarantine | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
-        self.quarantine = quarantine or Quarantine(clock=clock)
         self.clock = clock
         self.breaker = Breaker(service.name, clock=clock)
         calls = concurrency(service, settings)
@@ -79,6 +77,16 @@ class ServiceState:
         if self._latency:
             self._latency.overloaded()
             self.slots.resize(self._latency.limit)
+
+    def heed(self, outcome: Outcome) -> bool:
+        """Let the breaker know what an outcome says of the service; whether that may change what it lets through."""
+        if outage := outage_of(outcome):
+            self.breaker.trip(outage)
+            return True
+        if self.breaker.state == "half-open" and is_from_service(outcome):
+            self.breaker.answered()
+            return True
+        return False
 
     def tries(self, promised: int) -> int:
         """How many tries a job gets as things are, and no fewer than it was promised: a service that was ill may be

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, WindmillError, unexpected
 from windmill.messages import Job, Past
 from windmill.outcomes import Failed, Outcome, Stored, after_error, after_outage
 from windmill.repeats import Repeats
 from windmill.services import Service
-from workers.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 
