@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
+from kernels.regions import Enriches
 from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.settings import Concurrency
 
@@ -45,6 +46,8 @@ class Service:
     """What it may call itself in its replies, besides its name."""
     foreign: frozenset[str] = frozenset()
     """By what the other services of the fleet call themselves; the fleet fills it in."""
+    enriches: Enriches | None = None
+    """Which merged boxes it is shown, each as a crop; None for a service that sees whole images only."""
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
         """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
@@ -176,8 +179,9 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "host": ("a host name or address", lambda v: isinstance(v, str) and bool(v.strip())),
     "answers_as": ("a list of names that its replies bear", _words),
+    "enriches": (f"one of {', '.join(get_args(Enriches))}", lambda v: isinstance(v, str) and v in get_args(Enriches)),
 }
-_REQUIRED = {f.name for f in fields(Service)} - {"name", "host", "answers_as", "foreign"}
+_REQUIRED = {f.name for f in fields(Service)} - {"name", "host", "answers_as", "foreign", "enriches"}
 
 
 def _entry_problems(

@@ -71,6 +71,11 @@ def test_the_detectors_are_those_whose_boxes_are_merged(fleet: Fleet) -> None:
     )
 
 
+def test_face_and_pose_look_at_the_boxes_of_persons_and_colors_at_every_box(fleet: Fleet) -> None:
+    looks = {name: service.enriches for name, service in fleet.services.items() if service.enriches}
+    assert looks == {"face": "persons", "pose": "persons", "colors": "boxes"}
+
+
 def test_pose_gets_one_request_at_a_time(fleet: Fleet) -> None:
     assert fleet.services["pose"].concurrency == 1
 
@@ -163,6 +168,9 @@ def test_a_fourteenth_service_is_one_line_and_joins_all(tmp_path: Path) -> None:
         ({"port": 1, "feeds": ["merged"]}, "must be a list out of merge, enrich, consensus"),
         ({"port": 1, "feeds": [["merge"]]}, "must be a list out of merge"),
         ({"port": 1, "host": " "}, "must be a host name or address"),
+        ({"port": 1, "enriches": "everything"}, "enriches='everything': must be one of persons, boxes"),
+        ({"port": 1, "enriches": ["boxes"]}, "must be one of persons, boxes"),
+        ({"port": 1, "enriches": None}, "must be one of persons, boxes"),
         ({"port": 1, "answers_as": "yolo"}, "answers_as='yolo': must be a list of names that its replies bear"),
         ({"port": 1, "answers_as": [1]}, "must be a list of names"),
         ({"port": 1, "answers_as": [" "]}, "must be a list of names"),
