@@ -89,6 +89,14 @@ class Settings:
     batch_milliseconds: int = setting("10", integer(0, 10_000))
     shutdown_grace_seconds: float = setting("30", seconds(0, 3_600))
 
+    calibration: Path = setting("calibration.json", path)
+    debounce_milliseconds: int = setting("200", integer(0, 60_000))
+    debounce_most_seconds: float = setting("10", seconds(0, 86_400))
+    poll_milliseconds: int = setting("50", integer(1, 60_000))
+    postprocess_images: int = setting("50", integer(1, 1_000))
+    enrich_images: int = setting("4", integer(1, 100))
+    lease_seconds: float = setting("60", seconds(1, 3_600))
+
     publish_window: int = setting("256", integer(1, 10_000))
     publish_timeout: float = setting("30", seconds(1, 600))
 

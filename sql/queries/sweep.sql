@@ -1,0 +1,74 @@
+-- Walking over all images to mark those that are stale although nobody said so.
+
+-- name: next_answered_images
+-- Images with any result, or with any row that derives from one: what was truncated leaves the latter alone.
+SELECT image_id FROM (
+    (SELECT DISTINCT image_id FROM results WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    UNION
+    (SELECT image_id FROM merges WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    UNION
+    (SELECT image_id FROM consensus WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+) AS answered ORDER BY image_id LIMIT $2;
+
+-- name: mark_images
+INSERT INTO stale (stage, image_id) SELECT $1, unnest($2::bigint[]);
+
+-- name: find_stale_merge
+-- Of the images $1 those whose merge does not rest on the results of now; also those of a version before $2, or of
+-- another calibration than $3. Images that are marked already are passed by.
+SELECT one AS image_id
+FROM unnest($1::bigint[]) AS one
+LEFT JOIN merges AS m ON m.image_id = one
+CROSS JOIN LATERAL (
+    SELECT array_agg(r.result_id ORDER BY r.result_id) AS ids
+    FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = 'merge'
+    WHERE r.image_id = one
+) AS now_there
+WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
+       OR m.source_result_ids <> coalesce(now_there.ids, '{}') OR m.version < $2 OR m.calibration <> $3)
+  AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'merge' AND s.image_id = one AND s.tries = 0);
+
+-- name: find_stale_consensus
+-- The same for the vote, which rests on results, boxes, and what is known of each box.
+SELECT one AS image_id
+FROM unnest($1::bigint[]) AS one
+LEFT JOIN consensus AS c ON c.image_id = one
+CROSS JOIN LATERAL (
+    SELECT array_agg(r.result_id ORDER BY r.result_id) AS ids
+    FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = 'consensus'
+    WHERE r.image_id = one
+) AS results_now
+CROSS JOIN LATERAL (
+    SELECT array_agg(m.merged_id ORDER BY m.merged_id) AS ids FROM merged_boxes AS m WHERE m.image_id = one
+) AS boxes_now
+CROSS JOIN LATERAL (
+    SELECT array_agg(p.post_id ORDER BY p.post_id) AS ids FROM postprocessing AS p WHERE p.image_id = one
+) AS crops_now
+WHERE ((c.image_id IS NULL AND results_now.ids IS NOT NULL)
+       OR c.source_result_ids <> coalesce(results_now.ids, '{}')
+       OR c.source_merged_ids <> coalesce(boxes_now.ids, '{}')
+       OR c.source_post_ids <> coalesce(crops_now.ids, '{}')
+       OR c.version < $2 OR c.calibration <> $3)
+  AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'consensus' AND s.image_id = one AND s.tries = 0);
+
+-- name: find_stale_enrich
+-- Images with a box that nobody has looked at, or with what was found out of a box that is gone; also by a version
+-- before $2.
+SELECT one AS image_id
+FROM unnest($1::bigint[]) AS one
+WHERE (EXISTS (SELECT FROM merged_boxes AS m
+               WHERE m.image_id = one
+                 AND NOT EXISTS (SELECT FROM postprocessing AS p WHERE p.image_id = one AND p.box_key = m.box_key))
+       OR EXISTS (SELECT FROM postprocessing AS p
+                  WHERE p.image_id = one
+                    AND (NOT p.final OR p.version < $2
+                         OR NOT EXISTS (SELECT FROM merged_boxes AS m
+                                        WHERE m.image_id = one AND m.box_key = p.box_key))))
+  AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'enrich' AND s.image_id = one AND s.tries = 0);
+
+-- name: forget_enrichment
+-- Of the images $1 what is known of their boxes, by a version before $2 or, for NULL, all of it.
+DELETE FROM postprocessing WHERE image_id = ANY ($1::bigint[]) AND ($2::integer IS NULL OR version < $2);
+
+-- name: list_stages
+SELECT stage FROM stages ORDER BY stage <> 'merge', stage <> 'enrich';

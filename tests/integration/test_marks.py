@@ -1,0 +1,135 @@
+"""Whoever changes a source row leaves marks in the same transaction, for the stages that somebody runs."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.integration.fleet import Fleet
+from windmill import database
+from windmill.database import Pool
+from windmill.services import Fleet as Services
+from windmill.services import Stage, load_fleet
+from windmill.settings import Settings
+from windmill.staleness import introduce, read_stage
+
+pytestmark = pytest.mark.database
+
+STAGES: tuple[Stage, ...] = ("merge", "enrich", "consensus")
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    async with database.pool(settings, "test", most=16) as opened:
+        yield opened
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    return load_fleet(settings.service_config)
+
+
+@pytest.fixture
+async def all_stages(pool: Pool, settings: Settings, services: Services) -> None:
+    for stage in STAGES:
+        await introduce(pool, settings, services, stage)
+
+
+async def marks(rows: asyncpg.Connection) -> set[tuple[str, int]]:
+    """The marks that are there, taken away."""
+    return {(row["stage"], row["image_id"]) for row in await rows.fetch("DELETE FROM stale RETURNING stage, image_id")}
+
+
+ANSWER = "INSERT INTO results (image_id, service, status, data) VALUES ($1, $2, 'success', '{}')"
+
+
+@pytest.mark.parametrize(
+    ("service", "stages"),
+    [("yolov8", {"merge", "consensus"}), ("clip", {"consensus"}), ("colors", set()), ("of_no_fleet", set())],
+)
+async def test_a_result_marks_the_stages_that_its_service_feeds(
+    fleet: Fleet, all_stages: None, service: str, stages: set[str]
+) -> None:
+    await fleet.rows.execute(ANSWER, 7, service)
+    assert await marks(fleet.rows) == {(stage, 7) for stage in stages}
+
+
+async def test_rows_that_are_changed_moved_or_deleted_by_hand_mark_every_image_concerned(
+    fleet: Fleet, all_stages: None
+) -> None:
+    await fleet.rows.execute(ANSWER, 7, "clip")
+    await marks(fleet.rows)
+    await fleet.rows.execute("UPDATE results SET data = '{\"predictions\": []}'")
+    assert await marks(fleet.rows) == {("consensus", 7)}
+    await fleet.rows.execute("UPDATE results SET image_id = 8")
+    assert await marks(fleet.rows) == {("consensus", 7), ("consensus", 8)}
+    await fleet.rows.execute("UPDATE results SET service = 'yolov8'")
+    assert await marks(fleet.rows) == {("consensus", 8), ("merge", 8)}
+    await fleet.rows.execute("DELETE FROM results")
+    assert await marks(fleet.rows) == {("consensus", 8), ("merge", 8)}
+
+
+async def test_boxes_mark_their_enrichment_and_the_vote_and_enrichment_marks_the_vote(
+    fleet: Fleet, all_stages: None
+) -> None:
+    await fleet.rows.execute(
+        "INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data) VALUES (7, 'a', '{}', '{}')"
+    )
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+    await fleet.rows.execute(
+        "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
+    )
+    assert await marks(fleet.rows) == {("consensus", 7)}
+    await fleet.rows.execute("DELETE FROM merged_boxes")
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+
+
+async def test_a_mark_is_as_much_committed_as_its_row(fleet: Fleet, all_stages: None) -> None:
+    transaction = fleet.rows.transaction()
+    await transaction.start()
+    await fleet.rows.execute(ANSWER, 7, "clip")
+    await transaction.rollback()
+    assert await marks(fleet.rows) == set()
+
+
+async def test_nothing_is_marked_for_a_stage_that_nobody_runs(
+    fleet: Fleet, pool: Pool, settings: Settings, services: Services
+) -> None:
+    await fleet.rows.execute(ANSWER, 7, "yolov8")
+    assert await marks(fleet.rows) == set()
+    await introduce(pool, settings, services, "merge")
+    await fleet.rows.execute(ANSWER, 8, "yolov8")
+    assert await marks(fleet.rows) == {("merge", 8)}
+
+
+async def test_a_stage_asks_for_a_look_at_old_images_once_and_again_when_its_services_change(
+    fleet: Fleet, pool: Pool, settings: Settings, services: Services
+) -> None:
+    assert await introduce(pool, settings, services, "merge")
+    await fleet.rows.execute("UPDATE stages SET swept_image_id = NULL")
+    assert not await introduce(pool, settings, services, "merge")
+    state = await read_stage(pool, settings, "merge")
+    assert state
+    assert (state.services, state.swept) == (("detectron2", "rtdetr", "yolov8"), True)
+    fewer = Services({k: v for k, v in services.services.items() if k != "rtdetr"}, services.set_notes)
+    assert await introduce(pool, settings, fewer, "merge")
+    state = await read_stage(pool, settings, "merge")
+    assert state
+    assert (state.services, state.swept) == (("detectron2", "yolov8"), False)
+
+
+async def test_a_row_that_is_being_written_while_a_stage_is_introduced_is_either_marked_or_seen_by_the_first_look(
+    fleet: Fleet, pool: Pool, settings: Settings, services: Services
+) -> None:
+    """The introduction waits for writers that began without leaving marks."""
+    import asyncio
+
+    transaction = fleet.rows.transaction()
+    await transaction.start()
+    await fleet.rows.execute(ANSWER, 7, "yolov8")
+    introduced = asyncio.create_task(introduce(pool, settings, services, "merge"))
+    await asyncio.sleep(0.3)
+    assert not introduced.done()
+    await transaction.commit()
+    assert await introduced
+    assert await fleet.rows.fetchval("SELECT swept_image_id FROM stages") == 0
