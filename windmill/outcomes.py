@@ -50,7 +50,8 @@ class Unreadable:
     message: str
 
 
-Outcome = Stored | RetryLater | Failed | Unavailable | Unreadable
+Tried = Stored | RetryLater | Failed | Unavailable
+Outcome = Tried | Unreadable
 
 # Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
 _NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")

@@ -42,7 +42,7 @@ class Edge:
         self,
         state: ServiceState,
         settings: Settings,
-        handler: Handler,
+        handler: Handler[Job],
         writer: Writer,
         republisher: Republisher,
         quarantine: Quarantine,

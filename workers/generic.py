@@ -21,6 +21,7 @@ from windmill.calling.service_state import ServiceState
 from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
+from windmill.messages import Job
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.results import ResultWriter, saver
@@ -92,7 +93,7 @@ class Worker:
                 outage.over()
                 return
 
-    async def _serve(self, handler: Handler, writer: ResultWriter, name: str) -> None:
+    async def _serve(self, handler: Handler[Job], writer: ResultWriter, name: str) -> None:
         """Hold a session with the broker; when it is lost, build all of it anew."""
         outage = Outage("the broker")
         served = False
@@ -119,7 +120,7 @@ class Worker:
         self._notifier.ready(f"consumes {names}")
 
     @contextlib.asynccontextmanager
-    async def _session(self, handler: Handler, writer: ResultWriter, name: str) -> AsyncIterator[list[Lane]]:
+    async def _session(self, handler: Handler[Job], writer: ResultWriter, name: str) -> AsyncIterator[list[Lane]]:
         """Two connections, because RabbitMQ stops reading from one that publishes while it is short of memory."""
         settings = self._settings
         async with contextlib.AsyncExitStack() as stack:

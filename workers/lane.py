@@ -11,6 +11,7 @@ from windmill.calling.handler import Handler
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
+from windmill.messages import Job
 from windmill.results import ResultWriter
 from windmill.settings import Settings
 from workers.edge import Edge
@@ -31,7 +32,7 @@ class Lane:
         settings: Settings,
         consumption: Consumption,
         publisher: Publisher,
-        handler: Handler,
+        handler: Handler[Job],
         writer: ResultWriter,
         quarantine: Quarantine,
         *,

@@ -126,7 +126,7 @@ class World:
     def state(self, service: Service, settings: Settings) -> ServiceState:
         return ServiceState(service, settings, self.canary, clock=self.clock)
 
-    def handler(self) -> Handler:
+    def handler(self) -> Handler[Job]:
         return Handler(self.read, self, self.check)
 
     def edge(self, state: ServiceState, settings: Settings) -> Edge:

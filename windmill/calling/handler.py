@@ -6,12 +6,12 @@ Knows no broker and no database.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, WindmillError, unexpected
-from windmill.messages import Job, Past
-from windmill.outcomes import Failed, Outcome, Stored, after_error, after_outage
+from windmill.messages import Past
+from windmill.outcomes import Failed, Stored, Tried, after_error, after_outage
 from windmill.repeats import Repeats
 from windmill.services import Service
 
@@ -26,6 +26,19 @@ _SURELY_THE_IMAGE: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "R
 _SEEN_BY_READING: tuple[Code, ...] = ("IMAGE_NOT_FOUND", "IMAGE_UNREADABLE")
 
 
+class Subject(Protocol):
+    """What services are to look at: an image, or a part of one, which has no URL."""
+
+    @property
+    def image_id(self) -> int: ...
+
+    @property
+    def image_url(self) -> str | None: ...
+
+
+S = TypeVar("S", bound=Subject)
+
+
 class Caller(Protocol):
     """What the handler needs of a service client."""
 
@@ -34,12 +47,12 @@ class Caller(Protocol):
     async def refer(self, service: Service, image_url: str) -> Stored: ...
 
 
-class Handler:
+class Handler(Generic[S]):
     """Decides what becomes of jobs; everything that fails has a code when it leaves here."""
 
     def __init__(
         self,
-        read: Callable[[Job], Awaitable[bytes]],
+        read: Callable[[S], Awaitable[bytes]],
         client: Caller,
         check: Callable[[bytes], WindmillError | None],
     ) -> None:
@@ -48,7 +61,7 @@ class Handler:
         self._check = check
         self._repeats = Repeats()
 
-    async def handle(self, state: ServiceState, job: Job, past: Past) -> Outcome:
+    async def handle(self, state: ServiceState, job: S, past: Past) -> Tried:
         """The outcome of one try of a job with this past."""
         try:
             return await self._try(state, job, past)
@@ -62,7 +75,7 @@ class Handler:
             known = unexpected(error)
             return await self._counted(state, known, past)
 
-    async def _try(self, state: ServiceState, job: Job, past: Past) -> Outcome:
+    async def _try(self, state: ServiceState, job: S, past: Past) -> Tried:
         service = state.service
         by_url = service.transport == "url" and job.image_url
         image = None if by_url else await self._read(job)
@@ -82,22 +95,22 @@ class Handler:
         return stored
 
     async def _whose_fault(
-        self, state: ServiceState, job: Job, image: bytes | None, error: WindmillError, past: Past
-    ) -> Outcome:
+        self, state: ServiceState, job: S, image: bytes | None, error: WindmillError, past: Past
+    ) -> Tried:
         """A status code does not tell the image's fault from the service's, so both are looked at: the image is
         decoded here, and the service has to answer something else."""
         if error.code in _PERHAPS_THE_IMAGE and (fault := await self._fault_of(job, image)):
             return Failed(fault.code, fault.message)
         return await self._counted(state, error, past)
 
-    async def _counted(self, state: ServiceState, error: WindmillError, past: Past) -> Outcome:
+    async def _counted(self, state: ServiceState, error: WindmillError, past: Past) -> Tried:
         """A failure counts as a try of the job when the service is well otherwise."""
         if doubt := await state.doubt(error):
             return after_outage(error, doubt, past.outages)
         state.failed(first_try=past.attempt == 1)
         return after_error(error, past.attempt, state.tries(past.tries))
 
-    async def _fault_of(self, job: Job, image: bytes | None) -> WindmillError | None:
+    async def _fault_of(self, job: S, image: bytes | None) -> WindmillError | None:
         """What is wrong with the image itself, as far as it can be seen from here: a service that fetches images may
         reach what this worker does not."""
         try:

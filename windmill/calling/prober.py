@@ -9,7 +9,7 @@ from windmill.calling.service_state import ServiceState
 class Prober:
     """Asks one service; `on_answer` is called whenever something was found out."""
 
-    def __init__(self, state: ServiceState, on_answer: Callable[[], None]) -> None:
+    def __init__(self, state: ServiceState, on_answer: Callable[[], None] = lambda: None) -> None:
         self._state = state
         self._on_answer = on_answer
         self._question: asyncio.Task[None] | None = None
