@@ -225,12 +225,12 @@ class Enricher:
     def _remember(self, look: _Look, outcome: Tried) -> None:
         """How often the service went away while it had this crop in hand. One that takes it away each time is given up
         in the end, though not while processes come and go: they remember it no longer than they live."""
-        if isinstance(outcome, Unavailable):
-            if len(self._outages) >= MOST_REMEMBERED:
-                self._outages.clear()
-            self._outages[_place(look)] += outcome.in_hand
-        else:
+        if not isinstance(outcome, Unavailable):
             self._outages.pop(_place(look), None)
+        elif outcome.in_hand:
+            self._outages[_place(look)] += 1
+            if len(self._outages) > MOST_REMEMBERED:
+                del self._outages[next(iter(self._outages))]
 
     def _note(self, look: _Look, outcome: Tried, enriched: Enriched) -> None:
         match outcome:

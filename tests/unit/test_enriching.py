@@ -412,8 +412,10 @@ async def test_a_share_that_is_not_mounted_is_waited_for(world: World) -> None:
     second = (await world.show(box())).away
     assert set(first) == set(second) == set(ALL)
     assert 0 < first["face"] < second["face"]
-    world.read_error = None
+    mounted, world.read_error = world.read_error, None
     assert len((await world.show(box())).rows) == 3
+    world.read_error = mounted
+    assert (await world.show(box())).away["face"] < second["face"], "another outage begins anew"
 
 
 async def test_a_box_beside_the_image_is_shown_to_nobody_and_that_is_final(world: World) -> None:
@@ -432,17 +434,29 @@ async def test_a_crop_is_sent_even_to_a_service_that_fetches_images_itself() -> 
         assert sorted(world.sizes) == [(name, (40, 60)) for name in ALL]
 
 
-async def test_a_crop_that_takes_the_service_away_each_time_is_given_up_in_the_end(world: World) -> None:
+async def take_away(world: World, times: int) -> None:
+    """Let face go away so many times when it is shown a crop, and come back."""
     world.says["face"] = [HANGS_UP]
-    for _ in range(MOST_OUTAGES - 1):
+    for _ in range(times):
         world.of_canary["face"] = HANGS_UP
         assert set((await world.show(box(tries={"face": 0}))).away) == {"face"}
         del world.of_canary["face"]
         await world.later(60)
         assert world.enricher.states["face"].breaker.state == "half-open"
+
+
+async def test_a_crop_that_takes_the_service_away_each_time_is_given_up_in_the_end(world: World) -> None:
+    await take_away(world, MOST_OUTAGES - 1)
     world.of_canary["face"] = HANGS_UP
     assert codes(await world.show(box(tries={"face": 0}))) == {"face": "BAD_RESPONSE"}
     assert world.enricher.states["face"].breaker.state == "open"
+
+
+async def test_a_crop_that_was_answered_after_outages_is_suspected_no_more(world: World) -> None:
+    await take_away(world, MOST_OUTAGES - 1)
+    del world.says["face"]
+    assert codes(await world.show(box(tries={"face": 0}))) == {"face": None}
+    await take_away(world, 1)
 
 
 async def test_what_is_cancelled_leaves_no_call_behind(world: World) -> None:
