@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import random
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 
+from kernels.addresses import shown
 from windmill.errors import DataRefused, WindmillError
 from windmill.settings import Settings
 
@@ -16,10 +19,18 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
+"""For all servers together, but each of them gets some."""
+LEAST_CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 3.0
 COMMAND_SECONDS = 60.0
 # The last is what the driver raises when the server ends a connection at the moment at which it goes back to the pool.
 _DRIVER_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
+# What a server says of the account or of itself; that another one is away, or a standby, tells less.
+_TELLING = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    ssl.SSLCertVerificationError,
+)
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, or let PostgreSQL know them"
 _CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name which is signed so"
 _MIGRATE = "create the tables: python -m windmill migrate"
@@ -47,19 +58,17 @@ def converted(settings: Settings) -> Iterator[None]:
 
 
 def _where(settings: Settings) -> str:
-    return f"database {settings.db_name} of {settings.db_user} at {settings.db_host}:{settings.db_port}"
+    return f"database {settings.db_name} of {settings.db_user} at {shown(settings.db_servers())}"
 
 
 def arguments(settings: Settings, application: str) -> dict[str, Any]:
-    """What every connection of this process is opened with."""
+    """What every connection of this process is opened with, wherever the server is."""
     return {
-        "host": settings.db_host,
-        "port": settings.db_port,
         "user": settings.db_user,
         "password": settings.db_password or None,
         "database": settings.db_name,
         "ssl": _tls(settings),
-        "timeout": CONNECT_SECONDS,
+        "target_session_attrs": settings.db_session_attributes(),
         "command_timeout": COMMAND_SECONDS,
         "server_settings": {"application_name": application},
     }
@@ -73,10 +82,26 @@ def _tls(settings: Settings) -> ssl.SSLContext | str:
     return context
 
 
+async def _open_any(settings: Settings, *_: object, **given: Any) -> asyncpg.Connection:  # noqa: ANN401 - the driver's
+    """The first server that is as it should be, asked one after the other in an order of chance. The driver can do so
+    too, but would spend all of its time on one that hangs."""
+    servers = settings.db_servers()
+    seconds = max(CONNECT_SECONDS / len(servers), LEAST_CONNECT_SECONDS)
+    failures: list[Exception] = []
+    for server in random.sample(servers, len(servers)):
+        try:
+            return await asyncpg.connect(host=[server.host], port=server.port, timeout=seconds, **given)
+        except _DRIVER_ERRORS as error:
+            failures.append(error)
+    raise next((error for error in failures if isinstance(error, _TELLING)), failures[-1])
+
+
 @asynccontextmanager
 async def pool(settings: Settings, application: str, *, most: int = 4) -> AsyncIterator[Pool]:
     """A pool that connects when a connection is asked for, and so outlives a server that comes and goes."""
-    opened = await asyncpg.create_pool(min_size=0, max_size=most, **arguments(settings, application))
+    opened = await asyncpg.create_pool(
+        min_size=0, max_size=most, connect=partial(_open_any, settings), **arguments(settings, application)
+    )
     try:
         yield opened
     finally:
@@ -94,7 +119,7 @@ async def check(opened: Pool, settings: Settings, statement: str) -> None:
 async def connection(settings: Settings, application: str) -> AsyncIterator[asyncpg.Connection]:
     """One connection, for work that is done in a moment."""
     with converted(settings):
-        opened = await asyncpg.connect(**arguments(settings, application))
+        opened = await _open_any(settings, **arguments(settings, application))
     try:
         with converted(settings):
             yield opened

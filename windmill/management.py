@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import requests
 
+from kernels.addresses import bracketed
 from windmill.broker import failed_queue, work_queue
 from windmill.errors import WindmillError
 from windmill.settings import Settings
@@ -117,19 +118,23 @@ def quoted_vhost(settings: Settings) -> str:
 
 class _Api:
     def __init__(self, session: requests.Session, settings: Settings) -> None:
-        scheme = "https" if settings.queue_tls else "http"
-        self.where = f"{scheme}://{settings.queue_host}:{settings.queue_management_port}"
+        scheme, port = "https" if settings.queue_tls else "http", settings.queue_management_port
+        self._nodes = [f"{scheme}://{bracketed(server.host)}:{port}" for server in settings.queue_servers()]
         self.vhost = quoted_vhost(settings)
         self._session = session
 
+    @property
+    def where(self) -> str:
+        return ", ".join(self._nodes)
+
     def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON
-        answer = self._session.get(self.where + path, timeout=ASK_SECONDS)
+        answer = self._request("GET", path, ASK_SECONDS)
         answer.raise_for_status()
         return answer.json()
 
     def ask(self, path: str, seconds: float) -> Reply:
         """A health check that fails answers 503, which is a reply like others."""
-        answer = self._session.get(self.where + path, timeout=seconds)
+        answer = self._request("GET", path, seconds)
         if answer.status_code != requests.codes.unavailable:
             answer.raise_for_status()
         return Reply(answer.status_code, answer.json(), answer.headers.get("Date", ""))
@@ -138,7 +143,16 @@ class _Api:
         """A policy of a queue's own, called as the queue is."""
         policy = {"pattern": f"^{re.escape(queue)}$", "definition": definition, "apply-to": "queues", "priority": 1}
         path = f"/api/policies/{self.vhost}/{quote(queue, safe='')}"
-        self._session.put(self.where + path, json=policy, timeout=ASK_SECONDS).raise_for_status()
+        self._request("PUT", path, ASK_SECONDS, policy).raise_for_status()
+
+    def _request(self, method: str, path: str, seconds: float, document: object = None) -> requests.Response:
+        """Asked of each node in turn until one answers; those that did not are asked last from then on."""
+        for _ in self._nodes[1:]:
+            try:
+                return self._session.request(method, self._nodes[0] + path, timeout=seconds, json=document)
+            except (requests.ConnectionError, requests.Timeout):
+                self._nodes.append(self._nodes.pop(0))
+        return self._session.request(method, self._nodes[0] + path, timeout=seconds, json=document)
 
 
 @contextmanager

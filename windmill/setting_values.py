@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from kernels.addresses import addresses
 from kernels.hosts import allowed_host
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,16 @@ def text(value: str) -> str:
 def filled(value: str) -> str:
     if not value.strip():
         raise Unacceptable("must not be empty")
+    return value
+
+
+def servers(value: str) -> str:
+    """The text as it stands: what its hosts mean depends on the setting of their port."""
+    filled(value)
+    try:
+        addresses(value, 1)
+    except ValueError as error:
+        raise Unacceptable(f"must be hosts such as a.example,b.example:1234,[fd00::1]; {error}") from error
     return value
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from dotenv.parser import parse_stream
 
+from kernels.addresses import Address, addresses
 from windmill.errors import ConfigInvalid, Problem
 from windmill.setting_values import ROOT as ROOT
 from windmill.setting_values import Concurrency as Concurrency
@@ -29,6 +30,7 @@ from windmill.setting_values import (
     optional_file,
     path,
     seconds,
+    servers,
     switch,
     text,
 )
@@ -38,6 +40,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 QueueType = Literal["quorum", "classic"]
+SessionAttributes = Literal["", "any", "primary", "read-write"]
 
 
 def setting(default: str, parse: Callable[[str], object], *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
@@ -54,7 +57,7 @@ class Settings:
     service_host: str = setting("", text)
     service_port_offset: int = setting("0", integer(0, 50_000))
 
-    queue_host: str = setting("localhost", filled)
+    queue_host: str = setting("localhost", servers)
     queue_port: int = setting("5672", integer(1, 65_535))
     queue_user: str = setting("guest", filled)
     queue_password: str = setting("guest", text, secret=True)
@@ -65,13 +68,14 @@ class Settings:
     queue_prefix: str = setting("queue_", filled)
     queue_management_port: int = setting("15672", integer(1, 65_535))
 
-    db_host: str = setting("localhost", filled)
+    db_host: str = setting("localhost", servers)
     db_port: int = setting("5432", integer(1, 65_535))
     db_name: str = setting("windmill", filled)
     db_user: str = setting("windmill", filled)
     db_password: str = setting("", text, secret=True)
     db_sslmode: SslMode = setting("prefer", one_of("disable", "prefer", "require", "verify-ca", "verify-full"))
     db_sslrootcert: Path | None = setting("", optional_file)
+    db_target_session_attrs: SessionAttributes = setting("", one_of(*get_args(SessionAttributes)))
 
     image_root: Path = setting("/", path)
     image_url_allow: tuple[str, ...] = setting("", hosts)
@@ -117,6 +121,18 @@ class Settings:
         if problems:
             raise ConfigInvalid(problems)
         return cls(**values)
+
+    def queue_servers(self) -> tuple[Address, ...]:
+        """The nodes of the broker, any of which will do."""
+        return addresses(self.queue_host, self.queue_port)
+
+    def db_servers(self) -> tuple[Address, ...]:
+        """The database and its standbys."""
+        return addresses(self.db_host, self.db_port)
+
+    def db_session_attributes(self) -> SessionAttributes:
+        """What a server has to be before a connection to it is used."""
+        return self.db_target_session_attrs or ("read-write" if len(self.db_servers()) > 1 else "any")
 
     def worker_name(self) -> str:
         """WORKER_ID, or host and process: unique among the processes that run now."""

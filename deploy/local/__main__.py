@@ -124,9 +124,11 @@ def _psql(options: argparse.Namespace) -> int:
 
 def client_environment(settings: Settings) -> dict[str, str]:
     """What libpq's programs read."""
+    servers = settings.db_servers()
     found = {
-        "PGHOST": settings.db_host,
-        "PGPORT": str(settings.db_port),
+        "PGHOST": ",".join(server.host for server in servers),
+        "PGPORT": ",".join(str(server.port) for server in servers),
+        "PGTARGETSESSIONATTRS": settings.db_session_attributes(),
         "PGDATABASE": settings.db_name,
         "PGUSER": settings.db_user,
         "PGPASSWORD": settings.db_password,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.local import files, ports
 from deploy.local.server import Report, Server
+from kernels.addresses import addresses, shown
 from windmill.errors import WindmillError
 
 HEAD = "# Written by `make up` for the private servers it started. `.env` and the environment win over it.\n"
@@ -88,14 +89,18 @@ class Instance:
         server = self.servers[name]
         host = named[server.host_variable]
         port = named.get(server.port_variable) or str(server.usual_port)
-        if not port.isdigit() or not ports.answers(host, int(port)):
+        try:
+            servers = addresses(host, int(port))
+        except ValueError:
+            servers = ()
+        if not any(ports.answers(*one) for one in servers):
             raise WindmillError(
                 server.unavailable,
                 f"{server.host_variable}={host} {server.port_variable}={port}: nothing answers there",
                 f"start it or correct the address; without {server.host_variable} a private server is started",
             )
         self._stop(name, report)
-        report(f"{server.title:<11} yours, on {host}:{port}")
+        report(f"{server.title:<11} yours, on {shown(servers)}")
 
     def _write_variables(self) -> dict[str, str]:
         """Describe the servers that run; no file if none does."""

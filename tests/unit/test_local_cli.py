@@ -58,3 +58,9 @@ def test_psql_is_told_everything_about_the_database_but_nothing_empty() -> None:
     found = client_environment(settings)
     assert (found["PGHOST"], found["PGPORT"], found["PGPASSWORD"]) == ("db.example", "5433", "secret")
     assert "PGPASSWORD" not in client_environment(Settings.from_env({}))
+
+
+def test_psql_is_told_of_all_servers_and_goes_to_the_one_that_takes_rows() -> None:
+    found = client_environment(Settings.from_env({"DB_HOST": "a,[fd00::1]:5433"}))
+    assert (found["PGHOST"], found["PGPORT"]) == ("a,fd00::1", "5432,5433")
+    assert found["PGTARGETSESSIONATTRS"] == "read-write"

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from tests.unit.loopback import Site, reply, serving
+from windmill.errors import WindmillError
 from windmill.management import Activity, activity, limit_deliveries
 from windmill.settings import Settings
 
@@ -63,3 +64,17 @@ async def test_activity_tells_what_the_api_knows_of_each_queue() -> None:
         found = await asyncio.to_thread(activity, replace(SETTINGS, queue_management_port=site.port))
     assert found == {"new": Activity(None, None, None), "busy": Activity(4, 2.5, 1.5)}
     assert len(site.requests) == 1
+
+
+async def test_when_a_node_is_away_the_next_one_is_asked_and_the_first_is_left_alone_from_then_on() -> None:
+    async with serving(lambda _: reply(orjson.dumps({"rabbitmq_version": "4.0.1"}))) as site:
+        # On the other addresses of this machine nobody listens.
+        nodes = replace(SETTINGS, queue_host="127.0.0.9,127.0.0.1:1,127.0.0.8", queue_management_port=site.port)
+        await asyncio.to_thread(limit_deliveries, nodes, ["clip"])
+    assert [request.split()[0] for request in site.requests] == [b"GET", b"PUT", b"PUT"]
+
+
+async def test_when_no_node_answers_all_are_named() -> None:
+    nodes = replace(SETTINGS, queue_host="127.0.0.9,[::1]", queue_management_port=1)
+    with pytest.raises(WindmillError, match=r"http://127\.0\.0\.9:1, http://\[::1\]:1|http://\[::1\]:1, http://127"):
+        await asyncio.to_thread(activity, nodes)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,7 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from kernels.addresses import Address, shown
 from windmill.errors import WindmillError
 from windmill.settings import Settings
 
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 Connection = AbstractConnection
 CONNECT_SECONDS = 10.0
+"""For all servers together, but each of them gets some."""
+LEAST_CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 3.0
 # The driver gives a connection up after three and a half of these without a sign of life.
 HEARTBEAT_SECONDS = 10
@@ -52,29 +56,49 @@ def converted(settings: Settings) -> Iterator[None]:
 
 
 def _where(settings: Settings) -> str:
-    return f"{settings.queue_user} at {settings.queue_host}:{settings.queue_port} vhost {settings.queue_vhost}"
+    return f"{settings.queue_user} at {shown(settings.queue_servers())} vhost {settings.queue_vhost}"
 
 
 @asynccontextmanager
 async def connection(settings: Settings, name: str) -> AsyncIterator[Connection]:
-    """One connection, shown in the management page under `name`."""
-    with converted(settings):
-        opened = await aio_pika.connect(
-            host=settings.queue_host,
-            port=settings.queue_port,
-            login=settings.queue_user,
-            password=settings.queue_password,
-            virtualhost=settings.queue_vhost,
-            ssl=settings.queue_tls,
-            ssl_context=_tls(settings),
-            timeout=CONNECT_SECONDS,
-            heartbeat=HEARTBEAT_SECONDS,
-            client_properties={"connection_name": name},
-        )
+    """One connection to any of the servers, shown in the management page under `name`."""
+    opened = await _open_any(settings, name)
     try:
         yield opened
     finally:
         await _close_quietly(opened)
+
+
+async def _open_any(settings: Settings, name: str) -> Connection:
+    """Asks one server after the other, in an order of chance: so the connections of a fleet spread over them, and one
+    that is gone keeps nobody waiting for ever."""
+    servers = settings.queue_servers()
+    seconds = max(CONNECT_SECONDS / len(servers), LEAST_CONNECT_SECONDS)
+    failures: list[WindmillError] = []
+    for server in random.sample(servers, len(servers)):
+        try:
+            with converted(settings):
+                return await _open(settings, server, name, seconds)
+        except WindmillError as error:
+            logger.debug("no connection to a broker", extra={"server": str(server), "reason": error.message})
+            failures.append(error)
+    # What a server says of the account is said for all of them; that another one is away tells less.
+    raise next((error for error in failures if error.code == "CONFIG_INVALID"), failures[-1])
+
+
+async def _open(settings: Settings, server: Address, name: str, seconds: float) -> Connection:
+    return await aio_pika.connect(
+        host=server.host,
+        port=server.port,
+        login=settings.queue_user,
+        password=settings.queue_password,
+        virtualhost=settings.queue_vhost,
+        ssl=settings.queue_tls,
+        ssl_context=_tls(settings),
+        timeout=seconds,
+        heartbeat=HEARTBEAT_SECONDS,
+        client_properties={"connection_name": name},
+    )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -2,14 +2,19 @@
 
 import ipaddress
 
+from kernels.addresses import addresses
 from windmill.doctor.findings import Area, Finding, ok, problem, warning
 
 SKEW_SECONDS = 2.0
 FAR_SKEW_SECONDS = 60.0
 
 
-def is_loopback(host: str) -> bool:
-    """Whether what goes to this host stays on this machine; a path is a socket in the file system."""
+def is_loopback(hosts: str) -> bool:
+    """Whether what goes to these hosts stays on this machine; a path is a socket in the file system."""
+    return all(_is_loopback(address.host) for address in addresses(hosts, 1))
+
+
+def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.startswith("/"):
         return True
     try:

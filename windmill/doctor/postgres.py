@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from kernels.addresses import shown
 from windmill import database
 from windmill.doctor import database_health as judge
 from windmill.doctor.findings import Finding, asked, not_asked, ok, problem
@@ -31,7 +32,7 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
             ok(
                 "database",
                 "connect",
-                f"{settings.db_user} at {settings.db_host}:{settings.db_port}, database {settings.db_name}",
+                f"{settings.db_user} at {shown(settings.db_servers())}, database {settings.db_name}",
             )
         ]
         for name, ask in _QUESTIONS.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from kernels.addresses import shown
 from windmill import broker
 from windmill.doctor import broker_health, hosts, versions
 from windmill.doctor.findings import Finding, asked, not_asked, ok, problem, warning
@@ -32,7 +33,7 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
 async def _by_amqp(settings: Settings) -> list[Finding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
-        where = f"{settings.queue_host}:{settings.queue_port}, virtual host {settings.queue_vhost}"
+        where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
         return [
             ok("broker", "connect", f"{settings.queue_user} at {where}"),
             versions.judged("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
