@@ -54,7 +54,7 @@ def start(home: Path, programs: Programs) -> str:
     """Start the node unless it runs, wait until it is ready; its version."""
     settings = replace(load(home), script=str(programs.script))
     if pid(home):
-        _ensure_port_mapper(home, programs, settings)
+        ensure_port_mapper(home, programs, settings)
         _wait_ready(home, settings)
     else:
         settings = _start_stopped(home, programs, settings)
@@ -106,11 +106,11 @@ def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settin
     if not _data(home).exists():
         _unfinished(home).touch()
     for _ in range(PORT_ATTEMPTS):
-        settings = _choose_ports(home, settings)
+        settings = choose_ports(home, settings)
         save(home, settings)
         try:
-            _ensure_port_mapper(home, programs, settings)
-            _launch(home, programs, settings)
+            ensure_port_mapper(home, programs, settings)
+            launch(home, programs, settings)
         except Died:
             stop(home)
             if all(ports.is_free(port) for port in settings.port.values()):
@@ -120,12 +120,13 @@ def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settin
     raise Died(f"found its ports taken {PORT_ATTEMPTS} times", _output(home))
 
 
-def _choose_ports(home: Path, settings: Settings) -> Settings:
+def choose_ports(home: Path, settings: Settings) -> Settings:
+    """The ports of last time where they are free."""
     chosen = {use: ports.choose(base, home, last=settings.port.get(use)) for use, base in BASES.items()}
     return replace(settings, port=chosen)
 
 
-def _ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> None:
+def ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> None:
     """Erlang would start a port mapper that nobody stops; with this one running it does not."""
     if processes.running(_epmd_record(home)):
         return
@@ -139,9 +140,10 @@ def _ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> N
     processes.wait_ready(_epmd_record(home), log_file, lambda: ports.listens(child, settings.port["epmd"]), 20.0)
 
 
-def _launch(home: Path, programs: Programs, settings: Settings) -> None:
+def launch(home: Path, programs: Programs, settings: Settings) -> None:
+    """Start the node and wait until it is ready; its port mapper runs."""
     _write_configuration(home, settings)
-    env = programs.environment() | _environment(home, settings)
+    env = programs.environment() | environment(home, settings)
     processes.spawn([str(programs.script)], record=_record(home), log=_output(home), env=env)
     _wait_ready(home, settings)
 
@@ -195,7 +197,8 @@ def configuration(settings: Settings) -> str:
     return "".join(f"{name} = {value}\n" for name, value in lines.items())
 
 
-def _environment(home: Path, settings: Settings) -> dict[str, str]:
+def environment(home: Path, settings: Settings) -> dict[str, str]:
+    """What the node and its tools have to know."""
     return {
         MARK: str(home),
         "HOME": str(home / "home"),

@@ -37,13 +37,13 @@ def environ(servers: Mapping[str, str]) -> Iterator[dict[str, str]]:
     unique = uuid.uuid4().hex[:8]
     found = {**servers, "DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"chaos_{unique}_", "RETRY_DELAYS": "0.5,1,2"}
     settings = Settings.from_env(found)
-    asyncio.run(_create(settings))
+    asyncio.run(create_with_tables(settings))
     yield found
     local.up(STATE, {}, report=lambda _: None)  # a test that failed may have left one of them stopped
     asyncio.run(_remove(settings))
 
 
-async def _create(settings: Settings) -> None:
+async def create_with_tables(settings: Settings) -> None:
     await databases.create(settings, settings.db_name)
     async with database.connection(settings, "tests") as connection:
         await migrate(connection)

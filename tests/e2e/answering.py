@@ -1,5 +1,6 @@
-"""A service that gives one fixed answer as fast as it can: python -m tests.e2e.answering PORT"""
+"""A service that gives one fixed answer at once, or after so long: python -m tests.e2e.answering PORT [SECONDS]"""
 
+import asyncio
 import sys
 
 import orjson
@@ -21,9 +22,12 @@ ANSWER = orjson.dumps(
     }
 )
 
+SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 and __name__ == "__main__" else 0.0
+
 
 async def answer(request: web.Request) -> web.Response:
     await request.read()
+    await asyncio.sleep(SECONDS)
     return web.Response(body=ANSWER, content_type="application/json")
 
 
