@@ -77,6 +77,13 @@ make_user() {
         run useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin windmill
 }
 
+check_user() {
+    [ -z "$prefix" ] && [ "$dry" = no ] || return 0
+    found=$("$python" -c 'import sys; print(sys.executable)')
+    runuser -u windmill -- "$found" -c '' ||
+        fail "the user windmill may not run $found; name another Python: PYTHON=/usr/bin/python3 $0 ..."
+}
+
 copy_code() {
     run mkdir -p "$code"
     for part in $parts; do
@@ -169,6 +176,7 @@ install_all() {
     done
     check_python
     make_user
+    check_user
     stop_all
     copy_code
     make_venv
