@@ -32,7 +32,7 @@ def command(main: Callable[[Settings], int]) -> int:
     """Run a main with the settings of this process; a known failure becomes one message and an exit code."""
     try:
         settings = load_settings()
-        logs.configure(settings.log_level, settings.log_format)
+        logs.configure(settings.log_level, settings.log_format, settings.secrets())
         return main(settings)
     except WindmillError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,16 +1,21 @@
 """Log lines for people and for machines."""
 
+import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kernels.redaction import redactor
 from windmill import logs
+from windmill.errors import WindmillError
 from windmill.logs import JsonFormatter, TextFormatter
-from windmill.settings import LogFormat
+from windmill.settings import LogFormat, Settings
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
@@ -64,6 +69,69 @@ def test_values_that_are_no_json_are_written_as_their_text() -> None:
     assert orjson.loads(line)["error"] == "gone"
 
 
+@pytest.mark.parametrize("value", ["\ud800", 2**70, {1: "x"}, {"a": {"b"}}])
+def test_a_json_line_is_written_whatever_a_service_said(value: object) -> None:
+    assert json.loads(JsonFormatter().format(record("x", value=value)))["message"] == "x"
+
+
+FORMATTERS = [TextFormatter, JsonFormatter]
+# Nothing that stands in the line anyway.
+SECRET = st.text(min_size=8).filter(lambda one: "*" not in one and one not in orjson.dumps(str(FORMATTERS)).decode())
+
+
+def everywhere(secret: str) -> logging.LogRecord:
+    """A record that carries the secret wherever one can."""
+    made = record(
+        "refused %s", secret, reason=f"at {secret}.", nested={secret: [secret, {"x": (secret,)}]}, path=Where(secret)
+    )
+    try:
+        raise ValueError(secret)
+    except ValueError as error:
+        try:
+            raise WindmillError("SERVICE_ERROR", f"for {secret}") from error
+        except WindmillError:
+            made.exc_info = sys.exc_info()
+    return made
+
+
+class Where:
+    """Something that is no JSON."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return f"<{self._text}>"
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+@given(secret=SECRET)
+def test_no_part_of_a_record_shows_a_secret(formatter: type[logging.Formatter], secret: str) -> None:
+    line = formatter(redactor([secret])).format(everywhere(secret))  # type: ignore[arg-type]
+    assert secret not in line
+    assert json.dumps(secret)[1:-1] not in line
+    assert orjson.dumps(secret).decode()[1:-1] not in line
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_what_goes_by_a_secret_name_is_not_shown(formatter: Callable[[], logging.Formatter]) -> None:
+    line = formatter().format(record("x", db_password="a b", api_key=12345, headers={"Authorization": "Basic YTpi"}))
+    assert not any(secret in line for secret in ("a b", "12345", "YTpi"))
+    assert line.count("***") == 3
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_url_in_a_stack_trace_loses_its_password(formatter: Callable[[], logging.Formatter]) -> None:
+    made = record("x")
+    try:
+        raise OSError("no route to amqp://fleet:pa55@mq/")
+    except OSError:
+        made.exc_info = sys.exc_info()
+    line = formatter().format(made)
+    assert "amqp://***@mq/" in line
+    assert "pa55" not in line
+
+
 @pytest.fixture
 def untouched_logging() -> Iterator[None]:
     """The log of the test run itself, as it was."""
@@ -92,3 +160,11 @@ def test_the_log_goes_to_standard_error_from_the_level_on(
     assert "heard" in said.err
     assert len(said.err.splitlines()) == 1
     assert start is None or said.err.startswith(start)
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_the_passwords_of_the_settings_stay_out_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings.from_env({"DB_PASSWORD": "hunter2!", "QUEUE_PASSWORD": "guest"})
+    logs.configure("INFO", "text", settings.secrets())
+    logging.getLogger("some.module").info("refused hunter2! of guest at localhost")
+    assert capsys.readouterr().err.endswith("refused *** of guest at localhost\n"), "guest is known to everyone"
