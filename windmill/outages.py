@@ -30,9 +30,18 @@ class Outage:
         self._first, self._most = first, most
         self._clock, self._dice = clock, dice
         self._failures = 0
+        self._reached = False
         self._since = self._said = 0.0
         self._told = False
         self._repeats = Repeats(clock=clock)
+        self.ended = 0
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, in a few words; None while it works."""
+        if self._failures:
+            return f"away for {self._clock() - self._since:.0f} s"
+        return None if self._reached else "not reached yet"
 
     @property
     def lasts(self) -> bool:
@@ -63,4 +72,6 @@ class Outage:
         if self._failures and self._told:
             away = round(self._clock() - self._since, 1)
             logger.info("%s is back", self._what, extra={"away_seconds": away, "failures": self._failures})
+        self.ended += self._failures > 0
+        self._reached = True
         self._failures = 0

@@ -71,6 +71,18 @@ def is_from_service(outcome: Outcome) -> bool:
     return isinstance(outcome, Stored)
 
 
+def code_of(outcome: Outcome) -> Code | None:
+    """The code of what went wrong, if anything did."""
+    match outcome:
+        case Stored():
+            return None
+        case Unavailable():
+            return outcome.error.code
+        case Unreadable():
+            return "BAD_MESSAGE"
+    return outcome.code
+
+
 def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | Failed | Unavailable:
     """What becomes of a job whose `attempt`-th try (from 1) ended in `error`, where a job gets so many tries."""
     if error.retry == "pause":

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from windmill.database import Pool, converted
 from windmill.errors import Code, DataRefused, WindmillError
+from windmill.measures import Commits
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.settings import Settings
@@ -50,7 +52,14 @@ class ResultWriter:
     """Gathers rows until the batch is full, its time is up, or everyone who could add a row waits already."""
 
     def __init__(
-        self, save: SaveRows, *, batch_rows: int, batch_seconds: float, in_progress: Callable[[], int]
+        self,
+        save: SaveRows,
+        *,
+        batch_rows: int,
+        batch_seconds: float,
+        in_progress: Callable[[], int],
+        outage: Outage | None = None,
+        commits: Commits | None = None,
     ) -> None:
         self._save = save
         self._batch_rows = batch_rows
@@ -61,7 +70,8 @@ class ResultWriter:
         self._stopped = False
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
-        self._outage = Outage("the database")
+        self._outage = outage or Outage("the database")
+        self._commits = commits or Commits()
 
     @property
     def away(self) -> bool:
@@ -102,6 +112,7 @@ class ResultWriter:
 
     async def _commit(self, batch: list[tuple[ResultRow, "asyncio.Future[None]"]]) -> None:
         while True:
+            began = time.monotonic()
             try:
                 await self._save([row for row, _ in batch])
             except DataRefused as error:
@@ -113,6 +124,7 @@ class ResultWriter:
                 await asyncio.sleep(self._outage.failed(error))
                 continue
             self._outage.over()
+            self._commits.done(len(batch), time.monotonic() - began)
             for _, committed in batch:
                 _settle(committed)
             return

@@ -107,6 +107,9 @@ class Settings:
     log_level: str = setting("INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: LogFormat = setting("text", one_of(*get_args(LogFormat)))
 
+    metrics_port: int = setting("0", integer(0, 65_535))
+    metrics_host: str = setting("0.0.0.0", filled)  # noqa: S104 - whoever wants metrics asks from another machine
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str], found: Iterable[Problem] = ()) -> "Settings":
         """Parse and check all variables; raises ConfigInvalid with every problem, those `found` before included."""
@@ -133,6 +136,12 @@ class Settings:
     def db_session_attributes(self) -> SessionAttributes:
         """What a server has to be before a connection to it is used."""
         return self.db_target_session_attrs or ("read-write" if len(self.db_servers()) > 1 else "any")
+
+    def secrets(self) -> tuple[str, ...]:
+        """The values that never appear in a log; a default that everyone can read here is none."""
+        known = defaults()
+        values = {name: getattr(self, name.lower()) for name in secret_names()}
+        return tuple(value for name, value in values.items() if value and value != known[name])
 
     def worker_name(self) -> str:
         """WORKER_ID, or host and process: unique among the processes that run now."""

@@ -37,12 +37,17 @@ class Notifier:
         """The main loop of the process came round."""
         self._ticked = self._clock()
 
+    def late(self) -> str | None:
+        """What is wrong when the main loop has not come round for long."""
+        age = self._clock() - self._ticked
+        return f"has not come round for {age:.0f} s" if age >= STALE_SECONDS else None
+
     async def keep_alive(self) -> None:
         """Give signs of life for as long as the main loop comes round, and not merely the event loop."""
         if self._asked is None or self._asked.watchdog_seconds is None:
             return
         while True:
-            if self._clock() - self._ticked < STALE_SECONDS:
+            if not self.late():
                 self._send("WATCHDOG=1")
             await asyncio.sleep(self._asked.watchdog_seconds / 3)
 

@@ -51,7 +51,7 @@ class Copies:
         """Into the failed queue, with the reason; said a few times a minute for each code."""
         unsaid = self._repeats.unsaid(code)
         if unsaid is not None:
-            said = self._context(delivery, job) | {"code": code, "reason": message}
+            said = job_context(self._name, delivery, job) | {"code": code, "reason": message}
             logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
         reason = {
             CODE_HEADER: code,
@@ -62,17 +62,12 @@ class Copies:
         headers = headers_to_keep(delivery.headers) | reason
         await self._republisher.to_failed(self._name, delivery.body, headers)
 
-    def _context(self, delivery: Delivery, job: Job | None) -> dict[str, object]:
-        """What a log line says of the job it is about."""
-        known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
-        return {"service": self._name, "attempt": past_of(delivery.headers).attempt, **known}
-
     async def retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
         """Into a retry tier, with one try more."""
         attempt = past_of(delivery.headers).attempt
         delays = self._settings.retry_delays
         delay = delays[min(attempt, len(delays)) - 1]
-        context = self._context(delivery, job)
+        context = job_context(self._name, delivery, job)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
         headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
         if outcome.tries > self._settings.max_retries + 1:
@@ -105,6 +100,12 @@ class Copies:
 
     async def _republish(self, delivery: Delivery, headers: Headers) -> None:
         await self._republisher.to_services(delivery.body, [self._name], headers)
+
+
+def job_context(service: str, delivery: Delivery, job: Job | None) -> dict[str, object]:
+    """What a log line says of the job it is about."""
+    known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
+    return {"service": service, "attempt": past_of(delivery.headers).attempt, **known}
 
 
 def _headers_of_copy(delivery: Delivery) -> dict[str, Any]:

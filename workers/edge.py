@@ -14,16 +14,11 @@ from windmill.broker import Delivery
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, DataRefused, WindmillError
-from windmill.messages import (
-    Job,
-    decode,
-    handed_out,
-    past_of,
-)
-from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable
+from windmill.messages import Job, decode, handed_out, past_of
+from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable, code_of
 from windmill.results import ResultRow
 from windmill.settings import Settings
-from workers.copies import Copies, Republisher
+from workers.copies import Copies, Republisher, job_context
 from workers.quarantine import Quarantine, suspect
 
 logger = logging.getLogger(__name__)
@@ -64,6 +59,8 @@ class Edge:
         self._idle.set()
         self._closing = False
         self._in_progress = 0
+        # Asked once: most jobs are taken where nobody looks so closely.
+        self._tells_steps = logger.isEnabledFor(logging.DEBUG)
         self.deliveries = 0
         self.on_trial = True
 
@@ -131,24 +128,36 @@ class Edge:
             # While the slot is still held, so that no job starts between an outage and its notice.
             if self._state.heed(outcome):
                 self._on_change()
-        await self._act(delivery, job, outcome)
+        if self._tells_steps:
+            self._tell("decided", delivery, job, outcome)
+        outcome = await self._act(delivery, job, outcome)
         delivery.acknowledge()
+        self._state.count(outcome)
+        if isinstance(outcome, Stored):
+            self._state.steps.ended(_known(job).submitted_at)
+        if self._tells_steps:
+            self._tell("settled", delivery, job, outcome)
 
     async def _outcome(self, delivery: Delivery) -> tuple[Job | None, Outcome]:
+        now = datetime.now(UTC)
         try:
-            job = decode(delivery.body, datetime.now(UTC))
+            job = decode(delivery.body, now)
         except WindmillError as error:
             return None, Unreadable(error.message)
+        if self._tells_steps:
+            self._tell("begins", delivery, job)
         headers = delivery.headers
+        if not headers:
+            self._state.steps.waited(job.submitted_at, now)
         if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
             return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
         return job, await self._handler.handle(self._state, job, past_of(headers))
 
-    async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> None:
-        self._state.counts[type(outcome).__name__] += 1
+    async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> Outcome:
+        """Make it safe; returns what it came to in the end."""
         match outcome:
             case Stored():
-                await self._store(delivery, _known(job), outcome)
+                return await self._store(delivery, _known(job), outcome)
             case RetryLater():
                 await self._copies.retry(delivery, job, outcome)
             case Failed():
@@ -159,12 +168,16 @@ class Edge:
                 await self._copies.park(delivery, None, "BAD_MESSAGE", outcome.message)
             case _:
                 assert_never(outcome)
+        return outcome
 
-    async def _store(self, delivery: Delivery, job: Job, stored: Stored) -> None:
+    async def _store(self, delivery: Delivery, job: Job, stored: Stored) -> Outcome:
         try:
             await self._writer.write(self._row(delivery, job, stored.data, stored.processing_time))
         except DataRefused as error:
-            await self._fail(delivery, job, "BAD_RESPONSE", f"PostgreSQL does not take the reply: {error}")
+            failed = Failed("BAD_RESPONSE", f"PostgreSQL does not take the reply: {error}")
+            await self._fail(delivery, job, failed.code, failed.message)
+            return failed
+        return stored
 
     async def _fail(self, delivery: Delivery, job: Job, code: Code, message: str) -> None:
         try:
@@ -172,6 +185,11 @@ class Edge:
         except DataRefused as error:
             message = f"{message} (and PostgreSQL does not take the error: {error})"
         await self._copies.park(delivery, job, code, message)
+
+    def _tell(self, step: str, delivery: Delivery, job: Job | None, outcome: Outcome | None = None) -> None:
+        """One line for a step of a job, for those who look closely."""
+        said = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
+        logger.debug(step, extra=job_context(self._name, delivery, job) | said)
 
     def _row(
         self,

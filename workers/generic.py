@@ -19,9 +19,13 @@ from windmill.calling.canary import CANARY
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
 from windmill.errors import ConfigInvalid, Problem, WindmillError
+from windmill.health import Health
 from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
+from windmill.measures import Commits, MeasuredCommits
 from windmill.messages import Job
+from windmill.metrics import Sample, of_commits, of_outages, of_services
+from windmill.monitoring import monitored
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.results import ResultWriter, saver
@@ -52,6 +56,9 @@ class Worker:
         self._notifier = notifier or Notifier()
         self._states: list[ServiceState] = []
         self._quarantine = Quarantine()
+        self._database, self._broker = Outage("the database"), Outage("the broker")
+        self._commits = MeasuredCommits() if settings.metrics_port else Commits()
+        self._presence: Presence | None = None
 
     async def run(self) -> None:
         name = f"windmill-worker {self._settings.worker_name()}"
@@ -60,6 +67,7 @@ class Worker:
             ImageSource(self._settings) as images,
             ServiceClient(self._settings) as client,
             background(self._notifier.keep_alive()),
+            monitored(self._settings, "workers.generic", self._health(), self._samples),
         ):
             self._states = [
                 ServiceState(service, self._settings, lambda one: client.upload(one, CANARY))
@@ -71,16 +79,17 @@ class Worker:
                 batch_rows=self._settings.batch_rows,
                 batch_seconds=self._settings.batch_milliseconds / 1000,
                 in_progress=lambda: sum(state.in_progress for state in self._states),
+                outage=self._database,
+                commits=self._commits,
             )
             most_pixels = self._settings.max_image_pixels
             handler = Handler(images.read, client, lambda image: fault_of_image(image, most_pixels))
-            presence = Presence(self._states, self._settings, executor(pool, self._settings))
-            async with background(writer.run()), background(self._report()), background(presence.run()):
+            self._presence = Presence(self._states, self._settings, executor(pool, self._settings))
+            async with background(writer.run()), background(self._report()), background(self._presence.run()):
                 await self._serve(handler, writer, name)
         logger.info("stopped", extra=self._counted())
 
     async def _until_database_is_ready(self, pool: database.Pool) -> None:
-        outage = Outage("the database")
         while not self._stop.is_set():
             self._notifier.tick()
             try:
@@ -88,20 +97,19 @@ class Worker:
             except WindmillError as error:
                 if error.retry == "never":
                     raise
-                await pause(self._stop, outage.failed(error))
+                await pause(self._stop, self._database.failed(error))
             else:
-                outage.over()
+                self._database.over()
                 return
 
     async def _serve(self, handler: Handler[Job], writer: ResultWriter, name: str) -> None:
         """Hold a session with the broker; when it is lost, build all of it anew."""
-        outage = Outage("the broker")
         served = False
         while not self._stop.is_set():
             self._notifier.tick()
             try:
                 async with self._session(handler, writer, name) as lanes:
-                    outage.over()
+                    self._broker.over()
                     served = True
                     self._say_consuming()
                     await self._consume(lanes)
@@ -112,7 +120,7 @@ class Worker:
                 if error.retry == "never" and not served:
                     raise
                 self._notifier.status(f"waits for the broker: {error.message}")
-                await pause(self._stop, outage.failed(error))
+                await pause(self._stop, self._broker.failed(error))
 
     def _say_consuming(self) -> None:
         names = ",".join(service.name for service in self._services)
@@ -165,6 +173,25 @@ class Worker:
             await asyncio.sleep(REPORT_SECONDS)
             if said != (said := self._counted()):
                 logger.info("progress", extra=said)
+
+    def _health(self) -> Health:
+        return Health(
+            alive={"main loop": self._notifier.late},
+            ready={
+                "running": lambda: "stops" if self._stop.is_set() else None,
+                "broker": lambda: self._broker.trouble,
+                "database": self._database_trouble,
+            },
+        )
+
+    def _database_trouble(self) -> str | None:
+        """While it has no rows to write, a worker sees by its heartbeats that the database is away."""
+        silent = self._presence and self._presence.silent
+        return self._database.trouble or ("takes no heartbeat" if silent else None)
+
+    async def _samples(self) -> list[Sample]:
+        outages = {"broker": self._broker, "database": self._database}
+        return [*of_services(self._states), *of_commits(self._commits), *of_outages(outages)]
 
     def _counted(self) -> dict[str, int]:
         counts = sum((state.counts for state in self._states), Counter[str]())

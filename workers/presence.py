@@ -144,6 +144,7 @@ class Presence:
         self._started = clock()
         self._watched = [Watched(state, self._started) for state in states]
         self._beats = 0
+        self.silent = False
 
     async def run(self) -> None:
         try:
@@ -176,7 +177,9 @@ class Presence:
     async def _try(self, work: Awaitable[None]) -> None:
         try:
             await work
+            self.silent = False
         except (WindmillError, DataRefused) as error:
+            self.silent = True
             logger.debug("no heartbeat was written", extra={"reason": str(error)})
             task = asyncio.current_task()
             if task and task.cancelling():

@@ -78,14 +78,18 @@ class Handler(Generic[S]):
     async def _try(self, state: ServiceState, job: S, past: Past) -> Tried:
         service = state.service
         by_url = service.transport == "url" and job.image_url
+        asked = state.clock()
         image = None if by_url else await self._read(job)
         began, calls = state.clock(), state.slots.taken
+        if image is not None:
+            state.steps.read(began - asked)
         try:
             if image is None:
                 stored = await self._client.refer(service, job.image_url or "")
             else:
                 stored = await self._client.upload(service, image)
         except WindmillError as error:
+            state.steps.called(state.clock() - began)
             if error.code in ("SERVICE_OVERLOADED", "SERVICE_TIMEOUT"):
                 state.too_much()
             if error.retry == "pause" or error.code in _SURELY_THE_IMAGE:

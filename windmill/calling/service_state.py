@@ -13,8 +13,9 @@ from kernels.concurrency import LatencyLimit
 from kernels.patience import FailureRate, tries
 from windmill.calling.breaker import Breaker
 from windmill.calling.slots import Slots
-from windmill.errors import WindmillError, unexpected
-from windmill.outcomes import Outcome, is_from_service, outage_of
+from windmill.errors import Code, WindmillError, unexpected
+from windmill.measures import MeasuredSteps, Steps
+from windmill.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.services import Service
 from windmill.settings import Concurrency, Settings
 
@@ -41,6 +42,8 @@ class ServiceState:
         self._latency = LatencyLimit() if calls == "auto" else None
         self.slots = Slots(self._latency.limit if self._latency else int(calls))
         self.counts: Counter[str] = Counter()
+        self.codes: Counter[tuple[str, Code]] = Counter()
+        self.steps = MeasuredSteps() if settings.metrics_port else Steps()
         self.in_progress = 0
         self.last_answer = float("-inf")
         self.call_seconds = 0.1  # a moving average, with a guess to begin with
@@ -61,6 +64,7 @@ class ServiceState:
         self.last_answer = now = self.clock()
         self._another.set()
         self.call_seconds += (now - began - self.call_seconds) / 50
+        self.steps.called(now - began)
         if first_try:
             self._failures.note(failed=False)
         if self._latency:
@@ -77,6 +81,13 @@ class ServiceState:
         if self._latency:
             self._latency.overloaded()
             self.slots.resize(self._latency.limit)
+
+    def count(self, outcome: Outcome) -> None:
+        """Note what became of a job, once it is safe; of those that were not stored also why."""
+        name = type(outcome).__name__
+        self.counts[name] += 1
+        if name != "Stored" and (code := code_of(outcome)):
+            self.codes[name, code] += 1
 
     def heed(self, outcome: Outcome) -> bool:
         """Let the breaker know what an outcome says of the service; whether that may change what it lets through."""
