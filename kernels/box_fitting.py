@@ -21,7 +21,7 @@ from kernels.boxes import Bools, Floats, corners, ious
 from kernels.clusters import Ints
 from kernels.detections import Detections, read
 from kernels.fusion import merge
-from kernels.grouping import Groups, grouped, without_repeats
+from kernels.grouping import Groups, grouped
 from kernels.labels import normalised
 
 _OF_EACH = {"offset": 0.7, "slope": 1.0, "silence": 0.5}
@@ -101,8 +101,7 @@ def _samples(example: Example, services: tuple[str, ...], calibration: BoxCalibr
     truth, subsets = example.truth(), list(_subsets(sorted(example.answers)))
     for subset in subsets:
         everything, _ = read({service: example.answers[service] for service in subset}, example.size)
-        detections, _ = without_repeats(everything, calibration)
-        groups = grouped(detections, calibration)
+        detections, groups, _ = grouped(everything, calibration)
         chance = probabilities(log_odds(groups, Constants.of(calibration, subset)), groups.rivals)
         names = [detections.labels[place] for place in groups.label.tolist()]
         right = hits(Labelled(groups.corners, names, chance), truth)[:, 0]

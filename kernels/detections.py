@@ -1,7 +1,7 @@
 """What detectors said of an image, out of any JSON, as arrays; what cannot be used is left out, and counted."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -89,7 +89,7 @@ def _usable(predictions: object, size: tuple[int, int] | None, reasons: Counter[
 
 def _detection(prediction: object, size: tuple[int, int] | None) -> Detection | Reason:
     """The prediction, or why it is left out."""
-    if not isinstance(prediction, Mapping):
+    if not isinstance(prediction, dict):
         return "not_an_object"
     label = normalised(prediction.get("label"))
     if not label:
@@ -108,9 +108,9 @@ def _detection(prediction: object, size: tuple[int, int] | None) -> Detection | 
 def _box(value: object) -> tuple[float, float, float, float] | Reason:
     if value is None:
         return "no_bbox"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = (value.get("x"), value.get("y"), value.get("width"), value.get("height"))
-    if not isinstance(value, Sequence) or len(value) != 4 or not all(map(_is_number, value)):
+    if not isinstance(value, list | tuple) or len(value) != 4 or not all(map(_is_number, value)):
         return "bad_bbox"
     x, y, width, height = map(float, value)
     return (x, y, width, height) if width > 0 and height > 0 else "empty_bbox"

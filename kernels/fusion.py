@@ -12,7 +12,7 @@ from kernels.box_evidence import Constants, log_odds, probabilities
 from kernels.boxes import Bools, Floats, suppressed, whole
 from kernels.clusters import Ints
 from kernels.detections import Detections, Dropped, read
-from kernels.grouping import Groups, grouped, without_repeats
+from kernels.grouping import Groups, grouped
 
 VERSION = 1
 """To be raised when the same answers come to other boxes."""
@@ -83,22 +83,20 @@ def merge(answers: Mapping[str, object], calibration: BoxCalibration, size: tupl
     Neither the order of services nor that of predictions matters.
     """
     everything, dropped = read(answers, size)
-    detections, repeats = without_repeats(everything, calibration)
-    groups = grouped(detections, calibration)
+    detections, groups, repeats = grouped(everything, calibration)
     odds = log_odds(groups, Constants.of(calibration, detections.services))
     chance = probabilities(odds, groups.rivals)
     places = whole(groups.corners, size)
     order = np.lexsort((*places.T[::-1], groups.label, -odds, -chance))
-    against = _matrix(groups.rivals, len(order))
-    kept = order[~suppressed(against[np.ix_(order, order)])]
-    report = _Report(detections, groups, chance, places, against)
+    kept = order[~suppressed(_matrix(groups.rivals, len(order))[np.ix_(order, order)])]
+    report = _Report(detections, groups, chance, places)
     return Merged(report.boxes(kept.tolist()), _added(dropped, repeats))
 
 
 class _Report:
     """Puts into words what the arrays say."""
 
-    def __init__(self, detections: Detections, groups: Groups, chance: Floats, places: Ints, against: Bools) -> None:
+    def __init__(self, detections: Detections, groups: Groups, chance: Floats, places: Ints) -> None:
         self._services = detections.services
         self._labels = [detections.labels[place] for place in groups.label.tolist()]
         self._emojis = _emojis(detections, groups)
@@ -107,7 +105,9 @@ class _Report:
         self._silent = groups.silent.tolist()
         self._chance = [round(value, 3) for value in chance.tolist()]
         self._places = places.tolist()
-        self._against = against
+        self._others: dict[int, list[int]] = {}
+        for group, other in groups.rivals.tolist():
+            self._others.setdefault(group, []).append(other)
 
     def boxes(self, kept: list[int]) -> list[MergedBox]:
         numbers: Counter[str] = Counter()
@@ -135,7 +135,7 @@ class _Report:
         )
 
     def _rivals(self, group: int) -> tuple[Rival, ...]:
-        others = np.flatnonzero(self._against[group]).tolist()
+        others = self._others.get(group, [])
         others.sort(key=lambda other: (-self._chance[other], self._labels[other], self._places[other]))
         return tuple(
             Rival(self._labels[other], self._emojis[other], self._chance[other], self._sayers(other))

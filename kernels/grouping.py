@@ -35,23 +35,33 @@ class Groups:
     rivals: Ints
 
 
-def without_repeats(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Dropped]:
-    """What one service says twice of one place is said once, by the surer box; and how often that was so."""
-    order = np.lexsort((np.arange(len(detections)), -detections.confidence))
-    same = _alike(detections.label) & _alike(detections.service)
-    near = same & (ious(detections.corners, detections.corners) >= calibration.repeat_overlap)
-    repeated = np.zeros(len(detections), dtype=np.bool_)
-    repeated[order] = suppressed(near[np.ix_(order, order)])
-    if not repeated.any():
-        return detections, {}
-    counts = Counter(detections.service[repeated].tolist())
-    dropped: Dropped = {detections.services[place]: {"duplicate": count} for place, count in sorted(counts.items())}
-    return detections.only(~repeated), dropped
-
-
-def grouped(detections: Detections, calibration: BoxCalibration) -> Groups:
-    """The groups of detections without repeats, in the order of their first members."""
+def grouped(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
+    """Detections without repeats, their groups in the order of the first members, and how much was said twice."""
     overlaps = ious(detections.corners, detections.corners)
+    repeated = _repeated(detections, overlaps >= calibration.repeat_overlap)
+    if not repeated.any():
+        return detections, _groups(detections, overlaps, calibration), {}
+    once = detections.only(~repeated)
+    return once, _groups(once, overlaps[np.ix_(~repeated, ~repeated)], calibration), _counts(detections, repeated)
+
+
+def _repeated(detections: Detections, near: Bools) -> Bools:
+    """Which boxes a service has said before, with more confidence and of the same label."""
+    same = near & _alike(detections.label) & _alike(detections.service)
+    if np.count_nonzero(same) == len(same):
+        return np.zeros(len(same), dtype=np.bool_)
+    order = np.argsort(-detections.confidence, kind="stable")
+    repeated = np.zeros(len(same), dtype=np.bool_)
+    repeated[order] = suppressed(same[np.ix_(order, order)])
+    return repeated
+
+
+def _counts(detections: Detections, repeated: Bools) -> Dropped:
+    counts = Counter(detections.service[repeated].tolist())
+    return {detections.services[place]: {"duplicate": count} for place, count in sorted(counts.items())}
+
+
+def _groups(detections: Detections, overlaps: Floats, calibration: BoxCalibration) -> Groups:
     member = clustered(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
     count, services = int(member.max(initial=-1)) + 1, detections.services
     confidence = np.zeros((count, len(services)))

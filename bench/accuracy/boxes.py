@@ -1,0 +1,141 @@
+"""How good merged boxes are beside other ways to fuse, on drawn scenes: python -m bench.accuracy.boxes --count 500
+
+Every figure is the mean over seeds and over the sets of one, two or three services. Detectors with habits that no
+constant was fitted on come after the usual ones. --fit 100,101,102 writes the constants anew, from those seeds.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from bench.accuracy.fleets import DETECTORS, FLEETS, examples
+from bench.accuracy.rivals import alone, nms, quorum, wbf
+from kernels.average_precision import Labelled
+from kernels.box_calibration import BoxCalibration
+from kernels.box_fitting import Example, fit, rated
+from kernels.boxes import corners
+from kernels.detections import Detections, read
+from kernels.fusion import merge
+
+Method = Callable[[Example], Labelled]
+_FILE = Path("calibration.json")
+_WEIGHTS = {"detectron2": 1.0, "rtdetr": 2.0, "yolov8": 2.0}
+_FIT_COUNT = 500
+_FIT_FROM = 100
+"""Seeds under this one are for reports."""
+_COLUMNS = ("mAP", "AP50", "AP75", "precision", "recall", "F1", "best_F1", "ECE", "boxes", "ms", "p95")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Means of one method with so many services of one fleet."""
+
+    fleet: str
+    services: int
+    method: str
+    figures: dict[str, float]
+
+    def line(self) -> str:
+        figures = " ".join(f"{self.figures[name]:9.3f}" for name in _COLUMNS)
+        return f"{self.fleet:14s}{self.services} {self.method:14s}{figures}"
+
+
+def methods(calibration: BoxCalibration) -> dict[str, Method]:
+    """Each takes an image's answers to boxes with scores."""
+    return {
+        "alone": partial(_rival, alone),
+        "NMS": partial(_rival, nms),
+        "WBF": partial(_rival, wbf),
+        "WBF weighted": partial(_rival, partial(wbf, weights=_WEIGHTS)),
+        "quorum 2": partial(_rival, quorum),
+        "windmill": partial(_ours, calibration),
+    }
+
+
+def rows(fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, Method], most: bool) -> Iterator[Row]:
+    """Figures of every method, for one, two and three services, or for three only. `data` is by seed."""
+    for size in (1, 2, 3) if most else (3,):
+        subsets = list(combinations(DETECTORS, size))
+        for name, method in known.items():
+            if (name == "alone") == (size == 1) or name == "windmill":
+                found = [_figures(method, images, subset) for images in data for subset in subsets]
+                yield Row(fleet, size, name, _mean(found))
+
+
+def _figures(method: Method, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
+    seconds, pairs = [], []
+    for image in images:
+        part = replace(image, answers={service: image.answers[service] for service in services})
+        began = time.process_time()
+        found = method(part)
+        seconds.append(time.process_time() - began)
+        pairs.append((found, image.truth()))
+    boxes = float(np.mean([len(found.labels) for found, _ in pairs]))
+    times = {"ms": 1e3 * float(np.mean(seconds)), "p95": 1e3 * float(np.quantile(seconds, 0.95))}
+    return rated(pairs) | {"boxes": boxes} | times
+
+
+def _mean(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in found])) for name in _COLUMNS}
+
+
+def _rival(method: Callable[[Detections], Labelled], example: Example) -> Labelled:
+    found = method(read(example.answers, example.size)[0])
+    inside = np.clip(found.corners, 0, [*example.size, *example.size]) if example.size else found.corners
+    return replace(found, corners=inside)
+
+
+def _ours(calibration: BoxCalibration, example: Example) -> Labelled:
+    boxes = merge(example.answers, calibration, example.size).boxes
+    scores = np.array([box.confidence for box in boxes], dtype=np.float64)
+    return Labelled(corners([box.box for box in boxes]), [box.label for box in boxes], scores)
+
+
+def _refit(seeds: Sequence[int], document: dict[str, object], count: int) -> None:
+    """Write the section `boxes` anew; all else, and what is no constant in it, stays."""
+    if min(seeds) < _FIT_FROM:
+        raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
+    start = BoxCalibration.from_document(document.get("boxes", {}))
+    known = [image for seed in seeds for image in examples("usual", count, seed)]
+    before = document.get("boxes")
+    notes = {"notes": before["notes"]} if isinstance(before, dict) and "notes" in before else {}
+    document["boxes"] = notes | fit(known, start).as_document()
+    _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=_FIT_COUNT, help="scenes of each seed")
+    parser.add_argument("--seeds", default="1", help="a comma list")
+    parser.add_argument("--fleets", default=",".join(FLEETS), help="a comma list")
+    parser.add_argument("--fit", metavar="SEEDS", help="fit on these seeds and write calibration.json")
+    parser.add_argument("--json", type=Path, help="also write the rows there")
+    chosen = parser.parse_args()
+    document = json.loads(_FILE.read_text(encoding="utf-8"))
+    if chosen.fit:
+        _refit(_numbers(chosen.fit), document, chosen.count)
+    known = methods(BoxCalibration.from_document(document["boxes"]))
+    print(f"{'fleet':14s}n {'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
+    found: list[Row] = []
+    for fleet in chosen.fleets.split(","):
+        data = [list(examples(fleet, chosen.count, seed)) for seed in _numbers(chosen.seeds)]
+        for row in rows(fleet, data, known, most=fleet == "usual"):
+            found.append(row)
+            print(row.line(), flush=True)
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(row) for row in found], indent=2) + "\n", encoding="utf-8")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Scenes with the answers of three detectors, as they are and with other habits: errors that no constant has seen."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from bench.accuracy.scenes import answered
+from farm.answers.detectors import DETECTRON2, RTDETR, YOLOV8
+from farm.answers.looks import look
+from farm.answers.sightings import Detector, Sighting, sightings
+from farm.layout import make_scene
+from farm.pictures import Picture
+from farm.truth import Scene
+from kernels.box_fitting import Example
+
+DETECTORS = ("detectron2", "rtdetr", "yolov8")
+_USUAL = {"detectron2": DETECTRON2, "rtdetr": RTDETR, "yolov8": YOLOV8}
+
+
+def _overconfident(detector: Detector) -> Detector:
+    return replace(detector, inflation=2 * detector.inflation)
+
+
+def _noisy(detector: Detector) -> Detector:
+    return replace(detector, phantoms=detector.phantoms + 1.2, doubles=2.5 * detector.doubles)
+
+
+def _weak_third(detector: Detector) -> Detector:
+    if detector.name != "detectron2":
+        return detector
+    return replace(
+        detector, strength=detector.strength - 1, looseness=2 * detector.looseness, phantoms=detector.phantoms + 1.2
+    )
+
+
+def _same(detector: Detector) -> Detector:
+    return detector
+
+
+_HABITS: Mapping[str, Callable[[Detector], Detector]] = {
+    "overconfident": _overconfident,
+    "noisy": _noisy,
+    "weak third": _weak_third,
+    "independent": _same,
+}
+FLEETS = ("usual", *_HABITS)
+
+
+def examples(fleet: str, count: int, seed: int) -> Iterator[Example]:
+    """Scenes 1 to `count` of a seed, answered by a fleet."""
+    if fleet == "usual":
+        for one in answered(count, seed, DETECTORS):
+            yield _example(one.scene, one.answers)
+        return
+    for index in range(1, count + 1):
+        scene = make_scene(seed, index)
+        yield _example(scene, {name: _answer(fleet, name, scene) for name in DETECTORS})
+
+
+def _answer(fleet: str, name: str, scene: Scene) -> list[dict[str, object]]:
+    """What a detector of this fleet reports; independent ones do not even share what is hard to see."""
+    own = 1000 * DETECTORS.index(name) if fleet == "independent" else 0
+    picture = Picture(b"", scene.width, scene.height, "JPEG", truth=scene)
+    detector = _HABITS[fleet](_USUAL[name])
+    return [_prediction(one) for one in sightings(detector, look(picture, scene, scene.seed + own))]
+
+
+def _prediction(sighting: Sighting) -> dict[str, object]:
+    left, top, right, bottom = (round(edge) for edge in sighting.edges)
+    box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return {"label": sighting.label, "confidence": round(sighting.confidence, 3), "bbox": box}
+
+
+def _example(scene: Scene, answers: Mapping[str, object]) -> Example:
+    things = scene.things
+    return Example(answers, [one.box for one in things], [one.label for one in things], (scene.width, scene.height))
