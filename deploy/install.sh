@@ -133,23 +133,15 @@ disable_all() {
         [ ! -L "$link" ] || run rm -f "$link"
     done
     for link in "$etc"/*.env; do
-        [ ! -L "$link" ] || run rm -f "$link" "${link%.env}.port"
+        [ ! -L "$link" ] || run rm -f "$link"
     done
 }
 
 enable_node() { # the env file of a node
     name=$(basename "$1" .env)
-    port=$(value "$1" METRICS_PORT)
-    if [ -n "$(value "$1" SERVICE_NAME)" ]; then
-        wanted "windmill-worker@$name.service" windmill-worker@.service
-        [ "${port:-0}" = 0 ] || port=$((port + 1))
-    fi
+    [ -z "$(value "$1" SERVICE_NAME)" ] || wanted "windmill-worker@$name.service" windmill-worker@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         run ln -sfn "$name.env" "$etc/$one.env"
-        if [ "${port:-0}" != 0 ]; then
-            run sh -c "echo METRICS_PORT=$port >'$etc/$one.port'"
-            port=$((port + 1))
-        fi
         wanted "windmill-postprocessor@$one.service" windmill-postprocessor@.service
     done
 }

@@ -140,28 +140,18 @@ def test_without_a_file_it_brings_up_to_date_what_is_there(install: Install, pre
     assert everything(prefix) == before
 
 
-def test_a_post_processor_reads_the_settings_of_its_node_and_has_a_port_of_its_own(
-    install: Install, prefix: Path
-) -> None:
+def test_a_post_processor_reads_the_settings_of_its_node(install: Install, prefix: Path) -> None:
     install(MAIN)
     assert (prefix / "etc/windmill/bbox_merger.env").readlink() == Path("main.env")
-    assert (prefix / "etc/windmill/bbox_merger.port").read_text() == "METRICS_PORT=9102\n"
     assert wanted(prefix) == {"windmill-worker@main.service", "windmill-postprocessor@bbox_merger.service"}
 
 
-def test_a_node_without_a_worker_counts_its_ports_from_the_first(install: Install, prefix: Path) -> None:
-    node = prefix.parent / "two.env"
-    node.write_text("NODE_POSTPROCESSORS=consensus,bbox_merger\nMETRICS_PORT=9101\n")
-    install(node)
-    ports = {port.stem: port.read_text() for port in (prefix / "etc/windmill").glob("*.port")}
-    assert ports == {"consensus": "METRICS_PORT=9101\n", "bbox_merger": "METRICS_PORT=9102\n"}
-
-
-def test_a_node_without_metrics_needs_no_ports(install: Install, prefix: Path) -> None:
-    node = prefix.parent / "quiet.env"
-    node.write_text("NODE_POSTPROCESSORS=all\n")
-    install(node)
-    assert list((prefix / "etc/windmill").glob("*.port")) == []
+def test_a_post_processor_that_moved_away_leaves_no_link(install: Install, prefix: Path) -> None:
+    install(MAIN)
+    (prefix / "etc/windmill/main.env").write_text("SERVICE_NAME=clip\n")
+    install()
+    assert wanted(prefix) == {"windmill-worker@main.service"}
+    assert [file.name for file in (prefix / "etc/windmill").iterdir()] == ["main.env"]
 
 
 def test_the_farm_comes_only_when_asked_for(install: Install, prefix: Path, asked: Path) -> None:
