@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import orjson
@@ -20,6 +21,9 @@ from producers.publishing import Queues, Walk, publish_all
 from producers.runs import Page, Request, Runs, Selection
 from windmill import database
 from windmill.errors import WindmillError
+from windmill.health import Health
+from windmill.metrics import Sample, of_outages, of_publishing
+from windmill.monitoring import monitored
 from windmill.runner import DONE, INTERRUPTED, run
 from windmill.services import Fleet, Service, load_fleet
 from windmill.settings import Settings
@@ -120,9 +124,19 @@ async def _produce(
             await _count_all(pages, walk, stop)
         else:
             queues = Queues(settings, request.services, most_queued=arguments.max_queued)
-            await publish_all(pages, lambda: runs.note(progress, finished=False), walk, queues, stop)
+            async with _told(settings, walk, queues):
+                await publish_all(pages, lambda: runs.note(progress, finished=False), walk, queues, stop)
             await runs.note(progress, finished=not stop.is_set())
     return walk
+
+
+def _told(settings: Settings, walk: Walk, queues: Queues) -> AbstractAsyncContextManager[None]:
+    """Metrics and health of a producer while it publishes."""
+
+    async def samples() -> list[Sample]:
+        return [*of_publishing(walk.images, walk.jobs_by_service), *of_outages({"broker": queues.outage})]
+
+    return monitored(settings, "producers.generic", Health(alive={}, ready={"broker": queues.trouble}), samples)
 
 
 async def _count_all(pages: AsyncIterator[Page], walk: Walk, stop: asyncio.Event) -> None:

@@ -97,11 +97,15 @@ class Queues:
         self._settings = settings
         self._services = services
         self._most = most_queued
-        self._outage = Outage("the broker")
+        self.outage = Outage("the broker")
         self._room = 0
         self._stack = contextlib.AsyncExitStack()
         self._watching: broker.Connection | None = None
         self._target: Broker | None = None
+
+    def trouble(self) -> str | None:
+        """What is wrong with the broker; None while there is a session with it."""
+        return None if self._target else self.outage.trouble
 
     async def aclose(self) -> None:
         self._watching = self._target = None
@@ -121,9 +125,9 @@ class Queues:
                 if error.code != "BROKER_UNAVAILABLE":
                     raise
                 await self.aclose()
-                await pause(stop, self._outage.failed(error))
+                await pause(stop, self.outage.failed(error))
             else:
-                self._outage.over()
+                self.outage.over()
                 return
 
     async def _session(self) -> tuple[broker.Connection, Broker]:

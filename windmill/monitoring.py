@@ -55,17 +55,13 @@ async def monitored(settings: Settings, program: str, health: Health, samples: S
 
 async def _listen(settings: Settings, site: "_Site") -> asyncio.Server:
     first, host = settings.metrics_port, settings.metrics_host
-    said = ""
     for port in range(first, min(first + PORTS, 65_536)):
         try:
             return await asyncio.start_server(site.serve, host, port, limit=MOST_BYTES)
         except OSError as error:
-            said = str(error)
             if error.errno != errno.EADDRINUSE:
-                break
-    raise ConfigInvalid(
-        [Problem("METRICS_PORT", str(first), f"must be free, or one of the {PORTS} from it on: {said}")]
-    )
+                raise ConfigInvalid([Problem("METRICS_HOST", host, f"must be an address of ours: {error}")]) from error
+    raise ConfigInvalid([Problem("METRICS_PORT", str(first), f"it or one of the {PORTS - 1} after it must be free")])
 
 
 class _Site:
