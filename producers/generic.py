@@ -22,7 +22,7 @@ from producers.runs import Page, Request, Runs, Selection
 from windmill import database
 from windmill.errors import WindmillError
 from windmill.health import Health
-from windmill.metrics import Sample, of_outages, of_publishing
+from windmill.metrics import Sample, of_publishing, of_reconnects
 from windmill.monitoring import monitored
 from windmill.runner import DONE, INTERRUPTED, run
 from windmill.services import Fleet, Service, load_fleet
@@ -134,7 +134,7 @@ def _told(settings: Settings, walk: Walk, queues: Queues) -> AbstractAsyncContex
     """Metrics and health of a producer while it publishes."""
 
     async def samples() -> list[Sample]:
-        return [*of_publishing(walk.images, walk.jobs_by_service), *of_outages({"broker": queues.outage})]
+        return [*of_publishing(walk.images, walk.jobs_by_service), *of_reconnects({"broker": queues.outage.ended})]
 
     return monitored(settings, "producers.generic", Health(alive={}, ready={"broker": queues.trouble}), samples)
 

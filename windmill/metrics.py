@@ -12,7 +12,6 @@ from windmill import VERSION
 from windmill.calling.service_state import ServiceState
 from windmill.health import Health
 from windmill.measures import Commits, Histogram, MeasuredCommits, MeasuredSteps
-from windmill.outages import Outage
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -125,9 +124,9 @@ def of_process(program: str, health: Health) -> Iterator[Sample]:
     yield from (Sample(READY, (name,), 0) for name in ready.failing)
 
 
-def of_outages(outages: Mapping[str, Outage]) -> Iterator[Sample]:
-    """`outages` by the server that is away in them."""
-    return (Sample(RECONNECTS, (server,), outage.ended) for server, outage in outages.items())
+def of_reconnects(times: Mapping[str, int]) -> Iterator[Sample]:
+    """How often each server was reached again."""
+    return (Sample(RECONNECTS, (server,), count) for server, count in times.items())
 
 
 def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:

@@ -24,7 +24,7 @@ from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
 from windmill.measures import Commits, MeasuredCommits
 from windmill.messages import Job
-from windmill.metrics import Sample, of_commits, of_outages, of_services
+from windmill.metrics import Sample, of_commits, of_reconnects, of_services
 from windmill.monitoring import monitored
 from windmill.outages import Outage
 from windmill.queries import queries
@@ -190,8 +190,8 @@ class Worker:
         return self._database.trouble or ("takes no heartbeat" if silent else None)
 
     async def _samples(self) -> list[Sample]:
-        outages = {"broker": self._broker, "database": self._database}
-        return [*of_services(self._states), *of_commits(self._commits), *of_outages(outages)]
+        reconnects = {"broker": self._broker.ended, "database": self._database.ended}
+        return [*of_services(self._states), *of_commits(self._commits), *of_reconnects(reconnects)]
 
     def _counted(self) -> dict[str, int]:
         counts = sum((state.counts for state in self._states), Counter[str]())

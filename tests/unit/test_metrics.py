@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.parallel import free_offset
-from tests.unit.world import JOB, Clock, World, take
+from tests.unit.world import JOB, World, take
 from windmill import VERSION
 from windmill.calling.service_state import ServiceState
 from windmill.errors import ConfigInvalid, DataRefused, WindmillError
@@ -30,14 +30,13 @@ from windmill.metrics import (
     Sample,
     of_backlog,
     of_commits,
-    of_outages,
     of_process,
     of_publishing,
+    of_reconnects,
     of_services,
     of_stage,
 )
 from windmill.monitoring import monitored
-from windmill.outages import Outage
 from windmill.results import ResultRow, ResultWriter
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
@@ -212,12 +211,9 @@ def test_every_value_is_in_the_buckets_of_all_bounds_that_it_does_not_exceed(val
     assert made.total == pytest.approx(sum(values))
 
 
-def test_a_server_that_came_back_twice_was_reconnected_to_twice() -> None:
-    outage = Outage("the broker", clock=Clock())
-    for _ in range(2):
-        outage.failed(OSError("gone"))
-        outage.over()
-    assert numbers(of_outages({"broker": outage})) == {("windmill_reconnects_total", "broker"): 2}
+def test_reconnects_are_told_by_server() -> None:
+    found = numbers(of_reconnects({"broker": 2, "database": 0}))
+    assert found == {("windmill_reconnects_total", "broker"): 2, ("windmill_reconnects_total", "database"): 0}
 
 
 def test_a_stage_shows_what_it_changed_what_it_need_not_have_looked_at_and_what_failed() -> None:
