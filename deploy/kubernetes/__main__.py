@@ -1,0 +1,91 @@
+"""Makes base/programs/ anew from service_config.json and the templates here: python -m deploy.kubernetes"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from windmill.runner import DONE, command
+from windmill.services import Service, load_fleet
+from windmill.settings import Settings
+
+HERE = Path(__file__).parent
+PROGRAMS = HERE / "base" / "programs"
+STAGES = ("bbox_merger", "consensus", "spatial_enrichment")
+
+FINISH_SECONDS = 10
+"""Beside an answer that takes all of its time: committing the row, handing back the rest."""
+END_SECONDS = 20
+"""Beside that: closing connections, before Kubernetes kills the process."""
+JOBS_PER_CALL = 100
+"""A further worker is worth its start when so many jobs wait for each call that one makes at a time."""
+
+
+def manifests(services: Iterable[Service]) -> dict[str, str]:
+    """The files of base/programs/, by name."""
+    files = {f"worker-{service.name}.yaml": _worker(service, _grace([service])) for service in services}
+    shown = [service for service in services if service.enriches]
+    files |= {f"{stage}.yaml": _postprocessor(stage, _grace(shown)) for stage in STAGES}
+    listed = "".join(f"  - {name}\n" for name in files)
+    head = "# Made by python -m deploy.kubernetes\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    return files | {"kustomization.yaml": f"{head}resources:\n{listed}"}
+
+
+def _worker(service: Service, grace: int) -> str:
+    at_a_time = service.concurrency if isinstance(service.concurrency, int) else 1
+    values = {
+        "name": _named(f"worker-{service.name}"),
+        "component": "worker",
+        "module": "workers.generic",
+        "service": service.name,
+        "more_env": f"\n            - {{name: SERVICE_NAME, value: {service.name}}}",
+        "jobs": str(at_a_time * JOBS_PER_CALL),
+        "cpu": "50m",
+        "memory": "96Mi",
+        "most_memory": "1Gi",
+    }
+    return _filled("deployment", values, grace) + _filled("scaling", values, grace)
+
+
+def _postprocessor(stage: str, grace: int) -> str:
+    values = {
+        "name": _named(stage),
+        "component": "postprocessor",
+        "module": f"postprocessors.{stage}",
+        "more_env": "",
+        "cpu": "200m",
+        "memory": "192Mi",
+        "most_memory": "2Gi",
+    }
+    return _filled("deployment", values, grace)
+
+
+def _grace(called: Iterable[Service]) -> int:
+    """SHUTDOWN_GRACE_SECONDS of a process that calls these services."""
+    return round(max(service.timeout_seconds for service in called)) + FINISH_SECONDS
+
+
+def _named(name: str) -> str:
+    """Names in Kubernetes hold no underscore."""
+    return name.replace("_", "-")
+
+
+def _filled(template: str, values: dict[str, str], grace: int) -> str:
+    text = (HERE / f"{template}.yaml.template").read_text(encoding="utf-8")
+    return Template(text).substitute(values, grace=grace, end=grace + END_SECONDS)
+
+
+def write(settings: Settings) -> int:
+    """Replace what is in base/programs/."""
+    made = manifests(load_fleet(settings.service_config).services.values())
+    for old in PROGRAMS.glob("*.yaml"):
+        old.unlink()
+    for name, text in made.items():
+        (PROGRAMS / name).write_text(text, encoding="utf-8")
+    return DONE
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m deploy.kubernetes", description=__doc__).parse_args()
+    sys.exit(command(write))
