@@ -147,11 +147,12 @@ class Edge:
         if self._tells_steps:
             self._tell("begins", delivery, job)
         headers = delivery.headers
-        if not headers:
+        past = past_of(headers)
+        if past.attempt == 1:
             self._state.steps.waited(job.submitted_at, now)
         if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
             return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
-        return job, await self._handler.handle(self._state, job, past_of(headers))
+        return job, await self._handler.handle(self._state, job, past)
 
     async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> Outcome:
         """Make it safe; returns what it came to in the end."""
