@@ -90,13 +90,15 @@ async def test_a_worker_whose_database_is_away_is_healthy_and_not_ready(
     worker = await fleet.worker("yolov8", METRICS_PORT=str(port), DB_PORT=str(database_proxy.port), **HOST)
     assert await failing(port) == {}
     await database_proxy.cut()
+
+    async def is_told(what: str) -> bool:
+        found = await failing(port)
+        return list(found) == ["database"] and found["database"].startswith(what)
+
+    await until(lambda: is_told("takes no heartbeat"), 30, lambda: f"an idle worker notices\n{worker.log}")
     await fleet.register_pictures(1, picture)
     await fleet.produce("--services", "yolov8")
-
-    async def is_away() -> bool:
-        return list(await failing(port)) == ["database"]
-
-    await until(is_away, 30, lambda: worker.log)
+    await until(lambda: is_told("away for "), 30, lambda: worker.log)
     assert (await fetched(port, "/healthz"))[0] == 200
     assert await number(port, 'windmill_ready{check="database"}') == 0
     await database_proxy.mend()
