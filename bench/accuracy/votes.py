@@ -1,0 +1,146 @@
+"""How good the vote is beside other ways to vote, on drawn scenes: python -m bench.accuracy.votes --count 500
+
+All figures are over the emojis of all scenes, and means over seeds; what only specialists name is left out. After all
+answers comes F1 as answers arrive. --fit 100,101,102 writes the constants anew, from those seeds.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bench.accuracy.scenes import answered
+from bench.accuracy.vote_rivals import RIVALS, Method, Verdict
+from farm.emojis import singular
+from farm.truth import Scene
+from kernels.box_calibration import BoxCalibration
+from kernels.fusion import merge
+from kernels.vote_calibration import VoteCalibration
+from kernels.vote_design import Example
+from kernels.vote_fitting import fit, listing
+from kernels.vote_scores import figures, judge
+
+_FILE = Path("calibration.json")
+_ARRIVALS = (
+    "colors", "metadata", "clip", "inception_v3", "nsfw2", "ocr", "face", "yolov8", "pose", "blip", "rtdetr",
+    "detectron2", "ollama",
+)  # fmt: skip
+_STAGES = (4, 8, 10, 11, 12, 13)
+_DETECTORS = ("detectron2", "rtdetr", "yolov8")
+_FIT_FROM = 100
+"""Seeds under this one are for reports."""
+_COLUMNS = ("precision", "recall", "f1", "ap", "ece", "brier", "ms")
+
+
+def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
+    """Scenes 1 to `count` of a seed, with all answers and the boxes that come of them."""
+    found = []
+    for one in answered(count, seed):
+        answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
+        found.append(_with_boxes(Example(answers, truth(one.scene)), boxes))
+    return found
+
+
+def truth(scene: Scene) -> frozenset[str]:
+    """The emojis of what is there, and of the place if there is one for it."""
+    words = [*(thing.label for thing in scene.things), scene.theme]
+    return frozenset(emoji for word in words if (emoji := singular(word)))
+
+
+def first_answers(example: Example, services: Sequence[str], boxes: BoxCalibration) -> Example:
+    """The example as it was when only these services had answered."""
+    answers = {service: example.answers[service] for service in services if service in example.answers}
+    return _with_boxes(Example(answers, example.truth), boxes)
+
+
+def _with_boxes(example: Example, boxes: BoxCalibration) -> Example:
+    seen = {name: reply["predictions"] for name, reply in example.answers.items() if name in _DETECTORS}  # type: ignore[index]
+    found = [box.as_data() | {"box_key": box.cluster_id} for box in merge(seen, boxes).boxes]
+    return Example(example.answers, example.truth, found)
+
+
+def rows(data: Sequence[Sequence[Example]], known: Mapping[str, Method]) -> Iterator[tuple[str, dict[str, float]]]:
+    """The figures of each method; `data` is by seed."""
+    for name, method in known.items():
+        found = []
+        for images in data:
+            began = time.process_time()
+            verdicts = method(images)
+            milliseconds = 1e3 * (time.process_time() - began) / len(images)
+            judged = [judge(*verdict, image.truth) for verdict, image in zip(verdicts, images, strict=True)]
+            found.append(figures(judged) | {"ms": milliseconds})
+        yield name, {column: float(np.mean([one[column] for one in found])) for column in _COLUMNS}
+
+
+def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[Verdict]:
+    """This project's vote."""
+    return [Verdict(*listing(image, calibration)) for image in images]
+
+
+def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
+    """Each image as it looks while answers arrive, in the usual order and in others, with and without boxes."""
+    dice = random.Random("votes")
+    found = []
+    for image in data:
+        services = list(image.answers)
+        stages = [_ARRIVALS[:stage] for stage in _STAGES if dice.random() < 0.6]
+        stages.append(tuple(service for service in services if dice.random() < 0.6))
+        for stage in stages:
+            example = first_answers(image, stage, boxes)
+            found.append(example if dice.random() < 0.7 else Example(example.answers, example.truth))
+    return found
+
+
+def _refit(seeds: Sequence[int], document: dict[str, object], count: int, boxes: BoxCalibration) -> None:
+    """Write the section `votes` anew; all else, and what is no constant in it, stays."""
+    if min(seeds) < _FIT_FROM:
+        raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
+    start = VoteCalibration.from_document(document.get("votes", {}))
+    known = [example for seed in seeds for example in training(examples(count, seed, boxes), boxes)]
+    before = document.get("votes")
+    notes = {"notes": before["notes"]} if isinstance(before, dict) and "notes" in before else {}
+    document["votes"] = notes | fit(known, start).as_document()
+    _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=500, help="scenes of each seed")
+    parser.add_argument("--seeds", default="1,2,3", help="a comma list")
+    parser.add_argument("--fit", metavar="SEEDS", help="fit on these seeds and write calibration.json")
+    chosen = parser.parse_args()
+    document = json.loads(_FILE.read_text(encoding="utf-8"))
+    boxes = BoxCalibration.from_document(document["boxes"])
+    if chosen.fit:
+        _refit(_numbers(chosen.fit), document, chosen.count, boxes)
+    known: dict[str, Method] = {**RIVALS, "windmill": partial(ours, VoteCalibration.from_document(document["votes"]))}
+    data = [examples(chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
+    print(f"{'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
+    for name, found in rows(data, known):
+        print(f"{name:14s}" + " ".join(f"{found[column]:9.3f}" for column in _COLUMNS), flush=True)
+    _print_arrivals(data, known, boxes)
+
+
+def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, Method], boxes: BoxCalibration) -> None:
+    """F1 after so many answers, for each method."""
+    scores: dict[str, list[float]] = {name: [] for name in known}
+    for stage in _STAGES:
+        part = [[first_answers(image, _ARRIVALS[:stage], boxes) for image in images] for images in data]
+        for name, found in rows(part, known):
+            scores[name].append(found["f1"])
+    print(f"\n{'F1 after':14s}" + " ".join(f"{stage:9d}" for stage in _STAGES))
+    for name, found_f1 in scores.items():
+        print(f"{name:14s}" + " ".join(f"{one:9.3f}" for one in found_f1))
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    main()
