@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.accuracy.fleets import DETECTORS, FLEETS, examples
 from bench.accuracy.rivals import alone, nms, quorum, wbf
 from kernels.average_precision import Labelled
-from kernels.box_calibration import BoxCalibration
+from kernels.box_calibration import BoxCalibration, Detector
 from kernels.box_fitting import Example, fit, rated
 from kernels.boxes import corners
 from kernels.detections import Detections, read
@@ -98,16 +99,28 @@ def _ours(calibration: BoxCalibration, example: Example) -> Labelled:
     return Labelled(corners([box.box for box in boxes]), [box.label for box in boxes], scores)
 
 
-def _refit(seeds: Sequence[int], document: dict[str, object], count: int) -> None:
+def _refit(seeds: Sequence[int], count: int) -> None:
     """Write the section `boxes` anew; all else, and what is no constant in it, stays."""
     if min(seeds) < _FIT_FROM:
         raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
-    start = BoxCalibration.from_document(document.get("boxes", {}))
     known = [image for seed in seeds for image in examples("usual", count, seed)]
-    before = document.get("boxes")
-    notes = {"notes": before["notes"]} if isinstance(before, dict) and "notes" in before else {}
-    document["boxes"] = notes | fit(known, start).as_document()
+    found = fit(known, _unfitted(BoxCalibration.from_document(_document()["boxes"]))).as_document()
+    document = _document()  # as it is by now: fitting takes a while, and votes are fitted, too
+    document["boxes"] = {"notes": document["boxes"].get("notes", "")} | found
     _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _unfitted(calibration: BoxCalibration) -> BoxCalibration:
+    """The same detectors, of which nothing is believed: to start from what was fitted would count images twice."""
+    detectors = {
+        name: Detector(least=known.least, vocabulary=known.vocabulary) for name, known in calibration.detectors.items()
+    }
+    return BoxCalibration(detectors, vocabularies=calibration.vocabularies)
+
+
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 def main() -> None:
@@ -118,10 +131,9 @@ def main() -> None:
     parser.add_argument("--fit", metavar="SEEDS", help="fit on these seeds and write calibration.json")
     parser.add_argument("--json", type=Path, help="also write the rows there")
     chosen = parser.parse_args()
-    document = json.loads(_FILE.read_text(encoding="utf-8"))
     if chosen.fit:
-        _refit(_numbers(chosen.fit), document, chosen.count)
-    known = methods(BoxCalibration.from_document(document["boxes"]))
+        _refit(_numbers(chosen.fit), chosen.count)
+    known = methods(BoxCalibration.from_document(_document()["boxes"]))
     print(f"{'fleet':14s}n {'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
     found: list[Row] = []
     for fleet in chosen.fleets.split(","):

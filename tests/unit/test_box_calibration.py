@@ -1,6 +1,7 @@
 """The constants of merging as a JSON document."""
 
 import json
+
 import pytest
 from hypothesis import given
 
