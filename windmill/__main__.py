@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from windmill.commands import doctor, failed, queues, repair, setup, status
+from windmill.commands import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, status
 
-GROUPS = (setup, status, queues, failed, repair, doctor)
+GROUPS = (setup, status, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
 
 
 def parser() -> argparse.ArgumentParser:

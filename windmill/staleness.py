@@ -157,11 +157,10 @@ async def lease(pool: Pool, settings: Settings, stage: Stage, most: int) -> Leas
     return Lease(token, {row["image_id"]: row["tries"] for row in leased}, len(rows))
 
 
-async def renew(pool: Pool, settings: Settings, stage: Stage, held: Lease) -> None:
+async def renew(pool: Pool, settings: Settings, stage: Stage, token: uuid.UUID, image_ids: Sequence[int]) -> None:
     """Keep what is leased for longer."""
     async with transaction(pool, settings) as connection:
-        seconds = settings.lease_seconds
-        await connection.execute(queries()["renew_lease"], stage, held.token, seconds, list(held.tries))
+        await connection.execute(queries()["renew_lease"], stage, token, settings.lease_seconds, list(image_ids))
 
 
 async def end_lease(connection: Connection, stage: Stage, image_id: int, token: uuid.UUID) -> None:

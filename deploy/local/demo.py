@@ -1,7 +1,8 @@
 """The whole fleet on this machine, from drawn images to rows: python -m deploy.local.demo
 
-Starts private servers unless they run, the stand-in services and one worker for all of them; draws images, registers
-them, submits them to every service, shows the progress, prints what each service did, and stops what it started.
+Starts private servers unless they run, the stand-in services, one worker for all of them and the post-processors;
+draws images, registers them, submits them to every service, shows the progress, prints what each service did and what
+was made of it, and stops what it started.
 It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
 """
 
@@ -38,7 +39,7 @@ WHERE_TO_LOOK = f"""
 where to look next
   make up                                  the servers again, with all that the demo left in them
   DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
-  var/demo/                                the images, and the logs of worker and services
+  var/demo/                                the images, and the logs of the programs
   README.md                                a real fleet
 """
 
@@ -109,8 +110,9 @@ async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
 async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
     """The demo itself; True when every result is there."""
     await prepare(programs, settings, fleet, images, seed)
-    say("worker and producer")
+    say("worker, post-processors and producer")
     programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
+    programs.start("postprocessors", "-m", "postprocessors.all")
     started = time.monotonic()
     said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
     say(f"  {said.splitlines()[-1]}")
@@ -119,8 +121,9 @@ async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int
     seconds = time.monotonic() - started
     say("\n" + as_table((await read_status(settings, list(fleet.services.values()))).services, seconds))
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
+    derived = await post_processed(settings, programs)
     say(WHERE_TO_LOOK)
-    return stored == total
+    return stored == total and derived
 
 
 async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> None:
@@ -164,6 +167,29 @@ async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
             assert row is not None
             yield row["settled"], row["done"]
             await asyncio.sleep(POLL_SECONDS)
+
+
+async def post_processed(settings: Settings, programs: Programs) -> bool:
+    """Wait until nothing is stale, and say what was made of the results."""
+    began = time.monotonic()
+    async with database.connection(settings, "windmill-demo") as connection:
+        while True:
+            row = await connection.fetchrow(queries()["count_derived"])
+            assert row is not None
+            programs.check()
+            if not row["marks"] or time.monotonic() - began > STALL_SECONDS:
+                break
+            await asyncio.sleep(POLL_SECONDS / 5)
+        best = await connection.fetchrow(queries()["surest_vote"])
+    say(f"{row['boxes']:,} merged boxes on {row['images_with_boxes']:,} images, shown to services "
+        f"{row['enrichments']:,} times; {row['votes']:,} votes with {row['emojis']:,} emojis; "
+        f"{time.monotonic() - began:.1f} s after the last result")  # fmt: skip
+    if best:
+        say(f"the vote on {best['image_filename']}, each with its probability and the services that say so:")
+        say(f"  {best['said']}")
+    if row["marks"] or row["failed_enrichments"]:
+        say(f"{row['marks']} marks are left and {row['failed_enrichments']} calls failed; the logs are in {HOME}")
+    return not row["marks"] and not row["failed_enrichments"]
 
 
 def as_table(rows: Sequence[ServiceStatus], seconds: float) -> str:

@@ -17,8 +17,8 @@ GROUP BY one;
 SELECT image_id, width, height FROM images
 WHERE image_id = ANY ($1::bigint[]) AND width > 0 AND height > 0;
 
--- name: read_images
-SELECT image_id, image_filename, image_path, image_url FROM images WHERE image_id = ANY ($1::bigint[]);
+-- name: read_image
+SELECT image_id, image_filename, image_path, image_url FROM images WHERE image_id = $1;
 
 -- name: read_merged_boxes
 SELECT image_id, merged_id, box_key, anchor, source_result_ids, merged_data::text AS merged_data, version, calibration

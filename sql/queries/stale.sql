@@ -92,7 +92,10 @@ WITH open AS (
     WHERE s.stage = $1 AND s.due = o.due AND s.id = o.id AND s.image_id = o.image_id
       AND o.lease IS NULL AND o.due < l.until
 ), ours AS (
-    UPDATE stale AS s SET due = now() + make_interval(secs => $4), lease = $3 FROM open AS o
+    -- A lease that ran out: whoever had it was lost, perhaps because of this image.
+    UPDATE stale AS s SET due = now() + make_interval(secs => $4), lease = $3,
+                          tries = s.tries + (s.lease IS NOT NULL)::integer
+    FROM open AS o
     WHERE s.stage = $1 AND s.due = o.due AND s.id = o.id AND s.image_id = o.image_id
       AND o.image_id NOT IN (SELECT image_id FROM leased)
     RETURNING s.image_id, s.tries

@@ -3,15 +3,19 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Mapping
 
 from tqdm import tqdm
 
 from windmill import broker, database
 from windmill.commands.options import Commands, add_json, add_services, say, until_stopped, whole
+from windmill.commands.recompute import mark_all
+from windmill.queries import queries
 from windmill.repair import Repair, Room, Scope, Submissions, declare_absent
 from windmill.runner import DONE, INTERRUPTED
 from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.sweep import Wanted
 from windmill.tables import table
 from windmill.waiting import Waiting
 
@@ -25,6 +29,10 @@ just before a job is published, but what a worker holds longer than that is done
 its work. For an exact repair stop the workers first.
 
 Runs of named images (--image-ids) are not in `runs`: submit those again.
+
+Then looks at all images whose merged boxes, enrichment or consensus do not rest on the rows of now, and marks them for
+the post-processors. Nothing should ever be found: it is there for what was written with the triggers switched off, or
+truncated. Stages that no post-processor ever ran are left out.
 """
 EXAMPLES = """\
 exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (the same command does the rest)
@@ -53,7 +61,10 @@ def add_to(commands: Commands) -> None:
     add.add_argument(
         "--max-queued", type=whole(), default=1_000_000, metavar="N", help="wait while a queue holds N (%(default)s)"
     )
-    add.add_argument("--dry-run", action="store_true", help="read the queues and count; publish nothing")
+    part = add.add_mutually_exclusive_group()
+    part.add_argument("--only-jobs", action="store_true", help="leave what derives from results alone")
+    part.add_argument("--only-derived", action="store_true", help="leave the queues alone")
+    add.add_argument("--dry-run", action="store_true", help="read and count; publish and mark nothing")
     add_json(add)
     add.set_defaults(start=until_stopped(run_repair))
 
@@ -62,14 +73,31 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
     fleet = load_fleet(settings.service_config)
     services = tuple(service.name for service in fleet.select(arguments.services))
     scope = Scope(services, arguments.run, arguments.group)
+    repair: Repair | None = None
+    marked: dict[str, int] = {}
     async with database.connection(settings, "windmill repair") as connection:
         submissions = Submissions(connection, settings, scope)
         await submissions.must_exist()
-        if not arguments.dry_run:
-            await submissions.be_the_only_producer()
-        repair = await _repair(settings, submissions, scope, stop, arguments)
-    _report(repair, arguments, interrupted=stop.is_set())
+        if not arguments.only_derived:
+            if not arguments.dry_run:
+                await submissions.be_the_only_producer()
+            repair = await _repair(settings, submissions, scope, stop, arguments)
+        if not arguments.only_jobs and arguments.run is None:
+            marked = await _derived(connection, settings, stop, arguments)
+    _report(repair, marked, arguments, interrupted=stop.is_set())
     return INTERRUPTED if stop.is_set() else DONE
+
+
+async def _derived(
+    connection: database.Connection, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
+) -> dict[str, int]:
+    """How many images are stale of which nobody said so, by stage."""
+    wanted = Wanted(image_group=arguments.group)
+    marked = {}
+    for row in await connection.fetch(queries()["list_stages"]):
+        _, count = await mark_all(connection, settings, row["stage"], wanted, stop, dry=arguments.dry_run)
+        marked[row["stage"]] = count
+    return marked
 
 
 async def _repair(
@@ -95,19 +123,24 @@ async def _repair(
     return repair
 
 
-def _report(repair: Repair, arguments: argparse.Namespace, *, interrupted: bool) -> None:
-    jobs = repair.jobs.total()
-    summary = {
-        "images": repair.images,
-        "jobs": jobs,
-        "jobs_by_service": dict(repair.jobs),
-        "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
-        "dry_run": arguments.dry_run,
-        "interrupted": interrupted,
-    }
-    rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(repair.jobs.items())]
-    text = table(["service", "jobs", "waiting before"], rows) if rows else ""
-    verb = "would publish" if arguments.dry_run else "published"
-    text += f"{verb} {jobs:,} jobs for {repair.images:,} images\n"
+def _report(
+    repair: Repair | None, marked: Mapping[str, int], arguments: argparse.Namespace, *, interrupted: bool
+) -> None:
+    summary: dict[str, object] = {"dry_run": arguments.dry_run, "interrupted": interrupted, "stale_images": marked}
+    text = ""
+    if repair:
+        jobs = repair.jobs.total()
+        summary |= {
+            "images": repair.images,
+            "jobs": jobs,
+            "jobs_by_service": dict(repair.jobs),
+            "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
+        }
+        rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(repair.jobs.items())]
+        text += table(["service", "jobs", "waiting before"], rows) if rows else ""
+        verb = "would publish" if arguments.dry_run else "published"
+        text += f"{verb} {jobs:,} jobs for {repair.images:,} images\n"
+    for stage, count in marked.items():
+        text += f"{stage}: {count:,} images were stale without a mark\n"
     text += "interrupted; the same command does the rest\n" if interrupted else ""
     say(summary, text, as_json=arguments.json)

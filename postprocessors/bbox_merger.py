@@ -1,0 +1,195 @@
+"""Merges the boxes of all detectors into one box for each object: python -m postprocessors.bbox_merger
+
+Any number of these may run. Each asks PostgreSQL for images of which a detector's answer has changed, and writes
+`merged_boxes` anew where that changes anything. Every setting is described in .env.example.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernels.box_calibration import BoxCalibration
+from kernels.box_identity import KnownBox, inherit
+from kernels.fusion import VERSION, Merged, merge
+
+from postprocessors.base import Work, start
+from postprocessors.computing import Recomputing
+from postprocessors.sources import Answers, as_json, as_list, as_object, read_answers
+from windmill.calibration import load_calibration
+from windmill.database import Connection, Pool
+from windmill.queries import queries
+from windmill.services import Fleet, Stage
+from windmill.settings import Settings
+
+
+@dataclass(frozen=True)
+class Box:
+    """A row of `merged_boxes`, as far as it decides whether the row has to be written."""
+
+    box_key: str
+    anchor: tuple[int, ...]
+    source_result_ids: tuple[int, ...]
+    merged_data: str
+    version: int
+    calibration: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row of `merges`, likewise."""
+
+    source_result_ids: tuple[int, ...]
+    services: tuple[str, ...]
+    awaiting: tuple[str, ...]
+    dropped: str
+    version: int
+    calibration: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """All that is known of an image: what detectors say, and what was made of it before."""
+
+    answers: Answers
+    size: tuple[int, int] | None
+    boxes: dict[int, Box]
+    summary: Summary | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is there, and what should be."""
+
+    source: Source
+    boxes: list[tuple[int | None, Box]]
+    summary: Summary
+
+
+class Merging:
+    """The stage `merge`."""
+
+    stage: Stage = "merge"
+
+    def __init__(self, calibration: BoxCalibration, calibration_name: str) -> None:
+        self._calibration = calibration
+        self._name = calibration_name
+
+    async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, Source]:
+        sql, ids = queries(), list(image_ids)
+        answers = await read_answers(connection, self.stage, ids)
+        sizes = {
+            row["image_id"]: (row["width"], row["height"]) for row in await connection.fetch(sql["read_sizes"], ids)
+        }
+        boxes: dict[int, dict[int, Box]] = {image_id: {} for image_id in ids}
+        for row in await connection.fetch(sql["read_merged_boxes"], ids):
+            boxes[row["image_id"]][row["merged_id"]] = _box(row)
+        summaries = {row["image_id"]: _summary(row) for row in await connection.fetch(sql["read_merges"], ids)}
+        return {one: Source(answers[one], sizes.get(one), boxes[one], summaries.get(one)) for one in ids}
+
+    def compute(self, source: Source) -> Outcome:
+        answers = source.answers
+        predictions = {service: reply.get("predictions") for service, reply in answers.replies.items()}
+        merged = merge(predictions, self._calibration, source.size)
+        rests_on = tuple(answers.result_ids)
+        summary = Summary(
+            rests_on,
+            tuple(sorted(predictions)),
+            tuple(answers.awaiting),
+            as_json(merged.dropped),
+            VERSION,
+            self._name,
+        )
+        return Outcome(source, list(self._boxes(source, merged, rests_on)), summary)
+
+    def _boxes(self, source: Source, merged: Merged, rests_on: tuple[int, ...]) -> Iterable[tuple[int | None, Box]]:
+        """The boxes as they should be; one that was there before keeps its key and its number."""
+        numbers = {box.box_key: number for number, box in source.boxes.items()}
+        known = [KnownBox(box.box_key, _label(box), box.anchor) for box in source.boxes.values()]
+        answers = source.answers
+        more = {"services": sorted(answers.replies), "awaiting_services": answers.awaiting}
+        more |= {"failed_services": sorted(answers.failed)}
+        for one, (key, anchor) in zip(merged.boxes, inherit(known, merged.boxes), strict=True):
+            data = as_json(one.as_data() | more)
+            yield numbers.get(key), Box(key, tuple(anchor), rests_on, data, VERSION, self._name)
+
+    async def write(self, connection: Connection, computed: Mapping[int, Outcome]) -> int:
+        gone = [(i, number) for i, one in computed.items() for number, box in one.source.boxes.items()
+                if (number, box) not in one.boxes]  # fmt: skip
+        new = [(i, number, box) for i, one in computed.items() for number, box in one.boxes
+               if number is None or one.source.boxes[number] != box]  # fmt: skip
+        summaries = {i: one.summary for i, one in computed.items() if one.summary != one.source.summary}
+        await _replace_boxes(connection, gone, new, VERSION, self._name)
+        await _replace_summaries(connection, summaries, VERSION, self._name)
+        return len({i for i, *_ in (*gone, *new)} | summaries.keys())
+
+
+async def _replace_boxes(
+    connection: Connection,
+    gone: Sequence[tuple[int, int]],
+    new: Sequence[tuple[int, int | None, Box]],
+    version: int,
+    calibration: str,
+) -> None:
+    sql = queries()
+    if gone:
+        await connection.execute(sql["delete_merged_boxes"], *map(list, zip(*gone, strict=True)))
+    if new:
+        rows = [
+            (image_id, number, box.box_key, as_list(box.anchor), as_list(box.source_result_ids), box.merged_data)
+            for image_id, number, box in new
+        ]
+        columns = map(list, zip(*rows, strict=True))
+        await connection.execute(sql["insert_merged_boxes"], *columns, version, calibration)
+    if gone:
+        images = sorted({image_id for image_id, _ in gone})
+        await connection.execute(sql["delete_postprocessing_of_vanished_boxes"], images)
+
+
+async def _replace_summaries(
+    connection: Connection, summaries: Mapping[int, Summary], version: int, calibration: str
+) -> None:
+    if not summaries:
+        return
+    sql = queries()
+    rows = [
+        (image_id, as_list(one.source_result_ids), as_list(one.services), as_list(one.awaiting), one.dropped)
+        for image_id, one in summaries.items()
+    ]
+    await connection.execute(sql["delete_merges"], list(summaries))
+    await connection.execute(sql["insert_merges"], *map(list, zip(*rows, strict=True)), version, calibration)
+
+
+def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only windmill.database knows
+    return Box(
+        row["box_key"],
+        tuple(row["anchor"]),
+        tuple(row["source_result_ids"]),
+        as_json(as_object(row["merged_data"])),
+        row["version"],
+        row["calibration"],
+    )
+
+
+def _summary(row: Any) -> Summary:  # noqa: ANN401 - as above
+    return Summary(
+        tuple(row["source_result_ids"]),
+        tuple(row["services"]),
+        tuple(row["awaiting"]),
+        as_json(as_object(row["dropped"])),
+        row["version"],
+        row["calibration"],
+    )
+
+
+def _label(box: Box) -> str:
+    return str(as_object(box.merged_data).get("label"))
+
+
+def work(pool: Pool, settings: Settings, fleet: Fleet) -> Work:  # noqa: ARG001 - every stage is made of the same
+    calibration = load_calibration(settings.calibration)
+    return Recomputing(Merging(calibration.boxes, calibration.version), pool, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(start(__doc__ or "", "bbox_merger", work))

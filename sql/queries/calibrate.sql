@@ -1,0 +1,11 @@
+-- Labelled images with their answers.
+
+-- name: find_images_by_filename
+SELECT image_id, image_filename FROM images
+WHERE image_filename = ANY ($1::text[]) AND ($2::text IS NULL OR image_group = $2)
+ORDER BY image_id;
+
+-- name: read_replies
+SELECT image_id, service, data::text AS data FROM results
+WHERE image_id = ANY ($1::bigint[]) AND status = 'success'
+ORDER BY image_id, service;

@@ -1,0 +1,292 @@
+"""The post-processors as processes: from a committed result to what is made of it."""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.e2e.conftest import Farm
+from tests.integration.fleet import Command, Fleet, until
+from tests.integration.proxy import Proxy
+from windmill.settings import ROOT
+
+pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
+
+READY = " post-processing "
+LOOKERS = ("face", "pose", "colors")
+SAVE = """
+INSERT INTO results (image_id, service, status, data, processing_time) VALUES ($1, $2, 'success', $3, 0.1)
+ON CONFLICT (image_id, service) DO UPDATE SET result_id = nextval('result_ids'), data = excluded.data
+"""
+
+
+async def started(fleet: Fleet, module: str = "all", **variables: str) -> Command:
+    command = fleet.start(f"postprocessors.{module}", **variables)
+    await command.says(READY)
+    return command
+
+
+def box(number: int, label: str = "dog", confidence: float = 0.9) -> dict[str, Any]:
+    """Boxes that lie apart, in a row."""
+    place = {"x": 10 + 60 * number, "y": 20, "width": 50, "height": 100}
+    return {"label": label, "confidence": confidence, "bbox": place, "emoji": "🐶" if label == "dog" else "🧑"}
+
+
+async def says(fleet: Fleet, image_id: int, service: str, predictions: Sequence[dict[str, Any]]) -> None:
+    """A service's answer, committed."""
+    document = {"service": service, "status": "success", "predictions": list(predictions), "metadata": {}}
+    await fleet.rows.execute(SAVE, image_id, service, json.dumps(document))
+
+
+async def fresh(fleet: Fleet, seconds: float = 30) -> None:
+    """Return once nothing is stale."""
+
+    async def none() -> bool:
+        return not await fleet.rows.fetchval("SELECT count(*) FROM stale")
+
+    await until(none, seconds, lambda: f"nothing stale\n{fleet.logs()}")
+
+
+async def picture(fleet: Fleet, width: int = 700) -> int:
+    """An image that is a file; its content does not matter to who looks at crops."""
+    file = BytesIO()
+    Image.new("RGB", (width, 200), (120, 60, 20)).save(file, "JPEG")
+    return (await fleet.register_pictures(1, file.getvalue()))[0]
+
+
+def calls(farm: Farm) -> dict[str, int]:
+    return {service: farm.calls(service) for service in LOOKERS}
+
+
+async def test_a_result_is_merged_and_voted_on_within_a_moment_of_its_commit(fleet: Fleet) -> None:
+    """An idle fleet, and images of which nothing more is expected: so without any wait for more."""
+    await started(fleet, "bbox_merger")
+    await started(fleet, "consensus")
+    merged, voted = [], []
+    for image_id in range(1, 81):
+        await says(fleet, image_id, "yolov8", [box(0), box(1)])
+        began = time.perf_counter()
+        merged.append(
+            await _seconds(fleet, began, "SELECT count(*) = 2 FROM merged_boxes WHERE image_id = $1", image_id)
+        )
+        voted.append(
+            await _seconds(
+                fleet,
+                began,
+                "SELECT count(*) = 1 FROM consensus WHERE image_id = $1 AND cardinality(source_merged_ids) = 2",
+                image_id,
+            )
+        )
+        await asyncio.sleep(0.01 * (image_id % 7))  # at any moment between two questions
+    _tell("merged boxes", merged)
+    _tell("consensus that rests on them", voted)
+    assert statistics.median(voted) <= 0.150
+    assert sorted(voted)[-1] <= 0.500
+
+
+async def test_an_image_of_which_more_is_expected_waits_for_it_a_little(fleet: Fleet) -> None:
+    """The debounce: shown by itself, and not longer than it should be."""
+    await fleet.rows.execute(
+        "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"
+        " VALUES ('{yolov8,rtdetr}', 'new', 0, 100, 100)"
+    )
+    await started(fleet, "bbox_merger", DEBOUNCE_MILLISECONDS="400")
+    taken = []
+    for image_id in range(1, 6):
+        await says(fleet, image_id, "yolov8", [box(0)])
+        began = time.perf_counter()
+        taken.append(
+            await _seconds(fleet, began, "SELECT count(*) = 1 FROM merged_boxes WHERE image_id = $1", image_id)
+        )
+    _tell("merged boxes of an image that waits for rtdetr, with a debounce of 400 ms", taken)
+    assert min(taken) >= 0.38
+    assert statistics.median(taken) <= 0.9
+    await says(fleet, 5, "rtdetr", [box(0)])
+    began = time.perf_counter()
+    both = "SELECT count(*) = 1 FROM merges WHERE image_id = $1 AND cardinality(services) = 2 AND awaiting = '{}'"
+    assert await _seconds(fleet, began, both, 5) <= 0.38
+
+
+async def _seconds(fleet: Fleet, began: float, question: str, image_id: int) -> float:
+    while not await fleet.rows.fetchval(question, image_id):
+        assert time.perf_counter() - began < 10, fleet.logs()
+        await asyncio.sleep(0.002)
+    return time.perf_counter() - began
+
+
+def _tell(what: str, taken: Sequence[float]) -> None:
+    ordered = sorted(taken)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    print(f"{what}: p50 {statistics.median(taken) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms of {len(taken)}")  # noqa: T201
+
+
+@pytest.mark.broker
+async def test_a_merge_that_changes_one_of_ten_boxes_has_that_one_looked_at_and_no_other(
+    fleet: Fleet, farm: Farm
+) -> None:
+    image_id = await picture(fleet)
+    await started(fleet)
+    people, dogs = [box(number, "person") for number in range(4)], [box(number) for number in range(4, 10)]
+    await says(fleet, image_id, "yolov8", [*people, *dogs])
+    await fresh(fleet)
+    assert calls(farm) == {"face": 4, "pose": 4, "colors": 10}
+    kept = await _enrichment(fleet)
+    moved = people[0] | {"bbox": {"x": 10, "y": 90, "width": 50, "height": 100}}
+    await says(fleet, image_id, "yolov8", [moved, *people[1:], *dogs])
+    await fresh(fleet)
+    print(f"calls after one of ten boxes moved: {calls(farm)}")  # noqa: T201 - the counts that matter
+    assert calls(farm) == {"face": 5, "pose": 5, "colors": 11}
+    now = await _enrichment(fleet)
+    assert len(now) == len(kept) == 18
+    assert len(kept & now) == 15
+    # A second detector that agrees, but for a pixel, changes what is known of the boxes and not which they are.
+    await says(fleet, image_id, "rtdetr", [_shifted(one) for one in [moved, *people[1:], *dogs]])
+    await fresh(fleet)
+    assert calls(farm) == {"face": 5, "pose": 5, "colors": 11}
+    assert await _enrichment(fleet) == now
+    # What is gone takes what was known of it along.
+    await says(fleet, image_id, "yolov8", dogs)
+    await says(fleet, image_id, "rtdetr", [_shifted(one) for one in dogs])
+    await fresh(fleet)
+    assert len(await _enrichment(fleet)) == 6
+    assert calls(farm) == {"face": 5, "pose": 5, "colors": 11}
+
+
+def _shifted(one: dict[str, Any]) -> dict[str, Any]:
+    place = one["bbox"]
+    return one | {"bbox": place | {"x": place["x"] + 1}}
+
+
+async def _enrichment(fleet: Fleet) -> set[tuple[str, str, int]]:
+    rows = await fleet.rows.fetch("SELECT box_key, service, post_id FROM postprocessing WHERE status = 'success'")
+    return {(row["box_key"], row["service"], row["post_id"]) for row in rows}
+
+
+@pytest.mark.broker
+async def test_a_service_that_is_away_costs_no_box_and_others_are_asked_meanwhile(fleet: Fleet, farm: Farm) -> None:
+    farm.misbehave("face", down=1)
+    images = [await picture(fleet) for _ in range(3)]
+    await started(fleet)
+    for image_id in images:
+        await says(fleet, image_id, "yolov8", [box(0, "person")])
+
+    async def rows(status: str) -> set[str]:
+        found = await fleet.rows.fetch(
+            "SELECT service, count(*) FROM postprocessing WHERE status = $1 GROUP BY 1", status
+        )
+        return {row["service"] for row in found if row["count"] == len(images)}
+
+    async def others_are_done() -> bool:
+        return await rows("success") == {"pose", "colors"}
+
+    await until(others_are_done, 30, fleet.logs)
+    assert await rows("error") == set()
+    farm.behave("face")
+    await fresh(fleet, 60)
+    assert await rows("success") == {"face", "pose", "colors"}
+    attempts = await fleet.rows.fetch("SELECT DISTINCT attempt FROM postprocessing")
+    assert [row["attempt"] for row in attempts] == [1]
+
+
+async def test_an_image_that_is_gone_is_said_to_be_gone_for_each_of_its_boxes(fleet: Fleet) -> None:
+    image_id = await picture(fleet)
+    path = await fleet.rows.fetchval("SELECT image_path FROM images WHERE image_id = $1", image_id)
+    await asyncio.to_thread(Path(path).unlink)
+    await started(fleet)
+    await says(fleet, image_id, "yolov8", [box(0), box(1, "person")])
+    await says(fleet, 4711, "yolov8", [box(0)])
+    await fresh(fleet)
+    rows = await fleet.rows.fetch("SELECT image_id, service, error_code, final FROM postprocessing ORDER BY 1, 2")
+    assert [(row["service"], row["error_code"], row["final"]) for row in rows] == [
+        (service, "IMAGE_NOT_FOUND", True) for service in ("colors", "colors", "face", "pose", "colors")
+    ]
+
+
+async def test_processes_that_are_killed_again_and_again_leave_nothing_stale(fleet: Fleet) -> None:
+    """kill -9, eight times, in the middle of whatever they do."""
+    running = [await started(fleet, module, POSTPROCESS_IMAGES="5") for module in ("bbox_merger", "consensus") * 2]
+    killed = 0
+    for image_id in range(1, 401):
+        for service in ("yolov8", "rtdetr"):
+            await says(fleet, image_id, service, [box(image_id % 5), box(5 + image_id % 4, "person")])
+        if image_id % 50 == 0:
+            victim = running.pop(0)
+            await victim.kill()
+            killed += 1
+            module = "bbox_merger" if killed % 2 else "consensus"
+            running.append(await started(fleet, module, POSTPROCESS_IMAGES="5"))
+    await fresh(fleet, 60)
+    left = await fleet.rows.fetchrow(
+        "SELECT (SELECT count(*) FROM merges WHERE cardinality(services) = 2) AS merged,"
+        " (SELECT count(*) FROM merged_boxes) AS boxes,"
+        " (SELECT count(*) FROM consensus WHERE cardinality(source_merged_ids) = 2) AS voted"
+    )
+    assert left is not None
+    print(f"{killed} processes killed: {dict(left)}")  # noqa: T201 - the counts that matter
+    assert dict(left) == {"merged": 400, "boxes": 800, "voted": 400}
+    repaired = await fleet.run("windmill", "repair", "--only-derived", "--json")
+    assert repaired.json()["stale_images"] == {"merge": 0, "consensus": 0}
+
+
+async def test_a_post_processor_outlives_the_database_and_stops_well(fleet: Fleet, database_proxy: Proxy) -> None:
+    command = await started(fleet, "all", DB_PORT=str(database_proxy.port))
+    await database_proxy.cut()
+    await command.says("the database is away")
+    await says(fleet, 1, "yolov8", [box(0)])
+    await database_proxy.mend()
+    await until(lambda: fleet.rows.fetchval("SELECT count(*) FROM consensus"), 30, fleet.logs)
+    end = await command.stop()
+    assert (end.code, "Traceback" in end.err) == (0, False), end.err
+    assert "merge_looked_at=1" in end.err
+
+
+async def test_images_that_were_there_before_the_first_post_processor_are_looked_at(fleet: Fleet) -> None:
+    for image_id in range(1, 31):
+        await says(fleet, image_id, "yolov8", [box(0)])
+    await started(fleet, "bbox_merger")
+
+    async def all_merged() -> bool:
+        return await fleet.rows.fetchval("SELECT count(*) FROM merges") == 30
+
+    await until(all_merged, 30, fleet.logs)
+
+
+async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_surer(fleet: Fleet) -> None:
+    await fleet.rows.execute(
+        "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"
+        " VALUES ('{yolov8,rtdetr,clip}', 'new', 0, 10, 10)"
+    )
+    await started(fleet, "all", DEBOUNCE_MOST_SECONDS="0.3")
+    seen = []
+    for number, service in enumerate(("yolov8", "rtdetr", "clip"), 1):
+        what = {"label": "dog", "confidence": 0.8, "emoji": "🐶"} if service == "clip" else box(0, confidence=0.8)
+        await says(fleet, 7, service, [what])
+        await until(lambda number=number: _services_count(fleet, number), 30, fleet.logs)
+        await fresh(fleet)
+        data = json.loads(await fleet.rows.fetchval("SELECT consensus_data FROM consensus WHERE image_id = 7"))
+        items = [*data["votes"]["consensus"], *data["votes"]["runners_up"]]
+        dog = next(one for one in items if one["emoji"] == "🐶")
+        seen.append((dog["probability"], sorted(dog["awaiting"])))
+    assert [awaiting for _, awaiting in seen] == [["clip", "rtdetr"], ["clip"], []]
+    assert seen[0][0] < seen[1][0] < seen[2][0]
+
+
+async def _services_count(fleet: Fleet, number: int) -> bool:
+    found = await fleet.rows.fetchval("SELECT cardinality(source_result_ids) FROM consensus WHERE image_id = 7")
+    return bool(found == number)
+
+
+def test_the_post_processors_say_what_they_are_when_asked() -> None:
+    for module in ("bbox_merger", "consensus", "spatial_enrichment", "all"):
+        command = [sys.executable, "-m", f"postprocessors.{module}", "--help"]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+        assert f"python -m postprocessors.{module}" in said

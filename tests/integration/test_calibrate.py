@@ -1,0 +1,96 @@
+"""python -m windmill calibrate: constants that fit images which somebody has labelled."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.accuracy.scenes import answered
+from farm.scenes import coco_document
+from tests.integration.fleet import Finished, Fleet
+from windmill.calibration import load_calibration
+from windmill.settings import ROOT
+
+pytestmark = pytest.mark.database
+
+SCENES = 60
+SAVE = "INSERT INTO results (image_id, service, status, data) VALUES ($1, $2, 'success', $3)"
+
+
+async def labelled(fleet: Fleet, count: int = SCENES, group: str = "g") -> Path:
+    """Images with answers in the database, and their truth as a COCO file."""
+    scenes, rows = [], []
+    ids = await fleet.register(count, group)
+    for image_id, one in zip(ids, answered(count, seed=50), strict=True):
+        scenes.append((f"scene_{image_id}.jpg", one.scene))
+        for service, predictions in one.answers.items():
+            document = {"service": service, "status": "success", "predictions": predictions}
+            rows.append((image_id, service, json.dumps(document)))
+    await fleet.rows.executemany(SAVE, rows)
+    await fleet.rows.execute(
+        "UPDATE images SET image_filename = 'scene_' || image_id || '.jpg' WHERE image_group = $1", group
+    )
+    truth = fleet.folder / "truth.json"
+    truth.write_text(json.dumps(coco_document(scenes)))
+    return truth
+
+
+async def calibrate(fleet: Fleet, truth: Path, *arguments: str, **variables: str) -> Finished:
+    return await fleet.run("windmill", "calibrate", "--truth", str(truth), *arguments, **variables)
+
+
+async def test_it_says_how_good_boxes_and_votes_are_before_and_after_and_writes_what_can_be_used(fleet: Fleet) -> None:
+    truth, out = await labelled(fleet), fleet.folder / "mine.json"
+    end = await calibrate(fleet, truth, "--group", "g", "--out", str(out), "--name", "mine-1", "--json")
+    assert end.code == 0, end.err
+    said = end.json()
+    assert {part: one["images"] for part, one in said["parts"].items()} == {"boxes": SCENES // 2, "votes": SCENES // 2}
+    assert {"mAP", "F1", "ECE"} <= said["parts"]["boxes"]["before"].keys() == said["parts"]["boxes"]["after"].keys()
+    assert {"F1", "AP", "ECE", "Brier"} <= said["parts"]["votes"]["after"].keys()
+    written = load_calibration(out)
+    assert written.version == "mine-1"
+    assert f"{SCENES} images of group g" in written.origin
+    assert written.boxes != load_calibration(ROOT / "calibration.json").boxes
+
+
+async def test_constants_that_are_far_off_are_mended_by_labelled_images(fleet: Fleet) -> None:
+    document: dict[str, Any] = load_calibration(ROOT / "calibration.json").as_document()
+    bad = fleet.folder / "bad.json"
+    bad.write_text(json.dumps(document | {"version": "bad", "boxes": {}, "votes": {}}))
+    end = await calibrate(fleet, await labelled(fleet), "--json", CALIBRATION=str(bad))
+    assert end.code == 0, end.err
+    for part in end.json()["parts"].values():
+        assert part["after"]["ECE"] < part["before"]["ECE"]
+        assert part["after"]["F1"] >= part["before"]["F1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "is not in the COCO format"),
+        ('{"images": [{"id": 1}], "annotations": [], "categories": []}', "is not in the COCO format"),
+        ('{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}', "20 are needed"),
+    ],
+)
+async def test_a_file_that_is_no_truth_is_named_with_what_it_should_be(fleet: Fleet, text: str, said: str) -> None:
+    truth = fleet.folder / "truth.json"
+    truth.write_text(text)
+    end = await calibrate(fleet, truth)
+    assert (end.code, "Traceback" in end.err) == (2, False)
+    assert said in end.err
+    assert "truth.json" in end.err
+
+
+async def test_two_images_of_one_name_are_not_guessed_at_and_no_calibration_is_overwritten(fleet: Fleet) -> None:
+    truth = await labelled(fleet, 25)
+    end = await calibrate(fleet, truth, "--out", str(truth))
+    assert (end.code, "is there already" in end.err) == (2, True)
+    await fleet.rows.execute(
+        "INSERT INTO images (image_filename, image_path, image_group)"
+        " SELECT image_filename, image_path || '2', 'h' FROM images"
+    )
+    end = await calibrate(fleet, truth)
+    assert (end.code, "2 images are called" in end.err) == (2, True)
+    assert (await calibrate(fleet, truth, "--group", "g")).code == 0

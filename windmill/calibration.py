@@ -1,0 +1,55 @@
+"""What is known of each service's reliability: a JSON file, checked whole; derived rows bear its version."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernels.box_calibration import BoxCalibration
+from kernels.vote_calibration import VoteCalibration
+
+from windmill.errors import ConfigInvalid, Problem
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The constants of both kernels; `origin` says what they were fitted on."""
+
+    version: str
+    origin: str
+    boxes: BoxCalibration
+    votes: VoteCalibration
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "origin": self.origin,
+            "boxes": self.boxes.as_document(),
+            "votes": self.votes.as_document(),
+        }
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read and check a calibration file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return parse_calibration(document)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid([Problem("CALIBRATION", str(path), f"cannot be read: {error}")]) from error
+    except ValueError as error:
+        raise ConfigInvalid([Problem("CALIBRATION", str(path), f"is not a calibration: {error}")]) from error
+
+
+def parse_calibration(document: object) -> Calibration:
+    """The calibration that a parsed JSON document describes; raises ValueError with the key that is wrong."""
+    if not isinstance(document, dict):
+        raise ValueError("it must be an object")
+    for key in ("version", "origin"):
+        if not isinstance(document.get(key), str) or not document[key].strip():
+            raise ValueError(f"{key} is {document.get(key)!r}, and must be text")
+    return Calibration(
+        document["version"],
+        document["origin"],
+        BoxCalibration.from_document(document.get("boxes", {})),
+        VoteCalibration.from_document(document.get("votes", {})),
+    )
