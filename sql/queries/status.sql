@@ -11,12 +11,19 @@ GROUP BY service, error_code HAVING sum(rows) > 0 ORDER BY service, rows DESC, e
 
 -- name: median_times
 -- Of the rows in the last 8 MB of the table, which are nearly always the newest: a count of rows or a span of time
--- would leave it to the planner whether all of the table is read.
+-- would leave it to the planner whether all of the table is read. Of a table with partitions that is the end of the one
+-- in which the greatest image is, which is the newest but for services that lag far behind.
+WITH newest AS (SELECT tableoid AS place FROM results ORDER BY image_id DESC LIMIT 1),
+part AS (
+    SELECT pg_relation_size(place) / current_setting('block_size')::integer AS pages,
+           coalesce((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(-?\d+)''\)'))[1]::bigint,
+                    -9223372036854775808) AS first_image_id
+    FROM newest JOIN pg_class AS c ON c.oid = place
+)
 SELECT service, percentile_cont(0.5) WITHIN GROUP (ORDER BY processing_time) AS p50
 FROM results
-WHERE ctid >= (
-    SELECT format('(%s,0)', greatest(pg_relation_size('results') / current_setting('block_size')::integer - 1000, 0))
-)::tid
+WHERE ctid >= (SELECT format('(%s,0)', greatest(pages - 1000, 0)) FROM part)::tid
+  AND image_id >= (SELECT first_image_id FROM part)
   AND status = 'success'
 GROUP BY service;
 

@@ -72,7 +72,7 @@ async def test_no_acknowledged_job_is_lost_when_the_database_dies_and_its_standb
     there = await rows_reach(fleet.rows, JOBS // 4, worker)
     assert there < JOBS, "all was done before the fault"
     died = datetime.now(UTC)
-    pair.kill_primary()
+    pair.primary.kill()
     await asyncio.sleep(1)
     pair.promote()
     async with running_fleet(fleet.environ, fleet.settings, fleet.folder) as eyes:

@@ -1,0 +1,120 @@
+"""What has to hold so that rows can be spread over partitions or machines by image_id."""
+
+import re
+
+import pytest
+
+from tests.integration.fleet import Fleet
+from windmill.queries import queries
+from windmill.settings import ROOT
+
+pytestmark = pytest.mark.database
+
+GROWING = ("images", "results", "merges", "merged_boxes", "postprocessing", "consensus", "stale")
+BOUNDED = {
+    "runs": "one row for each request",
+    "workers": "those of the last days",
+    "row_counts": "summed up by writers now and then",
+    "stages": "three",
+    "feeds": "one for each stage and service",
+    "schema_migrations": "one for each file",
+}
+# Each of these asks of all images at once; why that is bearable stands beside it.
+OF_ALL_IMAGES = {
+    "stop_writers_for_a_moment": "a lock, taken when a stage changes its services",
+    "wait_for_registrations": "a lock",
+    "group_exists": "one step in the index of groups",
+    "some_groups": "one step in the index of groups for each of at most 20",
+    "greatest_image_id": "one step in the primary key",
+    "greatest_known_image_id": "one step in the primary key of each partition",
+    "validate_results_bound": "reads all rows once, when results is given partitions",
+    "lease_stale_images": "asks who is due, whichever image it is: a few entries of an index",
+    "find_images_by_filename": "labels are matched with images by name, once for each calibration",
+    "count_derived": "the demo counts what it made",
+    "tables_are_there": "reads no row",
+    "derived_tables_are_there": "reads no row",
+    "list_backlog": "counts no further than 100,000 marks of each stage",
+    "count_marks": "counts no further than it is told",
+    "register_images": "new images have no id yet",
+}
+PRIMARY_KEYS = """
+SELECT c.relname AS name, array_agg(a.attname::text) AS columns
+FROM pg_class AS c JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname
+"""
+
+
+async def test_every_table_that_grows_with_the_images_has_image_id_in_its_key(fleet: Fleet) -> None:
+    keys = {row["name"]: row["columns"] for row in await fleet.rows.fetch(PRIMARY_KEYS)}
+    assert {name for name in GROWING if "image_id" not in keys[name]} == set()
+
+
+async def test_every_table_is_known_to_grow_or_to_be_bounded(fleet: Fleet) -> None:
+    found = await fleet.rows.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+    )
+    assert {row["relname"] for row in found} - set(GROWING) - set(BOUNDED) == set()
+
+
+async def test_every_unique_index_of_a_growing_table_has_image_id_in_it_but_that_of_where_an_image_lies(
+    fleet: Fleet,
+) -> None:
+    found = await fleet.rows.fetch(
+        "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indisunique"
+        " AND indrelid = ANY ($1::regclass[]::oid[]) AND pg_get_indexdef(indexrelid) NOT LIKE '%image_id%'",
+        list(GROWING),
+    )
+    assert [row["name"] for row in found] == ["images_location"]
+
+
+def plain(statement: str) -> str:
+    return re.sub(r"--[^\n]*|'[^']*'", "", statement)
+
+
+def tables_of(statement: str) -> set[str]:
+    words = re.findall(r"(?:\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING)|,)\s+(?:ONLY\s+)?(\w+)", plain(statement))
+    return set(words) & set(GROWING)
+
+
+# It is compared, joined by, or written.
+BY_IMAGE = re.compile(
+    r"image_id\s*(?:=|<@|[<>]=?|IN\b)|(?:=|@>)\s*(?:\w+\.)?image_id|USING \(image_id|INSERT INTO [^(]*\([^)]*image_id"
+)
+
+
+@pytest.mark.parametrize("name", [name for name, statement in queries().items() if tables_of(statement)])
+def test_every_query_on_a_growing_table_goes_by_image_id_or_says_why_not(name: str) -> None:
+    assert bool(BY_IMAGE.search(plain(queries()[name]))) != (name in OF_ALL_IMAGES)
+
+
+def test_no_exception_outlives_its_query() -> None:
+    assert set(OF_ALL_IMAGES) - set(queries()) == set()
+
+
+CITUS = (ROOT / "sql" / "scale" / "citus.sql").read_text()
+# As Citus would refuse: a table that is not there or is empty of the column, a key without it, a trigger.
+PRETENDED_CITUS = """
+CREATE FUNCTION create_reference_table(named regclass) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION create_distributed_table(named regclass, by text, colocate_with text DEFAULT '') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = named AND NOT tgisinternal) THEN
+        RAISE EXCEPTION '% has triggers', named;
+    END IF;
+    IF EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = named AND i.indisunique AND NOT EXISTS (
+                   SELECT FROM pg_attribute AS a
+                   WHERE a.attrelid = named AND a.attname = by AND a.attnum = ANY (i.indkey))) THEN
+        RAISE EXCEPTION '% has a key without %', named, by;
+    END IF;
+END
+$$;
+"""
+
+
+async def test_the_script_for_citus_names_tables_as_they_are_and_leaves_no_key_that_citus_refuses(fleet: Fleet) -> None:
+    """A stand-in for Citus itself, which is not at hand here."""
+    await fleet.rows.execute(PRETENDED_CITUS)
+    await fleet.rows.execute(CITUS)
+    spread = re.findall(r"create_distributed_table\('(\w+)', 'image_id'", CITUS)
+    assert sorted(spread) == sorted(GROWING)
