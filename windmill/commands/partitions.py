@@ -59,7 +59,7 @@ async def _spread(settings: Settings, arguments: argparse.Namespace) -> dict[str
         todo = ahead(end, greatest, arguments.size, arguments.ahead)
         _must_be_few(todo, greatest)
         for one in [] if arguments.dry_run else todo:
-            await _run(connection, "next_partition", "say_range", one.low, one.high)
+            await _run(connection, "next_partition", queries()["say_range"], one.low, one.high)
         return {"greatest_image_id": greatest, "converted_until": bound, "made": [one._asdict() for one in todo]}
 
 
@@ -71,9 +71,9 @@ async def _converted(connection: database.Connection, greatest: int, arguments: 
     bound = first_bound(greatest, arguments.size)
     await _may_be_converted(connection, wanted=arguments.convert)
     if not arguments.dry_run:
-        await _run(connection, "bound", "say_bound", bound)
+        await _run(connection, "bound", queries()["say_bound"], bound)
         await connection.execute(queries()["validate_results_bound"], timeout=MIGRATE_SECONDS)
-        await _run(connection, "partition", "say_bound", bound)
+        await _run(connection, "partition", queries()["say_bound"], bound)
     return bound
 
 
@@ -87,8 +87,9 @@ async def _may_be_converted(connection: database.Connection, *, wanted: bool) ->
 
 
 async def _run(connection: database.Connection, script: str, saying: str, *numbers: int) -> None:
+    """A script of sql/scale, told in the statement `saying` of these numbers."""
     async with connection.transaction():
-        await connection.execute(queries()[saying], *numbers)
+        await connection.execute(saying, *numbers)
         await connection.execute((SCRIPTS / f"{script}.sql").read_text(encoding="utf-8"), timeout=MIGRATE_SECONDS)
 
 
