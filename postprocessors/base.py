@@ -6,16 +6,17 @@ import argparse
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
 from postprocessors.catching_up import catch_up
 from postprocessors.numbers import Backlog, of_works
 from windmill import database
+from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
 from windmill.health import Health
-from windmill.metrics import Sample, of_reconnects
+from windmill.metrics import Sample, of_calls, of_reconnects
 from windmill.monitoring import monitored
 from windmill.outages import Outage
 from windmill.queries import queries
@@ -36,6 +37,8 @@ class Work(Protocol):
     stage: Stage
     counts: Counter[str]
     """What became of images: looked at, changed, failed."""
+    states: Iterable[ServiceState]
+    """The services that it calls."""
 
     async def __aenter__(self) -> "Work": ...
 
@@ -66,7 +69,9 @@ class PostProcessor:
         settings = self._settings
         fleet = load_fleet(settings.service_config)
         async with (
-            database.pool(settings, f"windmill-postprocessor {settings.worker_name()}", most=4) as pool,
+            database.pool(
+                settings, f"windmill-postprocessor {settings.worker_name()}", most=2 * len(self._makes) + 2
+            ) as pool,
             AsyncExitStack() as stack,
             background(self._notifier.keep_alive()),
             self._monitored(pool),
@@ -140,7 +145,8 @@ class PostProcessor:
 
         async def samples() -> list[Sample]:
             reconnects = {"database": max((outage.ended for outage in self._outages), default=0)}
-            return [*of_works(self._works), *of_reconnects(reconnects), *await backlog.samples(pool)]
+            calls = [sample for work in self._works for state in work.states for sample in of_calls(state)]
+            return [*of_works(self._works), *calls, *of_reconnects(reconnects), *await backlog.samples(pool)]
 
         return monitored(self._settings, "postprocessors", health, samples)
 

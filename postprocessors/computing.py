@@ -4,10 +4,11 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from kernels.backoff import delay_for
+from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool
 from windmill.errors import DataRefused
 from windmill.repeats import Repeats
@@ -47,6 +48,7 @@ class Recomputing(Generic[S, D]):
     def __init__(self, recipe: Recipe[S, D], pool: Pool, settings: Settings) -> None:
         self.stage: Stage = recipe.stage
         self.counts: Counter[str] = Counter()
+        self.states: Iterable[ServiceState] = ()
         self._recipe = recipe
         self._pool = pool
         self._settings = settings

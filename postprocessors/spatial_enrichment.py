@@ -11,7 +11,7 @@ import random
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from kernels.regions import VERSION
 from postprocessors.base import Work, start
 from postprocessors.enriching import BoxToShow, Enriched, Enricher, Later, Row
 from postprocessors.sources import as_object
+from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool, converted
 from windmill.errors import Code, WindmillError
 from windmill.image_source import ImageSource
@@ -56,6 +57,7 @@ class Enrichment:
     ) -> None:
         """`parts` are what the enricher is made of and itself, in the order in which they are opened."""
         self.counts: Counter[str] = Counter()
+        self.states: Iterable[ServiceState] = enricher.states.values()
         self._pool = pool
         self._settings = settings
         self._enricher = enricher

@@ -49,7 +49,9 @@ JOBS = Metric(
 IN_PROGRESS = Metric(
     "windmill_jobs_in_progress", "gauge", "Jobs that were delivered and are not settled yet", ("service",)
 )
-CALLS = Metric("windmill_calls_in_flight", "gauge", "Jobs that hold one of the service's places now", ("service",))
+CALLS = Metric(
+    "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's places now", ("service",)
+)
 CONCURRENCY = Metric("windmill_concurrency", "gauge", "Calls at a time that this process allows itself", ("service",))
 BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is away", ("service",))
 QUEUE_WAIT = Metric(
@@ -129,15 +131,21 @@ def of_reconnects(times: Mapping[str, int]) -> Iterator[Sample]:
     return (Sample(RECONNECTS, (server,), count) for server, count in times.items())
 
 
+def of_calls(state: ServiceState) -> Iterator[Sample]:
+    """What whoever calls a service knows of it, be it for jobs or for boxes."""
+    service = (state.service.name,)
+    yield Sample(CALLS, service, state.slots.taken)
+    yield Sample(CONCURRENCY, service, state.slots.size)
+    yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+
+
 def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:
     """What a process knows of the services that it calls."""
     for state in states:
         service = (state.service.name,)
         yield from _of_jobs(state)
         yield Sample(IN_PROGRESS, service, state.in_progress)
-        yield Sample(CALLS, service, state.slots.taken)
-        yield Sample(CONCURRENCY, service, state.slots.size)
-        yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+        yield from of_calls(state)
         if isinstance(steps := state.steps, MeasuredSteps):
             yield Sample(QUEUE_WAIT, service, steps.waits)
             yield Sample(IMAGE_READ, service, steps.reads)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.conftest import Farm
+from tests.e2e.test_metrics import HOST, becomes, free_port, number
 from tests.integration.fleet import Command, Fleet, until
 from tests.integration.proxy import Proxy
 from windmill.settings import ROOT
@@ -175,7 +176,8 @@ async def _enrichment(fleet: Fleet) -> set[tuple[str, str, int]]:
 async def test_a_service_that_is_away_costs_no_box_and_others_are_asked_meanwhile(fleet: Fleet, farm: Farm) -> None:
     farm.misbehave("face", down=1)
     images = [await picture(fleet) for _ in range(3)]
-    await started(fleet)
+    port = free_port()
+    command = await started(fleet, METRICS_PORT=str(port), **HOST)
     for image_id in images:
         await says(fleet, image_id, "yolov8", [box(0, "person")])
 
@@ -190,11 +192,15 @@ async def test_a_service_that_is_away_costs_no_box_and_others_are_asked_meanwhil
 
     await until(others_are_done, 30, fleet.logs)
     assert await rows("error") == set()
+    await becomes(port, 'windmill_breaker_state{service="face"}', 2, command)
+    assert await number(port, 'windmill_breaker_state{service="pose"}') == 0
+    assert await number(port, 'windmill_stale_marks{stage="enrich"}') == len(images)
     farm.behave("face")
     await fresh(fleet, 60)
     assert await rows("success") == {"face", "pose", "colors"}
     attempts = await fleet.rows.fetch("SELECT DISTINCT attempt FROM postprocessing")
     assert [row["attempt"] for row in attempts] == [1]
+    await becomes(port, 'windmill_breaker_state{service="face"}', 0, command)
 
 
 async def test_an_image_that_is_gone_is_said_to_be_gone_for_each_of_its_boxes(fleet: Fleet) -> None:
@@ -267,10 +273,10 @@ async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_
     )
     await started(fleet, "all", DEBOUNCE_MOST_SECONDS="0.3")
     seen = []
-    for number, service in enumerate(("yolov8", "rtdetr", "clip"), 1):
+    for count, service in enumerate(("yolov8", "rtdetr", "clip"), 1):
         what = {"label": "dog", "confidence": 0.8, "emoji": "🐶"} if service == "clip" else box(0, confidence=0.8)
         await says(fleet, 7, service, [what])
-        await until(lambda number=number: _services_count(fleet, number), 30, fleet.logs)
+        await until(lambda count=count: _services_count(fleet, count), 30, fleet.logs)
         await fresh(fleet)
         data = json.loads(await fleet.rows.fetchval("SELECT consensus_data FROM consensus WHERE image_id = 7"))
         items = [*data["votes"]["consensus"], *data["votes"]["runners_up"]]
