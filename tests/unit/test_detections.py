@@ -1,5 +1,6 @@
 """What is read out of the predictions of detectors, and what is left out and why."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.detections import MOST, UNSTATED, read
+from tests.unit.detecting import any_answers
 from tests.unit.hostile_replies import any_json, any_object, any_text, steady
 
 BOX = {"x": 10, "y": 20, "width": 30, "height": 40}
@@ -106,3 +108,18 @@ def test_every_prediction_is_either_read_or_counted(answers: dict[str, list[Any]
     found, dropped = read(answers)
     left_out = sum(count for reasons in dropped.values() for count in reasons.values())
     assert len(found) + left_out == sum(map(len, answers.values()))
+
+
+@steady
+@given(any_answers, st.randoms(use_true_random=False))
+def test_detections_are_in_one_order_however_they_came_and_whoever_said_them(
+    answers: dict[str, list[Any]], dice: random.Random
+) -> None:
+    before, _ = read(answers)
+    shuffled, _ = read({name: dice.sample(answers[name], len(answers[name])) for name in reversed(answers)})
+    exchanged, _ = read(dict(zip(answers, reversed(answers.values()), strict=True)))
+    assert before.service.tolist() == shuffled.service.tolist()
+    for after in (shuffled, exchanged):
+        assert (before.labels, before.emojis) == (after.labels, after.emojis)
+        assert before.corners.tolist() == after.corners.tolist()
+        assert before.confidence.tolist() == after.confidence.tolist()

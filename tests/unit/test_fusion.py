@@ -142,12 +142,16 @@ def test_what_a_service_says_twice_counts_once() -> None:
 
 
 def test_a_part_of_a_larger_box_of_its_label_is_less_likely_unless_another_service_sees_it_too() -> None:
-    whole, part = seen("person", PERSON), seen("person", (110, 60, 40, 60))
-    apart = merge({"rtdetr": [whole, seen("person", (310, 60, 40, 60))]}, CALIBRATION).boxes[1]
-    inside = merge({"rtdetr": [whole, part]}, CALIBRATION).boxes[1]
+    whole, part, elsewhere = (seen("person", place) for place in (PERSON, (110, 60, 40, 60), (310, 60, 40, 60)))
+    inside, apart = (merge({"rtdetr": [whole, one]}, CALIBRATION).boxes[1] for one in (part, elsewhere))
     assert inside.confidence < apart.confidence
-    both = merge({"rtdetr": [whole, part], "yolov8": [whole, part]}, CALIBRATION).boxes[1]
-    assert both.confidence > apart.confidence
+    inside, apart = (merge(everyone(whole, one), CALIBRATION).boxes[1] for one in (part, elsewhere))
+    assert inside.confidence == apart.confidence
+
+
+def test_those_who_call_a_thing_otherwise_have_a_say_where_it_is() -> None:
+    truck = seen("truck", (108, 50, 80, 200), 0.6)
+    assert only(merge({"yolov8": [seen("car", PERSON, 0.6)], "rtdetr": [truck]}, CALIBRATION)).box[0] in range(103, 107)
 
 
 def test_the_tighter_and_surer_service_has_more_say_where_the_box_is() -> None:
