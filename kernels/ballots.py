@@ -1,7 +1,7 @@
 """What each service said of an image, out of any JSON, as one ballot for each emoji that it named."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -61,6 +61,16 @@ def confidence_of(value: object) -> float | None:
     return float(value)
 
 
+def sureness(confidence: float | None) -> float:
+    """By which confidences are ranked; one that is not stated is neither high nor low."""
+    return 0.5 if confidence is None else confidence
+
+
+def surest(confidences: Iterable[float | None]) -> float | None:
+    """The highest, which may be one that is not stated."""
+    return max(confidences, key=lambda one: (sureness(one), one is not None), default=None)
+
+
 def text_of(value: object, longest: int = _LONGEST_WORD) -> str:
     """A text that can be stored, in one line and not longer than this."""
     if not isinstance(value, str):
@@ -69,7 +79,7 @@ def text_of(value: object, longest: int = _LONGEST_WORD) -> str:
 
 
 def _ballot(sayings: list[Saying]) -> Ballot:
-    best = min(sayings, key=lambda saying: (-(saying.confidence or 0.0), saying.confidence is None, saying.word))
+    best = min(sayings, key=lambda saying: (-sureness(saying.confidence), saying.confidence is None, saying.word))
     spellings = Counter(saying.spelt for saying in sayings)
     return Ballot(best.confidence, best.word, spellings, any(saying.shiny for saying in sayings), len(sayings))
 
@@ -84,9 +94,10 @@ def _sayings(prediction: Mapping[str, Any], labels: Mapping[str, str]) -> Iterat
     if prediction.get("type") == "color_analysis":
         return
     word = text_of(prediction.get("label"))
-    spelt = prediction.get("emoji") or labels.get(normalised(word))
-    if (emoji := group_of(spelt)) is not None:
-        yield Saying(emoji, str(spelt).strip(), word, confidence, shiny)
+    for spelt in (prediction.get("emoji"), labels.get(normalised(word))):
+        if (emoji := group_of(spelt)) is not None:
+            yield Saying(emoji, str(spelt).strip(), word, confidence, shiny)
+            return
 
 
 def _mapped(prediction: Mapping[str, Any]) -> Iterator[tuple[object, object, bool]]:

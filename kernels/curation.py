@@ -80,7 +80,7 @@ def _spatial(standing: Standing, calibration: VoteCalibration) -> dict[str, Any]
 
 
 def _speakers(kind: Evidence, standing: Standing, calibration: VoteCalibration) -> list[str]:
-    found = [*standing.yes, *standing.confirming] if kind == "specialized" else [*standing.yes]
+    found = [*standing.yes, *standing.only_confirming()] if kind == "specialized" else [*standing.yes]
     return [service for service in found if calibration.of(service).evidence == kind]
 
 

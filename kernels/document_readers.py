@@ -30,6 +30,15 @@ def text(value: object, key: str) -> str:
     return value
 
 
+def optional(reader: Callable[[object, str], V]) -> Callable[[object, str], V | None]:
+    """What the reader reads, or null."""
+
+    def read(value: object, key: str) -> V | None:
+        return None if value is None else reader(value, key)
+
+    return read
+
+
 def one_of(choices: tuple[object, ...]) -> Reader:
     """One of few values."""
 

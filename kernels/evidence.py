@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kernels.ballots import Ballot
+from kernels.ballots import Ballot, surest
 from kernels.findings import Finding
-from kernels.merged_boxes import MergedBox
+from kernels.merged_boxes import SeenBox
 from kernels.vote_calibration import BoxVoice, ServiceVoice, VoteCalibration
 
 _UNSURE, _SURE = 0.01, 0.99
@@ -21,7 +21,7 @@ _CROWD = 8
 
 @dataclass(frozen=True)
 class Standing:
-    """Where each service stands on one emoji; every service of the image is in one place only."""
+    """Where each service stands on one emoji: in one place only, but that who names it may also confirm it."""
 
     emoji: str
     yes: Mapping[str, Ballot] = field(default_factory=dict)
@@ -30,7 +30,11 @@ class Standing:
     could_not_know: tuple[str, ...] = ()
     awaiting: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
-    boxes: tuple[MergedBox, ...] = ()
+    boxes: tuple[SeenBox, ...] = ()
+
+    def only_confirming(self) -> dict[str, Finding]:
+        """Those that found a face or a body, and did not name the emoji besides."""
+        return {service: finding for service, finding in self.confirming.items() if service not in self.yes}
 
 
 def probability(standing: Standing, calibration: VoteCalibration) -> float:
@@ -39,9 +43,10 @@ def probability(standing: Standing, calibration: VoteCalibration) -> float:
 
 
 def needed(standing: Standing, calibration: VoteCalibration) -> float:
-    """The probability from which an emoji is listed: it is lower while only one kind of services could know."""
-    informed = {calibration.family_of(service) for service in (*standing.yes, *standing.silent)}
-    return calibration.threshold if len(informed) > 1 else calibration.lone_threshold
+    """The probability from which an emoji is listed: lower while none but like services could have named it."""
+    opposed = {calibration.family_of(service) for service in standing.silent}
+    opposed -= {calibration.family_of(service) for service in standing.yes}
+    return calibration.threshold if opposed else calibration.unopposed_threshold
 
 
 def log_odds(standing: Standing, calibration: VoteCalibration) -> float:
@@ -59,9 +64,10 @@ def voices(standing: Standing, calibration: VoteCalibration) -> dict[str, list[f
     said: dict[str, list[float]] = {}
     for service, ballot in standing.yes.items():
         known = calibration.of(service)
-        weight = strength(known, ballot.confidence, ballot.count)
+        found = known.confirms if service in standing.confirming else 0.0
+        weight = max(strength(known, ballot.confidence, ballot.count), found)
         said.setdefault(calibration.family_of(service), []).append(weight)
-    for service in standing.confirming:
+    for service in standing.only_confirming():
         said.setdefault(calibration.family_of(service), []).append(calibration.of(service).confirms)
     if standing.boxes:
         weight = strength(calibration.boxes, best_confidence(standing.boxes), len(standing.boxes))
@@ -101,6 +107,6 @@ def log_count(count: int) -> float:
     return math.log(min(max(count, 1), _CROWD))
 
 
-def best_confidence(boxes: Iterable[MergedBox]) -> float | None:
+def best_confidence(boxes: Iterable[SeenBox]) -> float | None:
     """That of the surest box."""
-    return max((box.confidence for box in boxes if box.confidence is not None), default=None)
+    return surest(box.confidence for box in boxes)

@@ -1,10 +1,10 @@
 """What specialists found: text, faces, nakedness, and the bodies that pose sees without giving them a name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kernels.ballots import Ballot, confidence_of, predictions_of, text_of
+from kernels.ballots import Ballot, confidence_of, predictions_of, surest, text_of
 from kernels.emojis import FACE, NSFW, TEXT, group_of
 
 Role = Literal["text", "face", "nsfw", "pose"]
@@ -40,18 +40,17 @@ def _joined(found: list[Finding]) -> Finding | None:
     return Finding(surest(finding.confidence for finding in found), sum(finding.count for finding in found), content)
 
 
-def surest(confidences: Iterable[float | None]) -> float | None:
-    """The highest of those that are stated."""
-    return max((confidence for confidence in confidences if confidence is not None), default=None)
-
-
 def _text(prediction: Mapping[str, Any]) -> Finding | None:
     if prediction.get("has_text") is not True and group_of(prediction.get("emoji")) != TEXT:
         return None
     given = prediction.get("text_regions")
     regions = [region for region in given if isinstance(region, Mapping)] if isinstance(given, list) else []
     stated = [confidence_of(holder.get("confidence")) for holder in (prediction, *regions)]
-    return Finding(surest(stated), max(len(regions), 1), text_of(prediction.get("text"), _LONGEST_TEXT))
+    return Finding(
+        max((one for one in stated if one is not None), default=None),
+        max(len(regions), 1),
+        text_of(prediction.get("text"), _LONGEST_TEXT),
+    )
 
 
 def _face(prediction: Mapping[str, Any]) -> Finding | None:

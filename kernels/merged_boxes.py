@@ -10,11 +10,12 @@ from kernels.labels import normalised
 
 _MOST_BOXES = 2000
 _MOST_SERVICES = 100
+_LONGEST_KEY = 200
 _FARTHEST = 1e9
 
 
 @dataclass(frozen=True)
-class MergedBox:
+class SeenBox:
     """One box; `detection_count` is how many services saw it."""
 
     key: str
@@ -27,7 +28,7 @@ class MergedBox:
     spellings: Mapping[str, int]
 
 
-def merged_boxes(documents: Iterable[object], labels: Mapping[str, str]) -> list[MergedBox]:
+def merged_boxes(documents: Iterable[object], labels: Mapping[str, str]) -> list[SeenBox]:
     """Those that show an emoji, the surest first, in an order that depends on nothing but themselves."""
     boxes = [box for document in documents if (box := _box(document, labels)) is not None]
     return sorted(boxes, key=lambda box: (-(box.confidence or 0.0), box.key, box.label, sorted(box.bbox.items())))[
@@ -35,17 +36,23 @@ def merged_boxes(documents: Iterable[object], labels: Mapping[str, str]) -> list
     ]
 
 
-def _box(document: object, labels: Mapping[str, str]) -> MergedBox | None:
+def box_key_of(value: object) -> str:
+    """The key by which crops refer to a box."""
+    return text_of(value, _LONGEST_KEY)
+
+
+def _box(document: object, labels: Mapping[str, str]) -> SeenBox | None:
     if not isinstance(document, Mapping):
         return None
     label = text_of(document.get("label"))
-    spelt = document.get("emoji") or labels.get(normalised(label))
+    spellings = (document.get("emoji"), labels.get(normalised(label)))
+    spelt = next((one for one in spellings if group_of(one)), None)
     emoji = group_of(spelt)
     if emoji is None:
         return None
     services = _services(document.get("contributing_services"))
-    return MergedBox(
-        text_of(document.get("box_key")),
+    return SeenBox(
+        box_key_of(document.get("box_key")),
         label,
         emoji,
         _sides(document.get("merged_bbox")),

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from typing import Any
 
+from kernels.ballots import surest
 from kernels.curation import WITH_HUMANS, WITHOUT_HUMANS
 from kernels.emojis import PERSON
-from kernels.findings import NAMED, Finding, Role, surest
+from kernels.findings import NAMED, Finding, Role
 from kernels.standings import Hall
 from kernels.vote_calibration import VoteCalibration
 

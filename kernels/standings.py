@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernels.ballots import Ballot, ballots
+from kernels.ballots import Ballot, ballots, surest
 from kernels.emojis import PERSON
 from kernels.evidence import Standing
-from kernels.findings import NAMED, Finding, ballot_of, find, surest
-from kernels.merged_boxes import MergedBox, merged_boxes
+from kernels.findings import NAMED, Finding, ballot_of, find
+from kernels.merged_boxes import SeenBox, box_key_of, merged_boxes
 from kernels.vote_calibration import VoteCalibration
 
 MOST_EMOJIS = 500
@@ -33,7 +33,7 @@ class Hall:
     findings: Mapping[str, Finding]
     crops: Mapping[str, Mapping[str, Finding]]
     """By box and service: what was found in the crop of the box."""
-    boxes: Mapping[str, Sequence[MergedBox]]
+    boxes: Mapping[str, Sequence[SeenBox]]
     failed: Mapping[str, str] = field(default_factory=dict)
     awaiting: Collection[str] = ()
 
@@ -45,7 +45,7 @@ class Hall:
                 by_emoji.setdefault(emoji, []).append(ballot)
         return by_emoji
 
-    def confirmed_by(self, box: MergedBox) -> list[str]:
+    def confirmed_by(self, box: SeenBox) -> list[str]:
         """The services that found a face or a body in the crop of this box."""
         return sorted(self.crops.get(box.key, {})) if box.emoji == PERSON else []
 
@@ -62,7 +62,7 @@ def hall(
     """Reads all that came in. A service that has answered counts as that, whatever else is said of it."""
     findings = {service: found for service in answers if (found := _found(service, answers[service], calibration))}
     said = {service: _said(service, answers[service], findings.get(service), calibration) for service in answers}
-    by_emoji: dict[str, list[MergedBox]] = {}
+    by_emoji: dict[str, list[SeenBox]] = {}
     for box in merged_boxes(boxes, calibration.labels):
         by_emoji.setdefault(box.emoji, []).append(box)
     refused = {service: code for service, code in (failed or {}).items() if service not in answers}
@@ -81,7 +81,7 @@ def standings(heard: Hall, calibration: VoteCalibration) -> tuple[list[Standing]
 def _standing(emoji: str, heard: Hall, calibration: VoteCalibration) -> Standing:
     yes = {service: said[emoji] for service, said in sorted(heard.ballots.items()) if emoji in said}
     found = sorted(_confirmations(heard, calibration)) if emoji == PERSON else []
-    confirming = {service: finding for service, finding in found if service not in yes}
+    confirming = dict(found)
     quiet = [service for service in sorted(heard.ballots) if service not in yes and service not in confirming]
     silent = tuple(service for service in quiet if calibration.could_say(service, emoji))
     return Standing(
@@ -127,5 +127,5 @@ def _crops(enrichments: Sequence[Enrichment], calibration: VoteCalibration) -> d
         if enrichment.status != "success" or role not in ("face", "pose"):
             continue
         if finding := find(role, enrichment.data):
-            crops.setdefault(enrichment.box_key, {})[enrichment.service] = finding
+            crops.setdefault(box_key_of(enrichment.box_key), {})[enrichment.service] = finding
     return crops

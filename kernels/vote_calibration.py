@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from kernels.document_readers import Reader, each, number, one_of, shaped, text, wrong
+from kernels.document_readers import Reader, each, number, one_of, optional, shaped, text, wrong
 from kernels.emojis import SPECIAL, group_of
 from kernels.findings import Role
 from kernels.labels import normalised
@@ -27,9 +27,9 @@ class ServiceVoice:
     `confirms` is what it adds to persons when it finds a face or a body without calling it a person.
     """
 
-    display: str = ""
+    display: str | None = None
     evidence: Evidence = "other"
-    family: str = ""
+    family: str | None = None
     vocabulary: str = NOTHING
     role: Role | None = None
     voice: float = 1.5
@@ -61,13 +61,14 @@ class BoxVoice:
 class VoteCalibration:
     """Everything that the vote takes as given.
 
-    An emoji is listed from a probability of `threshold`, or of `lone_threshold` while only one family could know.
+    An emoji is listed from a probability of `threshold`, or of `unopposed_threshold` while no other family than those
+    that named it could have.
     `prior` is the log-odds of an emoji that nobody has spoken on yet, and `commoner` what to add for those that images
     show more often than others.
     """
 
     threshold: float = 0.5
-    lone_threshold: float = 0.5
+    unopposed_threshold: float = 0.5
     prior: float = -1.5
     commoner: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -128,9 +129,9 @@ def _readers() -> dict[str, Reader]:
     service = shaped(
         ServiceVoice,
         {
-            "display": text,
+            "display": optional(text),
             "evidence": one_of(get_args(Evidence)),
-            "family": text,
+            "family": optional(text),
             "vocabulary": text,
             "role": one_of((None, *get_args(Role))),
             "voice": number(-_HEAVIEST, _HEAVIEST),
@@ -142,7 +143,7 @@ def _readers() -> dict[str, Reader]:
     )
     return {
         "threshold": number(0, 1),
-        "lone_threshold": number(0, 1),
+        "unopposed_threshold": number(0, 1),
         "prior": number(-_HEAVIEST, _HEAVIEST),
         "commoner": _commoner,
         "labels": _labels,

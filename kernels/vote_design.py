@@ -138,7 +138,7 @@ class _Collector:
             self._said.append(self._yes(row, service, ballot.confidence, ballot.count))
         if standing.boxes:
             self._said.append(self._yes(row, BOXES, best_confidence(standing.boxes), len(standing.boxes)))
-        self._said += [self._plain(row, service, "confirms") for service in standing.confirming]
+        self._said += [self._plain(row, service, "confirms") for service in standing.only_confirming()]
         self._unsaid += [self._plain(row, service, "silence") for service in standing.silent]
 
     def rows(self) -> Rows:

@@ -45,7 +45,7 @@ def _doubts(standing: Standing) -> list[str]:
 def _sentence(standing: Standing) -> str:
     said = f"Said by {_names(standing.yes)}" if standing.yes else "Nobody named it, but a merged box shows it"
     parts = [
-        f"confirmed by {_names(standing.confirming)}" if standing.confirming else "",
+        f"confirmed by {_names(standing.only_confirming())}" if standing.only_confirming() else "",
         f"{_names(standing.silent)} could have said it and did not" if standing.silent else "",
         f"no answer yet from {_names(standing.awaiting)}" if standing.awaiting else "",
         f"no answer from {_names(standing.failed)}, which failed" if standing.failed else "",

@@ -130,7 +130,7 @@ def _places(standing: Standing) -> dict[str, Any]:
         ],
         "confirmed_by": [
             {"service": service, "confidence": _rounded(finding.confidence)}
-            for service, finding in standing.confirming.items()
+            for service, finding in standing.only_confirming().items()
         ],
         "silent": list(standing.silent),
         "could_not_know": list(standing.could_not_know),

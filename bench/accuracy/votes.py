@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,16 +97,19 @@ def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
     return found
 
 
-def _refit(seeds: Sequence[int], document: dict[str, object], count: int, boxes: BoxCalibration) -> None:
+def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: BoxCalibration) -> dict[str, Any]:
     """Write the section `votes` anew; all else, and what is no constant in it, stays."""
     if min(seeds) < _FIT_FROM:
         raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
     start = VoteCalibration.from_document(document.get("votes", {}))
     known = [example for seed in seeds for example in training(examples(count, seed, boxes), boxes)]
+    fitted = fit(known, start).as_document()
+    document = json.loads(_FILE.read_text(encoding="utf-8"))
     before = document.get("votes")
     notes = {"notes": before["notes"]} if isinstance(before, dict) and "notes" in before else {}
-    document["votes"] = notes | fit(known, start).as_document()
+    document["votes"] = notes | fitted
     _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return document
 
 
 def main() -> None:
@@ -117,7 +121,7 @@ def main() -> None:
     document = json.loads(_FILE.read_text(encoding="utf-8"))
     boxes = BoxCalibration.from_document(document["boxes"])
     if chosen.fit:
-        _refit(_numbers(chosen.fit), document, chosen.count, boxes)
+        document = _refit(_numbers(chosen.fit), document, chosen.count, boxes)
     known: dict[str, Method] = {**RIVALS, "windmill": partial(ours, VoteCalibration.from_document(document["votes"]))}
     data = [examples(chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
     print(f"{'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
