@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernels.ballots import Ballot, ballots, surest
+from kernels.ballots import Ballot, ballots, sureness, surest
 from kernels.emojis import PERSON
 from kernels.evidence import Standing
 from kernels.findings import NAMED, Finding, ballot_of, find
@@ -127,5 +127,10 @@ def _crops(enrichments: Sequence[Enrichment], calibration: VoteCalibration) -> d
         if enrichment.status != "success" or role not in ("face", "pose"):
             continue
         if finding := find(role, enrichment.data):
-            crops.setdefault(box_key_of(enrichment.box_key), {})[enrichment.service] = finding
+            crop = crops.setdefault(box_key_of(enrichment.box_key), {})
+            crop[enrichment.service] = max(finding, crop.get(enrichment.service, finding), key=_sureness)
     return crops
+
+
+def _sureness(finding: Finding) -> tuple[float, int]:
+    return sureness(finding.confidence), finding.count

@@ -13,7 +13,7 @@ from kernels.vote_design import BOXES, PRIOR, Example, Floats, Rows, Weight, row
 from kernels.vote_scores import figures, judge
 
 _PULL = 4.0
-"""How many images' worth of doubt speaks for the weights that were there before."""
+"""How firmly the weights that were there before are believed: one over the variance that is granted them."""
 _ROUNDS, _STEPS = 4, 6
 _SHARES = np.arange(11) * 0.1
 _NEVER_NEGATIVE = ("slope", "again", "silence", "confirms")
