@@ -49,10 +49,10 @@ def figures(images: Sequence[Judged]) -> dict[str, float]:
     return {
         "precision": precision,
         "recall": recall,
-        "f1": 2 * precision * recall / max(precision + recall, 1e-9),
-        "ap": _average_precision(chances, true, truths),
-        "ece": _calibration_error(chances, true),
-        "brier": float(np.mean((chances - true) ** 2)) if len(true) else 0.0,
+        "F1": 2 * precision * recall / max(precision + recall, 1e-9),
+        "AP": _average_precision(chances, true, truths),
+        "ECE": _calibration_error(chances, true),
+        "Brier": float(np.mean((chances - true) ** 2)) if len(true) else 0.0,
     }
 
 

@@ -35,7 +35,7 @@ _STAGES = (4, 8, 10, 11, 12, 13)
 _DETECTORS = ("detectron2", "rtdetr", "yolov8")
 _FIT_FROM = 100
 """Seeds under this one are for reports."""
-_COLUMNS = ("precision", "recall", "f1", "ap", "ece", "brier", "ms")
+_COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
 def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
@@ -136,7 +136,7 @@ def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, Metho
     for stage in _STAGES:
         part = [[first_answers(image, _ARRIVALS[:stage], boxes) for image in images] for images in data]
         for name, found in rows(part, known):
-            scores[name].append(found["f1"])
+            scores[name].append(found["F1"])
     print(f"\n{'F1 after':14s}" + " ".join(f"{stage:9d}" for stage in _STAGES))
     for name, found_f1 in scores.items():
         print(f"{name:14s}" + " ".join(f"{one:9.3f}" for one in found_f1))

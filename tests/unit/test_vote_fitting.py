@@ -44,9 +44,9 @@ def test_the_more_often_a_service_is_right_the_likelier_its_word_becomes(good: f
 def test_fitting_makes_what_is_said_truer() -> None:
     known, others = examples(200, 0.95, 0.2), examples(200, 0.95, 0.2, seed=1)
     before, after = score(others, CALIBRATION), score(others, fit(known, CALIBRATION))
-    assert after["brier"] < before["brier"]
-    assert after["ece"] < before["ece"]
-    assert after["f1"] >= before["f1"]
+    assert after["Brier"] < before["Brier"]
+    assert after["ECE"] < before["ECE"]
+    assert after["F1"] >= before["F1"]
 
 
 def test_few_examples_move_little_and_many_move_more() -> None:
@@ -100,7 +100,7 @@ def _weight(calibration: VoteCalibration, owner: str, what: str) -> float:
 
 def test_figures_of_a_perfect_vote_are_perfect() -> None:
     assert figures([judge({"🐶": 1.0, "🐱": 0.0}, {"🐶"}, {"🐶"})]) == pytest.approx(
-        {"precision": 1, "recall": 1, "f1": 1, "ap": 1, "ece": 0, "brier": 0}
+        {"precision": 1, "recall": 1, "F1": 1, "AP": 1, "ECE": 0, "Brier": 0}
     )
 
 
@@ -114,14 +114,14 @@ def test_figures_add_up() -> None:
     other = judge({"🐻": 0.7}, {"🐻"}, {"🐻"})
     found = figures([one, other])
     assert (found["precision"], found["recall"]) == (2 / 3, 2 / 4)
-    assert found["ap"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 4)
-    assert found["brier"] == pytest.approx((0.01 + 0.64 + 0.64 + 0.09) / 4)
-    assert found["ece"] == pytest.approx((0.1 + 0.8 + 0.8 + 0.3) / 4)
+    assert found["AP"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 4)
+    assert found["Brier"] == pytest.approx((0.01 + 0.64 + 0.64 + 0.09) / 4)
+    assert found["ECE"] == pytest.approx((0.1 + 0.8 + 0.8 + 0.3) / 4)
 
 
 def test_equal_chances_are_one_step_whatever_their_order() -> None:
     ranked = [judge({"🐶": 0.5, "🐱": 0.5}, (), {truth}) for truth in ("🐶", "🐱")]
-    assert figures(ranked[:1])["ap"] == figures(ranked[1:])["ap"] == 0.5
+    assert figures(ranked[:1])["AP"] == figures(ranked[1:])["AP"] == 0.5
 
 
 def test_truth_is_compared_as_groups_and_without_what_only_specialists_name() -> None:
