@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,14 @@ def test_a_node_gets_code_settings_units_and_its_worker(install: Install, prefix
     assert wanted(prefix) == {"windmill-worker@k3.service"}
     link = prefix / "etc/systemd/system/windmill.target.wants/windmill-worker@k3.service"
     assert link.resolve().name == "windmill-worker@.service"
+
+
+def test_every_program_of_the_project_is_installed(install: Install, prefix: Path) -> None:
+    """A new one has to be added to `parts`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = set(project["tool"]["importlinter"]["root_packages"]) - {"deploy", "farm"}
+    install(K3)
+    assert packages <= {path.name for path in (prefix / "opt/windmill").iterdir()}
 
 
 def test_libraries_are_those_of_the_lock_with_their_hashes(install: Install, asked: Path) -> None:
