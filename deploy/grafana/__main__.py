@@ -1,0 +1,26 @@
+"""Makes dashboards/windmill.json anew from panels.py: python -m deploy.grafana"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from deploy.grafana.dashboard import dashboard
+from deploy.grafana.panels import SECTIONS
+
+FILE = Path(__file__).parent / "dashboards" / "windmill.json"
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(dashboard(SECTIONS), indent=1) + "\n"
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="python -m deploy.grafana", description=__doc__).parse_args()
+    FILE.write_text(text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
