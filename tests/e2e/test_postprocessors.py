@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -261,7 +262,7 @@ async def test_images_that_were_there_before_the_first_post_processor_are_looked
     await started(fleet, "bbox_merger")
 
     async def all_merged() -> bool:
-        return await fleet.rows.fetchval("SELECT count(*) FROM merges") == 30
+        return bool(await fleet.rows.fetchval("SELECT count(*) FROM merges") == 30)
 
     await until(all_merged, 30, fleet.logs)
 
@@ -276,7 +277,7 @@ async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_
     for count, service in enumerate(("yolov8", "rtdetr", "clip"), 1):
         what = {"label": "dog", "confidence": 0.8, "emoji": "🐶"} if service == "clip" else box(0, confidence=0.8)
         await says(fleet, 7, service, [what])
-        await until(lambda count=count: _services_count(fleet, count), 30, fleet.logs)
+        await until(partial(_rests_on, fleet, count), 30, fleet.logs)
         await fresh(fleet)
         data = json.loads(await fleet.rows.fetchval("SELECT consensus_data FROM consensus WHERE image_id = 7"))
         items = [*data["votes"]["consensus"], *data["votes"]["runners_up"]]
@@ -286,9 +287,9 @@ async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_
     assert seen[0][0] < seen[1][0] < seen[2][0]
 
 
-async def _services_count(fleet: Fleet, number: int) -> bool:
+async def _rests_on(fleet: Fleet, answers: int) -> bool:
     found = await fleet.rows.fetchval("SELECT cardinality(source_result_ids) FROM consensus WHERE image_id = 7")
-    return bool(found == number)
+    return bool(found == answers)
 
 
 def test_the_post_processors_say_what_they_are_when_asked() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import pytest
@@ -40,7 +41,7 @@ def rows(fleet: Fleet) -> asyncpg.Connection:
     return fleet.rows
 
 
-async def marks(rows: asyncpg.Connection, stage: str = STAGE) -> list[dict[str, object]]:
+async def marks(rows: asyncpg.Connection, stage: str = STAGE) -> list[dict[str, Any]]:
     found = await rows.fetch(
         "SELECT image_id, due <= now() AS due, extract(epoch FROM due - now())::float8 AS seconds, deferred,"
         " lease IS NOT NULL AS leased, tries FROM stale WHERE stage = $1 ORDER BY image_id, id",
