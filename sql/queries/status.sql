@@ -14,11 +14,17 @@ GROUP BY service, error_code HAVING sum(rows) > 0 ORDER BY service, rows DESC, e
 -- would leave it to the planner whether all of the table is read. Of a table with partitions that is the end of the one
 -- in which the greatest image is, which is the newest but for services that lag far behind.
 WITH newest AS (SELECT tableoid AS place FROM results ORDER BY image_id DESC LIMIT 1),
-part AS (
-    SELECT pg_relation_size(place) / current_setting('block_size')::integer AS pages,
-           coalesce((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(-?\d+)''\)'))[1]::bigint,
-                    -9223372036854775808) AS first_image_id
-    FROM newest JOIN pg_class AS c ON c.oid = place
+bounds AS (
+    SELECT c.oid AS place, pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
+           (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(-?\d+)''\)'))[1]::bigint AS low,
+           (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(-?\d+)''\)'))[1]::bigint AS high
+    FROM pg_class AS c
+    WHERE c.oid = 'results'::regclass OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'results'::regclass)
+), part AS (
+    -- What has no bounds of its own begins where all others end.
+    SELECT pages, coalesce(low, CASE WHEN high IS NULL THEN (SELECT max(high) FROM bounds) END,
+                           -9223372036854775808) AS first_image_id
+    FROM newest JOIN bounds USING (place)
 )
 SELECT service, percentile_cont(0.5) WITHIN GROUP (ORDER BY processing_time) AS p50
 FROM results

@@ -155,7 +155,8 @@ async def test_what_somebody_does_in_psql_is_counted_on_partitions_too(fleet: Fl
     assert await known(fleet.rows) == await counted(fleet.rows)
 
 
-async def test_median_times_reads_the_end_of_the_newest_partition_only(fleet: Fleet) -> None:
+@pytest.mark.parametrize("newest", [1000, 4000], ids=["in a partition", "before its partition was made"])
+async def test_median_times_reads_the_end_of_the_newest_partition_only(fleet: Fleet, newest: int) -> None:
     """Of the older ones not a page."""
     await converted(fleet)
     statement = (
@@ -163,7 +164,7 @@ async def test_median_times_reads_the_end_of_the_newest_partition_only(fleet: Fl
         " SELECT n, 'clip', 'success', $3, to_json(repeat('x', 1500)) FROM generate_series($1::int, $2::int) n"
     )
     await fleet.rows.execute(statement, 1, 900, 9)
-    await fleet.rows.execute(statement, 1000, 1010, 0.5)
+    await fleet.rows.execute(statement, newest, newest + 10, 0.5)
     [found] = await fleet.rows.fetch(queries()["median_times"])
     assert found["p50"] == 0.5
     plan = await fleet.rows.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {queries()['median_times']}")
