@@ -67,14 +67,14 @@ class Weight:
 
 
 ASSUMED_WEIGHTS: Mapping[str, Weight] = {
-    "images": Weight(1, 250, "assumed"),
+    "images": Weight(1, 300, "assumed"),
     "results": Weight(1, 1_500, "assumed"),
-    "merges": Weight(1, 350, "assumed"),
-    "merged_boxes": Weight(3, 900, "assumed"),
-    "postprocessing": Weight(5, 1_200, "assumed"),
-    "consensus": Weight(1, 4_500, "assumed"),
+    "merges": Weight(1, 300, "assumed"),
+    "merged_boxes": Weight(10, 1_000, "assumed"),
+    "postprocessing": Weight(15, 750, "assumed"),
+    "consensus": Weight(1, 5_000, "assumed"),
 }
-"""Of `results` for each service."""
+"""Of `results` for each service; the rest about as the drawn scenes of the farm leave it, which are full of things."""
 
 
 @dataclass(frozen=True)
