@@ -58,6 +58,8 @@ def vote(inputs: Inputs) -> dict[str, Any]:
     return {
         "services_count": len(inputs.answers),
         "services_list": sorted(inputs.answers),
+        "awaiting_services": sorted(inputs.awaiting),
+        "failed_services": sorted(inputs.failed),
         "total_processing_time": inputs.total_processing_time,
         "latest_result_time": inputs.latest_result_time,
         "consensus_algorithm": ALGORITHM,

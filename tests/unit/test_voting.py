@@ -13,6 +13,7 @@ def test_without_answers_the_verdict_is_empty_and_well_formed() -> None:
     assert result["votes"] == {"consensus": [], "runners_up": []}
     assert result["special"] == {"text": {"detected": False}, "face": {"detected": False}, "nsfw": {"detected": False}}
     assert (result["services_count"], result["services_list"]) == (0, [])
+    assert (result["awaiting_services"], result["failed_services"]) == ([], [])
     assert result["debug"] == {"detection_count": 0, "emoji_groups": 0, "emojis_dropped": 0, "runners_up_dropped": 0}
 
 
@@ -25,6 +26,8 @@ def test_readers_of_the_first_version_find_what_they_know() -> None:
     } <= result.keys()  # fmt: skip
     assert (result["total_processing_time"], result["latest_result_time"]) == (1.5, "2026-01-01T00:00:00+00:00")
     assert result["services_list"] == ["clip", "ollama", "yolov8"]
+    waiting = verdict(answers, awaiting=["rtdetr", "blip"], failed={"ocr": "SERVICE_ERROR"})
+    assert (waiting["awaiting_services"], waiting["failed_services"]) == (["blip", "rtdetr"], ["ocr"])
     item = result["votes"]["consensus"][0]
     assert (item["emoji"], item["votes"], item["services"]) == ("🐶", 3, ["clip", "llama", "yolo"])
     assert (item["evidence_weight"], item["final_score"]) == (4, 7)  # three votes, and caption and label agree
