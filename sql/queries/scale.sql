@@ -29,6 +29,9 @@ SELECT set_config('windmill.low', $1::bigint::text, true), set_config('windmill.
 -- name: validate_results_bound
 ALTER TABLE results VALIDATE CONSTRAINT results_bound;
 
+-- name: forget_results_bound
+ALTER TABLE results DROP CONSTRAINT IF EXISTS results_bound;
+
 -- name: paces_of_workers
 -- Of workers that are there; `busy` when they do all that they may at a time.
 SELECT service, rate, in_progress >= concurrency AS busy FROM workers

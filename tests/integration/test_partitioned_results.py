@@ -192,6 +192,16 @@ async def test_views_that_would_go_on_to_read_the_old_table_are_named(fleet: Fle
     assert "the table of before: mine" in end.err
 
 
+async def test_a_conversion_that_fails_midway_leaves_a_table_that_takes_every_image(fleet: Fleet) -> None:
+    await fleet.rows.execute("CREATE TABLE results_first ()")
+    end = await fleet.run("windmill", *CONVERT)
+    assert (end.code, "already exists" in end.err) == (1, True)
+    await insert(fleet, 5000)
+    await fleet.rows.execute("DROP TABLE results_first")
+    await converted(fleet)
+    assert await fleet.count() == 1
+
+
 async def test_one_absurd_image_id_does_not_make_a_million_partitions(fleet: Fleet) -> None:
     await converted(fleet)
     await insert(fleet, 10**12)

@@ -28,6 +28,7 @@ OF_ALL_IMAGES = {
     "greatest_image_id": "one step in the primary key",
     "greatest_known_image_id": "one step in the primary key of each partition",
     "validate_results_bound": "reads all rows once, when results is given partitions",
+    "forget_results_bound": "reads no row",
     "lease_stale_images": "asks who is due, whichever image it is: a few entries of an index",
     "find_images_by_filename": "labels are matched with images by name, once for each calibration",
     "count_derived": "the demo counts what it made",

@@ -72,8 +72,13 @@ async def _converted(connection: database.Connection, greatest: int, arguments: 
     await _may_be_converted(connection, wanted=arguments.convert)
     if not arguments.dry_run:
         await _run(connection, "bound", queries()["say_bound"], bound)
-        await connection.execute(queries()["validate_results_bound"], timeout=MIGRATE_SECONDS)
-        await _run(connection, "partition", queries()["say_bound"], bound)
+        try:
+            await connection.execute(queries()["validate_results_bound"], timeout=MIGRATE_SECONDS)
+            await _run(connection, "partition", queries()["say_bound"], bound)
+        except BaseException:
+            # It would go on to refuse rows, with no partition to take them.
+            await connection.execute(queries()["forget_results_bound"])
+            raise
     return bound
 
 
