@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from windmill.doctor import broker_health, database_health, hosts, images, machine, service_replies, sizes, versions
+from windmill.doctor import (
+    broker_health,
+    database_health,
+    hosts,
+    images,
+    machine,
+    service_replies,
+    sizes,
+    stages,
+    versions,
+)
 from windmill.doctor.service_replies import Heard
 from windmill.errors import WindmillError
 from windmill.messages import Job
@@ -242,3 +252,27 @@ def test_the_machine_is_judged_by_its_python_files_memory_and_clock() -> None:
     assert [machine.open_files(soft).state for soft in [256, 1024, -1]] == ["warning", "ok", "ok"]
     assert [one.state for one in machine.available_memory("MemAvailable:  1000 kB\n")] == ["warning"]
     assert [[one.state for one in machine.clock(told)] for told in ["yes", "no", ""]] == [["ok"], ["warning"], []]
+
+
+def stage(name: str, *services: str, marks: int = 0, overdue: float | None = None) -> dict[str, object]:
+    return {"stage": name, "services": list(services), "marks": marks, "overdue_seconds": overdue}
+
+
+DETECTORS = ("detectron2", "rtdetr", "yolov8")
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "said"),
+    [
+        ([], "ok", "nobody runs any"),
+        ([stage("merge", *DETECTORS, marks=7, overdue=599.0)], "ok", "merge: nothing waits for long"),
+        ([stage("merge", *DETECTORS, marks=7, overdue=660.0)], "warning", "7 open marks of the stage merge"),
+        ([stage("merge", "rtdetr", "yolov8")], "warning", "disagree on what feeds the stage merge: detectron2"),
+        ([stage("merge", *DETECTORS, "depth")], "warning", "disagree on what feeds the stage merge: depth"),
+    ],
+)
+def test_post_processing_is_judged_by_its_services_and_by_how_late_it_is(
+    rows: list[dict[str, object]], state: str, said: str
+) -> None:
+    (found,) = stages.judged(rows, load_fleet(SETTINGS.service_config))
+    assert (found.state, said in found.found) == (state, True), found

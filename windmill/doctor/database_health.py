@@ -21,6 +21,9 @@ PRIVILEGES = [
     *(("workers", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("row_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),
     ("result_ids", "USAGE"),
+    # Whoever writes a result leaves a mark, by triggers that run in its name.
+    *((name, "SELECT") for name in ("stages", "feeds")),
+    *(("stale", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
 ]
 """What workers, producers and commands do with which relation."""
 

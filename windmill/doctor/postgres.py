@@ -10,11 +10,13 @@ from typing import Any, cast
 from kernels.addresses import shown
 from windmill import database
 from windmill.doctor import database_health as judge
+from windmill.doctor import stages
 from windmill.doctor.findings import Finding, asked, not_asked, ok, problem
 from windmill.doctor.threads import in_thread
 from windmill.errors import WindmillError
 from windmill.migrations import available, pending
 from windmill.queries import queries
+from windmill.services import load_fleet
 from windmill.settings import Settings
 
 Ask = Callable[[database.Connection, Settings], Awaitable[list[Finding]]]
@@ -107,6 +109,11 @@ async def _long_transactions(connection: database.Connection, _: Settings) -> li
     return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
 
 
+async def _stages(connection: database.Connection, settings: Settings) -> list[Finding]:
+    rows = await connection.fetch(queries()["stages_and_backlog"])
+    return stages.judged(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
+
+
 _QUESTIONS: dict[str, Ask] = {
     "server": _server,
     "migrations": _migrations,
@@ -114,4 +121,5 @@ _QUESTIONS: dict[str, Ask] = {
     "parameters": _parameters,
     "connections": _connections,
     "long transactions": _long_transactions,
+    "post-processing": _stages,
 }
