@@ -59,11 +59,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is there, and what should be."""
+    """What is there, and what should be: no summary where no detector has said anything."""
 
     source: Source
     boxes: list[tuple[int | None, Box]]
-    summary: Summary
+    summary: Summary | None
 
 
 class Merging:
@@ -89,6 +89,8 @@ class Merging:
 
     def compute(self, source: Source) -> Outcome:
         answers = source.answers
+        if not answers.answers:
+            return Outcome(source, [], None)
         predictions = {service: reply.get("predictions") for service, reply in answers.replies.items()}
         merged = merge(predictions, self._calibration, source.size)
         rests_on = tuple(answers.result_ids)
@@ -147,17 +149,18 @@ async def _replace_boxes(
 
 
 async def _replace_summaries(
-    connection: Connection, summaries: Mapping[int, Summary], version: int, calibration: str
+    connection: Connection, summaries: Mapping[int, Summary | None], version: int, calibration: str
 ) -> None:
-    if not summaries:
-        return
     sql = queries()
     rows = [
         (image_id, as_list(one.source_result_ids), as_list(one.services), as_list(one.awaiting), one.dropped)
         for image_id, one in summaries.items()
+        if one
     ]
-    await connection.execute(sql["delete_merges"], list(summaries))
-    await connection.execute(sql["insert_merges"], *map(list, zip(*rows, strict=True)), version, calibration)
+    if summaries:
+        await connection.execute(sql["delete_merges"], list(summaries))
+    if rows:
+        await connection.execute(sql["insert_merges"], *map(list, zip(*rows, strict=True)), version, calibration)
 
 
 def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only windmill.database knows

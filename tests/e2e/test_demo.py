@@ -13,6 +13,9 @@ import pytest
 
 from windmill.settings import ROOT
 
+MOST_LOOKS = 4
+"""Of each stage at an image, on average, while 13 answers come in one by one."""
+
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(180)]
 
 
@@ -40,6 +43,10 @@ def start(servers: Mapping[str, str]) -> Iterator[Callable[[int], "subprocess.Po
         process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def log(program: str) -> str:
+    return (ROOT / "var" / "demo" / f"{program}.log").read_text()
 
 
 def children(parent: int) -> dict[int, str]:
@@ -75,6 +82,12 @@ def test_it_ends_well_with_every_result_and_a_line_for_each_service(
     assert demo.returncode == 0, said
     assert "78 of 78 results" in said
     assert len(re.findall(r"^\w+ +6 +0 ", said, re.MULTILINE)) == 13
+    assert "merged boxes on 6 images" in said
+    assert "6 votes with" in said
+    looks = {stage: int(count) for stage, count in re.findall(r"(\w+)_looked_at=(\d+)", log("postprocessors"))}
+    print(f"looks at each of 6 images: { {stage: count / 6 for stage, count in looks.items()} }")  # noqa: T201
+    assert looks.keys() == {"merge", "enrich", "consensus"}
+    assert max(looks.values()) <= MOST_LOOKS * 6
 
 
 def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subprocess.Popen[str]"]) -> None:

@@ -267,6 +267,19 @@ async def test_images_that_were_there_before_the_first_post_processor_are_looked
     await until(all_merged, 30, fleet.logs)
 
 
+async def test_of_an_image_whose_answers_are_deleted_nothing_is_left(fleet: Fleet) -> None:
+    await started(fleet, "bbox_merger")
+    await started(fleet, "consensus")
+    await says(fleet, 1, "yolov8", [box(0)])
+    await says(fleet, 2, "yolov8", [box(0)])
+    await fresh(fleet)
+    await fleet.rows.execute("DELETE FROM results WHERE image_id = 1")
+    await fresh(fleet)
+    for table in ("merges", "merged_boxes", "consensus"):
+        left = await fleet.rows.fetch(f"SELECT image_id FROM {table}")
+        assert [row["image_id"] for row in left] == [2], table
+
+
 async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_surer(fleet: Fleet) -> None:
     await fleet.rows.execute(
         "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"

@@ -34,6 +34,7 @@ OF_ALL_IMAGES = {
     "count_derived": "the demo counts what it made",
     "tables_are_there": "reads no row",
     "derived_tables_are_there": "reads no row",
+    "stages_and_backlog": "counts no further than 100,000 marks of each stage",
     "list_backlog": "counts no further than 100,000 marks of each stage",
     "count_marks": "counts no further than it is told",
     "register_images": "new images have no id yet",
