@@ -12,7 +12,6 @@ from typing import Any
 from kernels.box_calibration import BoxCalibration
 from kernels.box_identity import KnownBox, inherit
 from kernels.fusion import VERSION, Merged, merge
-
 from postprocessors.base import Work, start
 from postprocessors.computing import Recomputing
 from postprocessors.sources import Answers, as_json, as_list, as_object, read_answers
