@@ -11,7 +11,6 @@ from typing import Any
 
 from kernels.vote_calibration import VoteCalibration
 from kernels.voting import VERSION, Enrichment, Inputs, vote
-
 from postprocessors.base import Work, start
 from postprocessors.computing import Recomputing
 from postprocessors.sources import Answers, as_json, as_list, as_object, read_answers

@@ -7,7 +7,6 @@ from typing import Any
 
 from kernels.box_calibration import BoxCalibration
 from kernels.vote_calibration import VoteCalibration
-
 from windmill.errors import ConfigInvalid, Problem
 
 
