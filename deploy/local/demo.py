@@ -170,26 +170,34 @@ async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
 
 
 async def post_processed(settings: Settings, programs: Programs) -> bool:
-    """Wait until nothing is stale, and say what was made of the results."""
-    began = time.monotonic()
+    """Wait until nothing is stale, or nothing has moved for a minute; say what was made of the results."""
+    began = moved = time.monotonic()
+    before: object = None
     async with database.connection(settings, "windmill-demo") as connection:
         while True:
             row = await connection.fetchrow(queries()["count_derived"])
             assert row is not None
             programs.check()
-            if not row["marks"] or time.monotonic() - began > STALL_SECONDS:
+            if before != (before := tuple(row)):
+                moved = time.monotonic()
+            if not row["marks"] or time.monotonic() - moved > STALL_SECONDS:
                 break
             await asyncio.sleep(POLL_SECONDS / 5)
         best = await connection.fetchrow(queries()["surest_vote"])
-    say(f"{row['boxes']:,} merged boxes on {row['images_with_boxes']:,} images, shown to services "
-        f"{row['enrichments']:,} times; {row['votes']:,} votes with {row['emojis']:,} emojis; "
-        f"{time.monotonic() - began:.1f} s after the last result")  # fmt: skip
+    say(derived_text(row, time.monotonic() - began))
     if best:
-        say(f"the vote on {best['image_filename']}, each with its probability and the services that say so:")
+        say(f"the vote on {best['image_filename']}, each with its probability and how many services say so:")
         say(f"  {best['said']}")
     if row["marks"] or row["failed_enrichments"]:
         say(f"{row['marks']} marks are left and {row['failed_enrichments']} calls failed; the logs are in {HOME}")
     return not row["marks"] and not row["failed_enrichments"]
+
+
+def derived_text(row: Mapping[str, int], seconds: float) -> str:
+    boxes = f"{row['boxes']:,} merged boxes on {row['images_with_boxes']:,} images"
+    votes = f"{row['votes']:,} votes with {row['emojis']:,} emojis"
+    shown = f"shown to services {row['enrichments']:,} times"
+    return f"{boxes}, {shown}; {votes}; {seconds:.1f} s after the last result"
 
 
 def as_table(rows: Sequence[ServiceStatus], seconds: float) -> str:
