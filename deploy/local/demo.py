@@ -184,7 +184,7 @@ async def post_processed(settings: Settings, programs: Programs) -> bool:
                 break
             await asyncio.sleep(POLL_SECONDS / 5)
         best = await connection.fetchrow(queries()["surest_vote"])
-    say(derived_text(row, time.monotonic() - began))
+    say(derived_text(dict(row), time.monotonic() - began))
     if best:
         say(f"the vote on {best['image_filename']}, each with its probability and how many services say so:")
         say(f"  {best['said']}")
