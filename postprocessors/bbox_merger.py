@@ -42,6 +42,7 @@ class Summary:
     services: tuple[str, ...]
     awaiting: tuple[str, ...]
     dropped: str
+    boxes: int
     version: int
     calibration: str
 
@@ -98,6 +99,7 @@ class Merging:
             tuple(sorted(predictions)),
             tuple(answers.awaiting),
             as_json(merged.dropped),
+            len(merged.boxes),
             VERSION,
             self._name,
         )
@@ -152,7 +154,7 @@ async def _replace_summaries(
 ) -> None:
     sql = queries()
     rows = [
-        (image_id, as_list(one.source_result_ids), as_list(one.services), as_list(one.awaiting), one.dropped)
+        (image_id, as_list(one.source_result_ids), as_list(one.services), as_list(one.awaiting), one.dropped, one.boxes)
         for image_id, one in summaries.items()
         if one
     ]
@@ -179,6 +181,7 @@ def _summary(row: Any) -> Summary:  # noqa: ANN401 - as above
         tuple(row["services"]),
         tuple(row["awaiting"]),
         as_json(as_object(row["dropped"])),
+        row["boxes"],
         row["version"],
         row["calibration"],
     )

@@ -24,19 +24,22 @@ from postprocessors.enriching import BoxToShow, Enriched, Enricher, Later, Row
 from postprocessors.sources import as_object
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool, converted
-from windmill.errors import Code, WindmillError
+from windmill.errors import KINDS, Code, WindmillError
 from windmill.image_source import ImageSource
 from windmill.messages import Job
 from windmill.queries import queries
+from windmill.repeats import Repeats
 from windmill.runner import background
 from windmill.service_client import ServiceClient
 from windmill.services import Fleet, Stage
 from windmill.settings import Settings
-from windmill.staleness import end_lease, lease, lock_images, put_off, renew, transaction
+from windmill.staleness import end_lease, lease, lock_images, put_off, renew, transaction, write_as
 
 logger = logging.getLogger("postprocessors")
 
 FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
+NO_CALL = ("IMAGE_", "WORKER_LOST")
+"""Codes of boxes that never reached a service."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Enrichment:
         self._pool = pool
         self._settings = settings
         self._enricher = enricher
+        self._repeats = Repeats()
         self._held: dict[int, uuid.UUID] = {}
         self._running: dict[asyncio.Task[None], int] = {}
         self._parts = parts
@@ -76,7 +80,7 @@ class Enrichment:
         """What has begun is finished within its grace; the rest comes due again at once."""
         if self._running:
             await asyncio.wait(self._running, timeout=self._settings.shutdown_grace_seconds)
-        left = dict(self._held)
+        left = {image: self._held[image] for task, image in self._running.items() if not task.done()}
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -130,7 +134,10 @@ class Enrichment:
             else:
                 enriched = await self._enriched(known)
             await self._write(image_id, token, enriched)
-            self.counts.update(looked_at=1, changed=bool(enriched.rows), calls=len(enriched.rows) + len(enriched.later))
+            self._tell_failures(image_id, enriched)
+            shown: list[Row | Later] = [*enriched.rows, *enriched.later]
+            calls = sum(not (one.error_code or "").startswith(NO_CALL) for one in shown)
+            self.counts.update(looked_at=1, changed=int(bool(enriched.rows)), calls=calls)
         except WindmillError:
             raise  # the database is away: the lease runs out, and the image comes due again
         except Exception:
@@ -139,6 +146,14 @@ class Enrichment:
             seconds = delay_for(tries + 1, first=FIRST_SECONDS, most=MOST_SECONDS, spread=0.2, dice=random.random())
             async with transaction(self._pool, self._settings) as connection:
                 await put_off(connection, self.stage, image_id, token, seconds, failed=True)
+
+    def _tell_failures(self, image_id: int, enriched: Enriched) -> None:
+        """Those that are final: nobody tries them again by himself."""
+        for one in enriched.rows:
+            if one.error_code and self._repeats.unsaid(one.error_code) is not None:
+                said = {"image_id": image_id, "service": one.service, "code": one.error_code}
+                remedy = f"{KINDS[one.error_code].remedy}; then python -m windmill recompute --stage enrich"
+                logger.warning("a box failed", extra=said | {"reason": one.error_message, "remedy": remedy})
 
     async def _enriched(self, known: Known) -> Enriched:
         if not known.boxes:
@@ -169,6 +184,7 @@ class Enrichment:
         """Of boxes that are still there. They are kept from being merged anew in the meantime."""
         async with transaction(self._pool, self._settings) as connection:
             await lock_images(connection, "merge", [image_id])
+            await write_as(connection, self.stage)
             await _replace(connection, image_id, [*enriched.rows, *enriched.later])
             if enriched.wait is None:
                 await end_lease(connection, self.stage, image_id, token)

@@ -31,12 +31,12 @@ class Calibration:
 def load_calibration(path: Path) -> Calibration:
     """Read and check a calibration file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return parse_calibration(document)
+        return parse_calibration(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigInvalid([Problem("CALIBRATION", str(path), f"cannot be read: {error}")]) from error
+        allowed = f"must name a file such as calibration.json; it cannot be read: {error}"
     except ValueError as error:
-        raise ConfigInvalid([Problem("CALIBRATION", str(path), f"is not a calibration: {error}")]) from error
+        allowed = f"must name a calibration such as calibration.json: {error}"
+    raise ConfigInvalid([Problem("CALIBRATION", str(path), allowed)])
 
 
 def parse_calibration(document: object) -> Calibration:

@@ -87,6 +87,7 @@ async def claim(pool: Pool, settings: Settings, stage: Stage, most: int) -> Asyn
             tries = {image_id: count for image_id, count in tries.items() if image_id not in waits}
         if tries:
             await take_marks(connection, stage, list(tries))
+            await write_as(connection, stage)
         yield Claim(connection, tries, len(rows))
 
 
@@ -119,6 +120,11 @@ async def _waits(
             looks_in = row["looks_in"]
             waits[row["image_id"]] = _Wait(seconds, looks_in is not None and looks_in <= seconds)
     return waits
+
+
+async def write_as(connection: Connection, stage: Stage) -> None:
+    """What this transaction writes was computed by the stage; rows that others write are computed anew."""
+    await connection.execute(queries()["write_as_stage"], stage)
 
 
 async def take_marks(connection: Connection, stage: Stage, image_ids: Sequence[int]) -> None:

@@ -32,6 +32,7 @@ CREATE TABLE merges (
     services          text[] NOT NULL,
     awaiting          text[] NOT NULL,
     dropped           jsonb NOT NULL,
+    boxes             integer NOT NULL,
     version           integer NOT NULL,
     calibration       text NOT NULL,
     created           timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -67,7 +68,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
       AND NOT EXISTS (SELECT FROM results AS a WHERE a.image_id = for_image AND a.service = asked.service)
 $$;
 
--- These do as little as possible, as every writer waits for them: when to look is decided by who looks.
+-- These do as little as possible, as every writer waits for them: when to look is decided by who looks. A stage that
+-- writes its own rows says so in windmill.stage; rows that anybody else writes there are to be computed anew.
 CREATE FUNCTION mark_by_results() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO stale (stage, image_id)
@@ -79,7 +81,8 @@ $$;
 CREATE FUNCTION mark_by_merged_boxes() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO stale (stage, image_id)
-    SELECT DISTINCT s.stage, c.image_id FROM changed AS c CROSS JOIN stages AS s WHERE s.stage IN ('enrich', 'consensus');
+    SELECT DISTINCT s.stage, c.image_id FROM changed AS c CROSS JOIN stages AS s
+    WHERE s.stage <> 'merge' OR current_setting('windmill.stage', true) IS DISTINCT FROM 'merge';
     RETURN NULL;
 END
 $$;
@@ -87,7 +90,9 @@ $$;
 CREATE FUNCTION mark_by_postprocessing() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO stale (stage, image_id)
-    SELECT DISTINCT s.stage, c.image_id FROM changed AS c CROSS JOIN stages AS s WHERE s.stage = 'consensus';
+    SELECT DISTINCT s.stage, c.image_id FROM changed AS c CROSS JOIN stages AS s
+    WHERE s.stage = 'consensus'
+       OR (s.stage = 'enrich' AND coalesce(current_setting('windmill.stage', true), '') NOT IN ('merge', 'enrich'));
     RETURN NULL;
 END
 $$;

@@ -26,7 +26,7 @@ FROM merged_boxes WHERE image_id = ANY ($1::bigint[])
 ORDER BY image_id, merged_id;
 
 -- name: read_merges
-SELECT image_id, source_result_ids, services, awaiting, dropped::text AS dropped, version, calibration
+SELECT image_id, source_result_ids, services, awaiting, dropped::text AS dropped, boxes, version, calibration
 FROM merges WHERE image_id = ANY ($1::bigint[]);
 
 -- name: delete_merged_boxes
@@ -47,11 +47,11 @@ FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::
 DELETE FROM merges WHERE image_id = ANY ($1::bigint[]);
 
 -- name: insert_merges
-INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, version, calibration)
+INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)
 SELECT image_id, string_to_array(source_result_ids, ',')::bigint[], string_to_array(services, ','),
-       string_to_array(awaiting, ','), dropped::jsonb, $6, $7
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
-     AS new (image_id, source_result_ids, services, awaiting, dropped);
+       string_to_array(awaiting, ','), dropped::jsonb, boxes, $7, $8
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
+     AS new (image_id, source_result_ids, services, awaiting, dropped, boxes);
 
 -- name: delete_postprocessing_of_vanished_boxes
 DELETE FROM postprocessing AS p

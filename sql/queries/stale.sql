@@ -41,6 +41,10 @@ FROM unnest($2::bigint[], $3::float8[]) AS later (image_id, seconds);
 -- seen everything. $2 is in ascending order, so that nobody waits in a circle.
 SELECT pg_advisory_xact_lock(hashtextextended('windmill ' || $1::text, one)) FROM unnest($2::bigint[]) AS one;
 
+-- name: write_as_stage
+-- Until the transaction ends: what it writes was computed by this stage, and is not to be computed anew.
+SELECT set_config('windmill.stage', $1, true);
+
 -- name: take_further_marks
 -- What became of an image until now is seen by the reading that follows: one look serves all of its marks.
 WITH visible AS (

@@ -14,7 +14,7 @@ SELECT image_id FROM (
 INSERT INTO stale (stage, image_id) SELECT $1, unnest($2::bigint[]);
 
 -- name: find_stale_merge
--- Of the images $1 those whose merge does not rest on the results of now; also those of a version before $2, or of
+-- Of the images $1 those whose merge does not rest on the results of now, or whose boxes are not all there; also those of a version before $2, or of
 -- another calibration than $3. Images that are marked already are passed by.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
@@ -25,7 +25,9 @@ CROSS JOIN LATERAL (
     WHERE r.image_id = one
 ) AS now_there
 WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
-       OR m.source_result_ids <> coalesce(now_there.ids, '{}') OR m.version < $2 OR m.calibration <> $3)
+       OR m.source_result_ids <> coalesce(now_there.ids, '{}')
+       OR m.boxes <> (SELECT count(*) FROM merged_boxes AS b WHERE b.image_id = one)
+       OR m.version < $2 OR m.calibration <> $3)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'merge' AND s.image_id = one AND s.tries = 0);
 
 -- name: find_stale_consensus

@@ -212,6 +212,8 @@ async def test_an_image_that_is_gone_is_said_to_be_gone_for_each_of_its_boxes(fl
     await says(fleet, image_id, "yolov8", [box(0), box(1, "person")])
     await says(fleet, 4711, "yolov8", [box(0)])
     await fresh(fleet)
+    assert "a box failed" in fleet.logs()
+    assert "recompute --stage enrich" in fleet.logs()
     rows = await fleet.rows.fetch("SELECT image_id, service, error_code, final FROM postprocessing ORDER BY 1, 2")
     assert [(row["service"], row["error_code"], row["final"]) for row in rows] == [
         (service, "IMAGE_NOT_FOUND", True) for service in ("colors", "colors", "face", "pose", "colors")
@@ -278,6 +280,20 @@ async def test_of_an_image_whose_answers_are_deleted_nothing_is_left(fleet: Flee
     for table in ("merges", "merged_boxes", "consensus"):
         left = await fleet.rows.fetch(f"SELECT image_id FROM {table}")
         assert [row["image_id"] for row in left] == [2], table
+
+
+async def test_boxes_that_are_changed_or_deleted_by_hand_come_back(fleet: Fleet) -> None:
+    await started(fleet, "all")
+    await says(fleet, 1, "yolov8", [box(0), box(1)])
+    await fresh(fleet)
+    there = "SELECT box_key, merged_data::text FROM merged_boxes ORDER BY 1"
+    before = await fleet.rows.fetch(there)
+    await fleet.rows.execute("UPDATE merged_boxes SET merged_data = merged_data || '{\"confidence\": 0.1}'")
+    await fresh(fleet)
+    assert await fleet.rows.fetch(there) == before
+    await fleet.rows.execute("DELETE FROM merged_boxes")
+    await fresh(fleet)
+    assert await fleet.rows.fetch(there) == before
 
 
 async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_surer(fleet: Fleet) -> None:

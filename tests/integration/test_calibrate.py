@@ -87,6 +87,10 @@ async def test_two_images_of_one_name_are_not_guessed_at_and_no_calibration_is_o
     truth = await labelled(fleet, 25)
     end = await calibrate(fleet, truth, "--out", str(truth))
     assert (end.code, "is there already" in end.err) == (2, True)
+    end = await calibrate(fleet, truth, "--out", "/nowhere/x.json")
+    assert (end.code, "there is no folder /nowhere" in end.err) == (2, True)
+    end = await calibrate(fleet, truth, "--group", "nobody")
+    assert (end.code, "no image has the group 'nobody'" in end.err) == (2, True)
     await fleet.rows.execute(
         "INSERT INTO images (image_filename, image_path, image_group)"
         " SELECT image_filename, image_path || '2', 'h' FROM images"

@@ -72,15 +72,31 @@ async def test_rows_that_are_changed_moved_or_deleted_by_hand_mark_every_image_c
 async def test_boxes_mark_their_enrichment_and_the_vote_and_enrichment_marks_the_vote(
     fleet: Fleet, all_stages: None
 ) -> None:
+    await fleet.rows.execute("SET windmill.stage = 'merge'")
     await fleet.rows.execute(
         "INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data) VALUES (7, 'a', '{}', '{}')"
     )
     assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+    await fleet.rows.execute("SET windmill.stage = 'enrich'")
     await fleet.rows.execute(
         "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
     )
     assert await marks(fleet.rows) == {("consensus", 7)}
+    await fleet.rows.execute("SET windmill.stage = 'merge'")
     await fleet.rows.execute("DELETE FROM merged_boxes")
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+
+
+async def test_derived_rows_that_are_changed_by_hand_are_computed_anew(fleet: Fleet, all_stages: None) -> None:
+    await fleet.rows.execute(
+        "INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data) VALUES (7, 'a', '{}', '{}')"
+    )
+    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7)}
+    await fleet.rows.execute('UPDATE merged_boxes SET merged_data = \'{"label": "dog"}\'')
+    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7)}
+    await fleet.rows.execute(
+        "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
+    )
     assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
 
 

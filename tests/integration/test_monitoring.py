@@ -49,7 +49,7 @@ def filled(environ: dict[str, str]) -> dict[str, str]:
         INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)
         VALUES ('{yolov8}', 'new', 0, 2, 1);
         INSERT INTO stale (stage, image_id) VALUES ('merge', 1);
-        INSERT INTO merges VALUES (1, '{1}', '{yolov8}', '{}', '{}', 1, 'of the farm');
+        INSERT INTO merges VALUES (1, '{1}', '{yolov8}', '{}', '{}', 0, 1, 'of the farm');
         INSERT INTO consensus (image_id, consensus_data, source_result_ids) VALUES (1, '{"votes": {"consensus":
             [{"emoji": "🐶", "probability": 0.9, "votes": 2}]}}', '{1}');
         INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (1, 'a', 'colors', 'success');

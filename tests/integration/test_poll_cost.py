@@ -23,8 +23,8 @@ SELECT image_id, service, 'success', '{"predictions": []}'
 FROM generate_series($1::bigint, $2::bigint) AS image_id, unnest('{clip,yolov8,ocr,blip}'::text[]) AS service
 """
 MERGES = """
-INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, version, calibration)
-SELECT image_id, '{1}', '{yolov8}', '{}', '{}', 1, '' FROM generate_series($1::bigint, $2::bigint) AS image_id
+INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)
+SELECT image_id, '{1}', '{yolov8}', '{}', '{}', 0, 1, '' FROM generate_series($1::bigint, $2::bigint) AS image_id
 """
 
 

@@ -94,8 +94,8 @@ async def test_who_comes_second_to_an_image_waits_and_then_sees_what_the_first_h
         await asyncio.sleep(0.2)
         assert not other.done()
         await first.connection.execute(
-            "INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, version, calibration)"
-            " VALUES (1, '{}', '{}', '{}', '{}', 1, '')"
+            "INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)"
+            " VALUES (1, '{}', '{}', '{}', '{}', 0, 1, '')"
         )
     assert await other == 1
 

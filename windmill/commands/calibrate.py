@@ -13,6 +13,7 @@ import orjson
 from windmill import database
 from windmill.annotations import read_annotations
 from windmill.commands.options import Commands, add_json, mistake, say, until_stopped
+from windmill.queries import queries
 from windmill.runner import DONE
 from windmill.services import load_fleet
 from windmill.settings import Settings
@@ -65,6 +66,8 @@ async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.N
     truths = read_annotations(arguments.truth)
     _must_be_new(arguments.out)
     async with database.connection(settings, "windmill calibrate") as connection:
+        if arguments.group and not await connection.fetchval(queries()["group_exists"], arguments.group):
+            raise mistake(f"no image has the group {arguments.group!r}", "correct --group")
         images = await labelled(connection, truths, arguments.group)
     if len(images) < FEWEST:
         found = f"{len(images)} of the {len(truths)} images in {arguments.truth} have answers, and {FEWEST} are needed"
@@ -81,6 +84,8 @@ def _must_be_new(out: Path | None) -> None:
     """Rows bear the name of what they were made with; that must not become something else."""
     if out is not None and out.exists():
         raise mistake(f"--out {out} is there already", "name a new file; the old one says what older rows rest on")
+    if out is not None and not out.parent.is_dir():
+        raise mistake(f"--out {out}: there is no folder {out.parent}", "make it, or name another file")
 
 
 def _named(fitted: "Calibration", arguments: argparse.Namespace, images: int) -> "Calibration":
