@@ -62,6 +62,10 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
+        if self._server is None:  # cut while this one was being opened
+            writer.transport.abort()
+            questions.transport.abort()
+            return
         self._links |= {writer, questions}
         try:
             await asyncio.gather(self._pass(reader, questions), self._pass(answers, writer))

@@ -48,6 +48,7 @@ async def stressed(
     *,
     kills: bool,
     seed: int = 1,
+    held_seconds: float = 0.03,
 ) -> Happened:
     """Run writers and recomputers until all is written and nothing is left to do."""
     written, stop = asyncio.Event(), asyncio.Event()
@@ -56,28 +57,30 @@ async def stressed(
         killer = tasks.create_task(_kill(rows, stop, random.Random(seed))) if kills else None
         for _ in range(RECOMPUTERS):
             tasks.create_task(_recompute(settings, make, written, stop, rounds))
-        await _write_all(settings, images, seed)
+        await _write_all(settings, images, seed, held_seconds)
         written.set()
     return Happened(len(rounds), killer.result() if killer else 0)
 
 
-async def _write_all(settings: Settings, images: int, seed: int) -> None:
-    """Every service answers about every image once, and a third of them once more, in any order."""
+async def _write_all(settings: Settings, images: int, seed: int, held_seconds: float) -> None:
+    """Every service answers about every image once, and a third of them once more, in any order. A third of the rows
+    are committed only up to so many seconds after they were stamped."""
     dice = random.Random(seed)
     todo = [(image_id, service) for image_id in range(1, images + 1) for service in SERVICES]
     todo += dice.sample(todo, len(todo) // 3)
     dice.shuffle(todo)
     async with database.pool(settings, "writers", most=WRITERS) as pool:
-        await asyncio.gather(*(_write(pool, todo, random.Random(seed + number)) for number in range(WRITERS)))
+        writers = (_write(pool, todo, random.Random(seed + number), held_seconds) for number in range(WRITERS))
+        await asyncio.gather(*writers)
 
 
-async def _write(pool: Pool, todo: list[tuple[int, str]], dice: random.Random) -> None:
+async def _write(pool: Pool, todo: list[tuple[int, str]], dice: random.Random, held_seconds: float) -> None:
     while todo:
         image_id, service = todo.pop()
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(SAVE, image_id, service, reply(service, dice))
             if dice.random() < 0.3:  # rows become visible in another order than the one in which they are stamped
-                await asyncio.sleep(dice.random() * 0.03)
+                await asyncio.sleep(dice.random() * held_seconds)
 
 
 def reply(service: str, dice: random.Random) -> str:

@@ -98,7 +98,8 @@ async def test_the_same_test_finds_the_images_that_a_comparison_of_timestamps_le
         lambda pool, settings: stress.naive(votes, pool, settings, "consensus"),
         FEW,
         kills=False,
+        held_seconds=0.2,
     )
     wrong = await stress.wrong_images(votes, fleet.rows, FEW, vote_is_right)
     print(f"comparing timestamps leaves {len(wrong)} of {FEW} images stale")  # noqa: T201 - the count that matters
-    assert len(wrong) > FEW // 100
+    assert wrong
