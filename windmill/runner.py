@@ -8,7 +8,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvloop
@@ -70,23 +70,67 @@ async def _until_done(main: Main, settings: Settings) -> int:
     return await task
 
 
-@contextlib.asynccontextmanager
-async def background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Let something run beside the block; should it fail, the block is cancelled and the failure raised."""
-    block = asyncio.current_task()
-    task = asyncio.create_task(work)
+def background(work: Coroutine[None, None, None]) -> contextlib.AbstractAsyncContextManager[None]:
+    """Let something run beside the block. The end of the block cancels it; should it fail, the block is cancelled and
+    the very failure raised. Work that comes to its end by itself leaves the block alone.
 
-    def on_end(ended: "asyncio.Task[None]") -> None:
-        if block and not ended.cancelled() and ended.exception():
-            block.cancel()
+    An asyncio.TaskGroup is not it: it waits for work to end, and raises groups of errors."""
+    return _Background(work)
 
-    task.add_done_callback(on_end)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+
+class _Background:
+    """Of two failures the first is raised. A cancellation from outside goes before both, as nobody repeats it."""
+
+    def __init__(self, work: Coroutine[None, None, None]) -> None:
+        self._work = work
+        self._interrupted = self._leaving = False
+
+    async def __aenter__(self) -> None:
+        block = asyncio.current_task()
+        assert block
+        self._block = block
+        self._cancels_before = block.cancelling()
+        self._task = asyncio.create_task(self._work)
+        self._task.add_done_callback(self._on_end)
+
+    def _on_end(self, ended: "asyncio.Task[None]") -> None:
+        # Called a step after the end. A block that was left meanwhile sees the failure itself, and a cancellation would
+        # hit whatever comes after it.
+        if not self._leaving and not ended.cancelled() and ended.exception():
+            self._interrupted = True
+            self._block.cancel()
+
+    async def __aexit__(self, _kind: object, own: BaseException | None, _traceback: object) -> None:
+        self._leaving = True
+        if self._interrupted:
+            self._block.uncancel()
+        cancelled = await self._ended()
+        failure = None if self._task.cancelled() else self._task.exception()
+        raised = cancelled or self._first(own, failure)
+        if raised and failure and raised is not failure:
+            raised.add_note(f"What ran in the background failed, too: {failure!r}")
+        if raised and raised is not own:
+            raise raised
+
+    async def _ended(self) -> asyncio.CancelledError | None:
+        """End the work. A cancellation that comes meanwhile is passed on to it, and returned."""
+        met = None
+        self._task.cancel()
+        while not self._task.done():
+            try:
+                await asyncio.wait([self._task])
+            except asyncio.CancelledError as error:
+                met = error
+                self._task.cancel()
+        return met
+
+    def _first(self, own: BaseException | None, failure: BaseException | None) -> BaseException | None:
+        if not self._interrupted:
+            return own or failure
+        if self._block.cancelling() > self._cancels_before:
+            # Cancelled from outside as well, before the block was told of either.
+            return own if isinstance(own, asyncio.CancelledError) else asyncio.CancelledError()
+        return failure
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The life of a process: exit codes, signals, and work that runs beside."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -165,6 +166,172 @@ async def test_a_block_that_fails_keeps_its_own_failure() -> None:
     with pytest.raises(KeyError):
         async with background(asyncio.sleep(60)):
             raise KeyError("block")
+
+
+async def test_work_that_ends_by_itself_leaves_the_block_alone() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        ended.set()
+
+    async with background(work()):
+        await ended.wait()
+        await steps(5)
+    assert cancels() == 0
+
+
+async def test_a_cancellation_while_the_block_is_left_is_not_lost() -> None:
+    """It comes while the work still cleans up."""
+    cleaning, cleaned, went_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaning.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            cleaned.set()
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)
+        went_on.set()
+
+    task = asyncio.create_task(program())
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+    assert cleaned.is_set(), "nothing is left running"
+    assert not went_on.is_set()
+
+
+async def test_a_cancellation_while_a_failed_block_is_left_goes_before_its_failure() -> None:
+    """Who meets the failure would try again, and never hear that it is to stop."""
+    cleaning = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaning.set()
+            await asyncio.sleep(60)
+
+    async def program() -> None:
+        with contextlib.suppress(KeyError):
+            async with background(work()):
+                await steps(2)
+                raise KeyError("block")
+
+    task = asyncio.create_task(program())
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+
+
+async def test_a_cancellation_in_the_same_step_as_a_failure_is_not_lost() -> None:
+    fail = asyncio.Event()
+
+    async def work() -> None:
+        await fail.wait()
+        raise ValueError("beside")
+
+    async def program() -> None:
+        with contextlib.suppress(ValueError):
+            async with background(work()):
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(program())
+    await steps(3)
+    fail.set()
+    await steps(1)
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+
+
+async def test_after_a_failure_the_task_is_not_taken_for_one_that_is_being_cancelled() -> None:
+    with pytest.raises(ValueError, match="beside"):
+        async with background(failing(ValueError("beside"))):
+            await asyncio.sleep(60)
+    assert cancels() == 0
+    async with asyncio.timeout(2):
+        await steps(3)
+
+
+async def test_a_failure_in_the_step_in_which_the_block_ends_is_told_once() -> None:
+    together = asyncio.Event()
+
+    async def work() -> None:
+        await together.wait()
+        raise ValueError("beside")
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)  # so that the work waits first, and is woken first
+            asyncio.get_running_loop().call_soon(together.set)
+            await together.wait()
+
+    with pytest.raises(ValueError, match="beside"):
+        await program()
+    await steps(3)
+    assert cancels() == 0
+
+
+async def test_a_failure_in_two_backgrounds_at_once_is_told_once() -> None:
+    with pytest.raises(ValueError, match="outer"):
+        async with background(failing(ValueError("outer"))), background(failing(KeyError("inner"))):
+            await asyncio.sleep(60)
+    await steps(3)
+    assert cancels() == 0
+
+
+async def test_a_block_that_fails_first_keeps_its_failure_and_notes_the_other() -> None:
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError("beside")
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)
+            raise KeyError("block")
+
+    with pytest.raises(KeyError) as met:
+        await program()
+    assert met.value.__notes__ == ["What ran in the background failed, too: ValueError('beside')"]
+
+
+async def test_a_block_that_fails_as_it_is_interrupted_does_not_hide_why() -> None:
+    async def program() -> None:
+        async with background(failing(ValueError("beside"))):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise KeyError("cleaning up")
+
+    with pytest.raises(ValueError, match="beside") as met:
+        await program()
+    assert isinstance(met.value.__context__, KeyError)
+
+
+async def failing(error: Exception) -> None:
+    raise error
+
+
+async def steps(count: int) -> None:
+    """Let the others run so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def cancels() -> int:
+    task = asyncio.current_task()
+    assert task
+    return task.cancelling()
 
 
 async def test_a_pause_lasts_its_time_but_ends_at_once_on_stop() -> None:
