@@ -1,5 +1,6 @@
 """Settings: their layers, their checks, and the secrets that never leave them."""
 
+import ast
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,18 @@ from windmill.errors import ConfigInvalid
 from windmill.settings import ROOT, Settings, defaults, environment, load_settings, misspelt, secret_names
 
 EXAMPLE = ROOT / ".env.example"
+
+PROGRAMS = ("kernels", "windmill", "producers", "workers", "postprocessors", "farm", "deploy", "bench")
+"""Where our own code lies."""
+
+READING = {"environ", "environb", "getenv", "getenvb"}
+READ_IT_THEMSELVES = {
+    "deploy/local/__main__.py": "hands all of it on to psql, which takes the place of the process",
+    "bench/nginx.py": "looks for nginx on PATH, and for where unpacked packages are kept",
+    "bench/peers/place.py": "programs that are compared take no arguments of ours",
+    "bench/producer_memory.py": "hands all of it on to the producer that it measures",
+    "bench/rounds.py": "hands three variables on to the workers that it measures, and no setting of the user's",
+}
 
 
 @pytest.fixture
@@ -259,11 +272,38 @@ def test_every_variable_of_the_example_stands_under_a_comment() -> None:
 
 
 def test_the_environment_is_read_in_one_module_only() -> None:
-    sources = [
-        file for folder in ("windmill", "workers", "producers", "kernels") for file in (ROOT / folder).glob("*.py")
-    ]
-    readers = {file.name for file in sources if "environ" in file.read_text() and "os.environ" in file.read_text()}
-    assert readers == {Path(module.__file__).name}
+    files = [file for root in PROGRAMS for file in sorted((ROOT / root).rglob("*.py"))]
+    assert {file.relative_to(ROOT).parts[0] for file in files} == set(PROGRAMS), "each of them is there"
+    readers = {str(file.relative_to(ROOT)) for file in files if reads_the_environment(file.read_text(encoding="utf-8"))}
+    assert readers == {str(Path(module.__file__).relative_to(ROOT)), *READ_IT_THEMSELVES}
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("import os\nhome = os.environ['HOME']", True),
+        ("import os\ndef home(): return os.getenv('HOME')", True),
+        ("import os as system\nhome = system.environb", True),
+        ("import os.path\nhome = os.environ['HOME']", True),
+        ("from os import environ as found", True),
+        ("from os import path, getenv", True),
+        ("import os\nhome = place.environ['HOME'], os.getpid()", False),
+        ("# os.environ\nfrom os import path", False),
+    ],
+)
+def test_a_reader_of_the_environment_is_known_by_any_spelling(source: str, reads: bool) -> None:
+    assert reads_the_environment(source) is reads
+
+
+def reads_the_environment(source: str) -> bool:
+    nodes = list(ast.walk(ast.parse(source)))
+    imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names = {alias.asname or "os" for alias in imported if re.match(r"os\b", alias.name)}
+    of_os = {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) in names}
+    from_os = {
+        alias.name for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "os" for alias in node.names
+    }
+    return not READING.isdisjoint(of_os | from_os)
 
 
 def test_a_line_of_the_file_that_cannot_be_understood_is_told_but_not_shown(
