@@ -11,10 +11,10 @@ from kernels.backoff import delay_for
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool
 from windmill.errors import DataRefused
-from windmill.repeats import Repeats
 from windmill.services import Stage
 from windmill.settings import Settings
 from windmill.staleness import Claim, claim, postpone, take_marks, transaction
+from windmill.throttle import Throttle
 
 logger = logging.getLogger("postprocessors")
 
@@ -53,7 +53,7 @@ class Recomputing(Generic[S, D]):
         self._pool = pool
         self._settings = settings
         self._alone = 0
-        self._repeats = Repeats()
+        self._throttle = Throttle()
 
     async def __aenter__(self) -> "Recomputing[S, D]":
         return self
@@ -101,6 +101,6 @@ class Recomputing(Generic[S, D]):
         seconds = delay_for(tries, first=FIRST_SECONDS, most=MOST_SECONDS, spread=0.2, dice=random.random())
         await postpone(connection, self.stage, image_id, seconds, tries)
         self.counts["failed"] += 1
-        if self._repeats.unsaid(type(error).__name__) is not None:
+        if admitted := self._throttle.admit(type(error).__name__):
             said = {"stage": self.stage, "image_id": image_id, "tries": tries, "again_in_seconds": round(seconds)}
-            logger.error("an image cannot be done: %r", error, extra=said)
+            logger.error("an image cannot be done: %r", error, extra={**said, **admitted.extra()})

@@ -28,12 +28,12 @@ from windmill.errors import KINDS, Code, WindmillError
 from windmill.image_source import ImageSource
 from windmill.messages import Job
 from windmill.queries import queries
-from windmill.repeats import Repeats
 from windmill.runner import background
 from windmill.service_client import ServiceClient
 from windmill.services import Fleet, Stage
 from windmill.settings import Settings
 from windmill.staleness import end_lease, lease, lock_images, put_off, renew, transaction, write_as
+from windmill.throttle import Throttle
 
 logger = logging.getLogger("postprocessors")
 
@@ -64,7 +64,7 @@ class Enrichment:
         self._pool = pool
         self._settings = settings
         self._enricher = enricher
-        self._repeats = Repeats()
+        self._throttle = Throttle()
         self._held: dict[int, uuid.UUID] = {}
         self._running: dict[asyncio.Task[None], int] = {}
         self._parts = parts
@@ -150,10 +150,11 @@ class Enrichment:
     def _tell_failures(self, image_id: int, enriched: Enriched) -> None:
         """Those that are final: nobody tries them again by himself."""
         for one in enriched.rows:
-            if one.error_code and self._repeats.unsaid(one.error_code) is not None:
+            if one.error_code and (admitted := self._throttle.admit(one.error_code)):
                 said = {"image_id": image_id, "service": one.service, "code": one.error_code}
                 remedy = f"{KINDS[one.error_code].remedy}; then python -m windmill recompute --stage enrich"
-                logger.warning("a box failed", extra=said | {"reason": one.error_message, "remedy": remedy})
+                why = {"reason": one.error_message, "remedy": remedy}
+                logger.warning("a box failed", extra=said | why | admitted.extra())
 
     async def _enriched(self, known: Known) -> Enriched:
         if not known.boxes:

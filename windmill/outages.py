@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from kernels.backoff import delay_for
-from windmill.repeats import Repeats
+from windmill.throttle import Admitted, Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Outage:
         self._reached = False
         self._since = self._said = 0.0
         self._told = False
-        self._repeats = Repeats(clock=clock)
+        self._throttle = Throttle(clock=clock)
         self.ended = 0
 
     @property
@@ -54,18 +54,18 @@ class Outage:
         self._failures += 1
         if self._failures == 1:
             self._since = self._said = now
-            unsaid = self._repeats.unsaid("away")
-            self._told = unsaid is not None
-            if self._told:
-                self._tell(error, {"untold_outages": unsaid} if unsaid else {})
+            admitted = self._throttle.admit("away")
+            self._told = admitted is not None
+            if admitted:
+                self._tell(error, admitted)
         elif now - self._said >= REMIND_SECONDS:
             self._said, self._told = now, True
-            self._tell(error, {})
+            self._tell(error, Admitted())
         return delay_for(self._failures, first=self._first, most=self._most, spread=0.2, dice=self._dice())
 
-    def _tell(self, error: Exception, more: dict[str, object]) -> None:
+    def _tell(self, error: Exception, admitted: Admitted) -> None:
         away = round(self._clock() - self._since)
-        logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away, **more})
+        logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away} | admitted.extra())
 
     def over(self) -> None:
         """Note that it works; cheap to call after every success."""

@@ -21,8 +21,8 @@ from windmill.messages import (
     past_of,
 )
 from windmill.outcomes import RetryLater, Unavailable
-from windmill.repeats import Repeats
 from windmill.settings import Settings
+from windmill.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +45,13 @@ class Copies:
         self._settings = settings
         self._republisher = republisher
         self._worker_id = settings.worker_name()
-        self._repeats = Repeats()
+        self._throttle = Throttle()
 
     async def park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
         """Into the failed queue, with the reason; said a few times a minute for each code."""
-        unsaid = self._repeats.unsaid(code)
-        if unsaid is not None:
+        if admitted := self._throttle.admit(code):
             said = job_context(self._name, delivery, job) | {"code": code, "reason": message}
-            logger.warning("job failed", extra=said | ({"unsaid": unsaid} if unsaid else {}))
+            logger.warning("job failed", extra=said | admitted.extra())
         reason = {
             CODE_HEADER: code,
             REASON_HEADER: message[:500],

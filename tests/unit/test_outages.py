@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from windmill.outages import REMIND_SECONDS, Outage
-from windmill.repeats import TIMES
+from windmill.throttle import TIMES
 
 
 class Clock:
@@ -97,7 +97,7 @@ def test_of_a_thing_that_comes_and_goes_all_the_time_a_few_outages_a_minute_are_
     assert caplog.messages == ["the broker is away: refused", "the broker is back"] * TIMES
     clock.now += 6
     outage.failed(OSError("refused"))
-    assert vars(caplog.records[-1])["untold_outages"] == 50
+    assert vars(caplog.records[-1])["suppressed"] == 50
 
 
 def test_an_outage_that_was_not_told_is_told_when_it_lasts(

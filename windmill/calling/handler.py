@@ -12,8 +12,8 @@ from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, WindmillError, unexpected
 from windmill.messages import Past
 from windmill.outcomes import Failed, Stored, Tried, after_error, after_outage
-from windmill.repeats import Repeats
 from windmill.services import Service
+from windmill.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Handler(Generic[S]):
         self._read = read
         self._client = client
         self._check = check
-        self._repeats = Repeats()
+        self._throttle = Throttle()
 
     async def handle(self, state: ServiceState, job: S, past: Past) -> Tried:
         """The outcome of one try of a job with this past."""
@@ -70,8 +70,9 @@ class Handler(Generic[S]):
         except Exception as error:
             # A fault of ours, which must not stop the worker. If it comes with our own picture as well, it comes with
             # every job, and then no job is to be spent on it.
-            if self._repeats.unsaid(type(error).__name__) is not None:
-                logger.exception("unexpected fault", extra={"service": state.service.name, "image_id": job.image_id})
+            if admitted := self._throttle.admit(type(error).__name__):
+                said = {"service": state.service.name, "image_id": job.image_id}
+                logger.exception("unexpected fault", extra=said | admitted.extra())
             known = unexpected(error)
             return await self._counted(state, known, past)
 
