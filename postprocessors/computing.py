@@ -2,23 +2,19 @@
 
 import asyncio
 import logging
-import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from kernels.backoff import delay_for
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool
 from windmill.errors import DataRefused
 from windmill.services import Stage
 from windmill.settings import Settings
-from windmill.staleness import Claim, claim, postpone, take_marks, transaction
+from windmill.staleness import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
 from windmill.throttle import Throttle
 
 logger = logging.getLogger("postprocessors")
-
-FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -98,7 +94,7 @@ class Recomputing(Generic[S, D]):
                 await self._put_off(connection, image_id, before + 1, error)
 
     async def _put_off(self, connection: Connection, image_id: int, tries: int, error: Exception) -> None:
-        seconds = delay_for(tries, first=FIRST_SECONDS, most=MOST_SECONDS, spread=0.2, dice=random.random())
+        seconds = seconds_after_failures(tries)
         await postpone(connection, self.stage, image_id, seconds, tries)
         self.counts["failed"] += 1
         if admitted := self._throttle.admit(type(error).__name__):

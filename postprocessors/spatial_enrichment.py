@@ -7,7 +7,6 @@ when the box goes. Every setting is described in .env.example.
 
 import asyncio
 import logging
-import random
 import sys
 import uuid
 from collections import Counter
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from kernels.backoff import delay_for
 from kernels.regions import VERSION
 from postprocessors.base import Work, start
 from postprocessors.enriching import BoxToShow, Enriched, Enricher, Later, Row
@@ -27,19 +25,25 @@ from windmill.database import Connection, Pool, converted
 from windmill.errors import KINDS, Code, WindmillError
 from windmill.image_source import ImageSource
 from windmill.messages import Job
+from windmill.outcomes import is_code_from_service
 from windmill.queries import queries
 from windmill.runner import background
 from windmill.service_client import ServiceClient
 from windmill.services import Fleet, Stage
 from windmill.settings import Settings
-from windmill.staleness import end_lease, lease, lock_images, put_off, renew, transaction, write_as
+from windmill.staleness import (
+    end_lease,
+    lease,
+    lock_images,
+    put_off,
+    renew,
+    seconds_after_failures,
+    transaction,
+    write_as,
+)
 from windmill.throttle import Throttle
 
 logger = logging.getLogger("postprocessors")
-
-FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
-NO_CALL = ("IMAGE_", "WORKER_LOST")
-"""Codes of boxes that never reached a service."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +140,14 @@ class Enrichment:
             await self._write(image_id, token, enriched)
             self._tell_failures(image_id, enriched)
             shown: list[Row | Later] = [*enriched.rows, *enriched.later]
-            calls = sum(not (one.error_code or "").startswith(NO_CALL) for one in shown)
+            calls = sum(is_code_from_service(one.error_code) for one in shown)
             self.counts.update(looked_at=1, changed=int(bool(enriched.rows)), calls=calls)
         except WindmillError:
             raise  # the database is away: the lease runs out, and the image comes due again
         except Exception:
             self.counts["failed"] += 1
             logger.exception("an image cannot be enriched", extra={"image_id": image_id, "tries": tries})
-            seconds = delay_for(tries + 1, first=FIRST_SECONDS, most=MOST_SECONDS, spread=0.2, dice=random.random())
+            seconds = seconds_after_failures(tries + 1)
             async with transaction(self._pool, self._settings) as connection:
                 await put_off(connection, self.stage, image_id, token, seconds, failed=True)
 

@@ -57,6 +57,11 @@ Outcome = Tried | Unreadable
 _NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
 
 
+def is_code_from_service(code: Code | None) -> bool:
+    """Whether the service had a part in what ended with this code, or with none."""
+    return code is None or not code.startswith(_NOT_FROM_SERVICE)
+
+
 def outage_of(outcome: Outcome) -> WindmillError | None:
     """What is wrong with the service, where it is the service that failed."""
     if isinstance(outcome, Failed):
@@ -66,9 +71,7 @@ def outage_of(outcome: Outcome) -> WindmillError | None:
 
 def is_from_service(outcome: Outcome) -> bool:
     """Whether the service had a part in this outcome."""
-    if isinstance(outcome, RetryLater | Failed):
-        return not outcome.code.startswith(_NOT_FROM_SERVICE)
-    return isinstance(outcome, Stored)
+    return isinstance(outcome, Stored | RetryLater | Failed) and is_code_from_service(code_of(outcome))
 
 
 def code_of(outcome: Outcome) -> Code | None:

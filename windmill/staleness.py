@@ -5,11 +5,13 @@ leases them, works without a transaction, and ends the lease with what it writes
 leaves nothing stale.
 """
 
+import random
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from kernels.backoff import delay_for
 from kernels.debounce import seconds_to_wait
 from windmill.database import CONNECT_SECONDS, Connection, Pool, converted
 from windmill.queries import queries
@@ -17,6 +19,7 @@ from windmill.services import Fleet, Stage
 from windmill.settings import Settings
 
 LOCK_SECONDS = 5.0
+FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
 
 
 # What can make an image stale again: services that feed a stage, and open work of other stages.
@@ -49,14 +52,6 @@ class Lease:
     token: uuid.UUID
     tries: dict[int, int]
     found: int
-
-
-@dataclass(frozen=True)
-class StageState:
-    """How the database knows a stage."""
-
-    services: tuple[str, ...]
-    swept: bool
 
 
 @asynccontextmanager
@@ -139,6 +134,11 @@ async def lock_images(connection: Connection, stage: Stage, image_ids: Sequence[
     await connection.execute(queries()["lock_images"], stage, list(image_ids))
 
 
+def seconds_after_failures(tries: int) -> float:
+    """For how long to leave an image alone that went wrong for the `tries`th time."""
+    return delay_for(tries, first=FIRST_SECONDS, most=MOST_SECONDS, spread=0.2, dice=random.random())
+
+
 async def postpone(connection: Connection, stage: Stage, image_id: int, seconds: float, tries: int) -> None:
     """Look at the image again later; it went wrong for the `tries`th time."""
     await connection.execute(queries()["postpone_image"], stage, image_id, seconds, tries)
@@ -185,12 +185,11 @@ async def introduce(pool: Pool, settings: Settings, fleet: Fleet, stage: Stage) 
     """Let the database know what feeds the stage. Returns whether that is news: then all images are to be looked at
     once, and the database remembers how far that is."""
     services = tuple(sorted(service.name for service in fleet.services.values() if stage in service.feeds))
-    known = await read_stage(pool, settings, stage)
-    if known and known.services == services:
+    if await read_feeds(pool, settings, stage) == services:
         return False
     sql = queries()
     async with transaction(pool, settings) as connection:
-        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
+        await connection.execute(sql["limit_waiting_for_locks"], LOCK_SECONDS)
         await connection.execute(sql["stop_writers_for_a_moment"])
         await connection.execute(sql["write_stage"], stage)
         await connection.execute(sql["clear_feeds"], stage)
@@ -198,8 +197,8 @@ async def introduce(pool: Pool, settings: Settings, fleet: Fleet, stage: Stage) 
     return True
 
 
-async def read_stage(pool: Pool, settings: Settings, stage: Stage) -> StageState | None:
-    """None for a stage that no post-processor ever ran."""
+async def read_feeds(pool: Pool, settings: Settings, stage: Stage) -> tuple[str, ...] | None:
+    """The services that feed the stage as the database knows it; None for one that no post-processor ever ran."""
     with converted(settings):
-        row = await pool.fetchrow(queries()["read_stage"], stage)
-    return None if row is None else StageState(tuple(row["services"]), row["swept_image_id"] is None)
+        row = await pool.fetchrow(queries()["read_feeds"], stage)
+    return None if row is None else tuple(row["services"])

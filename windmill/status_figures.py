@@ -9,20 +9,10 @@ FRESH_SECONDS = 25.0
 
 
 @dataclass(frozen=True)
-class Worker:
-    """One service of one process that runs, or that is lost: silent for too long without having said goodbye."""
+class Beat:
+    """What a process says of one of its services with each heartbeat, in the order in which `note_workers` takes it."""
 
-    process: str
-    worker_id: str
-    host: str
-    pid: int
     service: str
-    lost: bool
-    started_at: datetime
-    heartbeat_at: datetime
-    last_job_at: datetime | None
-    up_seconds: float
-    silent_seconds: float
     job_seconds: float | None
     done: int
     failed: int
@@ -35,6 +25,23 @@ class Worker:
     concurrency_auto: bool
     breaker: str
     breaker_reason: str | None
+
+
+@dataclass(frozen=True)
+class Worker(Beat):
+    """The last beat of one service of one process that runs, or that is lost: silent for too long without having said
+    goodbye. Its `job_seconds` count until now."""
+
+    process: str
+    worker_id: str
+    host: str
+    pid: int
+    lost: bool
+    started_at: datetime
+    heartbeat_at: datetime
+    last_job_at: datetime | None
+    up_seconds: float
+    silent_seconds: float
 
     @property
     def fresh(self) -> bool:

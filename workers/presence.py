@@ -11,7 +11,8 @@ import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import astuple
+from typing import Any
 from uuid import UUID, uuid4
 
 from windmill.calling.service_state import ServiceState
@@ -19,6 +20,7 @@ from windmill.database import Pool, converted
 from windmill.errors import DataRefused, WindmillError
 from windmill.queries import queries
 from windmill.settings import Settings
+from windmill.status_figures import Beat
 
 logger = logging.getLogger(__name__)
 
@@ -29,24 +31,6 @@ WAIT_SECONDS = 5.0
 GOODBYE_SECONDS = 2.0
 BEATS_BETWEEN_CLEANINGS = 360
 LONGEST_REASON = 300
-
-
-class Beat(NamedTuple):
-    """One service of this process now, in the order in which `note_workers` takes its arrays."""
-
-    service: str
-    job_seconds: float | None
-    done: int
-    failed: int
-    retried: int
-    unavailable: int
-    rate: float
-    retry_rate: float
-    in_progress: int
-    concurrency: int
-    concurrency_auto: bool
-    breaker: str
-    breaker_reason: str | None
 
 
 Execute = Callable[..., Awaitable[object]]
@@ -170,7 +154,8 @@ class Presence:
 
     async def _write(self, *, stopped: bool) -> None:
         now = self._clock()
-        columns: list[list[Any]] = [list(column) for column in zip(*(w.beat(now) for w in self._watched), strict=True)]
+        beats = [astuple(watched.beat(now)) for watched in self._watched]
+        columns: list[list[Any]] = [list(column) for column in zip(*beats, strict=True)]
         up = now - self._started
         await self._execute(queries()["note_workers"], self._process, *self._who, up, stopped, *columns)
 

@@ -123,11 +123,14 @@ UPDATE stale SET due = now() WHERE stage = $1 AND image_id = $2 AND lease IS NUL
 UPDATE stale SET due = now() + make_interval(secs => $4), deferred = true, lease = NULL, tries = tries + $5
 WHERE stage = $1 AND image_id = $2 AND lease = $3;
 
--- name: read_stage
--- How the database knows a stage: its services, and how far it has looked at old images.
-SELECT s.swept_image_id,
-       ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage ORDER BY f.service) AS services
+-- name: read_feeds
+-- The services of a stage; no row for a stage that was never introduced.
+SELECT ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage ORDER BY f.service) AS services
 FROM stages AS s WHERE s.stage = $1;
+
+-- name: limit_waiting_for_locks
+-- In this transaction no statement waits for longer than $1 seconds.
+SELECT set_config('lock_timeout', round($1::float8 * 1000) || 'ms', true);
 
 -- name: stop_writers_for_a_moment
 -- While a stage changes its services: every row is then either committed, and found by the sweep, or leaves a mark.

@@ -8,10 +8,11 @@ import pytest
 from tests.integration.fleet import Fleet
 from windmill import database
 from windmill.database import Pool
+from windmill.queries import queries
 from windmill.services import Fleet as Services
 from windmill.services import Stage, load_fleet
 from windmill.settings import Settings
-from windmill.staleness import introduce, read_stage
+from windmill.staleness import introduce, read_feeds, transaction
 
 pytestmark = pytest.mark.database
 
@@ -124,14 +125,21 @@ async def test_a_stage_asks_for_a_look_at_old_images_once_and_again_when_its_ser
     assert await introduce(pool, settings, services, "merge")
     await fleet.rows.execute("UPDATE stages SET swept_image_id = NULL")
     assert not await introduce(pool, settings, services, "merge")
-    state = await read_stage(pool, settings, "merge")
-    assert state
-    assert (state.services, state.swept) == (("detectron2", "rtdetr", "yolov8"), True)
+    assert await read_feeds(pool, settings, "merge") == ("detectron2", "rtdetr", "yolov8")
+    assert await fleet.rows.fetchval("SELECT swept_image_id FROM stages") is None
     fewer = Services({k: v for k, v in services.services.items() if k != "rtdetr"}, services.set_notes)
     assert await introduce(pool, settings, fewer, "merge")
-    state = await read_stage(pool, settings, "merge")
-    assert state
-    assert (state.services, state.swept) == (("detectron2", "yolov8"), False)
+    assert await read_feeds(pool, settings, "merge") == ("detectron2", "yolov8")
+    assert await fleet.rows.fetchval("SELECT swept_image_id FROM stages") == 0
+
+
+async def test_waiting_for_locks_is_limited_for_one_transaction_only(pool: Pool, settings: Settings) -> None:
+    async with transaction(pool, settings) as connection:
+        before = await connection.fetchval("SHOW lock_timeout")
+        await connection.execute(queries()["limit_waiting_for_locks"], 2.5)
+        assert await connection.fetchval("SHOW lock_timeout") == "2500ms"
+    async with transaction(pool, settings) as connection:
+        assert await connection.fetchval("SHOW lock_timeout") == before
 
 
 async def test_a_row_that_is_being_written_while_a_stage_is_introduced_is_either_marked_or_seen_by_the_first_look(

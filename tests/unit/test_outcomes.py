@@ -2,8 +2,16 @@
 
 import pytest
 
-from windmill.errors import Retry, WindmillError
-from windmill.outcomes import MOST_OUTAGES, Failed, RetryLater, Unavailable, after_error, after_outage
+from windmill.errors import Code, Retry, WindmillError
+from windmill.outcomes import (
+    MOST_OUTAGES,
+    Failed,
+    RetryLater,
+    Unavailable,
+    after_error,
+    after_outage,
+    is_code_from_service,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +67,19 @@ def test_a_job_in_hand_in_too_many_outages_is_what_makes_them(outages: int) -> N
     assert "said 500" in outcome.message
     assert outcome.outage, "the service is away this time, too"
     assert outcome.outage.retry_after == 42
+
+
+@pytest.mark.parametrize(
+    ("code", "from_service"),
+    [
+        (None, True),
+        ("SERVICE_ERROR", True),
+        ("BAD_RESPONSE", True),
+        ("IMAGE_NOT_FOUND", False),
+        ("IMAGE_UNREADABLE", False),
+        ("BAD_MESSAGE", False),
+        ("WORKER_LOST", False),
+    ],
+)
+def test_what_fails_before_a_service_is_asked_says_nothing_of_it(code: Code | None, from_service: bool) -> None:
+    assert is_code_from_service(code) is from_service

@@ -13,7 +13,8 @@ from windmill.errors import DataRefused, WindmillError
 from windmill.queries import queries
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
-from workers.presence import Beat, Execute, Presence, Watched
+from windmill.status_figures import Beat
+from workers.presence import Execute, Presence, Watched
 
 SETTINGS = Settings.from_env({"WORKER_ID": "pi"})
 CLIP, OCR = load_fleet(ROOT / "service_config.json").select("clip,ocr")

@@ -45,7 +45,6 @@ class ServiceState:
         self.codes: Counter[tuple[str, Code]] = Counter()
         self.steps = MeasuredSteps() if settings.metrics_port else Steps()
         self.in_progress = 0
-        self.last_answer = float("-inf")
         self.call_seconds = 0.1  # a moving average, with a guess to begin with
         self._least_tries = settings.max_retries + 1
         self._failures = FailureRate()
@@ -61,7 +60,7 @@ class ServiceState:
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
         """A job was answered; it began then, as one of so many calls at a time."""
-        self.last_answer = now = self.clock()
+        now = self.clock()
         self._another.set()
         self.call_seconds += (now - began - self.call_seconds) / 50
         self.steps.called(now - began)
@@ -149,7 +148,6 @@ class ServiceState:
             except Exception as error:  # noqa: BLE001 - said by the handler, which met it with a job first
                 met = unexpected(error)
             else:
-                self.last_answer = self.clock()
                 return None
         return met
 
