@@ -111,3 +111,12 @@ def test_the_project_speaks_of_no_other_place() -> None:
     files = [file for entry in folders for file in ([entry] if entry.is_file() else entry.rglob("*")) if file.is_file()]
     sources = [file for file in files if file.suffix != ".pyc" and file != Path(__file__)]
     assert [str(file) for file in sources if strange.search(file.read_text(errors="ignore"))] == []
+
+
+def test_every_word_of_the_glossary_is_defined_once_and_the_entries_are_sorted() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    words = re.findall(r"\*\*(.+?)\*\*", text)
+    assert len(words) > 20
+    assert [word for word in words if words.count(word) > 1] == []
+    entries = [entry.lower() for entry in re.findall(r"^- \*\*(.+?)\*\*", text, re.MULTILINE)]
+    assert entries == sorted(entries)
