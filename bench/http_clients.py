@@ -1,0 +1,224 @@
+"""What an exchange with a service costs a process: by windmill.http1, and by aiohttp's ClientSession.
+
+    python bench/http_clients.py [--exchanges N] [--rounds N] [--image-bytes N]
+
+An exchange is the POST of a form with an image and the reply in JSON. The server is a child process. Each measurement
+is a child process of its own on the event loop that workers use; the two clients take turns, and medians are printed.
+CPU is that of the client's process, memory what it needs more than one that has only the event loop.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import uvloop
+
+# A method that inherits nothing: what a child has loaded is then its own.
+SPAWN = multiprocessing.get_context("spawn")
+HOST = "127.0.0.1"
+AT_A_TIME = (1, 8)
+WARM_UP = 200
+BOXES = [{"label": "person", "confidence": 0.875, "bbox": {"x": 10, "y": 20, "width": 30, "height": 40}}] * 8
+REPLY = json.dumps({"status": "success", "predictions": BOXES, "metadata": {"processing_time": 0.02}}).encode()
+
+Exchange = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a client's process is to do."""
+
+    client: str
+    port: int
+    image_bytes: int
+    exchanges: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU per exchange, by the number of exchanges at a time, and the memory of the process in the end."""
+
+    microseconds: dict[int, float]
+    megabytes: float
+
+
+class Service(asyncio.Protocol):
+    """Reads a request of known length and answers it, on a connection that it keeps."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self._left:
+            head, ended, body = (self._head + data).partition(b"\r\n\r\n")
+            if not ended:
+                self._head = head
+                return
+            fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+            self._head, self._left, data = b"", int(fields[b"content-length"]), body
+        self._left -= len(data)
+        if not self._left:
+            kind = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            assert isinstance(self._transport, asyncio.WriteTransport)
+            self._transport.write(kind % len(REPLY) + REPLY)
+
+
+def serve(told: Connection) -> None:
+    """A service that costs nothing beside the exchange; it ends when it is terminated."""
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(Service, HOST, 0)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def measure(task: Task, told: Connection) -> None:
+    """The main of a client's process."""
+    told.send(uvloop.run(CLIENTS[task.client](task)))
+
+
+async def only_the_loop(_: Task) -> Cost:
+    return Cost({}, resident_megabytes())
+
+
+async def by_http1(task: Task) -> Cost:
+    """As windmill.service_client does it, without its judgement of replies."""
+    from windmill.http1 import Http1Client
+
+    image = bytes(task.image_bytes)
+    head = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="image.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    )
+    tail = b"\r\n--b--\r\n"
+    size = len(head) + len(image) + len(tail)
+    request = (
+        f"POST /analyse HTTP/1.1\r\nHost: {HOST}:{task.port}\r\nAccept: application/json\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {size}\r\n\r\n"
+    ).encode()
+    client = Http1Client()
+
+    async def exchange() -> None:
+        parts = (request, head, image, tail)
+        reply = await client.exchange(HOST, task.port, parts, most=1_000_000, connect_seconds=10)
+        assert reply.body == REPLY
+
+    try:
+        return await cost(exchange, task.exchanges)
+    finally:
+        client.close()
+
+
+async def by_aiohttp(task: Task) -> Cost:
+    """As aiohttp's own front page shows it."""
+    import aiohttp
+
+    image = bytes(task.image_bytes)
+    url = f"http://{HOST}:{task.port}/analyse"
+    async with aiohttp.ClientSession() as session:
+
+        async def exchange() -> None:
+            form = aiohttp.FormData()
+            form.add_field("file", image, filename="image.jpg", content_type="image/jpeg")
+            async with session.post(url, data=form) as response:
+                assert await response.read() == REPLY
+
+        return await cost(exchange, task.exchanges)
+
+
+CLIENTS: dict[str, Callable[[Task], Coroutine[None, None, Cost]]] = {
+    "loop only": only_the_loop,
+    "windmill.http1": by_http1,
+    "aiohttp": by_aiohttp,
+}
+
+
+async def cost(exchange: Exchange, exchanges: int) -> Cost:
+    """Of so many exchanges, one after the other and several at a time."""
+    await repeat(exchange, WARM_UP, max(AT_A_TIME))
+    microseconds = {}
+    for at_a_time in AT_A_TIME:
+        before = time.process_time()
+        await repeat(exchange, exchanges, at_a_time)
+        microseconds[at_a_time] = (time.process_time() - before) / exchanges * 1e6
+    return Cost(microseconds, resident_megabytes())
+
+
+async def repeat(exchange: Exchange, times: int, at_a_time: int) -> None:
+    left = iter(range(times))
+
+    async def one_after_the_other() -> None:
+        for _ in left:
+            await exchange()
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(at_a_time)))
+
+
+def resident_megabytes() -> float:
+    """Memory of this process now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def in_a_child(task: Task) -> Cost:
+    told, tells = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=measure, args=(task, tells))
+    process.start()
+    tells.close()  # so that the end of a child that fails is the end of the pipe
+    try:
+        found = told.recv()
+    except EOFError:
+        sys.exit(f"the process of {task.client} failed")
+    process.join()
+    assert isinstance(found, Cost)
+    return found
+
+
+def show(costs: dict[str, list[Cost]]) -> None:
+    base = statistics.median(cost.megabytes for cost in costs.pop("loop only"))
+    print("medians          " + "".join(f"{f'us CPU, {n} at a time':>20}" for n in AT_A_TIME) + f"{'MB more':>12}")
+    for client, rounds in costs.items():
+        cpu = [statistics.median(cost.microseconds[n] for cost in rounds) for n in AT_A_TIME]
+        memory = statistics.median(cost.megabytes for cost in rounds) - base
+        print(f"{client:<17}" + "".join(f"{one:>20.0f}" for one in cpu) + f"{memory:>12.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exchanges", type=int, default=3000, help="in each measurement (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="of all clients in turn (%(default)s)")
+    parser.add_argument("--image-bytes", type=int, default=100_000, help="size of an upload (%(default)s)")
+    arguments = parser.parse_args()
+    told, tells = SPAWN.Pipe(duplex=False)
+    server = SPAWN.Process(target=serve, args=(tells,), daemon=True)
+    server.start()
+    try:
+        port = told.recv()
+        costs: dict[str, list[Cost]] = {client: [] for client in CLIENTS}
+        for _ in range(arguments.rounds):
+            for client, found in costs.items():
+                found.append(in_a_child(Task(client, port, arguments.image_bytes, arguments.exchanges)))
+    finally:
+        server.terminate()
+        server.join()
+    show(costs)
+
+
+if __name__ == "__main__":
+    main()
