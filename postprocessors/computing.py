@@ -12,8 +12,8 @@ from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool
 from windmill.errors import DataRefused
 from windmill.repeats import Repeats
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import Claim, claim, postpone, take_marks, transaction
 
 logger = logging.getLogger("postprocessors")

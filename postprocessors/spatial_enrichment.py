@@ -31,8 +31,9 @@ from windmill.queries import queries
 from windmill.repeats import Repeats
 from windmill.runner import background
 from windmill.service_client import ServiceClient
-from windmill.services import Fleet, Stage
+from windmill.services import Fleet
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import end_lease, lease, lock_images, put_off, renew, transaction, write_as
 
 logger = logging.getLogger("postprocessors")

@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeGuard, get_args
 from kernels.regions import Enriches
 from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.settings import Concurrency
+from windmill.stages import STAGES, Stage
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
-Stage = Literal["merge", "enrich", "consensus"]
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -65,6 +65,10 @@ class Fleet:
     def sets(self) -> dict[str, list[str]]:
         """The members of every named set, in file order."""
         return {name: [s.name for s in self.services.values() if _belongs(s, name)] for name in self.set_notes}
+
+    def feeding(self, stage: Stage) -> list[str]:
+        """The services whose answers the stage is made of, in file order."""
+        return [service.name for service in self.services.values() if stage in service.feeds]
 
     def select(self, wanted: str | Iterable[str]) -> list[Service]:
         """The services that a comma list of services and sets means, each once, in file order."""
@@ -161,7 +165,7 @@ def _words(value: object) -> bool:
 
 
 def _stages(value: object) -> bool:
-    return _strings(value) and set(value) <= set(get_args(Stage))
+    return _strings(value) and set(value) <= set(STAGES)
 
 
 _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -174,7 +178,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "max_upload_bytes": ("a whole number of at least 1024", lambda v: _whole(v, 1_024, 2**40)),
     "sets": ("a list of set names", _strings),
     "feeds": (
-        f"a list out of {', '.join(get_args(Stage))}",
+        f"a list out of {', '.join(STAGES)}",
         _stages,
     ),
     "host": ("a host name or address", lambda v: isinstance(v, str) and bool(v.strip())),

@@ -9,13 +9,12 @@ from tests.integration.fleet import Fleet
 from windmill import database
 from windmill.database import Pool
 from windmill.services import Fleet as Services
-from windmill.services import Stage, load_fleet
+from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES
 from windmill.staleness import introduce, read_stage
 
 pytestmark = pytest.mark.database
-
-STAGES: tuple[Stage, ...] = ("merge", "enrich", "consensus")
 
 
 @pytest.fixture

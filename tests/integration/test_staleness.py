@@ -13,8 +13,9 @@ from postprocessors.sources import as_json, as_object
 from tests.integration.fleet import Fleet, until
 from windmill import database
 from windmill.database import Connection, Pool
-from windmill.services import Stage, load_fleet
+from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import claim, end_lease, introduce, lease, put_off, renew, transaction
 
 pytestmark = pytest.mark.database
