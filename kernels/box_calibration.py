@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kernels.boxes import Floats
+from kernels.document_readers import Gathering, Reader, each, listed, made, number, one_of, optional, shaped, text
 from kernels.labels import normalised
 
 _RANGES = {
@@ -80,17 +81,16 @@ class BoxCalibration:
 
     @classmethod
     def from_document(cls, document: object) -> "BoxCalibration":
-        """What a parsed JSON object describes; raises ValueError with the key and the value that are wrong."""
-        content = _object("boxes", document)
-        vocabularies = _object("boxes.vocabularies", content.get("vocabularies", {}))
-        lists = {name: _labels(f"boxes.vocabularies.{name}", labels) for name, labels in vocabularies.items()}
-        detectors = _object("boxes.detectors", content.get("detectors", {}))
-        return cls(
-            {name: _detector(f"boxes.detectors.{name}", entry, lists) for name, entry in detectors.items()},
-            _detector("boxes.unknown", content.get("unknown", {}), lists),
-            lists,
-            **_numbers("boxes", content, cls, {"detectors", "unknown", "vocabularies", "notes"}),
-        )
+        """What a parsed JSON object describes; raises DocumentInvalid with all keys and values that are wrong."""
+        calibration: BoxCalibration = shaped(cls, _readers(), notes=["notes"])(document, "boxes")
+        known = one_of((None, *sorted(calibration.vocabularies)))
+        entries = {f"boxes.detectors.{name}": entry for name, entry in calibration.detectors.items()}
+        found = Gathering()
+        for key, entry in (entries | {"boxes.unknown": calibration.unknown}).items():
+            with found.part():
+                known(entry.vocabulary, f"{key}.vocabulary")
+        found.end()
+        return calibration
 
     def as_document(self) -> dict[str, Any]:
         """The JSON object that describes it."""
@@ -108,36 +108,19 @@ def allowed(name: str, value: float) -> float:
     return min(max(value, least), most)
 
 
-def _detector(key: str, value: object, lists: Mapping[str, frozenset[str]]) -> Detector:
-    content = _object(key, value)
-    vocabulary = content.get("vocabulary")
-    if vocabulary is not None and (not isinstance(vocabulary, str) or vocabulary not in lists):
-        raise ValueError(f"{key}.vocabulary is {vocabulary!r}, and must be null or one of {sorted(lists)}")
-    return Detector(**_numbers(key, content, Detector, {"vocabulary"}), vocabulary=vocabulary)
+def _readers() -> dict[str, Reader[Any]]:
+    detector = shaped(Detector, _numbers(Detector) | {"vocabulary": optional(text)})
+    return _numbers(BoxCalibration) | {
+        "detectors": each(detector),
+        "unknown": detector,
+        "vocabularies": each(made(_vocabulary, listed(text, "labels"))),
+    }
 
 
-def _numbers(key: str, content: Mapping[str, object], kind: type, others: set[str]) -> dict[str, Any]:
-    """The constants that are there, each within its range; what is no constant is a mistake."""
-    names = {one.name for one in fields(kind)} - others
-    strange = sorted(content.keys() - names - others)
-    if strange:
-        raise ValueError(f"{key}.{strange[0]} is unknown, and must be one of {sorted(names | others)}")
-    return {name: _number(f"{key}.{name}", content[name], *_RANGES[name]) for name in sorted(names & content.keys())}
+def _numbers(kind: type[Detector | BoxCalibration]) -> dict[str, Reader[Any]]:
+    """The constants, each with its range."""
+    return {one.name: number(*_RANGES[one.name]) for one in fields(kind) if one.name in _RANGES}
 
 
-def _number(key: str, value: object, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"{key} is {value!r}, and must be a number from {least:g} to {most:g}")
-    return float(value)
-
-
-def _labels(key: str, value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-        raise ValueError(f"{key} is {value!r:.80}, and must be a list of labels")
-    return frozenset(normalised(label) for label in value)
-
-
-def _object(key: str, value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{key} is {value!r:.80}, and must be an object")
-    return value
+def _vocabulary(labels: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(normalised, labels))

@@ -3,11 +3,23 @@
 All of it is data. Weights are log-odds: what a yes of this service adds, what its silence takes away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from kernels.document_readers import Reader, each, number, one_of, optional, shaped, text, wrong
+from kernels.document_readers import (
+    Gathering,
+    Reader,
+    each,
+    listed,
+    made,
+    number,
+    one_of,
+    optional,
+    shaped,
+    text,
+    wrong,
+)
 from kernels.emojis import SPECIAL, group_of
 from kernels.findings import Role
 from kernels.labels import normalised
@@ -107,22 +119,18 @@ class VoteCalibration:
 
     @classmethod
     def from_document(cls, document: object) -> "VoteCalibration":
-        """Raises ValueError with the key that is wrong, and its value; what is left out has its default."""
-        calibration: VoteCalibration = shaped(cls, _readers())(_without_notes(document), "votes")
-        known = {ANY, NOTHING, *calibration.vocabularies}
+        """Raises DocumentInvalid with all keys and values that are wrong; what is left out has its default."""
+        calibration: VoteCalibration = shaped(cls, _readers(), notes=["notes"])(document, "votes")
+        known = one_of(sorted({ANY, NOTHING, *calibration.vocabularies}))
+        found = Gathering()
         for name, service in calibration.services.items():
-            if service.vocabulary not in known:
-                allowed = "one of " + ", ".join(sorted(known))
-                raise wrong(f"votes.services.{name}.vocabulary", service.vocabulary, allowed)
+            with found.part():
+                known(service.vocabulary, f"votes.services.{name}.vocabulary")
+        found.end()
         return calibration
 
 
-def _without_notes(document: object) -> object:
-    """Notes are for people."""
-    return {key: document[key] for key in document if key != "notes"} if isinstance(document, dict) else document
-
-
-def _readers() -> dict[str, Reader]:
+def _readers() -> dict[str, Reader[Any]]:
     weight = number(0, _HEAVIEST)
     family = shaped(Family, {"share": number(0, 1), "silent_share": number(0, 1)})
     boxes = shaped(BoxVoice, {"family": text, "voice": number(-_HEAVIEST, _HEAVIEST), "slope": weight, "again": weight})
@@ -147,7 +155,7 @@ def _readers() -> dict[str, Reader]:
         "prior": number(-_HEAVIEST, _HEAVIEST),
         "commoner": _commoner,
         "labels": _labels,
-        "vocabularies": each(_vocabulary),
+        "vocabularies": each(made(_vocabulary, listed(_emoji, "emojis"))),
         "families": each(family),
         "services": each(service),
         "boxes": boxes,
@@ -163,11 +171,9 @@ def _labels(value: object, key: str) -> dict[str, str]:
     return {normalised(label): emoji for label, emoji in each(_emoji)(value, key).items()}
 
 
-def _vocabulary(value: object, key: str) -> frozenset[str]:
+def _vocabulary(emojis: Iterable[str]) -> frozenset[str]:
     """As groups, so that it does not matter how they are spelt."""
-    if not isinstance(value, list):
-        raise wrong(key, value, "a list of emojis")
-    return frozenset(group_of(_emoji(emoji, key)) or "" for emoji in value)
+    return frozenset(group_of(emoji) or "" for emoji in emojis)
 
 
 def _emoji(value: object, key: str) -> str:

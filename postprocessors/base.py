@@ -21,8 +21,9 @@ from windmill.monitoring import monitored
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.runner import DONE, background, pause, run
-from windmill.services import Fleet, Stage, load_fleet
+from windmill.services import Fleet, load_fleet
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import introduce
 from windmill.systemd import Notifier
 

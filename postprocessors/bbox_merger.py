@@ -18,8 +18,9 @@ from postprocessors.sources import Answers, as_json, as_list, as_object, read_an
 from windmill.calibration import load_calibration
 from windmill.database import Connection, Pool
 from windmill.queries import queries
-from windmill.services import Fleet, Stage
+from windmill.services import Fleet
 from windmill.settings import Settings
+from windmill.stages import Stage
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from windmill.errors import WindmillError
 from windmill.outages import Outage
 from windmill.queries import queries
 from windmill.runner import pause
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import transaction
 from windmill.sweep import Wanted, mark_page, room
 

@@ -9,8 +9,8 @@ from typing import Generic, Protocol, TypeVar
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool
 from windmill.errors import DataRefused
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
 from windmill.throttle import Throttle
 

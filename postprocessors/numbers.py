@@ -11,8 +11,8 @@ from windmill.database import Pool, converted
 from windmill.errors import WindmillError
 from windmill.metrics import Sample, of_backlog, of_stage
 from windmill.queries import queries
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import STAGES, Stage
 
 logger = logging.getLogger("postprocessors")
 
@@ -53,7 +53,7 @@ class Backlog:
         try:
             with converted(self._settings):
                 async with asyncio.timeout(PATIENCE_SECONDS), pool.acquire(timeout=PATIENCE_SECONDS) as connection:
-                    rows = await connection.fetch(queries()["list_backlog"])
+                    rows = await connection.fetch(queries()["list_backlog"], list(STAGES))
         except WindmillError as error:
             logger.debug("the backlog is not known", extra={"reason": str(error)})
             return []

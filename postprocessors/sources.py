@@ -10,7 +10,7 @@ import orjson
 
 from windmill.database import Connection
 from windmill.queries import queries
-from windmill.services import Stage
+from windmill.stages import Stage
 
 # Not the text of a backslash and u0000, in which the backslash is written twice.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")

@@ -29,8 +29,9 @@ from windmill.outcomes import is_code_from_service
 from windmill.queries import queries
 from windmill.runner import background
 from windmill.service_client import ServiceClient
-from windmill.services import Fleet, Stage
+from windmill.services import Fleet
 from windmill.settings import Settings
+from windmill.stages import Stage
 from windmill.staleness import (
     end_lease,
     lease,

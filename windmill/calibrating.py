@@ -84,11 +84,7 @@ async def labelled(connection: Connection, truths: Mapping[str, Truth], group: s
 
 
 def services_of(fleet: Fleet) -> Services:
-    services = fleet.services.values()
-    return Services(
-        frozenset(one.name for one in services if "merge" in one.feeds),
-        frozenset(one.name for one in services if "consensus" in one.feeds),
-    )
+    return Services(frozenset(fleet.feeding("merge")), frozenset(fleet.feeding("consensus")))
 
 
 def _fitted(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels.box_calibration import BoxCalibration
+from kernels.document_readers import keyed, text
 from kernels.vote_calibration import VoteCalibration
 from windmill.errors import ConfigInvalid, Problem
 
@@ -28,6 +29,18 @@ class Calibration:
         }
 
 
+_READ = keyed(
+    {
+        "version": text,
+        "origin": text,
+        "boxes": lambda value, _: BoxCalibration.from_document(value),
+        "votes": lambda value, _: VoteCalibration.from_document(value),
+    },
+    required=["version", "origin"],
+    notes=["notes"],
+)
+
+
 def load_calibration(path: Path) -> Calibration:
     """Read and check a calibration file."""
     try:
@@ -40,15 +53,6 @@ def load_calibration(path: Path) -> Calibration:
 
 
 def parse_calibration(document: object) -> Calibration:
-    """The calibration that a parsed JSON document describes; raises ValueError with the key that is wrong."""
-    if not isinstance(document, dict):
-        raise ValueError("it must be an object")
-    for key in ("version", "origin"):
-        if not isinstance(document.get(key), str) or not document[key].strip():
-            raise ValueError(f"{key} is {document.get(key)!r}, and must be text")
-    return Calibration(
-        document["version"],
-        document["origin"],
-        BoxCalibration.from_document(document.get("boxes", {})),
-        VoteCalibration.from_document(document.get("votes", {})),
-    )
+    """The calibration that a parsed JSON document describes; raises DocumentInvalid with all that is wrong."""
+    left_out: dict[str, Any] = {"boxes": BoxCalibration(), "votes": VoteCalibration()}
+    return Calibration(**left_out | _READ(document, ""))

@@ -2,12 +2,13 @@
 
 import reprlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
+from kernels.document_readers import moment
 from windmill.errors import WindmillError
 
 SCHEMA = 1
@@ -154,9 +155,8 @@ def _moment(document: dict[str, Any], received_at: datetime) -> datetime:
     if text is None:
         return received_at
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        return moment(text)
+    except ValueError as error:
         raise _bad(f"submitted_at is {reprlib.repr(text)}, not an RFC 3339 time") from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from kernels.document_readers import moment
 from windmill.errors import KINDS
 from windmill.messages import (
     ATTEMPT_HEADER,
@@ -86,8 +87,8 @@ def _told_by_broker(headers: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     death = deaths[0]
     why = f"the broker parked it: {death.get('reason')} in {death.get('queue')}"
-    moment = death.get("time")
-    failed_at = moment.astimezone(UTC).isoformat(timespec="seconds") if isinstance(moment, datetime) else None
+    died = death.get("time")
+    failed_at = died.astimezone(UTC).isoformat(timespec="seconds") if isinstance(died, datetime) else None
     told = {CODE_HEADER: "WORKER_LOST", REASON_HEADER: why, FAILED_AT_HEADER: failed_at}
     return {name: value for name, value in told.items() if value is not None}
 
@@ -129,9 +130,6 @@ def _text(value: object) -> str | None:
 
 def _moment(value: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return moment(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    if moment is None:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

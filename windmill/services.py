@@ -6,18 +6,33 @@ A service is one JSON entry; it joins the set `all`, the set of its category and
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, get_args
 
+from kernels.document_readers import (
+    Gathering,
+    Reader,
+    keyed,
+    listed,
+    mapping,
+    matching,
+    one_of,
+    or_word,
+    refused,
+    seconds,
+    text,
+    unknown_keys,
+    whole,
+)
 from kernels.regions import Enriches
 from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.settings import Concurrency
+from windmill.stages import STAGES, Stage
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
-Stage = Literal["merge", "enrich", "consensus"]
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -65,6 +80,10 @@ class Fleet:
     def sets(self) -> dict[str, list[str]]:
         """The members of every named set, in file order."""
         return {name: [s.name for s in self.services.values() if _belongs(s, name)] for name in self.set_notes}
+
+    def feeding(self, stage: Stage) -> list[str]:
+        """The services whose answers the stage is made of, in file order."""
+        return [service.name for service in self.services.values() if stage in service.feeds]
 
     def select(self, wanted: str | Iterable[str]) -> list[Service]:
         """The services that a comma list of services and sets means, each once, in file order."""
@@ -116,103 +135,67 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
     """The fleet that a parsed JSON document describes."""
-    problems: list[Problem] = []
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise ConfigInvalid([Problem(source, "", 'must be an object with a "services" object')])
-    for key in document.keys() - {"sets", "defaults", "services"}:
-        problems.append(Problem(f"{source}: {key}", "", "is not a known key; known: sets, defaults, services"))
-    notes = BUILT_IN_SETS | _object(document, "sets", source, problems)
-    shared = _object(document, "defaults", source, problems)
-    services = {}
+    found = Gathering()
+    found.mistakes += unknown_keys(document, f"{source}: ", ("sets", "defaults", "services"))
+    notes, shared = dict(BUILT_IN_SETS), dict[str, Any]()
+    with found.part():
+        notes |= mapping(document.get("sets", {}), f"{source}: sets")
+    with found.part():
+        shared = mapping(document.get("defaults", {}), f"{source}: defaults")
+    readers, services = _readers(notes), {}
     for name, entry in document["services"].items():
-        where = f"{source}: {name}"
-        found = _entry_problems(where, name, entry, shared, notes)
-        problems += found
-        if not found:
-            services[name] = _service(name, shared | entry)
-    problems += _clashes(source, services)
+        with found.part():
+            services[name] = _service(f"{source}: {name}", name, entry, shared, readers, notes)
+    problems = [Problem(one.key, one.shown, one.said) for one in found.mistakes] + _clashes(source, services)
     if problems:
         raise ConfigInvalid(problems)
     return Fleet(_acquainted(services), notes)
 
 
-def _object(document: Mapping[str, Any], key: str, source: str, problems: list[Problem]) -> dict[str, Any]:
-    value = document.get(key, {})
-    if isinstance(value, dict):
-        return value
-    problems.append(Problem(f"{source}: {key}", str(value), "must be an object"))
-    return {}
+def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
+    """What each key of an entry may be, where there are these sets."""
+
+    def described(value: object, key: str) -> str:
+        name = text(value, key)
+        if name not in notes:
+            raise refused(key, value, "is not described under sets")
+        return name
+
+    return {
+        "port": whole(1, 65_535),
+        "path": matching(r"(?s)/.*", 'a path such as "/analyze"'),
+        "category": one_of(get_args(Category)),
+        "transport": one_of(get_args(Transport)),
+        "concurrency": or_word("auto", whole(1, 1_000)),
+        "timeout_seconds": seconds(600),
+        "max_upload_bytes": whole(1_024, 2**40),
+        "sets": listed(described, "set names"),
+        "feeds": listed(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
+        "host": matching(r"(?s).*\S.*", "a host name or address"),
+        "answers_as": listed(text, "names that its replies bear"),
+        "enriches": one_of(get_args(Enriches)),
+    }
 
 
-def _number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+_REQUIRED = {one.name for one in fields(Service) if one.default is MISSING} - {"name"}
 
 
-def _whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _strings(value: object) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
-
-
-def _words(value: object) -> bool:
-    return _strings(value) and all(part.strip() for part in value)
-
-
-def _stages(value: object) -> bool:
-    return _strings(value) and set(value) <= set(get_args(Stage))
-
-
-_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "port": ("a whole number from 1 to 65535", lambda v: _whole(v, 1, 65_535)),
-    "path": ('a path such as "/analyze"', lambda v: isinstance(v, str) and v.startswith("/")),
-    "category": (f"one of {', '.join(get_args(Category))}", lambda v: v in get_args(Category)),
-    "transport": (f"one of {', '.join(get_args(Transport))}", lambda v: v in get_args(Transport)),
-    "concurrency": ('a whole number from 1 to 1000, or "auto"', lambda v: v == "auto" or _whole(v, 1, 1_000)),
-    "timeout_seconds": ("seconds above 0, at most 600", lambda v: _number(v) and 0 < v <= 600),
-    "max_upload_bytes": ("a whole number of at least 1024", lambda v: _whole(v, 1_024, 2**40)),
-    "sets": ("a list of set names", _strings),
-    "feeds": (
-        f"a list out of {', '.join(get_args(Stage))}",
-        _stages,
-    ),
-    "host": ("a host name or address", lambda v: isinstance(v, str) and bool(v.strip())),
-    "answers_as": ("a list of names that its replies bear", _words),
-    "enriches": (f"one of {', '.join(get_args(Enriches))}", lambda v: isinstance(v, str) and v in get_args(Enriches)),
-}
-_REQUIRED = {f.name for f in fields(Service)} - {"name", "host", "answers_as", "foreign", "enriches"}
-
-
-def _entry_problems(
-    where: str, name: str, entry: object, shared: Mapping[str, Any], notes: Mapping[str, str]
-) -> list[Problem]:
+def _service(
+    where: str,
+    name: str,
+    entry: object,
+    shared: Mapping[str, Any],
+    readers: Mapping[str, Reader[Any]],
+    notes: Mapping[str, str],
+) -> Service:
     if not _NAME.fullmatch(name):
-        return [Problem(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")]
+        raise refused(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
     if name in notes:
-        return [Problem(where, name, "is the name of a set already")]
-    if not isinstance(entry, dict):
-        return [Problem(where, str(entry), "must be an object")]
-    merged = {**shared, **entry}
-    problems = [_unknown_key(f"{where}.{key}") for key in merged.keys() - _CHECKS.keys()]
-    for key, (allowed, accepts) in _CHECKS.items():
-        if key in merged and not accepts(merged[key]):
-            problems.append(Problem(f"{where}.{key}", str(merged[key]), f"must be {allowed}"))
-    problems += [Problem(f"{where}.{key}", "", "is missing") for key in sorted(_REQUIRED - merged.keys())]
-    strays = set(merged.get("sets", ())) - notes.keys() if _strings(merged.get("sets")) else set()
-    return problems + [Problem(f"{where}.sets", stray, "is not described under sets") for stray in sorted(strays)]
-
-
-def _unknown_key(where: str) -> Problem:
-    key = where.rpartition(".")[2]
-    nearest = difflib.get_close_matches(key, _CHECKS, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return Problem(where, key, f"is not a known key; {hint}known: {', '.join(_CHECKS)}")
-
-
-def _service(name: str, entry: Mapping[str, Any]) -> Service:
-    lists = {key: tuple(entry.get(key, ())) for key in ("sets", "feeds", "answers_as")}
-    return Service(**{"name": name, **entry, **lists})
+        raise refused(where, name, "is the name of a set already")
+    given = {**shared, **mapping(entry, where)}
+    return Service(name=name, **keyed(readers, required=_REQUIRED)(given, where))
 
 
 def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:

@@ -15,19 +15,12 @@ from kernels.backoff import delay_for
 from kernels.debounce import seconds_to_wait
 from windmill.database import CONNECT_SECONDS, Connection, Pool, converted
 from windmill.queries import queries
-from windmill.services import Fleet, Stage
+from windmill.services import Fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES, Stage
 
 LOCK_SECONDS = 5.0
 FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
-
-
-# What can make an image stale again: services that feed a stage, and open work of other stages.
-_AWAITS: dict[Stage, tuple[Stage, list[Stage]]] = {
-    "merge": ("merge", []),
-    "enrich": ("merge", ["merge"]),
-    "consensus": ("consensus", ["merge", "enrich"]),
-}
 
 
 @dataclass(frozen=True)
@@ -100,13 +93,16 @@ async def _waits(
     """Those of the images that are to wait because more is expected of them."""
     if not image_ids:
         return {}
-    feeding, others = _AWAITS[stage]
-    rows = await connection.fetch(queries()["read_waits"], stage, feeding, list(image_ids), others)
+    sql, spec, ids = queries(), STAGES[stage], list(image_ids)
+    rows = await connection.fetch(sql["read_waits"], stage, spec.awaits_services_of, ids, list(spec.awaits_stages))
+    expecting = [row["image_id"] for row in rows if row["more_to_come"]]
+    seen = await connection.fetch(sql[spec.looked_at_query], expecting) if expecting else []
+    looked_at = {row["image_id"] for row in seen}
     waits = {}
     for row in rows:
         seconds = seconds_to_wait(
             more_to_come=row["more_to_come"],
-            looked_at_before=row["looked_at_before"],
+            looked_at_before=row["image_id"] in looked_at,
             age=row["age"],
             least=settings.debounce_milliseconds / 1000,
             most=settings.debounce_most_seconds,
@@ -184,7 +180,7 @@ async def put_off(
 async def introduce(pool: Pool, settings: Settings, fleet: Fleet, stage: Stage) -> bool:
     """Let the database know what feeds the stage. Returns whether that is news: then all images are to be looked at
     once, and the database remembers how far that is."""
-    services = tuple(sorted(service.name for service in fleet.services.values() if stage in service.feeds))
+    services = tuple(sorted(fleet.feeding(stage)))
     if await read_feeds(pool, settings, stage) == services:
         return False
     sql = queries()

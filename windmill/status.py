@@ -12,6 +12,7 @@ from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.services import Service
 from windmill.settings import Settings
+from windmill.stages import STAGES
 from windmill.status_figures import Backlog, FleetStatus, ServiceStatus, Worker, add_etas, add_workers
 
 __all__ = ["LOST_SECONDS", "FleetStatus", "ServiceStatus", "StatusReader", "read_status", "status_reader"]
@@ -90,7 +91,7 @@ class StatusReader:
         counts = await connection.fetch(sql["count_results_by_service"])
         times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}
         rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)
-        status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"])]
+        status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"], list(STAGES))]
         status.workers = [_worker(row) for row in rows]
         add_workers(status.services, status.workers)
         for one in status.services:

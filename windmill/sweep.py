@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from windmill.database import Connection, converted
 from windmill.queries import queries
 from windmill.runner import pause
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import STAGES, Stage
 
 PAGE_IMAGES = 1_000
 MOST_OPEN = 10_000
@@ -67,9 +67,9 @@ async def mark_page(connection: Connection, stage: Stage, wanted: Wanted, after:
         return Page(None, 0, 0)
     found = await _wanted_among(connection, stage, wanted, ids)
     if found and not dry:
-        if stage == "enrich" and (wanted.everything or wanted.older_than is not None):
-            # What was found out of a box is kept for as long as the box is: to be asked again it has to go.
-            await connection.execute(queries()["forget_enrichment"], found, wanted.older_than)
+        forget = STAGES[stage].forget_query
+        if forget and (wanted.everything or wanted.older_than is not None):
+            await connection.execute(queries()[forget], found, wanted.older_than)
         await connection.execute(queries()["mark_images"], stage, found)
     return Page(ids[-1], len(ids), len(found))
 
@@ -88,8 +88,9 @@ async def _next_ids(connection: Connection, wanted: Wanted, after: int) -> list[
 async def _wanted_among(connection: Connection, stage: Stage, wanted: Wanted, ids: Sequence[int]) -> list[int]:
     if wanted.everything:
         return list(ids)
-    more = [wanted.older_than] if stage == "enrich" else [wanted.older_than, wanted.calibration]
-    rows = await connection.fetch(queries()[f"find_stale_{stage}"], list(ids), *more)
+    spec = STAGES[stage]
+    more = [wanted.older_than, wanted.calibration] if spec.calibrated else [wanted.older_than]
+    rows = await connection.fetch(queries()[spec.stale_query], list(ids), *more)
     return [row["image_id"] for row in rows]
 
 

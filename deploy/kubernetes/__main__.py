@@ -9,10 +9,10 @@ from string import Template
 from windmill.runner import DONE, command
 from windmill.services import Service, load_fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES, StageSpec
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "base" / "programs"
-STAGES = ("bbox_merger", "consensus", "spatial_enrichment")
 
 FINISH_SECONDS = 10
 """Beside an answer that takes all of its time: committing the row, handing back the rest."""
@@ -26,7 +26,7 @@ def manifests(services: Iterable[Service]) -> dict[str, str]:
     """The files of base/programs/, by name."""
     files = {f"worker-{service.name}.yaml": _worker(service, _grace([service])) for service in services}
     shown = [service for service in services if service.enriches]
-    files |= {f"{stage}.yaml": _postprocessor(stage, _grace(shown)) for stage in STAGES}
+    files |= {f"{spec.program}.yaml": _postprocessor(spec, _grace(shown)) for spec in _stages()}
     listed = "".join(f"  - {name}\n" for name in files)
     head = "# Made by python -m deploy.kubernetes\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     return files | {"kustomization.yaml": f"{head}resources:\n{listed}"}
@@ -48,11 +48,16 @@ def _worker(service: Service, grace: int) -> str:
     return _filled("deployment", values, grace) + _filled("scaling", values, grace)
 
 
-def _postprocessor(stage: str, grace: int) -> str:
+def _stages() -> list[StageSpec]:
+    """In the order of their files."""
+    return sorted(STAGES.values(), key=lambda spec: spec.program)
+
+
+def _postprocessor(spec: StageSpec, grace: int) -> str:
     values = {
-        "name": _named(stage),
+        "name": _named(spec.program),
         "component": "postprocessor",
-        "module": f"postprocessors.{stage}",
+        "module": spec.module,
         "more_env": "",
         "cpu": "200m",
         "memory": "192Mi",

@@ -49,10 +49,10 @@ FROM points CROSS JOIN LATERAL (
 ORDER BY i.image_id;
 
 -- name: stages_and_backlog
--- Every stage that somebody runs or ran; marks are counted no further than 100,000.
+-- Every stage that somebody runs or ran, in the order of $1; marks are counted no further than 100,000.
 SELECT s.stage,
        ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage) AS services,
        (SELECT count(*) FROM (SELECT FROM stale AS m WHERE m.stage = s.stage LIMIT 100000) AS found) AS marks,
        (SELECT extract(epoch FROM now() - min(m.due)) FROM stale AS m
         WHERE m.stage = s.stage AND m.due <= now())::float8 AS overdue_seconds
-FROM stages AS s ORDER BY s.stage <> 'merge', s.stage <> 'enrich';
+FROM stages AS s ORDER BY array_position($1::text[], s.stage);

@@ -16,19 +16,28 @@ SELECT image_id, max(tries) AS tries, bool_or(deferred) AS deferred FROM taken G
 
 -- name: read_waits
 -- For each of the images $3 that are stale for stage $1: whether more is expected that would make it stale again, which
--- services that feed stage $2 or open work of the stages $4 can bring; how old its first answer is; whether the stage
--- has looked at it before; and in how many seconds somebody who decided to wait will look again.
+-- services that feed stage $2 or open work of the stages $4 can bring; how old its first answer is; and in how many
+-- seconds somebody who decided to wait will look again.
 SELECT one AS image_id,
        EXISTS (SELECT FROM awaited_services(one, $2))
        OR EXISTS (SELECT FROM stale AS s WHERE s.stage = ANY ($4::text[]) AND s.image_id = one) AS more_to_come,
        coalesce(extract(epoch FROM now() - (SELECT min(r.result_created) FROM results AS r WHERE r.image_id = one)),
                 0)::float8 AS age,
-       CASE $1 WHEN 'merge' THEN EXISTS (SELECT FROM merges AS m WHERE m.image_id = one)
-               WHEN 'consensus' THEN EXISTS (SELECT FROM consensus AS c WHERE c.image_id = one)
-               ELSE EXISTS (SELECT FROM postprocessing AS p WHERE p.image_id = one) END AS looked_at_before,
        (SELECT extract(epoch FROM min(s.due) - now()) FROM stale AS s
         WHERE s.stage = $1 AND s.image_id = one AND s.deferred)::float8 AS looks_in
 FROM unnest($3::bigint[]) AS one;
+
+-- name: find_merged_images
+-- Of the images $1 those that were merged before.
+SELECT image_id FROM merges WHERE image_id = ANY ($1::bigint[]);
+
+-- name: find_enriched_images
+-- Those of which a box was shown to a service before.
+SELECT DISTINCT image_id FROM postprocessing WHERE image_id = ANY ($1::bigint[]);
+
+-- name: find_voted_images
+-- Those that were voted on before.
+SELECT image_id FROM consensus WHERE image_id = ANY ($1::bigint[]);
 
 -- name: defer_images
 -- The images $2 are looked at after so many seconds $3 each, whatever comes until then.

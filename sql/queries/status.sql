@@ -39,9 +39,9 @@ SELECT coalesce(sum(rows), 0)::bigint AS settled,
 FROM row_counts WHERE counted = 'results';
 
 -- name: list_backlog
--- Marks of each stage, counted no further than 100,000; nobody may have asked for the stage for a long time.
+-- Marks of each of the stages $1, counted no further than 100,000; nobody may have asked for the stage for a long time.
 SELECT stage,
        (SELECT count(*) FROM (SELECT FROM stale AS s WHERE s.stage = known.stage LIMIT 100000) AS found) AS marks,
        (SELECT extract(epoch FROM now() - min(due))::float8 FROM stale AS s
         WHERE s.stage = known.stage AND due <= now()) AS overdue_seconds
-FROM unnest(ARRAY['merge', 'enrich', 'consensus']) AS known (stage);
+FROM unnest($1::text[]) AS known (stage);

@@ -73,4 +73,5 @@ WHERE (EXISTS (SELECT FROM merged_boxes AS m
 DELETE FROM postprocessing WHERE image_id = ANY ($1::bigint[]) AND ($2::integer IS NULL OR version < $2);
 
 -- name: list_stages
-SELECT stage FROM stages ORDER BY stage <> 'merge', stage <> 'enrich';
+-- Those that somebody ever ran, in the order of $1.
+SELECT stage FROM stages ORDER BY array_position($1::text[], stage);

@@ -10,13 +10,12 @@ from windmill import database
 from windmill.database import Pool
 from windmill.queries import queries
 from windmill.services import Fleet as Services
-from windmill.services import Stage, load_fleet
+from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES
 from windmill.staleness import introduce, read_feeds, transaction
 
 pytestmark = pytest.mark.database
-
-STAGES: tuple[Stage, ...] = ("merge", "enrich", "consensus")
 
 
 @pytest.fixture

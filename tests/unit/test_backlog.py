@@ -31,7 +31,7 @@ class Database:
     async def acquire(self, timeout: float) -> AsyncIterator["Database"]:
         yield self
 
-    async def fetch(self, _: str) -> list[dict[str, Any]]:
+    async def fetch(self, _: str, __: list[str]) -> list[dict[str, Any]]:
         self.asked += 1
         if self.hangs:
             await asyncio.sleep(60)

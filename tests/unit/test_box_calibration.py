@@ -49,14 +49,22 @@ def test_a_vocabulary_holds_labels_however_they_are_spelt() -> None:
         ({"size": True}, "boxes.size is True, and must be a number"),
         ({"size": float("nan")}, "boxes.size is nan, and must be a number"),
         ({"overlap": 0}, "boxes.overlap is 0, and must be a number from 0.05"),
-        ({"agrement": 0.5}, "boxes.agrement is unknown, and must be one of .*agreement"),
+        (
+            {"agrement": 0.5},
+            r"boxes.agrement is 0.5, and is not a known key; did you mean 'agreement'\? known: .*damping",
+        ),
         ({"detectors": []}, r"boxes.detectors is \[\], and must be an object"),
         ({"detectors": {"yolov8": 5}}, "boxes.detectors.yolov8 is 5, and must be an object"),
         ({"detectors": {"yolov8": {"slope": -1}}}, "boxes.detectors.yolov8.slope is -1, and must be a number from 0"),
-        ({"unknown": {"sloep": 1}}, "boxes.unknown.sloep is unknown"),
-        ({"unknown": {"vocabulary": "coco"}}, r"boxes.unknown.vocabulary is 'coco', and must be null or one of \[\]"),
+        ({"unknown": {"sloep": 1}}, "boxes.unknown.sloep is 1, and is not a known key; did you mean 'slope'"),
+        ({"unknown": {"vocabulary": "coco"}}, "boxes.unknown.vocabulary is 'coco', and must be one of null"),
         ({"unknown": {"vocabulary": ["x"]}}, "boxes.unknown.vocabulary is"),
         ({"vocabularies": {"coco": "cup"}}, "boxes.vocabularies.coco is 'cup', and must be a list of labels"),
+        ({"vocabularies": {"coco": ["cup", 5]}}, r"boxes.vocabularies.coco\[1\] is 5, and must be text"),
+        (
+            {"size": 9, "detectors": {"a": {"slope": -1}, "b": 5}},
+            "boxes.detectors.a.slope is -1.*boxes.detectors.b is 5.*",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_key_and_value(document: object, message: str) -> None:

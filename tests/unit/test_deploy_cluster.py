@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings, defaults, misspelt
+from windmill.stages import STAGES
 
 NODES = sorted((ROOT / "deploy" / "cluster").glob("*.env"))
 OF_THE_INSTALLER = {"NODE_POSTPROCESSORS"}
@@ -52,11 +53,9 @@ def test_the_cluster_serves_every_service_once() -> None:
 
 
 def test_the_cluster_runs_every_post_processor_once() -> None:
-    assert sorted(one for node in NODES for one in postprocessors(node)) == [
-        "bbox_merger",
-        "consensus",
-        "spatial_enrichment",
-    ]
+    assert Counter(one for node in NODES for one in postprocessors(node)) == Counter(
+        spec.program for spec in STAGES.values()
+    )
 
 
 def test_all_nodes_mean_the_same_servers() -> None:

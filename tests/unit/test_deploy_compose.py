@@ -12,12 +12,13 @@ import pytest
 from tests.unit.manifests import DEPLOY, document
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings, defaults, misspelt
+from windmill.stages import STAGES
 
 FILE = DEPLOY / "compose.yaml"
 COMPOSE = document(FILE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = {name: one for name, one in SERVICES.items() if name.startswith("worker-")}
-POSTPROCESSORS = {"bbox-merger", "consensus", "spatial-enrichment"}
+POSTPROCESSORS = {spec.program.replace("_", "-"): spec.module for spec in STAGES.values()}
 OURS = {*WORKERS, *POSTPROCESSORS, "setup", "farm"}
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
@@ -41,6 +42,11 @@ def test_a_key_that_compose_does_not_know_is_found(tmp_path: Path) -> None:
     wrong = tmp_path / "compose.yaml"
     wrong.write_text("services: {one: {image: x, restrat: always}}\n")
     assert validate(wrong).returncode != 0
+
+
+def test_every_stage_has_one_post_processor() -> None:
+    run = {name: one["command"][-1] for name, one in SERVICES.items() if "postprocessors." in str(one.get("command"))}
+    assert run == POSTPROCESSORS
 
 
 def test_every_service_has_one_worker() -> None:

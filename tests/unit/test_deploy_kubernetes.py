@@ -18,6 +18,7 @@ from tests.integration.fleet import unavailable
 from tests.unit.manifests import DEPLOY, Document, document, documents
 from windmill.services import Service, load_fleet
 from windmill.settings import ROOT, Settings, defaults
+from windmill.stages import STAGES
 
 BASE, EXAMPLE = DEPLOY / "kubernetes" / "base", DEPLOY / "kubernetes" / "example"
 VERSIONS = ["1.29.0", kubernetes_validate.latest_version()]
@@ -140,8 +141,8 @@ def test_every_service_has_one_worker_that_comes_and_goes_with_its_queue(service
     assert trigger["metadata"]["queueName"] == f"{Settings.from_env({}).queue_prefix}{service.name}"
 
 
-def test_there_are_no_workers_but_those_of_the_services_and_three_post_processors() -> None:
-    stages = {"bbox-merger", "consensus", "spatial-enrichment"}
+def test_there_are_no_workers_but_those_of_the_services_and_the_post_processors() -> None:
+    stages = {spec.program.replace("_", "-") for spec in STAGES.values()}
     assert set(DEPLOYMENTS) == {worker_of(service) for service in SERVICES} | stages
     assert set(SCALED) == {worker_of(service) for service in SERVICES}
 

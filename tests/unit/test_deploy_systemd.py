@@ -11,12 +11,14 @@ import pytest
 from deploy.local.files import write_private
 from tests.integration.fleet import unavailable
 from windmill.settings import ROOT
+from windmill.stages import STAGES
 from windmill.systemd import STALE_SECONDS
 
 UNITS = ROOT / "deploy" / "systemd"
+POSTPROCESSORS = [*sorted(spec.program for spec in STAGES.values()), "all"]
 INSTANCES = [
     "windmill-worker@k3.service",
-    *(f"windmill-postprocessor@{one}.service" for one in ("bbox_merger", "consensus", "spatial_enrichment", "all")),
+    *(f"windmill-postprocessor@{one}.service" for one in POSTPROCESSORS),
     "windmill-farm.service",
 ]
 SERVICES = sorted(UNITS.glob("*.service"), key=str)
@@ -46,6 +48,11 @@ def setting(file: Path, name: str) -> list[str]:
 def test_systemd_has_nothing_to_say_against_any_unit(units: Path) -> None:
     checked = analyze("verify", "windmill.target", *(f"./{one}" for one in INSTANCES), cwd=units)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_the_unit_says_which_post_processors_there_are() -> None:
+    said = (UNITS / "windmill-postprocessor@.service").read_text(encoding="utf-8").partition("\n")[0]
+    assert re.findall(r"\w+", said.partition(" is ")[2].replace(" or ", " ")) == POSTPROCESSORS
 
 
 def test_systemd_finds_a_mistake_in_a_unit_if_there_is_one(units: Path) -> None:

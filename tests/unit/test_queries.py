@@ -7,6 +7,7 @@ import pytest
 
 from windmill.queries import queries
 from windmill.settings import ROOT
+from windmill.stages import STAGES
 
 
 def test_each_statement_is_found_under_the_name_above_it(tmp_path: Path) -> None:
@@ -32,6 +33,7 @@ def test_every_query_that_the_code_asks_for_is_there_and_none_is_left_over() -> 
     ]
     code = "\n".join(file.read_text(encoding="utf-8") for file in sources)
     asked = set(re.findall(r"""(?:sql|_sql|queries\(\))\[["'](\w+)["']\]""", code))
-    begun = tuple(re.findall(r"""queries\(\)\[f["'](\w+)\{""", code))
-    asked |= {name for name in queries() if begun and name.startswith(begun)}
+    asked |= {
+        name for spec in STAGES.values() for name in (spec.looked_at_query, spec.stale_query, spec.forget_query) if name
+    }
     assert asked == set(queries())

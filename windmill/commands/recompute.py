@@ -10,11 +10,10 @@ from windmill import database
 from windmill.commands.options import Commands, add_json, image_ids, mistake, say, until_stopped, whole
 from windmill.queries import queries
 from windmill.runner import DONE, INTERRUPTED
-from windmill.services import Stage
 from windmill.settings import Settings
+from windmill.stages import STAGES, Stage
 from windmill.sweep import Wanted, walk
 
-STAGES: tuple[Stage, ...] = ("merge", "enrich", "consensus")
 DESCRIPTION = """\
 Marks images so that the post-processors look at them again; what comes out the same is not written. Marks are made as
 fast as the post-processors deal with them. Each derived row has the version of the algorithm that made it and the name
@@ -31,6 +30,11 @@ exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (what was marked is d
 """
 
 
+def _stages_told() -> str:
+    """What each stage makes."""
+    return "; ".join(f"{stage}: {spec.summary}" for stage, spec in STAGES.items())
+
+
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "recompute",
@@ -39,7 +43,7 @@ def add_to(commands: Commands) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("--stage", required=True, choices=STAGES, help="what to compute")
+    add.add_argument("--stage", required=True, choices=tuple(STAGES), help=_stages_told())
     which = add.add_mutually_exclusive_group()
     which.add_argument("--group", metavar="G", help="only images of this group")
     which.add_argument("--image-ids", type=image_ids, metavar="IDS", help="ids with commas, or a file of them")
@@ -67,8 +71,9 @@ async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argp
 
 
 def _wanted(settings: Settings, arguments: argparse.Namespace) -> Wanted:
-    if arguments.other_calibration and arguments.stage == "enrich":
-        raise mistake("no calibration enters into the stage enrich", "leave --other-calibration away")
+    stage: Stage = arguments.stage
+    if arguments.other_calibration and not STAGES[stage].calibrated:
+        raise mistake(f"no calibration enters into the stage {stage}", "leave --other-calibration away")
     other = _calibration(settings) if arguments.other_calibration else None
     ids = tuple(sorted(arguments.image_ids)) if arguments.image_ids is not None else None
     everything = other is None and arguments.older_than_version is None
@@ -85,7 +90,7 @@ def _calibration(settings: Settings) -> str:
 async def _must_exist(connection: database.Connection, stage: Stage, arguments: argparse.Namespace) -> None:
     """Marks of a stage that nobody runs would lie there for ever, and a misspelt group would look like one without
     images."""
-    stages = [row["stage"] for row in await connection.fetch(queries()["list_stages"])]
+    stages = [row["stage"] for row in await connection.fetch(queries()["list_stages"], list(STAGES))]
     if stage not in stages:
         raise mistake(f"no post-processor of the stage {stage} has ever run", "start one: python -m postprocessors.all")
     if arguments.group and not await connection.fetchval(queries()["group_exists"], arguments.group):

@@ -15,6 +15,7 @@ from windmill.repair import Repair, Room, Scope, Submissions, declare_absent
 from windmill.runner import DONE, INTERRUPTED
 from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES
 from windmill.sweep import Wanted
 from windmill.tables import table
 from windmill.waiting import Waiting
@@ -94,7 +95,7 @@ async def _derived(
     """How many images are stale of which nobody said so, by stage."""
     wanted = Wanted(image_group=arguments.group)
     marked = {}
-    for row in await connection.fetch(queries()["list_stages"]):
+    for row in await connection.fetch(queries()["list_stages"], list(STAGES)):
         _, count = await mark_all(connection, settings, row["stage"], wanted, stop, dry=arguments.dry_run)
         marked[row["stage"]] = count
     return marked

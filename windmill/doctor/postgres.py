@@ -18,6 +18,7 @@ from windmill.migrations import available, pending
 from windmill.queries import queries
 from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.stages import STAGES
 
 Ask = Callable[[database.Connection, Settings], Awaitable[list[Finding]]]
 
@@ -110,7 +111,7 @@ async def _long_transactions(connection: database.Connection, _: Settings) -> li
 
 
 async def _stages(connection: database.Connection, settings: Settings) -> list[Finding]:
-    rows = await connection.fetch(queries()["stages_and_backlog"])
+    rows = await connection.fetch(queries()["stages_and_backlog"], list(STAGES))
     return stages.judged(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
 
 

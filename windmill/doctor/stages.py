@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from windmill.doctor.findings import Finding, ok, warning
-from windmill.services import Fleet, Stage
+from windmill.services import Fleet
+from windmill.stages import STAGES
 
 LATE_SECONDS = 600.0
 NAME = "post-processing"
-_MODULES: dict[Stage, str] = {"merge": "bbox_merger", "enrich": "spatial_enrichment", "consensus": "consensus"}
 
 
 def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[Finding]:
@@ -21,7 +21,7 @@ def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[Finding]:
 def _services(row: Mapping[str, Any], fleet: Fleet) -> list[Finding]:
     """A service that is missing there makes nothing stale."""
     stage, known = row["stage"], set(row["services"])
-    wanted = {service.name for service in fleet.services.values() if stage in service.feeds}
+    wanted = set(fleet.feeding(stage))
     if wanted == known:
         return []
     differing = ", ".join(sorted(wanted ^ known))
@@ -35,4 +35,4 @@ def _backlog(row: Mapping[str, Any]) -> list[Finding]:
         return []
     stage = row["stage"]
     said = f"{row['marks']:,} open marks of the stage {stage}, the oldest due for {overdue / 60:.0f} minutes"
-    return [warning("database", NAME, said, f"start python -m postprocessors.{_MODULES[stage]}, or more of them")]
+    return [warning("database", NAME, said, f"start python -m {STAGES[stage].module}, or more of them")]
