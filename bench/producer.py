@@ -21,12 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import uvloop
 
 from bench.throwaway import add_images, throwaway_fleet
-from producers.publishing import Queues, Walk, publish_all
-from producers.runs import Request, Runs, batches
 from windmill import broker, database
 from windmill.messages import encode
 from windmill.services import load_fleet
 from windmill.settings import Settings
+from windmill.submit.batches import batches
+from windmill.submit.publishing import JobPublisher, Walk, publish_all
+from windmill.submit.runs import Runs
+from windmill.submit.selection import RegisteredImages, Submission
 
 Way = Callable[[Settings, Sequence[str], int], Coroutine[None, None, int]]
 
@@ -35,13 +37,12 @@ async def windmill_producer(settings: Settings, services: Sequence[str], images:
     """Pages from PostgreSQL, one publish per image, progress noted: all that `python -m producers.generic` does."""
     async with database.connection(settings, "bench") as connection:
         runs = Runs(connection, settings)
-        request = Request(tuple(services), "all", None)
-        progress = await runs.open(request, record=True)
-        walk = Walk(progress, window=settings.publish_window, limit=images, on_images=lambda _: None)
-        queues = Queues(settings, services, most_queued=10**9)
-        await publish_all(
-            runs.pages(request, progress), lambda: runs.note(progress, finished=False), walk, queues, asyncio.Event()
-        )
+        submission = Submission(tuple(services), "all", None)
+        progress = await runs.open(submission, record=True)
+        pages = RegisteredImages(connection, settings).pages(submission, progress.last, progress.until)
+        walk = Walk(progress, window=settings.publish_window, limit=images)
+        jobs = JobPublisher(settings, services, most_queued=10**9)
+        await publish_all(pages, lambda: runs.note(progress, finished=False), walk, jobs, asyncio.Event())
         await runs.note(progress, finished=True)
     return progress.jobs
 
@@ -64,9 +65,9 @@ async def _per_job(settings: Settings, services: Sequence[str], images: int, *, 
     ):
         await broker.declare(opened, settings, services)
         jobs = 0
-        request = Request(tuple(services), "all", None)
-        runs = Runs(connection, settings)
-        async for page in runs.pages(request, await runs.open(request, record=False)):
+        submission = Submission(tuple(services), "all", None)
+        progress = await Runs(connection, settings).open(submission, record=False)
+        async for page in RegisteredImages(connection, settings).pages(submission, progress.last, progress.until):
             wanted = [
                 (encode(image.job), name)
                 for image in page.images[: images - jobs // len(services)]

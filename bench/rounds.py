@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bench import meter
 from bench.ways import Place, Way, python
-from producers.runs import batches
 from windmill import broker, database
 from windmill.messages import Job, encode
 from windmill.settings import ROOT
+from windmill.submit.batches import batches
 
 POLL_SECONDS = 0.1
 SETTLE_SECONDS = 0.3

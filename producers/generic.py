@@ -10,15 +10,13 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import orjson
 from tqdm import tqdm
 
-from producers.publishing import Queues, Walk, publish_all
-from producers.runs import Page, Request, Runs, Selection
 from windmill import database
 from windmill.errors import WindmillError
 from windmill.health import Health
@@ -27,6 +25,9 @@ from windmill.monitoring import monitored
 from windmill.runner import DONE, INTERRUPTED, run
 from windmill.services import Fleet, Service, load_fleet
 from windmill.settings import Settings
+from windmill.submit.publishing import JobPublisher, Walk, count_all, publish_all
+from windmill.submit.runs import Runs, be_the_only_submitter
+from windmill.submit.selection import RegisteredImages, Selection, Submission
 from windmill.tables import table
 
 logger = logging.getLogger("producers.generic")
@@ -100,50 +101,48 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
         raise WindmillError("CONFIG_INVALID", "no services named", "add --services all, or see --list-services")
     services = tuple(service.name for service in fleet.select(arguments.services))
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
-    request = Request(services, selection(arguments), arguments.group, image_ids)
+    submission = Submission(services, selection(arguments), arguments.group, image_ids)
     async with database.connection(settings, "windmill-producer") as connection:
-        walk = await _produce(Runs(connection, settings), request, settings, stop, arguments)
+        walk = await _produce(connection, submission, settings, stop, arguments)
     report(walk, arguments, interrupted=stop.is_set())
     return INTERRUPTED if stop.is_set() else DONE
 
 
 async def _produce(
-    runs: Runs, request: Request, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
+    connection: database.Connection,
+    submission: Submission,
+    settings: Settings,
+    stop: asyncio.Event,
+    arguments: argparse.Namespace,
 ) -> Walk:
+    images, runs = RegisteredImages(connection, settings), Runs(connection, settings)
     if arguments.group:
-        await runs.must_have(arguments.group)
+        await images.must_have(arguments.group)
     if not arguments.dry_run:
-        await runs.be_the_only_one()
-    progress = await runs.open(request, record=not arguments.dry_run)
+        await be_the_only_submitter(connection, settings)
+    progress = await runs.open(submission, record=not arguments.dry_run)
     total = None if arguments.image_ids else progress.until - progress.last
     hide = arguments.quiet or None  # None lets tqdm show the bar on a terminal only
     with tqdm(total=total, unit=" images", disable=hide, dynamic_ncols=True) as bar:
         walk = Walk(progress, window=settings.publish_window, limit=arguments.limit, on_images=bar.update)
-        pages = runs.pages(request, progress)
+        pages = images.pages(submission, progress.last, progress.until)
         if arguments.dry_run:
-            await _count_all(pages, walk, stop)
+            await count_all(pages, walk, stop)
         else:
-            queues = Queues(settings, request.services, most_queued=arguments.max_queued)
-            async with _told(settings, walk, queues):
-                await publish_all(pages, lambda: runs.note(progress, finished=False), walk, queues, stop)
+            jobs = JobPublisher(settings, submission.services, most_queued=arguments.max_queued)
+            async with _told(settings, walk, jobs):
+                await publish_all(pages, lambda: runs.note(progress, finished=False), walk, jobs, stop)
             await runs.note(progress, finished=not stop.is_set())
     return walk
 
 
-def _told(settings: Settings, walk: Walk, queues: Queues) -> AbstractAsyncContextManager[None]:
+def _told(settings: Settings, walk: Walk, jobs: JobPublisher) -> AbstractAsyncContextManager[None]:
     """Metrics and health of a producer while it publishes."""
 
     async def samples() -> list[Sample]:
-        return [*of_publishing(walk.images, walk.jobs_by_service), *of_reconnects({"broker": queues.outage.ended})]
+        return [*of_publishing(walk.images, walk.jobs_by_service), *of_reconnects({"broker": jobs.outage.ended})]
 
-    return monitored(settings, "producers.generic", Health(alive={}, ready={"broker": queues.trouble}), samples)
-
-
-async def _count_all(pages: AsyncIterator[Page], walk: Walk, stop: asyncio.Event) -> None:
-    async for page in pages:
-        await walk.publish(page, None, stop)
-        if stop.is_set() or walk.limit_reached:
-            return
+    return monitored(settings, "producers.generic", Health(alive={}, ready={"broker": jobs.trouble}), samples)
 
 
 def report(walk: Walk, arguments: argparse.Namespace, *, interrupted: bool) -> None:

@@ -8,39 +8,23 @@ already is skipped; what is no image is named and skipped.
 import argparse
 import asyncio
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
 import orjson
 from tqdm import tqdm
 
-from producers.runs import batches
-from producers.sources import Bad, Border, Entry, Found, Ignored, entries
 from windmill import database
-from windmill.database import Connection
 from windmill.errors import WindmillError
-from windmill.queries import queries
 from windmill.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.settings import Settings
+from windmill.submit.batches import batches
+from windmill.submit.entries import Bad, Border, entries
+from windmill.submit.registering import BATCH_IMAGES, Tally, register
 
-BATCH_IMAGES = 1000
-SHOWN_BAD = 20
 SHOWN_SUFFIXES = 5
 ONE_LINE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-@dataclass
-class Tally:
-    """What became of the entries."""
-
-    registered: int = 0
-    known: int = 0
-    bad: list[Bad] = field(default_factory=list)
-    bad_count: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,23 +60,6 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
     if stop.is_set():
         return INTERRUPTED
     return DONE if tally.registered or tally.known else FAILED
-
-
-async def register(connection: Connection, batch: Sequence[Entry], group: str | None, tally: Tally) -> None:
-    """Register one batch in one statement, and count what became of it."""
-    good = [replace(entry, image_group=group or entry.image_group) for entry in batch if isinstance(entry, Found)]
-    bad = [entry for entry in batch if isinstance(entry, Bad)]
-    new = await connection.fetchval(queries()["register_images"], *_columns(good)) if good else 0
-    tally.registered += new
-    tally.known += len(good) - new
-    tally.bad_count += len(bad)
-    tally.bad += bad[: SHOWN_BAD - len(tally.bad)]
-    tally.ignored.update(entry.suffix for entry in batch if isinstance(entry, Ignored))
-
-
-def _columns(rows: Sequence[Found]) -> Iterator[list[object]]:
-    names = ("image_filename", "image_path", "image_url", "image_group", "width", "height")
-    return ([getattr(row, name) for row in rows] for name in names)
 
 
 def write_bad(path: Path | None, bad: Iterable[Bad], mode: str = "a") -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from producers.runs import PAGE_IMAGES
 from tests.integration.fleet import Fleet, until
 from tests.integration.proxy import Proxy
 from windmill.services import load_fleet
 from windmill.settings import ROOT
+from windmill.submit.selection import PAGE_IMAGES
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from producers import generic, images
-from producers.publishing import Walk
-from producers.runs import Progress
-from producers.sources import Bad
 from windmill.errors import WindmillError
 from windmill.settings import Settings
+from windmill.submit.entries import Bad
+from windmill.submit.publishing import Walk
+from windmill.submit.registering import Tally
+from windmill.submit.runs import Progress
 
 SETTINGS = Settings.from_env({})
 
@@ -158,7 +159,7 @@ async def test_a_path_that_is_not_there_is_told_before_anything_is_connected(tmp
 def test_what_was_skipped_is_named_on_standard_error_as_far_as_a_person_reads(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tally = images.Tally(registered=1200, known=3, bad=[Bad("a.jpg", "is empty")], bad_count=5)
+    tally = Tally(registered=1200, known=3, bad=[Bad("a.jpg", "is empty")], bad_count=5)
     images.report(tally, as_json=False)
     said = capsys.readouterr()
     assert said.out == "1,200 registered, 3 known already, 5 bad\n"

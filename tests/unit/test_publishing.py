@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from producers.publishing import Walk, say_when_blocked
-from producers.runs import ImageJobs, Page, Progress, batches
 from windmill.errors import WindmillError
 from windmill.messages import Job
 from windmill.runner import background
+from windmill.submit.batches import batches
+from windmill.submit.publishing import Walk, say_when_blocked
+from windmill.submit.runs import Progress
+from windmill.submit.selection import ImageJobs, ImagePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOTH = ("clip", "ocr")
@@ -21,10 +23,10 @@ def image(image_id: int, services: tuple[str, ...] = BOTH) -> ImageJobs:
     return ImageJobs(Job(image_id, f"{image_id}.jpg", f"/p/{image_id}.jpg", None, NOON, "trace"), services)
 
 
-def page(ids: Sequence[int], idle: Sequence[int] = (), absent: Sequence[int] = ()) -> Page:
+def page(ids: Sequence[int], idle: Sequence[int] = (), absent: Sequence[int] = ()) -> ImagePage:
     """A page of images; the idle ones have nothing to be submitted to."""
     images = [image(number, () if number in idle else BOTH) for number in ids]
-    return Page(max([*ids, *absent, 0]), images, list(absent))
+    return ImagePage(max([*ids, *absent, 0]), images, list(absent))
 
 
 class Target:

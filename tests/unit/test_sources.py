@@ -10,8 +10,8 @@ from unittest.mock import ANY
 import orjson
 import pytest
 
-from producers.sources import Bad, Border, Entry, Found, Ignored, entries
 from windmill.errors import WindmillError
+from windmill.submit.entries import Bad, Border, Entry, Found, Ignored, entries
 
 JPEG = b"\xff\xd8\xff\xe0 picture"
 

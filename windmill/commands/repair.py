@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 from tqdm import tqdm
 
@@ -11,11 +12,15 @@ from windmill import broker, database
 from windmill.commands.options import Commands, add_json, add_services, say, until_stopped, whole
 from windmill.commands.recompute import mark_all
 from windmill.queries import queries
-from windmill.repair import Repair, Room, Scope, Submissions, declare_absent
+from windmill.repair import Repair, Scope, UnansweredJobs, declare_absent
 from windmill.runner import DONE, INTERRUPTED
 from windmill.services import load_fleet
 from windmill.settings import Settings
 from windmill.stages import STAGES
+from windmill.submit.publishing import Walk
+from windmill.submit.room import QueueRoom
+from windmill.submit.runs import Progress, Runs, be_the_only_submitter
+from windmill.submit.selection import RegisteredImages
 from windmill.sweep import Wanted
 from windmill.tables import table
 from windmill.waiting import Waiting
@@ -77,16 +82,23 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
     repair: Repair | None = None
     marked: dict[str, int] = {}
     async with database.connection(settings, "windmill repair") as connection:
-        submissions = Submissions(connection, settings, scope)
-        await submissions.must_exist()
+        await _must_exist(connection, settings, scope)
         if not arguments.only_derived:
             if not arguments.dry_run:
-                await submissions.be_the_only_producer()
-            repair = await _repair(settings, submissions, scope, stop, arguments)
+                await be_the_only_submitter(connection, settings, other="a producer or another repair")
+            repair = await _repair(settings, UnansweredJobs(connection, settings, scope), scope, stop, arguments)
         if not arguments.only_jobs and arguments.run is None:
             marked = await _derived(connection, settings, stop, arguments)
     _report(repair, marked, arguments, interrupted=stop.is_set())
     return INTERRUPTED if stop.is_set() else DONE
+
+
+async def _must_exist(connection: database.Connection, settings: Settings, scope: Scope) -> None:
+    """A misspelt group or run would look like one that needs no repair."""
+    if scope.run_id is not None:
+        await Runs(connection, settings).must_have(scope.run_id)
+    if scope.image_group:
+        await RegisteredImages(connection, settings).must_have(scope.image_group)
 
 
 async def _derived(
@@ -102,9 +114,9 @@ async def _derived(
 
 
 async def _repair(
-    settings: Settings, submissions: Submissions, scope: Scope, stop: asyncio.Event, arguments: argparse.Namespace
+    settings: Settings, unanswered: UnansweredJobs, scope: Scope, stop: asyncio.Event, arguments: argparse.Namespace
 ) -> Repair:
-    first, last = await submissions.span()  # both 0 when nothing was ever submitted
+    first, last = await unanswered.span()  # both 0 when nothing was ever submitted
     name = "windmill repair"
     async with broker.connection(settings, name) as opened, broker.connection(settings, f"{name} publishing") as other:
         if not arguments.dry_run:
@@ -115,12 +127,13 @@ async def _repair(
             await waiting.read(opened, most=arguments.scan, force=arguments.force)
         async with broker.publisher(other, settings) as publisher:
             target = None if arguments.dry_run else publisher
-            room = Room(opened, settings, scope.services, arguments.max_queued)
-            repair = Repair(waiting.images, target, room, settings.publish_window, stop)
+            room = QueueRoom(partial(broker.depths, opened, settings, scope.services), arguments.max_queued)
+            walk = Walk(Progress(None, last, first), window=settings.publish_window)
+            repair = Repair(waiting.images, target, room, walk, stop)
             with tqdm(total=last - first, unit=" images", disable=None, dynamic_ncols=True) as bar:
                 repair.on_image = lambda reached: bar.update(reached - first - bar.n)
                 if not stop.is_set():
-                    await repair.run(submissions, first, last)
+                    await repair.run(unanswered, first, last)
     return repair
 
 
@@ -130,17 +143,18 @@ def _report(
     summary: dict[str, object] = {"dry_run": arguments.dry_run, "interrupted": interrupted, "stale_images": marked}
     text = ""
     if repair:
-        jobs = repair.jobs.total()
+        walk, by_service = repair.walk, repair.walk.jobs_by_service
+        jobs = by_service.total()
         summary |= {
-            "images": repair.images,
+            "images": walk.images,
             "jobs": jobs,
-            "jobs_by_service": dict(repair.jobs),
+            "jobs_by_service": dict(by_service),
             "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
         }
-        rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(repair.jobs.items())]
+        rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(by_service.items())]
         text += table(["service", "jobs", "waiting before"], rows) if rows else ""
         verb = "would publish" if arguments.dry_run else "published"
-        text += f"{verb} {jobs:,} jobs for {repair.images:,} images\n"
+        text += f"{verb} {jobs:,} jobs for {walk.images:,} images\n"
     for stage, count in marked.items():
         text += f"{stage}: {count:,} images were stale without a mark\n"
     text += "interrupted; the same command does the rest\n" if interrupted else ""

@@ -1,26 +1,27 @@
-"""Walking a run: publish page after page, keep the queues from growing without end, note how far it came."""
+"""Walking a submission: publish page after page, a window at a time, and note how far it came."""
 
 import asyncio
 import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
-from producers.runs import ImageJobs, Page, Progress
 from windmill import broker
 from windmill.errors import WindmillError
 from windmill.messages import encode
 from windmill.outages import Outage
 from windmill.runner import background, pause
 from windmill.settings import Settings
+from windmill.submit.room import ASK_SECONDS, QueueRoom
+from windmill.submit.runs import Progress
+from windmill.submit.selection import ImageJobs, ImagePage
 
 logger = logging.getLogger(__name__)
 
-ASK_SECONDS = 1.0
 
-
-class Target(Protocol):
+class JobTarget(Protocol):
     """Where jobs go: returns when every queue has the message."""
 
     async def to_services(self, body: bytes, services: Sequence[str]) -> None: ...
@@ -32,15 +33,20 @@ class Blockable(Protocol):
     async def blocked(self) -> bool: ...
 
 
-class Broker(Target, Blockable, Protocol):
-    """Where a producer publishes."""
+class _Broker(JobTarget, Blockable, Protocol):
+    """Both of a session with the broker."""
 
 
 class Walk:
-    """One invocation of the producer: what it has published, and whether it is done."""
+    """One walk over the images of a submission: what it has published, and whether it is done."""
 
     def __init__(
-        self, progress: Progress, *, window: int, limit: int | None, on_images: Callable[[int], object]
+        self,
+        progress: Progress,
+        *,
+        window: int,
+        limit: int | None = None,
+        on_images: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.progress = progress
         self._window = window
@@ -54,7 +60,7 @@ class Walk:
     def limit_reached(self) -> bool:
         return self._left == 0
 
-    async def publish(self, page: Page, target: Target | None, stop: asyncio.Event) -> None:
+    async def publish(self, page: ImagePage, target: JobTarget | None, stop: asyncio.Event) -> None:
         """Publish what is left of a page, or only count it when there is no target. Whatever interrupts this, the
         images that were confirmed are off the page and the progress stands behind them."""
         while page.images and not (stop.is_set() or self.limit_reached):
@@ -68,7 +74,7 @@ class Walk:
             self.progress.last = page.last
             self.unknown += page.absent
 
-    def _next_chunk(self, page: Page) -> list[ImageJobs]:
+    def _next_chunk(self, page: ImagePage) -> list[ImageJobs]:
         """As many as may be on their way at once; the limit counts images that have something to publish."""
         chunk = page.images[: self._window]
         room = len(chunk) if self._left is None else self._left
@@ -90,35 +96,32 @@ class Walk:
         self._on_images(len(chunk))
 
 
-class Queues:
-    """The broker as the producer uses it: one session, opened when it is needed and again after it broke."""
+class JobPublisher:
+    """The broker as a submission uses it: one session, opened when it is needed and again after it broke."""
 
     def __init__(self, settings: Settings, services: Sequence[str], *, most_queued: int) -> None:
         self._settings = settings
         self._services = services
         self._most = most_queued
         self.outage = Outage("the broker")
-        self._room = 0
         self._stack = contextlib.AsyncExitStack()
-        self._watching: broker.Connection | None = None
-        self._target: Broker | None = None
+        self._room: QueueRoom | None = None
+        self._target: _Broker | None = None
 
     def trouble(self) -> str | None:
         """What is wrong with the broker; None while there is a session with it."""
         return None if self._target else self.outage.trouble
 
     async def aclose(self) -> None:
-        self._watching = self._target = None
-        self._room = 0
+        self._room = self._target = None
         await self._stack.aclose()
 
-    async def publish(self, page: Page, walk: Walk, stop: asyncio.Event) -> None:
+    async def publish(self, page: ImagePage, walk: Walk, stop: asyncio.Event) -> None:
         """Publish the page, however often the broker goes away meanwhile."""
         while not stop.is_set():
             try:
-                watching, target = await self._session()
-                await self._until_room(watching, stop)
-                self._room -= len(page.images)
+                room, target = await self._session()
+                await room.wait_for(len(page.images), stop)
                 async with background(say_when_blocked(target)):
                     await walk.publish(page, target, stop)
             except WindmillError as error:
@@ -130,29 +133,17 @@ class Queues:
                 self.outage.over()
                 return
 
-    async def _session(self) -> tuple[broker.Connection, Broker]:
+    async def _session(self) -> tuple[QueueRoom, _Broker]:
         """One connection to publish and one to ask: RabbitMQ stops listening to a publisher when it is short."""
-        if self._watching is None or self._target is None:
+        if self._room is None or self._target is None:
             name = "windmill-producer"
-            self._watching = await self._stack.enter_async_context(broker.connection(self._settings, name))
+            watching = await self._stack.enter_async_context(broker.connection(self._settings, name))
             publishing = await self._stack.enter_async_context(broker.connection(self._settings, f"{name} publishing"))
             # Before the first publish: the broker drops in silence what one missing queue among many should get.
-            await broker.declare(self._watching, self._settings, self._services)
+            await broker.declare(watching, self._settings, self._services)
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
-        return self._watching, self._target
-
-    async def _until_room(self, watching: broker.Connection, stop: asyncio.Event) -> None:
-        """Asked only when the room seen last is used up, as an answer takes as long as publishing a hundred images."""
-        said = False
-        while self._room <= 0 and not stop.is_set():
-            deepest = max((await broker.depths(watching, self._settings, self._services)).values())
-            self._room = self._most - deepest
-            if self._room > 0:
-                return
-            if not said:
-                logger.info("waiting for the queues to drain", extra={"queued": deepest, "most": self._most})
-                said = True
-            await pause(stop, ASK_SECONDS)
+            self._room = QueueRoom(partial(broker.depths, watching, self._settings, self._services), self._most)
+        return self._room, self._target
 
 
 async def say_when_blocked(target: Blockable, every: float = ASK_SECONDS) -> None:
@@ -169,12 +160,24 @@ async def say_when_blocked(target: Blockable, every: float = ASK_SECONDS) -> Non
 
 
 async def publish_all(
-    pages: AsyncIterator[Page], note: Callable[[], Awaitable[None]], walk: Walk, queues: Queues, stop: asyncio.Event
+    pages: AsyncIterator[ImagePage],
+    note: Callable[[], Awaitable[None]],
+    walk: Walk,
+    jobs: JobPublisher,
+    stop: asyncio.Event,
 ) -> None:
     """Publish until there are no more pages, the limit is reached or the process is to stop."""
-    async with contextlib.aclosing(queues):
+    async with contextlib.aclosing(jobs):
         async for page in pages:
-            await queues.publish(page, walk, stop)
+            await jobs.publish(page, walk, stop)
             await note()
             if stop.is_set() or walk.limit_reached:
                 return
+
+
+async def count_all(pages: AsyncIterator[ImagePage], walk: Walk, stop: asyncio.Event) -> None:
+    """Count what would be published, and publish nothing."""
+    async for page in pages:
+        await walk.publish(page, None, stop)
+        if stop.is_set() or walk.limit_reached:
+            return

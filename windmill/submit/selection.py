@@ -1,0 +1,96 @@
+"""Which images are submitted to which services, page by page."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from windmill.database import Connection, converted
+from windmill.errors import WindmillError
+from windmill.messages import Job
+from windmill.queries import queries
+from windmill.settings import Settings
+from windmill.submit.batches import batches
+
+Selection = Literal["new", "missing", "failed", "all"]
+PAGE_IMAGES = 1000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What the user asked for; `image_ids` names images instead of walking all of them."""
+
+    services: tuple[str, ...]
+    selection: Selection
+    image_group: str | None
+    image_ids: Iterable[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJobs:
+    """One image and the services it is to be submitted to, perhaps none."""
+
+    job: Job
+    services: tuple[str, ...]
+
+
+@dataclass
+class ImagePage:
+    """Images in the order of their ids; `absent` are ids that were named but are not registered."""
+
+    last: int
+    images: list[ImageJobs] = field(default_factory=list)
+    absent: list[int] = field(default_factory=list)
+
+
+class RegisteredImages:
+    """The table `images`, as one who submits chooses from it."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._sql = queries()
+
+    async def must_have(self, group: str) -> None:
+        """A misspelt group would look like one that is all done."""
+        if await self._connection.fetchval(self._sql["group_exists"], group):
+            return
+        groups = [row["image_group"] for row in await self._connection.fetch(self._sql["some_groups"])]
+        said = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
+        raise WindmillError("CONFIG_INVALID", f"no image has the group {group!r}", said)
+
+    async def pages(self, submission: Submission, after: int, until: int) -> AsyncIterator[ImagePage]:
+        """The images above `after`, up to `until`, or those that are named; never more than a page in memory."""
+        if submission.image_ids is not None:
+            for ids in batches(submission.image_ids, PAGE_IMAGES):
+                yield await self._page(submission, ids)
+            return
+        while ids := await self.next_ids(after, until, submission.image_group, PAGE_IMAGES):
+            after = ids[-1]
+            yield await self._page(submission, ids)
+
+    async def next_ids(self, after: int, until: int, group: str | None, most: int) -> list[int]:
+        """The ids that follow `after`, of one group or of all."""
+        with converted(self._settings):
+            rows = await self._connection.fetch(self._sql["next_image_ids"], after, until, group, most)
+        return [row["image_id"] for row in rows]
+
+    async def _page(self, submission: Submission, ids: Sequence[int]) -> ImagePage:
+        with converted(self._settings):
+            rows = await self._connection.fetch(
+                self._sql["jobs_for_images"], list(ids), list(submission.services), submission.selection
+            )
+        absent = sorted(set(ids) - {row["image_id"] for row in rows})
+        return ImagePage(ids[-1], image_jobs(rows), absent)
+
+
+def image_jobs(rows: Iterable[Any]) -> list[ImageJobs]:
+    """Rows of an image and its services as jobs of now, each with a trace id of its own."""
+    now = datetime.now(UTC)
+    return [ImageJobs(_job(row, now), tuple(row["services"])) for row in rows]
+
+
+def _job(row: Any, now: datetime) -> Job:  # noqa: ANN401 - a row as the driver has it
+    place = (row["image_id"], row["image_filename"], row["image_path"], row["image_url"])
+    return Job(*place, now, uuid.uuid4().hex)
