@@ -70,7 +70,7 @@ class Runs:
         """Two producers that walk the same images would submit all of them twice."""
         if not await self._connection.fetchval(self._sql["try_to_be_the_only_producer"]):
             raise WindmillError(
-                "CONFIG_INVALID",
+                "BUSY",
                 f"another producer is at work on database {self._settings.db_name}",
                 "wait until it is done, or stop it: the same command continues where it stopped",
             )
@@ -81,7 +81,7 @@ class Runs:
             return
         groups = [row["image_group"] for row in await self._connection.fetch(self._sql["some_groups"])]
         said = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
-        raise WindmillError("CONFIG_INVALID", f"no image has the group {group!r}", said)
+        raise WindmillError("NOT_FOUND", f"no image has the group {group!r}", said)
 
     async def open(self, request: Request, *, record: bool) -> Progress:
         """Continue the unfinished run of this request, or start one."""

@@ -60,7 +60,7 @@ class Submissions:
         """A producer at work may have published what its run does not say yet."""
         if not await self._connection.fetchval(self._sql["try_to_be_the_only_producer"]):
             raise WindmillError(
-                "CONFIG_INVALID",
+                "BUSY",
                 f"a producer or another repair is at work on database {self._settings.db_name}",
                 "wait until it is done, or stop it: it continues where it stopped",
             )
@@ -69,9 +69,9 @@ class Submissions:
         """A misspelt group or run would look like one that needs no repair."""
         scope = self._scope
         if scope.run_id is not None and not await self._connection.fetchval(self._sql["run_exists"], scope.run_id):
-            raise WindmillError("CONFIG_INVALID", f"there is no run {scope.run_id}", "see the table runs")
+            raise WindmillError("NOT_FOUND", f"there is no run {scope.run_id}", "see the table runs")
         if scope.image_group and not await self._connection.fetchval(self._sql["group_exists"], scope.image_group):
-            raise WindmillError("CONFIG_INVALID", f"no image has the group {scope.image_group!r}", "correct --group")
+            raise WindmillError("NOT_FOUND", f"no image has the group {scope.image_group!r}", "correct --group")
 
     async def span(self) -> tuple[int, int]:
         """The image ids between which something was submitted: above the first, up to the second."""

@@ -72,8 +72,8 @@ class Handler(Generic[S]):
             # every job, and then no job is to be spent on it.
             if self._repeats.unsaid(type(error).__name__) is not None:
                 logger.exception("unexpected fault", extra={"service": state.service.name, "image_id": job.image_id})
-            known = unexpected(error)
-            return await self._counted(state, known, past)
+            state.defects += 1
+            return await self._counted(state, unexpected(error), past)
 
     async def _try(self, state: ServiceState, job: S, past: Past) -> Tried:
         service = state.service
