@@ -29,13 +29,13 @@ service_config.json. Every stand-in says framework windmill-farm in model_info.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 work that failed, 2 a mistake of the user's."""
+    """Run one command; 0 is success, else the exit code of what went wrong."""
     arguments = build_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments, load_settings())
     except WindmillError as error:
         sys.stderr.write(f"{error}\n")
-        return 2 if error.code == "CONFIG_INVALID" else 1
+        return error.exit_code
     return status
 
 

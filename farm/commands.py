@@ -76,7 +76,7 @@ def _served(wanted: str, farm: RemoteFarm, settings: Settings) -> list[str]:
     chosen = [name for name in named if name in running]
     if not chosen:
         served = ", ".join(running)
-        raise WindmillError("CONFIG_INVALID", f"this farm does not serve {wanted}", f"it serves: {served}")
+        raise WindmillError("NOT_FOUND", f"this farm does not serve {wanted}", f"it serves: {served}")
     return chosen
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from aiohttp import web
 
 from farm.server import GRACE_SECONDS, Farm, cannot_open, must_be_a_port
-from windmill.errors import WindmillError
+from windmill.errors import Code, WindmillError
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 7700
@@ -81,7 +81,7 @@ class Control:
         try:
             await change
         except WindmillError as exc:
-            raise _bad_request(exc.message, exc.remedy) from exc
+            raise _bad_request(exc.message, exc.remedy, exc.code) from exc
         return self._faults()
 
     async def _counts(self, _request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ class Control:
         named = body.get("services")
         known = self._farm.fronts
         if not isinstance(named, list) or not named or any(name not in known for name in named):
-            raise _bad_request(f"not served here: {named}", f"served: {', '.join(known)}")
+            raise _bad_request(f"not served here: {named}", f"served: {', '.join(known)}", "NOT_FOUND")
         return named
 
 
@@ -117,6 +117,6 @@ def _object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _bad_request(message: str, remedy: str) -> web.HTTPException:
-    text = json.dumps({"error": message, "remedy": remedy})
+def _bad_request(message: str, remedy: str, code: Code = "USAGE") -> web.HTTPException:
+    text = json.dumps({"error": message, "remedy": remedy, "code": code})
     return web.HTTPBadRequest(text=text, content_type="application/json")

@@ -125,4 +125,4 @@ def _checked(name: str, value: float) -> float:
 
 
 def _unacceptable(message: str, remedy: str) -> WindmillError:
-    return WindmillError("CONFIG_INVALID", message, remedy)
+    return WindmillError("USAGE", message, remedy)

@@ -45,5 +45,5 @@ class RemoteFarm:
                 "start one with `python -m farm`, or give the --control-port it was started with",
             ) from exc
         if reply.status_code != 200:
-            raise WindmillError("CONFIG_INVALID", document["error"], document["remedy"])
+            raise WindmillError(document["code"], document["error"], document["remedy"])
         return document

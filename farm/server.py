@@ -15,7 +15,7 @@ from farm.fetching import Downloads
 from farm.front import Front
 from farm.standin import StandIn
 from farm.thinking import Thinker
-from windmill.errors import WindmillError
+from windmill.errors import Code, WindmillError
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +71,14 @@ def must_be_a_port(name: str, host: str, port: int) -> None:
 def cannot_open(name: str, host: str, port: int, cause: OSError | str) -> WindmillError:
     """Why a port is not to be had, and what to do about it."""
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        code: Code = "BUSY"
         reason = os.strerror(errno.EADDRINUSE).lower()
         remedy = "stop what listens there, or move the whole farm with --port-offset (SERVICE_PORT_OFFSET)"
     else:
+        code = "USAGE"
         reason = str(cause)
         remedy = "give --host an address of this machine, and a --port-offset that leaves ports in range"
-    return WindmillError("CONFIG_INVALID", f"cannot open port {port} on {host} for {name}: {reason}", remedy)
+    return WindmillError(code, f"cannot open port {port} on {host} for {name}: {reason}", remedy)
 
 
 class Farm:

@@ -18,7 +18,7 @@ import orjson
 from tqdm import tqdm
 
 from windmill import database
-from windmill.errors import WindmillError
+from windmill.errors import WindmillError, unreadable_file
 from windmill.health import Health
 from windmill.metrics import Sample, of_publishing, of_reconnects
 from windmill.monitoring import monitored
@@ -39,7 +39,8 @@ examples:
   python -m producers.generic --services yolov8 --retry-failed
   python -m producers.generic --services all --dry-run --json
 
-exit codes: 0 all published, 1 failed, 2 wrong use, 130 interrupted (the same command goes on)
+exit codes: 0 all published, 1 failed, 2 wrong use, 70 a defect of Windmill, 75 busy (another producer is at work),
+130 interrupted (the same command goes on)
 """
 
 
@@ -98,7 +99,7 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
         _say(listing(fleet), list_text(fleet), as_json=arguments.json)
         return DONE
     if not arguments.services:
-        raise WindmillError("CONFIG_INVALID", "no services named", "add --services all, or see --list-services")
+        raise WindmillError("USAGE", "no services named", "add --services all, or see --list-services")
     services = tuple(service.name for service in fleet.select(arguments.services))
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
     submission = Submission(services, selection(arguments), arguments.group, image_ids)
@@ -177,13 +178,14 @@ def read_ids(file: Path) -> Iterator[int]:
                 if line.strip():
                     yield _id(line.strip(), file, number)
     except (OSError, UnicodeDecodeError) as error:
-        raise WindmillError("CONFIG_INVALID", f"--image-ids {file}: {error}", "name a readable text file") from error
+        code = unreadable_file(error)
+        raise WindmillError(code, f"--image-ids {file}: {error}", "name a readable text file") from error
 
 
 def _id(text: str, file: Path, number: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 2**63:
         raise WindmillError(
-            "CONFIG_INVALID",
+            "USAGE",
             f"{file}, line {number}: {text[:40]!r} is not an image id",
             "put one whole number on each line",
         )

@@ -31,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m producers.images",
         description=__doc__,
-        epilog="exit codes: 0 done, 1 nothing was registered or known, 2 wrong use, 130 interrupted (run it again)",
+        epilog="exit codes: 0 done, 1 nothing was registered or known, 2 wrong use, 70 a defect of Windmill, "
+        "130 interrupted (run it again)",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("paths", nargs="+", metavar="PATH", help="folder, file, URL, .txt, .csv, .json or -")
@@ -71,7 +72,7 @@ def write_bad(path: Path | None, bad: Iterable[Bad], mode: str = "a") -> None:
             file.writelines(f"{entry.name.translate(ONE_LINE)}\t{entry.reason.translate(ONE_LINE)}\n" for entry in bad)
     except OSError as error:
         message = f"--bad-list={path} cannot be written: {error.strerror}"
-        raise WindmillError("CONFIG_INVALID", message, "name a file that can be") from error
+        raise WindmillError("USAGE", message, "name a file that can be") from error
 
 
 def report(tally: Tally, *, as_json: bool, group: str | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from windmill.errors import WindmillError
+from windmill.errors import WindmillError, unreadable_file
 
 _REMEDY = "a COCO file has images with id and file_name, categories with id and name, annotations with bbox"
 
@@ -25,12 +25,12 @@ def read_annotations(path: Path) -> dict[str, Truth]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise WindmillError("CONFIG_INVALID", f"--truth {path} cannot be read: {error}", _REMEDY) from error
+        raise WindmillError(unreadable_file(error), f"--truth {path} cannot be read: {error}", _REMEDY) from error
     try:
         return _truths(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = f"--truth {path} is not in the COCO format: {type(error).__name__} {error}"
-        raise WindmillError("CONFIG_INVALID", said, _REMEDY) from error
+        raise WindmillError("USAGE", said, _REMEDY) from error
 
 
 def _truths(document: Mapping[str, Any]) -> dict[str, Truth]:

@@ -72,7 +72,7 @@ async def labelled(connection: Connection, truths: Mapping[str, Truth], group: s
     names = Counter(row["image_filename"] for row in rows)
     for name, count in names.items():
         if count > 1:
-            raise WindmillError("CONFIG_INVALID", f"{count} images are called {name}", "say which are meant: --group")
+            raise WindmillError("USAGE", f"{count} images are called {name}", "say which are meant: --group")
     found = []
     for start in range(0, len(rows), PAGE_IMAGES):
         page = {row["image_id"]: row["image_filename"] for row in rows[start : start + PAGE_IMAGES]}

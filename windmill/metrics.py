@@ -54,6 +54,12 @@ CALLS = Metric(
 )
 CONCURRENCY = Metric("windmill_concurrency", "gauge", "Calls at a time that this process allows itself", ("service",))
 BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is away", ("service",))
+DEFECTS = Metric(
+    "windmill_defects_total",
+    "counter",
+    "Faults of Windmill itself; the log has the traceback of each kind",
+    ("service",),
+)
 QUEUE_WAIT = Metric(
     "windmill_queue_wait_seconds", "histogram", "From submission to the begin of the first try", ("service",)
 )
@@ -94,6 +100,7 @@ METRICS = (
     CALLS,
     CONCURRENCY,
     BREAKER,
+    DEFECTS,
     QUEUE_WAIT,
     IMAGE_READ,
     SERVICE_CALL,
@@ -137,6 +144,7 @@ def of_calls(state: ServiceState) -> Iterator[Sample]:
     yield Sample(CALLS, service, state.slots.taken)
     yield Sample(CONCURRENCY, service, state.slots.size)
     yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+    yield Sample(DEFECTS, service, state.defects)
 
 
 def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:

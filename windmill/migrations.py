@@ -37,9 +37,9 @@ def available(folder: Path = MIGRATIONS) -> list[Migration]:
     for file in sorted(folder.glob("*.sql")):
         match = _FILE.fullmatch(file.name)
         if not match:
-            raise WindmillError("CONFIG_INVALID", f"{file} is not named NNNN_name.sql", "rename or remove it")
+            raise WindmillError("CONFLICT", f"{file} is not named NNNN_name.sql", "rename or remove it")
         if found and found[-1].version == int(match[1]):
-            raise WindmillError("CONFIG_INVALID", f"two migrations have the number {match[1]}", "renumber one of them")
+            raise WindmillError("CONFLICT", f"two migrations have the number {match[1]}", "renumber one of them")
         found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
     return found
 
@@ -49,14 +49,14 @@ def pending(known: Sequence[Migration], applied: Mapping[int, str]) -> list[Migr
     for migration in known:
         if applied.get(migration.version, migration.digest) != migration.digest:
             raise WindmillError(
-                "CONFIG_INVALID",
+                "CONFLICT",
                 f"migration {migration.version:04} {migration.name} was applied with another text",
                 "restore the file as it was applied, and put the change into a new migration",
             )
     strangers = sorted(applied.keys() - {migration.version for migration in known})
     if strangers:
         raise WindmillError(
-            "CONFIG_INVALID",
+            "CONFLICT",
             f"the database knows migration {strangers[0]:04}, which this checkout does not have",
             "update this checkout: the database was migrated by a newer one",
         )

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import orjson
 
-from windmill.errors import ConfigInvalid, Problem
+from windmill.errors import ConfigInvalid, Problem, WindmillError
 from windmill.health import Health, Report
 from windmill.metrics import Sample, of_process
 from windmill.settings import Settings
@@ -61,7 +61,8 @@ async def _listen(settings: Settings, site: "_Site") -> asyncio.Server:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise ConfigInvalid([Problem("METRICS_HOST", host, f"must be an address of ours: {error}")]) from error
-    raise ConfigInvalid([Problem("METRICS_PORT", str(first), f"it or one of the {PORTS - 1} after it must be free")])
+    said = f"METRICS_PORT={first}: neither it nor one of the {PORTS - 1} after it is free"
+    raise WindmillError("BUSY", said, "stop what listens there, or set METRICS_PORT to others")
 
 
 class _Site:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from kernels.backoff import delay_for
+from windmill.errors import KINDS, WindmillError
 from windmill.throttle import Admitted, Throttle
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,9 @@ class Outage:
 
     def _tell(self, error: Exception, admitted: Admitted) -> None:
         away = round(self._clock() - self._since)
-        logger.warning("%s is away: %s", self._what, error, extra={"away_seconds": away} | admitted.extra())
+        ours = isinstance(error, WindmillError) and KINDS[error.code].culprit == "us"
+        said = "%s is left after a fault of ours: %s" if ours else "%s is away: %s"
+        logger.warning(said, self._what, error, extra={"away_seconds": away} | admitted.extra())
 
     def over(self) -> None:
         """Note that it works; cheap to call after every success."""

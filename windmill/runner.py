@@ -1,6 +1,13 @@
 """The life of a process: settings, log, signals, event loop and exit code.
 
-Exit codes: 0 done, 1 the work failed, 2 a mistake of the user's, 130 stopped by a second signal.
+Exit codes; those of known failures stand with their error codes in windmill.errors.KINDS:
+
+    0    done
+    1    the work failed, or what it needs is away
+    2    a mistake that the same command would make again: wrong use, a wrong setting, something named that is not there
+    70   a defect of Windmill; its traceback is in the log
+    75   somebody else is at it, or a limit holds: later the same command may work
+    130  stopped by Ctrl-C, or by a second signal
 """
 
 import asyncio
@@ -14,12 +21,12 @@ from typing import Any
 import uvloop
 
 from windmill import logs
-from windmill.errors import DataRefused, WindmillError
+from windmill.errors import DataRefused, WindmillError, unexpected
 from windmill.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, INTERRUPTED = 0, 1, 130
 Main = Callable[[Settings, asyncio.Event], Awaitable[int]]
 
 
@@ -36,12 +43,18 @@ def command(main: Callable[[Settings], int]) -> int:
         return main(settings)
     except WindmillError as error:
         sys.stderr.write(f"{error}\n")
-        return USAGE if error.code == "CONFIG_INVALID" else FAILED
+        return error.exit_code
     except DataRefused as error:
         sys.stderr.write(f"PostgreSQL does not take the data: {error}\n")
         return FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
+    except OSError:
+        raise  # a full disk or a closed pipe is no bug, and the system's own word says best what it is
+    except Exception as error:
+        defect = unexpected(error)
+        logger.exception("unexpected fault", extra={"code": defect.code, "remedy": defect.remedy})
+        return defect.exit_code
 
 
 async def _until_done(main: Main, settings: Settings) -> int:

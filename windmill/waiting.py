@@ -109,7 +109,7 @@ def _add(images: IdRanges, message: broker.Message) -> None:
 def _refused(too_long: Mapping[str, int], most: int) -> WindmillError:
     held = ", ".join(f"{queue} holds {ready:,} jobs" for queue, ready in too_long.items())
     return WindmillError(
-        "CONFIG_INVALID",
+        "BUSY",
         f"{held}, more than --scan {most:,}",
         "wait until it is drained, raise --scan (some thousand jobs a second are read), or --force to publish what "
         "waits there too: a job done twice changes nothing but costs its work",

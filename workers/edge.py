@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from windmill.broker import Delivery
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
-from windmill.errors import Code, DataRefused, WindmillError
+from windmill.errors import Code, DataRefused, WindmillError, unexpected
 from windmill.messages import Job, decode, handed_out, past_of
 from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable, code_of
 from windmill.results import ResultRow
@@ -87,8 +87,12 @@ class Edge:
             self._on_broken(error)
         except Exception as error:
             # A fault of ours; a delivery that nobody settles would be held for as long as the session lasts.
-            logger.exception("unexpected fault", extra={"service": self._name})
-            self._on_broken(WindmillError("BROKER_UNAVAILABLE", f"unexpected fault in the worker: {error!r}"))
+            defect = unexpected(error)
+            logger.exception(
+                "unexpected fault", extra={"service": self._name, "code": defect.code, "remedy": defect.remedy}
+            )
+            self._state.defects += 1
+            self._on_broken(defect)
         finally:
             self._quarantine.settled()
             self._state.in_progress -= 1

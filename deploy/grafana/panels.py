@@ -164,6 +164,12 @@ SERVICES = Section(
             stacked=True,
         ),
         Panel("Workers", {"{{service}}": f"count by (service) (windmill_concurrency{{{OURS}}})"}, stacked=True),
+        Panel(
+            "Faults of Windmill itself",
+            {"{{service}}": f"sum by (service) (increase(windmill_defects_total{{{OURS}}}{RATE}))"},
+            width=24,
+            tells="Each is a bug: report the traceback that the log has of it.",
+        ),
     ),
 )
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 from deploy.local import ALL, down, instance, up
 from deploy.local.postgres_programs import newest
-from windmill.errors import ConfigInvalid, WindmillError
+from windmill.errors import WindmillError
 from windmill.settings import ROOT, Settings, environment, named_by_user
 
 EPILOG = """\
@@ -36,10 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.rest = rest
     try:
         return int(options.run(options))
-    except ConfigInvalid as error:
-        return _fail(str(error), 2)
     except WindmillError as error:
-        return _fail(str(error), 1)
+        return _fail(str(error), error.exit_code)
     except OSError as error:
         return _fail(f"{error}. Remedy: see that {options.state} is yours and its disk is not full", 1)
     except KeyboardInterrupt:

@@ -96,7 +96,7 @@ def free_offset(fleet: Fleet) -> int:
     for offset in range(10_000, 50_001, 1_000):
         if all(ports.is_free(port + offset) for port in (*wanted, 7_700)):
             return offset
-    raise WindmillError("CONFIG_INVALID", "no free ports for the stand-in services", "stop what listens on them")
+    raise WindmillError("BUSY", "no free ports for the stand-in services", "stop what listens on them")
 
 
 async def start_afresh(settings: Settings, services: Sequence[str]) -> None:

@@ -132,7 +132,7 @@ def test_a_users_mistake_is_one_line_with_its_remedy(
 
 def test_a_port_that_is_taken_is_named_with_its_service(whole_farm: dict[str, str]) -> None:
     done = farm("--services", "clip")
-    assert done.returncode == 2
+    assert done.returncode == 75
     assert f"cannot open port {7778 + OFFSET} on 127.0.0.1 for clip" in done.stderr
     assert "--port-offset" in done.stderr
 

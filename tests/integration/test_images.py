@@ -75,7 +75,7 @@ async def test_a_bad_list_that_cannot_be_written_is_told_before_anything_is_regi
 ) -> None:
     end = await fleet.run("producers.images", str(folder), "--bad-list", str(folder / name))
     assert (end.code, end.out) == (2, "")
-    assert end.err.startswith(f"CONFIG_INVALID: --bad-list={folder / name} cannot be written: ")
+    assert end.err.startswith(f"USAGE: --bad-list={folder / name} cannot be written: ")
     assert end.err.count("\n") == 1
     assert await registered(fleet) == []
 

@@ -125,7 +125,7 @@ async def test_a_queue_too_long_to_read_is_refused_or_passed_by_with_force(fleet
     await fleet.register(30)
     await fleet.produce("--services", SERVICES)
     refused = await repair(fleet, "--scan", "20")
-    assert refused.code == 2
+    assert refused.code == 75
     assert "clip holds 30 jobs" in refused.err
     assert "more than --scan 20" in refused.err
     assert "--force" in refused.err
@@ -152,7 +152,7 @@ async def test_a_repair_beside_a_producer_is_refused(fleet: Fleet) -> None:
     await fleet.register(10)
     await fleet.rows.fetchval("SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0))")
     end = await repair(fleet)
-    assert end.code == 2
+    assert end.code == 75
     assert "a producer or another repair is at work" in end.err
 
 

@@ -9,16 +9,42 @@ import pytest
 
 from tests.unit.command_lines import commands, refused
 from windmill.errors import KINDS
+from windmill.runner import DONE, FAILED, INTERRUPTED
 from windmill.settings import ROOT, defaults
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(document.read_text() for document in DOCUMENTS)
 
 
-def test_every_error_code_is_documented_with_its_remedy() -> None:
-    rows = (ROOT / "docs" / "errors.md").read_text()
-    absent = [code for code, kind in KINDS.items() if f"| `{code}` |" not in rows or kind.remedy not in rows]
-    assert absent == []
+ERRORS = (ROOT / "docs" / "errors.md").read_text()
+
+
+def test_the_table_of_error_codes_is_what_the_code_says_of_them() -> None:
+    rows = [line for line in ERRORS.splitlines() if re.match(r"\| `[A-Z_]+` \|", line)]
+    assert rows == [
+        f"| `{code}` | {kind.culprit} | {kind.retry} | {kind.exit_code} | {kind.http_status} | {kind.remedy} |"
+        for code, kind in KINDS.items()
+    ]
+
+
+EXIT_CODES = {DONE, FAILED, INTERRUPTED} | {kind.exit_code for kind in KINDS.values()}
+HELPS = [
+    (file.relative_to(ROOT).as_posix(), said)
+    for folder in ("windmill", "producers", "postprocessors", "farm", "deploy")
+    for file in sorted((ROOT / folder).rglob("*.py"))
+    for said in re.findall(r"exit codes: ((?:.|\n)*?)\"\"\"", file.read_text())
+]
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", ERRORS, re.MULTILINE)} == EXIT_CODES
+
+
+@pytest.mark.parametrize(("file", "said"), HELPS, ids=[file for file, _ in HELPS])
+def test_a_help_tells_exit_codes_that_there_are_in_their_order(file: str, said: str) -> None:
+    told = [int(code) for code in re.findall(r"\b(\d+) [a-z]", said)]
+    assert {DONE, FAILED, 2} <= set(told) <= EXIT_CODES, file
+    assert told == sorted(told)
 
 
 def anchors(document: Path) -> set[str]:

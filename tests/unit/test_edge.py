@@ -403,8 +403,11 @@ async def test_a_fault_of_ours_leaves_the_delivery_to_the_next_session_instead_o
         world.call_error, world.send_error = failing("SERVICE_ERROR"), TypeError("oops")
     await take(edge, world.delivery())
     assert "ack" not in world.events
-    assert [error.code for error in world.broken] == ["BROKER_UNAVAILABLE"]
-    assert any(record.exc_info for record in caplog.records)
+    assert [error.code for error in world.broken] == ["DEFECT"]
+    [record] = [record for record in caplog.records if record.exc_info]
+    assert record.__dict__["code"] == "DEFECT"
+    assert "report the traceback" in record.__dict__["remedy"]
+    assert state.defects == 1
     assert (state.in_progress, state.slots.taken) == (0, 0)
 
 

@@ -268,11 +268,12 @@ async def test_a_fault_of_ours_spends_the_tries_of_one_job_and_is_logged_with_it
     bench = Bench(call_error=ZeroDivisionError("oops") if where == "call" else failing("SERVICE_ERROR"))
     if where == "check":
         bench.handler = Handler(bench.read, bench, lambda _: oops())
-    said = "unexpected fault in the worker: ZeroDivisionError('oops')"
+    said = "unexpected fault: ZeroDivisionError('oops')"
     outcome = await bench.handle(attempt=attempt)
     assert isinstance(outcome, kind)
-    assert (outcome.code, outcome.message) == ("BAD_RESPONSE", said)
+    assert (outcome.code, outcome.message) == ("DEFECT", said)
     assert caplog.records[0].exc_info
+    assert bench.state.defects == 1
 
 
 async def test_a_fault_of_ours_that_comes_with_our_own_picture_too_costs_no_job_a_try() -> None:
@@ -288,6 +289,7 @@ async def test_a_fault_of_ours_that_comes_with_every_job_is_told_a_few_times(cap
         bench.call_error = ZeroDivisionError(f"image {number}")
         await bench.handle()
     assert len(caplog.records) == 5
+    assert bench.state.defects == 1000
 
 
 async def test_a_cancelled_job_has_no_outcome() -> None:

@@ -126,6 +126,24 @@ async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(worl
     assert seen() == [0, 0, 2, 1]
 
 
+async def test_faults_of_ours_are_counted_from_nothing_on_wherever_they_are_met(
+    world: World, state: ServiceState
+) -> None:
+    edge = world.edge(state, ON)
+
+    def defects() -> float:
+        return numbers(of_services([state]))["windmill_defects_total", "clip"]
+
+    assert defects() == 0
+    world.call_error = ZeroDivisionError("at the call")
+    await take(edge, world.delivery())
+    assert defects() == 1
+    world.call_error, world.write_errors = None, [TypeError("at the commit")]
+    await take(edge, world.delivery())
+    assert defects() == 2
+    assert state.codes["RetryLater", "DEFECT"] == 1
+
+
 def histogram(found: Numbers, name: str, *labels: str) -> list[float]:
     """How many values, and their sum."""
     return [found[f"windmill_{name}_{part}", *labels] for part in ("count", "sum")]
@@ -380,12 +398,12 @@ async def test_an_address_that_is_not_ours_is_a_mistake_that_is_named() -> None:
             raise AssertionError("it listens")
 
 
-async def test_where_no_port_is_free_that_is_a_mistake_that_is_named() -> None:
+async def test_where_no_port_is_free_the_ports_are_named_and_later_they_may_be() -> None:
     port = 65_535
     settings = replace(OFF, metrics_port=port, metrics_host="127.0.0.1")
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(ConfigInvalid, match="METRICS_PORT='65535': it or one of the 31 after it must be free"),
+        pytest.raises(WindmillError, match="BUSY: METRICS_PORT=65535: neither it nor one of the 31 after it is free"),
     ):
         async with monitored(settings, "x", HEALTH, nothing):
             raise AssertionError("it listens")

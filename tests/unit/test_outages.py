@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from windmill.errors import unexpected
 from windmill.outages import REMIND_SECONDS, Outage
 from windmill.throttle import TIMES
 
@@ -47,6 +48,11 @@ def test_the_first_failure_is_told_at_once_and_then_one_a_minute(
     assert told == [0, REMIND_SECONDS, 2 * REMIND_SECONDS]
     assert set(caplog.messages) == {"the broker is away: refused"}
     assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_a_fault_of_ours_is_not_told_as_one_of_the_other_side(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+    outage.failed(unexpected(ZeroDivisionError("oops")))
+    assert caplog.messages[0].startswith("the broker is left after a fault of ours: DEFECT: ")
 
 
 def test_the_return_is_told_once_with_the_time_it_was_away(

@@ -58,7 +58,7 @@ def test_wrong_use_ends_with_2_and_says_why(
 async def test_services_must_be_named() -> None:
     with pytest.raises(WindmillError, match="no services named") as refused:
         await generic.main(SETTINGS, asyncio.Event(), parsed())
-    assert refused.value.code == "CONFIG_INVALID"
+    assert refused.value.code == "USAGE"
 
 
 async def test_an_unknown_service_is_told_before_anything_is_connected() -> None:
@@ -93,7 +93,7 @@ def test_a_line_that_is_no_id_is_told_with_its_number(tmp_path: Path, line: str)
     file.write_text(f"1\n{line}\n")
     with pytest.raises(WindmillError, match=r"ids, line 2: .* is not an image id") as refused:
         list(generic.read_ids(file))
-    assert refused.value.code == "CONFIG_INVALID"
+    assert refused.value.code == "USAGE"
     assert len(refused.value.message) < 300
 
 

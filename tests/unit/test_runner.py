@@ -73,6 +73,8 @@ def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
         ("sys.exit(command(fail(WindmillError('SERVICE_ERROR', 'it broke'))))", 1),
         ("sys.exit(command(fail(WindmillError('DATABASE_UNAVAILABLE', 'it broke'))))", 1),
         ("sys.exit(command(fail(WindmillError('CONFIG_INVALID', 'it broke'))))", 2),
+        ("sys.exit(command(fail(WindmillError('NOT_FOUND', 'it broke'))))", 2),
+        ("sys.exit(command(fail(WindmillError('BUSY', 'it broke'))))", 75),
         ("sys.exit(command(fail(KeyboardInterrupt())))", 130),
     ],
 )
@@ -82,6 +84,22 @@ def test_how_the_work_ended_is_the_exit_code(start: Start, code: str, expected: 
     assert out == ""
     assert "Traceback" not in err
     assert ("it broke. Remedy: " in err) == ("it broke" in code)
+
+
+def test_a_defect_ends_with_a_code_of_its_own_a_stack_trace_and_whom_to_tell(start: Start) -> None:
+    status, out, err = finished(start("sys.exit(command(fail(ZeroDivisionError('oops'))))"))
+    assert (status, out) == (70, "")
+    assert "Traceback" in err
+    assert "ZeroDivisionError: oops" in err
+    assert "code=DEFECT" in err
+    assert "report the traceback" in err
+
+
+def test_what_the_system_refuses_is_no_defect(start: Start) -> None:
+    status, _, err = finished(start("sys.exit(command(fail(OSError(28, 'the disk is full'))))"))
+    assert status == 1
+    assert "the disk is full" in err
+    assert "DEFECT" not in err
 
 
 def test_settings_that_are_wrong_are_told_at_once_without_a_stack_trace(start: Start) -> None:

@@ -117,7 +117,7 @@ def test_an_unknown_service_is_told_with_the_nearest_one_and_all_that_are_known(
         fleet.select(f"clip,{wrong}")
     assert f"did you mean '{nearest}'?" in refused.value.remedy
     assert all(name in refused.value.remedy for name in (*PORTS, "detectors"))
-    assert refused.value.code == "CONFIG_INVALID"
+    assert refused.value.code == "NOT_FOUND"
 
 
 def test_a_name_that_is_near_to_nothing_gets_no_guess(fleet: Fleet) -> None:

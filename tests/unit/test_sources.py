@@ -127,7 +127,7 @@ def test_an_image_is_registered_by_where_it_really_lies(root: Path) -> None:
 def test_a_path_that_is_not_there_is_told_before_anything_is_listed(root: Path, argument: str) -> None:
     with pytest.raises(WindmillError, match="there is no file or folder") as refused:
         entries(str(root / argument), io.StringIO(), Border(root))
-    assert refused.value.code == "CONFIG_INVALID"
+    assert refused.value.code == "NOT_FOUND"
 
 
 def test_a_list_has_paths_beside_it_absolute_paths_urls_and_comments(root: Path) -> None:

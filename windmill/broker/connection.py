@@ -41,7 +41,7 @@ def converted(settings: Settings) -> Iterator[None]:
     try:
         yield
     except ChannelPreconditionFailed as error:
-        raise WindmillError("CONFIG_INVALID", f"a queue is declared otherwise: {error}", _REDECLARE) from error
+        raise WindmillError("CONFLICT", f"a queue is declared otherwise: {error}", _REDECLARE) from error
     except InvalidFrameError as error:
         # The driver's word for a broker that closes instead of opening the virtual host.
         said = f"{_where(settings)}: the virtual host was refused"

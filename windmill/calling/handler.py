@@ -73,8 +73,8 @@ class Handler(Generic[S]):
             if admitted := self._throttle.admit(type(error).__name__):
                 said = {"service": state.service.name, "image_id": job.image_id}
                 logger.exception("unexpected fault", extra=said | admitted.extra())
-            known = unexpected(error)
-            return await self._counted(state, known, past)
+            state.defects += 1
+            return await self._counted(state, unexpected(error), past)
 
     async def _try(self, state: ServiceState, job: S, past: Past) -> Tried:
         service = state.service

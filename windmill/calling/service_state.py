@@ -45,6 +45,7 @@ class ServiceState:
         self.codes: Counter[tuple[str, Code]] = Counter()
         self.steps = MeasuredSteps() if settings.metrics_port else Steps()
         self.in_progress = 0
+        self.defects = 0  # faults of ours that were met at its jobs
         self.call_seconds = 0.1  # a moving average, with a guess to begin with
         self._least_tries = settings.max_retries + 1
         self._failures = FailureRate()

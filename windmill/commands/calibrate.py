@@ -12,7 +12,8 @@ import orjson
 
 from windmill import database
 from windmill.annotations import read_annotations
-from windmill.commands.options import Commands, add_json, mistake, say, until_stopped
+from windmill.commands.options import Commands, add_json, say, until_stopped
+from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.runner import DONE
 from windmill.services import load_fleet
@@ -37,7 +38,7 @@ post-processors, and have old rows done anew:
     python -m windmill recompute --stage consensus --other-calibration
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use
+exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill
 """
 
 
@@ -67,11 +68,11 @@ async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.N
     _must_be_new(arguments.out)
     async with database.connection(settings, "windmill calibrate") as connection:
         if arguments.group and not await connection.fetchval(queries()["group_exists"], arguments.group):
-            raise mistake(f"no image has the group {arguments.group!r}", "correct --group")
+            raise WindmillError("NOT_FOUND", f"no image has the group {arguments.group!r}", "correct --group")
         images = await labelled(connection, truths, arguments.group)
     if len(images) < FEWEST:
         found = f"{len(images)} of the {len(truths)} images in {arguments.truth} have answers, and {FEWEST} are needed"
-        raise mistake(found, "label more, submit them to the services, or correct --group")
+        raise WindmillError("CONFLICT", found, "label more, submit them to the services, or correct --group")
     fitted, reports = calibrated(images, services_of(load_fleet(settings.service_config)), start)
     named = _named(fitted, arguments, len(images))
     if arguments.out:
@@ -83,9 +84,13 @@ async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.N
 def _must_be_new(out: Path | None) -> None:
     """Rows bear the name of what they were made with; that must not become something else."""
     if out is not None and out.exists():
-        raise mistake(f"--out {out} is there already", "name a new file; the old one says what older rows rest on")
+        raise WindmillError(
+            "CONFLICT", f"--out {out} is there already", "name a new file; the old one says what older rows rest on"
+        )
     if out is not None and not out.parent.is_dir():
-        raise mistake(f"--out {out}: there is no folder {out.parent}", "make it, or name another file")
+        raise WindmillError(
+            "NOT_FOUND", f"--out {out}: there is no folder {out.parent}", "make it, or name another file"
+        )
 
 
 def _named(fitted: "Calibration", arguments: argparse.Namespace, images: int) -> "Calibration":

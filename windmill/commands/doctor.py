@@ -11,7 +11,7 @@ from windmill.doctor import configuration, report
 from windmill.doctor.examination import Request, examine
 from windmill.doctor.findings import Finding
 from windmill.errors import WindmillError
-from windmill.runner import DONE, FAILED, INTERRUPTED, USAGE
+from windmill.runner import DONE, FAILED, INTERRUPTED
 
 SECONDS = 10.0
 _ABOUT = """Test everything that this machine needs in order to run Windmill: settings, RabbitMQ, its queues,
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = asyncio.run(examine(loaded, request))
     except WindmillError as error:
         sys.stderr.write(f"{error}\n")
-        return USAGE
+        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     _show(findings, as_json=arguments.json)

@@ -17,12 +17,11 @@ from windmill.commands.options import (
     add_services,
     age,
     image_ids,
-    mistake,
     say,
     until_stopped,
     whole,
 )
-from windmill.errors import KINDS
+from windmill.errors import KINDS, WindmillError
 from windmill.failed_queues import Limit, Pace, Survey, Sweep, survey
 from windmill.parked import Wanted
 from windmill.queries import queries
@@ -49,7 +48,7 @@ examples:
   python -m windmill failed redrive --code SERVICE_ERROR,SERVICE_TIMEOUT --rate 50
   python -m windmill failed purge --code IMAGE_NOT_FOUND --older-than 30d --dry-run
 
-exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (the same command does the rest)
+exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 130 interrupted (the same command does the rest)
 """
 
 
@@ -162,7 +161,9 @@ async def run_redrive(settings: Settings, stop: asyncio.Event, arguments: argpar
 
 async def run_purge(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     if not (arguments.yes or arguments.dry_run):
-        raise mistake("purge throws messages away for good", "add --yes, or see with --dry-run what it would be")
+        raise WindmillError(
+            "USAGE", "purge throws messages away for good", "add --yes, or see with --dry-run what it would be"
+        )
     return await _change(settings, stop, arguments, "purge")
 
 

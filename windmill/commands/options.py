@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from windmill.errors import WindmillError
 from windmill.runner import command, run
 from windmill.settings import Settings
 
@@ -88,7 +87,3 @@ def say(document: object, text: str, *, as_json: bool) -> None:
     if as_json:
         text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
     sys.stdout.write(text)
-
-
-def mistake(message: str, remedy: str) -> WindmillError:
-    return WindmillError("CONFIG_INVALID", message, remedy)

@@ -7,7 +7,8 @@ from typing import Any
 
 from kernels.partitions import Range, ahead, first_bound
 from windmill import database
-from windmill.commands.options import Commands, add_json, at_once, mistake, say, whole
+from windmill.commands.options import Commands, add_json, at_once, say, whole
+from windmill.errors import WindmillError
 from windmill.migrations import MIGRATE_SECONDS
 from windmill.queries import queries
 from windmill.runner import DONE
@@ -84,11 +85,13 @@ async def _converted(connection: database.Connection, greatest: int, arguments: 
 
 async def _may_be_converted(connection: database.Connection, *, wanted: bool) -> None:
     if not wanted:
-        raise mistake("results is one table, not a partitioned one", "add --convert; first read docs/scaling.md")
+        raise WindmillError(
+            "USAGE", "results is one table, not a partitioned one", "add --convert; first read docs/scaling.md"
+        )
     views = [row["name"] for row in await connection.fetch(queries()["views_of_results"])]
     if views:
         remedy = "drop them, and create them anew afterwards"
-        raise mistake(f"views would go on to read the table of before: {', '.join(views)}", remedy)
+        raise WindmillError("CONFLICT", f"views would go on to read the table of before: {', '.join(views)}", remedy)
 
 
 async def _run(connection: database.Connection, script: str, saying: str, *numbers: int) -> None:
@@ -100,7 +103,8 @@ async def _run(connection: database.Connection, script: str, saying: str, *numbe
 
 def _must_be_few(todo: Sequence[Range], greatest: int) -> None:
     if len(todo) > MOST_AT_ONCE:
-        raise mistake(
+        raise WindmillError(
+            "CONFLICT",
             f"{len(todo):,} partitions would be made, because there is an image {greatest:,}",
             "raise --size; or correct that image's id, if it is a mistake",
         )

@@ -7,7 +7,8 @@ import sys
 from tqdm import tqdm
 
 from windmill import database
-from windmill.commands.options import Commands, add_json, image_ids, mistake, say, until_stopped, whole
+from windmill.commands.options import Commands, add_json, image_ids, say, until_stopped, whole
+from windmill.errors import WindmillError
 from windmill.queries import queries
 from windmill.runner import DONE, INTERRUPTED
 from windmill.settings import Settings
@@ -26,7 +27,8 @@ A stage that follows is marked by itself where something changes. For the stage 
 thrown away, and the services are called again.
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (what was marked is done; begin again for the rest)
+exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 130 interrupted (what was marked is done; begin
+again for the rest)
 """
 
 
@@ -73,7 +75,7 @@ async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argp
 def _wanted(settings: Settings, arguments: argparse.Namespace) -> Wanted:
     stage: Stage = arguments.stage
     if arguments.other_calibration and not STAGES[stage].calibrated:
-        raise mistake(f"no calibration enters into the stage {stage}", "leave --other-calibration away")
+        raise WindmillError("USAGE", f"no calibration enters into the stage {stage}", "leave --other-calibration away")
     other = _calibration(settings) if arguments.other_calibration else None
     ids = tuple(sorted(arguments.image_ids)) if arguments.image_ids is not None else None
     everything = other is None and arguments.older_than_version is None
@@ -92,9 +94,13 @@ async def _must_exist(connection: database.Connection, stage: Stage, arguments: 
     images."""
     stages = [row["stage"] for row in await connection.fetch(queries()["list_stages"], list(STAGES))]
     if stage not in stages:
-        raise mistake(f"no post-processor of the stage {stage} has ever run", "start one: python -m postprocessors.all")
+        raise WindmillError(
+            "NOT_FOUND",
+            f"no post-processor of the stage {stage} has ever run",
+            "start one: python -m postprocessors.all",
+        )
     if arguments.group and not await connection.fetchval(queries()["group_exists"], arguments.group):
-        raise mistake(f"no image has the group {arguments.group!r}", "correct --group")
+        raise WindmillError("NOT_FOUND", f"no image has the group {arguments.group!r}", "correct --group")
 
 
 async def mark_all(

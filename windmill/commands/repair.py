@@ -41,7 +41,8 @@ the post-processors. Nothing should ever be found: it is there for what was writ
 truncated. Stages that no post-processor ever ran are left out.
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (the same command does the rest)
+exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 75 busy (a producer is at work, a queue is too
+long), 130 interrupted (the same command does the rest)
 """
 
 

@@ -96,7 +96,7 @@ async def _look_again_and_again(reader: StatusReader, stop: asyncio.Event, argum
     while not stop.is_set():
         status = await reader.read()
         error = reader.database_error
-        if error and error.code == "CONFIG_INVALID" and not seen:
+        if error and error.retry == "never" and not seen:
             raise error
         seen = seen or not error
         if not _written(_block(status, arguments)):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from windmill.errors import WindmillError
+from windmill.errors import WindmillError, unreadable_file
 from windmill.image_source import looks_like_image, may_name
 from windmill.messages import Job, encode
 
@@ -78,7 +78,8 @@ def _checked(found: Iterator[Entry], argument: str) -> Iterator[Entry]:
             empty = empty and isinstance(entry, Ignored)
             yield _sendable(entry)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise WindmillError("CONFIG_INVALID", f"{argument} cannot be read: {error}", "name a readable one") from error
+        code = unreadable_file(error)
+        raise WindmillError(code, f"{argument} cannot be read: {error}", "name a readable one") from error
     if empty:
         yield _sendable(Bad(argument, "no image found in it"))
 
@@ -92,7 +93,7 @@ def _entries(argument: str, stdin: TextIO, border: Border) -> Iterator[Entry]:
     if stat.S_ISDIR(_mode(path)):
         return _folder(path, border)
     if not stat.S_ISREG(_mode(path)):
-        raise WindmillError("CONFIG_INVALID", f"there is no file or folder {argument!r}", "name one that exists")
+        raise WindmillError("NOT_FOUND", f"there is no file or folder {argument!r}", "name one that exists")
     readers: dict[str, Callable[[Path, Border], Iterator[Entry]]] = {".csv": _csv, ".json": _coco, ".txt": _list_file}
     reader = readers.get(path.suffix.lower())
     return reader(path, border) if reader else iter([_file(path, border)])
@@ -141,7 +142,7 @@ def _csv(path: Path, border: Border) -> Iterator[Entry]:
         reader = csv.DictReader(chain([header], file), delimiter=_separator(header))
         if not _has_place(reader.fieldnames or ()):
             raise WindmillError(
-                "CONFIG_INVALID",
+                "USAGE",
                 f"{path} has no column with a path or URL: {', '.join(reader.fieldnames or ())}",
                 f"name one of its columns {', '.join((*PATH_COLUMNS, *URL_COLUMNS))}",
             )
@@ -165,7 +166,7 @@ def _coco(path: Path, border: Border) -> Iterator[Entry]:
         images = list(json.loads(path.read_text(encoding="utf-8-sig"))["images"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WindmillError(
-            "CONFIG_INVALID", f"{path} is not a COCO document ({error!r})", 'it must be an object with "images"'
+            "USAGE", f"{path} is not a COCO document ({error!r})", 'it must be an object with "images"'
         ) from error
     for number, image in enumerate(images):
         yield _record(image, path.parent, border, f"{path.name}, image {number}")

@@ -28,7 +28,7 @@ async def be_the_only_submitter(connection: Connection, settings: Settings, *, o
     may have published what its run does not say yet."""
     if not await connection.fetchval(queries()["try_to_be_the_only_producer"]):
         raise WindmillError(
-            "CONFIG_INVALID",
+            "BUSY",
             f"{other} is at work on database {settings.db_name}",
             "wait until it is done, or stop it: the same command continues where it stopped",
         )
@@ -45,7 +45,7 @@ class Runs:
     async def must_have(self, run_id: int) -> None:
         """A mistyped run would look like one that is all done."""
         if not await self._connection.fetchval(self._sql["run_exists"], run_id):
-            raise WindmillError("CONFIG_INVALID", f"there is no run {run_id}", "see the table runs")
+            raise WindmillError("NOT_FOUND", f"there is no run {run_id}", "see the table runs")
 
     async def open(self, submission: Submission, *, record: bool) -> Progress:
         """Continue the unfinished run of this submission, or start one."""

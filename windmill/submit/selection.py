@@ -58,7 +58,7 @@ class RegisteredImages:
             return
         groups = [row["image_group"] for row in await self._connection.fetch(self._sql["some_groups"])]
         said = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
-        raise WindmillError("CONFIG_INVALID", f"no image has the group {group!r}", said)
+        raise WindmillError("NOT_FOUND", f"no image has the group {group!r}", said)
 
     async def pages(self, submission: Submission, after: int, until: int) -> AsyncIterator[ImagePage]:
         """The images above `after`, up to `until`, or those that are named; never more than a page in memory."""
