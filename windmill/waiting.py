@@ -12,8 +12,8 @@ from typing import Any
 from kernels.id_ranges import IdRanges
 from windmill import broker
 from windmill.errors import WindmillError
-from windmill.messages import HANDED_OUT_HEADER, handed_out, headers_to_keep
 from windmill.parked import headers_to_stay, image_id_of, parked
+from windmill.received import envelope
 from windmill.settings import Settings
 
 
@@ -94,10 +94,7 @@ Copied = Callable[[broker.Message], Mapping[str, Any]]
 def headers_to_wait(message: broker.Message) -> dict[str, Any]:
     """The headers of a job's copy in its work queue. The broker counts anew how often it hands out a copy, so what it
     counted goes on in a header of ours; a classic queue only tells that it was handed out before."""
-    kept = headers_to_keep(message.headers)
-    uncounted = message.redelivered and "x-delivery-count" not in message.headers
-    times = handed_out(message.headers) + uncounted
-    return kept | ({HANDED_OUT_HEADER: times} if times else {})
+    return envelope(message.body, message.headers, message.redelivered).unchanged()
 
 
 def _add(images: IdRanges, message: broker.Message) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from windmill.broker import Delivery, Headers
 from windmill.errors import Code, WindmillError
@@ -10,17 +10,13 @@ from windmill.messages import (
     ATTEMPT_HEADER,
     CODE_HEADER,
     FAILED_AT_HEADER,
-    HANDED_OUT_HEADER,
     OUTAGES_HEADER,
     REASON_HEADER,
     TRIES_HEADER,
     WORKER_HEADER,
-    Job,
-    handed_out,
-    headers_to_keep,
-    past_of,
 )
 from windmill.outcomes import RetryLater, Unavailable
+from windmill.received import Envelope, Received
 from windmill.settings import Settings
 from windmill.throttle import Throttle
 
@@ -47,10 +43,10 @@ class Copies:
         self._worker_id = settings.worker_name()
         self._throttle = Throttle()
 
-    async def park(self, delivery: Delivery, job: Job | None, code: Code, message: str) -> None:
+    async def park(self, received: Envelope, code: Code, message: str) -> None:
         """Into the failed queue, with the reason; said a few times a minute for each code."""
         if admitted := self._throttle.admit(code):
-            said = job_context(self._name, delivery, job) | {"code": code, "reason": message}
+            said = job_context(self._name, received) | {"code": code, "reason": message}
             logger.warning("job failed", extra=said | admitted.extra())
         reason = {
             CODE_HEADER: code,
@@ -58,59 +54,50 @@ class Copies:
             WORKER_HEADER: self._worker_id,
             FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        headers = headers_to_keep(delivery.headers) | reason
-        await self._republisher.to_failed(self._name, delivery.body, headers)
+        await self._republisher.to_failed(self._name, received.body, received.kept() | reason)
 
-    async def retry(self, delivery: Delivery, job: Job | None, outcome: RetryLater) -> None:
+    async def retry(self, received: Received, outcome: RetryLater) -> None:
         """Into a retry tier, with one try more."""
-        attempt = past_of(delivery.headers).attempt
+        attempt = received.past.attempt
         delays = self._settings.retry_delays
         delay = delays[min(attempt, len(delays)) - 1]
-        context = job_context(self._name, delivery, job)
+        context = job_context(self._name, received)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
-        headers = headers_to_keep(delivery.headers) | {ATTEMPT_HEADER: attempt + 1}
+        headers = received.kept() | {ATTEMPT_HEADER: attempt + 1}
         if outcome.tries > self._settings.max_retries + 1:
             headers[TRIES_HEADER] = outcome.tries
-        await self._republisher.to_retry(delay, self._name, delivery.body, headers)
+        await self._republisher.to_retry(delay, self._name, received.body, headers)
 
-    async def keep(self, delivery: Delivery, outcome: Unavailable) -> None:
+    async def keep(self, received: Received, outcome: Unavailable) -> None:
         """No try is counted, only that this job was in hand when the service went away."""
-        headers = _headers_of_copy(delivery)
+        headers = received.unchanged()
         if outcome.in_hand:
-            headers[OUTAGES_HEADER] = past_of(headers).outages + 1
-        await self._republish(delivery, headers)
+            headers[OUTAGES_HEADER] = received.past.outages + 1
+        await self._republish(received, headers)
 
-    async def hand_back(self, delivery: Delivery) -> None:
+    async def hand_back(self, delivery: Delivery, received: Envelope) -> None:
         """What was not begun. A copy, as a refusal would use up the times that a job may be handed out; but where no
         copy can be made, a refusal."""
         try:
-            await self._republish(delivery, _headers_of_copy(delivery))
+            await self._republish(received, received.unchanged())
         except WindmillError:
             await delivery.hand_back()
         else:
             delivery.acknowledge()
 
-    async def count_delivery(self, delivery: Delivery) -> None:
+    async def count_delivery(self, delivery: Delivery, received: Envelope) -> None:
         """Classic queues do not count how often they hand a job out, so the job itself carries the number."""
-        headers = _headers_of_copy(delivery)
-        headers[HANDED_OUT_HEADER] = handed_out(headers) + 1
-        await self._republish(delivery, headers)
+        await self._republish(received, received.unchanged())
         delivery.acknowledge()
 
-    async def _republish(self, delivery: Delivery, headers: Headers) -> None:
-        await self._republisher.to_services(delivery.body, [self._name], headers)
+    async def _republish(self, received: Envelope, headers: Headers) -> None:
+        await self._republisher.to_services(received.body, [self._name], headers)
 
 
-def job_context(service: str, delivery: Delivery, job: Job | None) -> dict[str, object]:
+def job_context(service: str, received: Envelope) -> dict[str, object]:
     """What a log line says of the job it is about."""
-    known = {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id} if job else {}
-    return {"service": service, "attempt": past_of(delivery.headers).attempt, **known}
-
-
-def _headers_of_copy(delivery: Delivery) -> dict[str, Any]:
-    """For a job that goes back as it came. The broker counts a copy from none, so that the copy says itself how often
-    the job was handed out: else one that ends workers would never be found out."""
-    headers = headers_to_keep(delivery.headers)
-    if times := handed_out(delivery.headers):
-        headers[HANDED_OUT_HEADER] = times
-    return headers
+    said: dict[str, object] = {"service": service, "attempt": received.past.attempt}
+    if isinstance(received, Received):
+        job = received.job
+        said |= {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id}
+    return said

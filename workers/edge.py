@@ -14,8 +14,9 @@ from windmill.broker import Delivery
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, DataRefused, WindmillError, unexpected
-from windmill.messages import Job, decode, handed_out, past_of
-from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Unavailable, Unreadable, code_of
+from windmill.messages import Job
+from windmill.outcomes import Failed, Outcome, RetryLater, Stored, Tried, Unavailable, Unreadable, code_of
+from windmill.received import Envelope, Received, UnreadableMessage, receive
 from windmill.results import ResultRow
 from windmill.settings import Settings
 from workers.copies import Copies, Republisher, job_context
@@ -75,13 +76,14 @@ class Edge:
     async def take(self, delivery: Delivery) -> None:
         """See one delivery through to its end."""
         self.deliveries += 1
-        self._judge_by_past(delivery)
         self._in_progress += 1
         self._state.in_progress += 1
         self._quarantine.took()
         self._idle.clear()
         try:
-            await self._settle(delivery)
+            received = receive(delivery.body, delivery.headers, delivery.redelivered, datetime.now(UTC))
+            self._judge_by_past(received)
+            await self._settle(delivery, received)
         except WindmillError as error:
             # The broker took neither the copy nor a refusal: only a new session helps, and it brings this job back.
             self._on_broken(error)
@@ -100,111 +102,129 @@ class Edge:
             if not self._in_progress:
                 self._idle.set()
 
-    def _judge_by_past(self, delivery: Delivery) -> None:
+    def _judge_by_past(self, received: Envelope) -> None:
         """Jobs that came back from lost workers more than once are tried one at a time: all that a worker holds comes
         back with the one that kills it. At the start it is not known yet whether these are such jobs."""
-        on_trial = self._is_suspect(delivery)
+        on_trial = self._is_suspect(received)
         if not on_trial:
             self._quarantine.harmless(self)
         if on_trial != self.on_trial:
             self.on_trial = on_trial
             self._on_change()
 
-    def _is_suspect(self, delivery: Delivery) -> bool:
-        return bool(delivery.headers) and suspect(handed_out(delivery.headers), self._settings.delivery_limit)
+    def _is_suspect(self, received: Envelope) -> bool:
+        return suspect(received.handed_out, self._settings.delivery_limit)
 
-    async def _settle(self, delivery: Delivery) -> None:
-        if delivery.redelivered and "x-delivery-count" not in delivery.headers:
-            await self._copies.count_delivery(delivery)
-        elif self._is_suspect(delivery):
+    async def _settle(self, delivery: Delivery, received: Received | UnreadableMessage) -> None:
+        if received.uncounted:
+            await self._copies.count_delivery(delivery, received)
+        elif self._is_suspect(received):
             async with self._quarantine.alone(self) as granted:
-                await (self._do(delivery, alone=True) if granted else self._copies.hand_back(delivery))
+                if granted:
+                    await self._do(delivery, received, alone=True)
+                else:
+                    await self._copies.hand_back(delivery, received)
         else:
-            await self._do(delivery)
+            await self._do(delivery, received)
 
-    async def _do(self, delivery: Delivery, *, alone: bool = False) -> None:
+    async def _do(self, delivery: Delivery, received: Received | UnreadableMessage, *, alone: bool = False) -> None:
+        match received:
+            case Received():
+                await self._do_job(delivery, received, alone)
+            case UnreadableMessage():
+                await self._refuse(delivery, received, alone)
+            case _:
+                assert_never(received)
+
+    async def _do_job(self, delivery: Delivery, received: Received, alone: bool) -> None:
         async with self._state.slots:
-            others_first = self._quarantine.occupied and not alone
-            if self._closing or self._state.breaker.state == "open" or others_first:
-                await self._copies.hand_back(delivery)
+            if self._must_not_begin(alone):
+                await self._copies.hand_back(delivery, received)
                 return
-            job, outcome = await self._outcome(delivery)
+            tried = await self._try(received)
             # While the slot is still held, so that no job starts between an outage and its notice.
-            if self._state.heed(outcome):
+            if self._state.heed(tried):
                 self._on_change()
         if self._tells_steps:
-            self._tell("decided", delivery, job, outcome)
-        outcome = await self._act(delivery, job, outcome)
+            self._tell("decided", received, tried)
+        outcome = await self._act(received, tried)
+        self._settled(delivery, received, outcome)
+        if isinstance(outcome, Stored):
+            self._state.steps.ended(received.job.submitted_at)
+
+    async def _refuse(self, delivery: Delivery, received: UnreadableMessage, alone: bool) -> None:
+        """Park what is no job; the service has no part in it, so it takes no slot."""
+        if self._must_not_begin(alone):
+            await self._copies.hand_back(delivery, received)
+            return
+        await self._copies.park(received, "BAD_MESSAGE", received.message)
+        self._settled(delivery, received, Unreadable(received.message))
+
+    def _must_not_begin(self, alone: bool) -> bool:
+        others_first = self._quarantine.occupied and not alone
+        return self._closing or self._state.breaker.state == "open" or others_first
+
+    def _settled(self, delivery: Delivery, received: Envelope, outcome: Outcome) -> None:
+        """What became of it is safe now."""
         delivery.acknowledge()
         self._state.count(outcome)
-        if isinstance(outcome, Stored):
-            self._state.steps.ended(_known(job).submitted_at)
         if self._tells_steps:
-            self._tell("settled", delivery, job, outcome)
+            self._tell("settled", received, outcome)
 
-    async def _outcome(self, delivery: Delivery) -> tuple[Job | None, Outcome]:
-        now = datetime.now(UTC)
-        try:
-            job = decode(delivery.body, now)
-        except WindmillError as error:
-            return None, Unreadable(error.message)
+    async def _try(self, received: Received) -> Tried:
         if self._tells_steps:
-            self._tell("begins", delivery, job)
-        headers = delivery.headers
-        past = past_of(headers)
-        if past.attempt == 1:
-            self._state.steps.waited(job.submitted_at, now)
-        if headers and (times := handed_out(headers)) >= self._settings.delivery_limit:
-            return job, Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
-        return job, await self._handler.handle(self._state, job, past)
+            self._tell("begins", received)
+        if received.past.attempt == 1:
+            self._state.steps.waited(received.job.submitted_at, datetime.now(UTC))
+        if (times := received.handed_out) >= self._settings.delivery_limit:
+            return Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
+        return await self._handler.handle(self._state, received.job, received.past)
 
-    async def _act(self, delivery: Delivery, job: Job | None, outcome: Outcome) -> Outcome:
+    async def _act(self, received: Received, tried: Tried) -> Tried:
         """Make it safe; returns what it came to in the end."""
-        match outcome:
+        match tried:
             case Stored():
-                return await self._store(delivery, _known(job), outcome)
+                return await self._store(received, tried)
             case RetryLater():
-                await self._copies.retry(delivery, job, outcome)
+                await self._copies.retry(received, tried)
             case Failed():
-                await self._fail(delivery, _known(job), outcome.code, outcome.message)
+                await self._fail(received, tried.code, tried.message)
             case Unavailable():
-                await self._copies.keep(delivery, outcome)
-            case Unreadable():
-                await self._copies.park(delivery, None, "BAD_MESSAGE", outcome.message)
+                await self._copies.keep(received, tried)
             case _:
-                assert_never(outcome)
-        return outcome
+                assert_never(tried)
+        return tried
 
-    async def _store(self, delivery: Delivery, job: Job, stored: Stored) -> Outcome:
+    async def _store(self, received: Received, stored: Stored) -> Tried:
         try:
-            await self._writer.write(self._row(delivery, job, stored.data, stored.processing_time))
+            await self._writer.write(self._row(received, stored.data, stored.processing_time))
         except DataRefused as error:
             failed = Failed("BAD_RESPONSE", f"PostgreSQL does not take the reply: {error}")
-            await self._fail(delivery, job, failed.code, failed.message)
+            await self._fail(received, failed.code, failed.message)
             return failed
         return stored
 
-    async def _fail(self, delivery: Delivery, job: Job, code: Code, message: str) -> None:
+    async def _fail(self, received: Received, code: Code, message: str) -> None:
         try:
-            await self._writer.write(self._row(delivery, job, None, None, code, message))
+            await self._writer.write(self._row(received, None, None, code, message))
         except DataRefused as error:
             message = f"{message} (and PostgreSQL does not take the error: {error})"
-        await self._copies.park(delivery, job, code, message)
+        await self._copies.park(received, code, message)
 
-    def _tell(self, step: str, delivery: Delivery, job: Job | None, outcome: Outcome | None = None) -> None:
+    def _tell(self, step: str, received: Envelope, outcome: Outcome | None = None) -> None:
         """One line for a step of a job, for those who look closely."""
         said = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
-        logger.debug(step, extra=job_context(self._name, delivery, job) | said)
+        logger.debug(step, extra=job_context(self._name, received) | said)
 
     def _row(
         self,
-        delivery: Delivery,
-        job: Job,
+        received: Received,
         data: str | None,
         processing_time: float | None,
         code: Code | None = None,
         message: str | None = None,
     ) -> ResultRow:
+        job = received.job
         return ResultRow(
             image_id=job.image_id,
             service=self._name,
@@ -213,13 +233,7 @@ class Edge:
             error_message=message,
             processing_time=processing_time,
             worker_id=self._worker_id,
-            attempt=past_of(delivery.headers).attempt,
+            attempt=received.past.attempt,
             trace_id=job.trace_id,
             submitted_at=job.submitted_at,
         )
-
-
-def _known(job: Job | None) -> Job:
-    """Only an Unreadable outcome comes without a job."""
-    assert job is not None
-    return job

@@ -19,7 +19,7 @@ def suspect(handed_out: int, limit: int) -> bool:
 
 
 class Quarantine:
-    """One for all lanes of a process, as a job of any of them ends it for all. Lanes are told apart by identity."""
+    """One for all edges of a process, as a job of any of them ends it for all. Edges are told apart by identity."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,31 +31,31 @@ class Quarantine:
         self._changed = asyncio.Event()
         self.occupied = False
 
-    def open(self, lane: object, wake: Callable[[], None]) -> None:
-        """A lane begins; `wake` is called when it may be allowed something else."""
-        self._wakers[lane] = wake
+    def open(self, edge: object, wake: Callable[[], None]) -> None:
+        """An edge begins; `wake` is called when it may be allowed something else."""
+        self._wakers[edge] = wake
 
-    def close(self, lane: object) -> None:
-        """Nothing more is delivered to this lane."""
-        self._wakers.pop(lane, None)
-        self.consumes(lane, 0)
+    def close(self, edge: object) -> None:
+        """Nothing more is delivered to this edge."""
+        self._wakers.pop(edge, None)
+        self.consumes(edge, 0)
 
-    def consumes(self, lane: object, prefetch: int) -> None:
-        """How many deliveries the lane lets come from now on."""
+    def consumes(self, edge: object, prefetch: int) -> None:
+        """How many deliveries the edge lets come from now on."""
         if prefetch:
-            self._consuming.add(lane)
+            self._consuming.add(edge)
         else:
-            self._consuming.discard(lane)
+            self._consuming.discard(edge)
         self._changed.set()
 
-    def allowed(self, lane: object, wanted: int) -> int:
-        """How many deliveries the lane may let come. Others wait until those that are to be done alone have passed."""
+    def allowed(self, edge: object, wanted: int) -> int:
+        """How many deliveries the edge may let come. Others wait until those that are to be done alone have passed."""
         if self.occupied:
             return 0
         if self._owner is None or self._clock() - self._left >= LINGER_SECONDS:
             self._owner = None
             return wanted
-        return min(wanted, 1) if self._owner is lane else 0
+        return min(wanted, 1) if self._owner is edge else 0
 
     def took(self) -> None:
         """A delivery is in hand."""
@@ -65,19 +65,19 @@ class Quarantine:
         self._in_hand -= 1
         self._changed.set()
 
-    def harmless(self, lane: object) -> None:
-        """What is delivered to the lane now need not be done alone."""
-        if self._owner is lane and not self.occupied:
+    def harmless(self, edge: object) -> None:
+        """What is delivered to the edge now need not be done alone."""
+        if self._owner is edge and not self.occupied:
             self._owner = None
             self._wake_all()
 
     @asynccontextmanager
-    async def alone(self, lane: object) -> AsyncIterator[bool]:
+    async def alone(self, edge: object) -> AsyncIterator[bool]:
         """Wait until this delivery is all that the process holds; False when another one waits for that already."""
         if self.occupied:
             yield False
             return
-        self.occupied, self._owner = True, lane
+        self.occupied, self._owner = True, edge
         self._wake_all()
         try:
             while self._consuming or self._in_hand > 1:

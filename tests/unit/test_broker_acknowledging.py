@@ -5,9 +5,10 @@ import random
 from typing import cast
 
 import pytest
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelInvalidStateError
 
+from windmill.broker.channel import ConsumingChannel
 from windmill.broker.consuming import Acknowledgements, Delivery
 
 
@@ -28,7 +29,7 @@ class Channel:
         self.unacknowledged.add(self.handed_out)
         return cast("DeliveredMessage", Message(self, self.handed_out))
 
-    async def basic_ack(self, delivery_tag: int, multiple: bool = False, wait: bool = True) -> None:
+    async def acknowledge(self, delivery_tag: int, *, multiple: bool = False) -> None:
         await self._room()
         self.frames.append(f"{'all to' if multiple else 'only'} {delivery_tag}")
         assert delivery_tag in self.unacknowledged, f"{self.frames}: the broker closes the channel"
@@ -68,7 +69,7 @@ class Message:
 
 
 def held(channel: Channel, number: int) -> list[Delivery]:
-    acknowledgements = Acknowledgements(cast("AbstractChannel", channel))
+    acknowledgements = Acknowledgements(cast("ConsumingChannel", channel))
     return [Delivery(channel.message(), acknowledgements) for _ in range(number)]
 
 
@@ -147,7 +148,7 @@ async def test_however_frames_have_to_wait_each_job_meets_its_own_end(seed: int)
 
 async def test_what_is_settled_is_said_before_the_channel_closes() -> None:
     channel = Channel(random.Random(1))
-    acknowledgements = Acknowledgements(cast("AbstractChannel", channel))
+    acknowledgements = Acknowledgements(cast("ConsumingChannel", channel))
     deliveries = [Delivery(channel.message(), acknowledgements) for _ in range(5)]
     for delivery in deliveries:
         delivery.acknowledge()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from tests.fake_broker import FakeBroker
+from tests.fake_table import FakeTable
 from windmill.broker import Delivery, Headers
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
@@ -37,7 +39,8 @@ class World:
     """Everything around an edge. `events` is what happened in order; the errors are raised once there is one."""
 
     events: list[str] = field(default_factory=list)
-    rows: list[ResultRow] = field(default_factory=list)
+    table: FakeTable = field(default_factory=FakeTable)
+    broker: FakeBroker = field(default_factory=lambda: FakeBroker(["clip"]))
     sent: list[tuple[str, float | None, bytes, dict[str, Any]]] = field(default_factory=list)
     broken: list[WindmillError] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
@@ -59,6 +62,11 @@ class World:
         self.gate.set()
         self.canary_gate.set()
         self.quarantine = Quarantine(clock=self.clock)
+
+    @property
+    def rows(self) -> list[ResultRow]:
+        """Those that were written, in their order."""
+        return self.table.written
 
     async def read(self, job: Job) -> bytes:
         if self.read_error:
@@ -94,18 +102,20 @@ class World:
     async def write(self, row: ResultRow) -> None:
         if self.write_errors:
             raise self.write_errors.pop(0)
+        await self.table.write(row)
         self.events.append("write")
-        self.rows.append(row)
 
     async def to_services(self, body: bytes, services: Sequence[str], headers: Headers) -> None:
         assert list(services) == ["clip"], "a copy goes to the job's own queue only"
         self._send("back", None, body, headers)
+        await self.broker.to_services(body, services, headers)
 
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None:
         self._send("retry", delay, body, headers)
 
     async def to_failed(self, service: str, body: bytes, headers: Headers) -> None:
         self._send("park", None, body, headers)
+        await self.broker.to_failed(service, body, headers)
 
     def _send(self, event: str, delay: float | None, body: bytes, headers: Headers) -> None:
         if self.send_error:

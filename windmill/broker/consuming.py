@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import DeliveredMessage
 
-from windmill.broker.connection import CLOSE_SECONDS, CONNECT_SECONDS, Connection, converted
+from windmill.broker.channel import ConsumingChannel, consuming_channel
+from windmill.broker.connection import CLOSE_SECONDS, Connection
 from windmill.broker.names import work_queue
 from windmill.settings import Settings
 
@@ -46,14 +47,13 @@ class Delivery:
 
 
 Take = Callable[[Delivery], Coroutine[Any, Any, None]]
-_TAKING: set["asyncio.Task[None]"] = set()
 
 
 class Acknowledgements:
     """Says to the broker what is settled, all of one moment together: one frame for those that came one after
     another, however many, and one for each that overtook another."""
 
-    def __init__(self, channel: AbstractChannel) -> None:
+    def __init__(self, channel: ConsumingChannel) -> None:
         self._channel = channel
         self._held: deque[int] = deque()
         self._done: set[int] = set()
@@ -95,10 +95,10 @@ class Acknowledgements:
             last = self._held.popleft()
             done.discard(last)
         if last:
-            await self._channel.basic_ack(last, multiple=True, wait=False)
+            await self._channel.acknowledge(last, multiple=True)
         for tag in sorted(done):
             self._held.remove(tag)
-            await self._channel.basic_ack(tag, wait=False)
+            await self._channel.acknowledge(tag)
 
 
 @contextmanager
@@ -113,51 +113,40 @@ def _late() -> Iterator[None]:
 class Consumption:
     """One queue's deliveries on a channel of their own, until it is stopped or lost."""
 
-    def __init__(self, channel: AbstractChannel, settings: Settings, queue: str) -> None:
+    def __init__(self, channel: ConsumingChannel) -> None:
         self._channel = channel
-        self._settings = settings
-        self._queue = queue
-        self._tag: str | None = None
         self._acknowledgements = Acknowledgements(channel)
+        # The loop itself holds its tasks only weakly.
+        self._taking: set[asyncio.Task[None]] = set()
 
     async def start(self, take: Take, prefetch: int) -> None:
         """Let deliveries come, at most `prefetch` of them unacknowledged at a time."""
-        acknowledgements = self._acknowledgements
+        acknowledgements, taking = self._acknowledgements, self._taking
 
         async def on_message(message: DeliveredMessage) -> None:
             # In a task of ours: the driver cancels its own when the channel is gone. A call that is under way then has
             # to go on, as the service does too, and some break when they are called again meanwhile.
             task = asyncio.ensure_future(take(Delivery(message, acknowledgements)))
-            _TAKING.add(task)
-            task.add_done_callback(_TAKING.discard)
+            taking.add(task)
+            task.add_done_callback(taking.discard)
 
-        with converted(self._settings):
-            await self._channel.basic_qos(prefetch_count=prefetch, timeout=CONNECT_SECONDS)
-            answer = await self._channel.basic_consume(self._queue, on_message, timeout=CONNECT_SECONDS)
-            self._tag = answer.consumer_tag
+        await self._channel.start(prefetch, on_message)
 
     async def stop(self) -> None:
         """No more deliveries; those that came can still be acknowledged."""
-        tag, self._tag = self._tag, None
-        if tag is None or self._channel.is_closed:
-            return
-        with converted(self._settings):
-            await self._channel.basic_cancel(tag, timeout=CONNECT_SECONDS)
+        await self._channel.stop()
 
     async def close(self) -> None:
         """What is settled is said before the channel closes."""
         await self._acknowledgements.close()
 
     def lost(self) -> bool:
-        """Whether deliveries should come but cannot: the broker may end a channel or a consumer in silence."""
-        consumers: Mapping[str, object] = getattr(self._channel, "consumers", {})
-        return self._channel.is_closed or (self._tag is not None and self._tag not in consumers)
+        """Whether deliveries should come but cannot."""
+        return self._channel.lost()
 
     async def depth(self) -> int:
         """How many messages wait to be handed out."""
-        with converted(self._settings):
-            answer = await self._channel.queue_declare(self._queue, passive=True, timeout=CONNECT_SECONDS)
-            return answer.message_count or 0
+        return await self._channel.depth()
 
 
 @asynccontextmanager
@@ -171,12 +160,8 @@ async def consumption(opened: Connection, settings: Settings, service: str) -> A
 async def queue_consumption(opened: Connection, settings: Settings, queue: str) -> AsyncIterator[Consumption]:
     """The deliveries of a queue that is called by its name. The channel closes with the context, and what is
     unacknowledged goes back to the queue."""
-    with converted(settings):
-        channel = await opened.channel(publisher_confirms=False)
-        underlay = await channel.get_underlay_channel()
-    async with channel:
-        # The driver's lower half: its upper half starts two tasks for each delivery, and this one.
-        one = Consumption(underlay, settings, queue)
+    async with consuming_channel(opened, settings, queue, publisher_confirms=False) as channel:
+        one = Consumption(channel)
         try:
             yield one
         finally:

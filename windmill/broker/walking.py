@@ -13,10 +13,11 @@ from enum import Enum
 from typing import Any
 
 from aio_pika.exceptions import DeliveryError
-from aiormq import Channel, spec
+from aiormq import spec
 from aiormq.abc import DeliveredMessage
 
-from windmill.broker.connection import CONNECT_SECONDS, Connection, converted
+from windmill.broker.channel import ConsumingChannel, consuming_channel
+from windmill.broker.connection import Connection, converted
 from windmill.broker.publishing import Headers
 from windmill.errors import WindmillError
 from windmill.settings import Settings
@@ -182,20 +183,16 @@ class _Walk:
 class _Hand:
     """A queue's messages on a channel of their own, and copies of them into queues."""
 
-    def __init__(self, channel: Channel, settings: Settings, queue: str) -> None:
+    def __init__(self, channel: ConsumingChannel, settings: Settings, queue: str) -> None:
         self._channel = channel
         self._settings = settings
         self._queue = queue
         self._arrived: deque[Message] = deque()
         self._came = asyncio.Event()
-        self._tag: str | None = None
         self._acknowledged = 0
         self.taken = 0
-
-    async def depth(self) -> int:
-        with converted(self._settings):
-            answer = await self._channel.queue_declare(self._queue, passive=True, timeout=CONNECT_SECONDS)
-            return answer.message_count or 0
+        self.depth = channel.depth
+        self.stop = channel.stop
 
     async def start(self, ahead: int) -> None:
         """Let messages come, at most `ahead` of them unacknowledged at a time."""
@@ -205,17 +202,7 @@ class _Hand:
             self._arrived.append(Message(message))
             self._came.set()
 
-        with converted(self._settings):
-            await self._channel.basic_qos(prefetch_count=ahead, timeout=CONNECT_SECONDS)
-            answer = await self._channel.basic_consume(self._queue, on_message, timeout=CONNECT_SECONDS)
-            self._tag = answer.consumer_tag
-
-    async def stop(self) -> None:
-        """No more messages; those that came can still be acknowledged."""
-        tag, self._tag = self._tag, None
-        if tag is not None and not self._channel.is_closed:
-            with converted(self._settings):
-                await self._channel.basic_cancel(tag, timeout=CONNECT_SECONDS)
+        await self._channel.start(ahead, on_message)
 
     async def take(self, most: int, stop: asyncio.Event) -> list[Message]:
         """Those that came, at least one; none when the queue stays empty or the process is to stop."""
@@ -238,16 +225,14 @@ class _Hand:
         return False
 
     def _must_be_consuming(self) -> None:
-        """The broker may end a channel or a consumer in silence, as when the queue is deleted."""
-        consumers = getattr(self._channel, "consumers", {})
-        if self._channel.is_closed or (self._tag is not None and self._tag not in consumers):
+        if self._channel.lost():
             raise WindmillError("BROKER_UNAVAILABLE", f"the messages of {self._queue} stopped coming")
 
     async def acknowledge(self, count: int) -> None:
         """The first `count` messages that were taken are safe elsewhere."""
         if count > self._acknowledged:
             with converted(self._settings):
-                await self._channel.basic_ack(count, multiple=True, wait=False)
+                await self._channel.acknowledge(count, multiple=True)
             self._acknowledged = count
 
     async def until_back(self, count: int) -> None:
@@ -269,7 +254,7 @@ class _Hand:
         properties = spec.Basic.Properties(headers=headers, delivery_mode=2, content_type="application/json")
         with converted(self._settings):
             try:
-                await self._channel.basic_publish(
+                await self._channel.driver.basic_publish(
                     body,
                     routing_key=queue,
                     properties=properties,
@@ -283,9 +268,5 @@ class _Hand:
 @asynccontextmanager
 async def _hand(opened: Connection, settings: Settings, queue: str) -> AsyncIterator[_Hand]:
     """The channel closes with the context, and the broker puts back what is unacknowledged."""
-    with converted(settings):
-        channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
-        underlay = await channel.get_underlay_channel()
-    assert isinstance(underlay, Channel)
-    async with channel:
-        yield _Hand(underlay, settings, queue)
+    async with consuming_channel(opened, settings, queue, publisher_confirms=True) as channel:
+        yield _Hand(channel, settings, queue)
