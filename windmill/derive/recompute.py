@@ -16,7 +16,7 @@ from windmill.services import Stage
 from windmill.settings import Settings
 from windmill.staleness import Claim, claim, postpone, take_marks, transaction
 
-logger = logging.getLogger("postprocessors")
+logger = logging.getLogger(__name__)
 
 FIRST_SECONDS, MOST_SECONDS = 10.0, 3_600.0
 
