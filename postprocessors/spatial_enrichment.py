@@ -20,7 +20,8 @@ from typing import Any
 from kernels.backoff import delay_for
 from kernels.regions import VERSION
 from postprocessors.base import Work, start
-from postprocessors.enriching import BoxToShow, Enriched, Enricher, Later, Row
+from postprocessors.enriching import Enricher
+from postprocessors.showing import BoxToShow, Enriched, Later, Row
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool, converted
 from windmill.documents import as_object
