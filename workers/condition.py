@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from windmill.calling.service_state import ServiceState
 from windmill.health import Ping
@@ -19,10 +19,10 @@ class Condition:
     """What the parts of a worker know, put together whenever somebody asks."""
 
     states: Sequence[ServiceState]
-    broker: Outage
-    database: Outage
-    commits: Commits
     presence: Presence
+    commits: Commits
+    broker: Outage = field(default_factory=lambda: Outage("the broker"))
+    database: Outage = field(default_factory=lambda: Outage("the database"))
 
     def in_progress(self) -> int:
         """Jobs that were delivered and are not settled yet."""

@@ -21,7 +21,6 @@ from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
 from windmill.lifecycle import Program, reporting, wait_for_database
 from windmill.measures import Commits, MeasuredCommits
-from windmill.outages import Outage
 from windmill.presence import Presence, executor
 from windmill.queries import queries
 from windmill.results import ResultWriter, saver
@@ -49,8 +48,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         client,
     ):
         presence = Presence(states, settings, executor(pool, settings))
-        commits = MeasuredCommits() if settings.metrics_port else Commits()
-        condition = Condition(states, Outage("the broker"), Outage("the database"), commits, presence)
+        condition = Condition(states, presence, MeasuredCommits() if settings.metrics_port else Commits())
         writer = _writer(pool, settings, condition)
         open_lane = _lanes(settings, images, client, writer)
         async with program.observed(condition.ready(), condition.samples):
