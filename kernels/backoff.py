@@ -1,5 +1,7 @@
 """How long to wait before the next try; the dice are handed in."""
 
+from collections.abc import Sequence
+
 
 def delay_for(failures: int, *, first: float, most: float, spread: float, dice: float) -> float:
     """Seconds after the `failures`-th failure in a row: doubling from `first` up to `most`.
@@ -9,3 +11,8 @@ def delay_for(failures: int, *, first: float, most: float, spread: float, dice: 
     """
     doubled = first * 2.0 ** min(max(failures, 1) - 1, 32)
     return min(doubled, most) * (1 + spread * (2 * dice - 1))
+
+
+def retry_delay(attempt: int, delays: Sequence[float]) -> float:
+    """Seconds after the `attempt`-th try (from 1) that failed: each its own, and the last of them from there on."""
+    return delays[min(attempt, len(delays)) - 1]

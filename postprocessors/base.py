@@ -7,29 +7,26 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Protocol
 
-from postprocessors.catching_up import catch_up
-from postprocessors.numbers import Backlog, of_works
 from windmill import database
 from windmill.calling.service_state import ServiceState
+from windmill.derive.backlog import BacklogReader, of_works
+from windmill.derive.catching_up import catch_up
 from windmill.errors import WindmillError
-from windmill.health import Health
+from windmill.lifecycle import Program, patiently, reporting
 from windmill.metrics import Sample, of_calls, of_reconnects
-from windmill.monitoring import monitored
 from windmill.outages import Outage
 from windmill.queries import queries
-from windmill.runner import DONE, background, pause, run
+from windmill.runner import DONE, pause, run
 from windmill.services import Fleet, load_fleet
 from windmill.settings import Settings
 from windmill.stages import Stage
 from windmill.staleness import introduce
-from windmill.systemd import Notifier
 
 logger = logging.getLogger("postprocessors")
-
-REPORT_SECONDS = 60.0
 
 
 class Work(Protocol):
@@ -56,58 +53,47 @@ MakeWork = Callable[[database.Pool, Settings, Fleet], Work]
 class PostProcessor:
     """One process; `run` reads from start to stop."""
 
-    def __init__(
-        self, settings: Settings, makes: Sequence[MakeWork], stop: asyncio.Event, notifier: Notifier | None = None
-    ) -> None:
-        self._settings = settings
+    def __init__(self, program: Program, makes: Sequence[MakeWork]) -> None:
+        self._program = program
+        self._settings = program.settings
         self._makes = makes
-        self._stop = stop
-        self._notifier = notifier or Notifier()
         self._works: list[Work] = []
         self._outages: list[Outage] = []
 
     async def run(self) -> None:
-        settings = self._settings
-        fleet = load_fleet(settings.service_config)
+        program, settings = self._program, self._settings
+        fleet, backlog = load_fleet(settings.service_config), BacklogReader(settings)
         async with (
-            database.pool(
-                settings, f"windmill-postprocessor {settings.worker_name()}", most=2 * len(self._makes) + 2
-            ) as pool,
+            reporting(logger, self._counts),
+            database.pool(settings, program.title, most=2 * len(self._makes) + 2) as pool,
             AsyncExitStack() as stack,
-            background(self._notifier.keep_alive()),
-            self._monitored(pool),
+            program.observed({"database": self._database_trouble}, partial(self._samples, backlog, pool)),
         ):
             self._works = [await stack.enter_async_context(make(pool, settings, fleet)) for make in self._makes]
-            await self._begin(pool, fleet)
+            if not await self._introduced(pool, fleet):
+                return
             stages = ",".join(work.stage for work in self._works)
-            logger.info("post-processing", extra={"stages": stages, "worker_id": settings.worker_name()})
-            self._notifier.ready(f"post-processes {stages}")
-            async with background(self._report()):
-                await self._all(pool)
-        logger.info("stopped", extra=self._counted())
+            program.announce(logger, "post-processing", f"post-processes {stages}", stages=stages)
+            await self._all(pool)
 
-    async def _begin(self, pool: database.Pool, fleet: Fleet) -> None:
-        """Let the database know our stages, once it is there."""
+    async def _introduced(self, pool: database.Pool, fleet: Fleet) -> bool:
+        """Let the database know our stages, once it is there; False when the process is to stop before that."""
         outage = self._outage()
-        left = [work.stage for work in self._works]
-        while left and not self._stop.is_set():
-            self._notifier.tick()
-            try:
-                await database.check(pool, self._settings, queries()["derived_tables_are_there"])
-                if await introduce(pool, self._settings, fleet, left[0]):
-                    logger.info("all images are looked at once", extra={"stage": left[0]})
-                left.pop(0)
-            except WindmillError as error:
-                if error.retry == "never":
-                    raise
-                await pause(self._stop, outage.failed(error))
-            else:
-                outage.over()
+        for work in self._works:
+            if not await patiently(self._program, outage, partial(self._introduce, pool, fleet, work.stage)):
+                return False
+        return True
+
+    async def _introduce(self, pool: database.Pool, fleet: Fleet, stage: Stage) -> None:
+        await database.check(pool, self._settings, queries()["derived_tables_are_there"])
+        if await introduce(pool, self._settings, fleet, stage):
+            logger.info("all images are looked at once", extra={"stage": stage})
 
     async def _all(self, pool: database.Pool) -> None:
         """Every stage in a loop of its own; the first one that fails ends them all."""
+        stop = self._program.stop
         loops = [asyncio.ensure_future(self._loop(work)) for work in self._works]
-        loops += [asyncio.ensure_future(catch_up(pool, self._settings, work.stage, self._stop)) for work in self._works]
+        loops += [asyncio.ensure_future(catch_up(pool, self._settings, work.stage, stop)) for work in self._works]
         try:
             await asyncio.gather(*loops)
         finally:
@@ -116,54 +102,35 @@ class PostProcessor:
             await asyncio.gather(*loops, return_exceptions=True)
 
     async def _loop(self, work: Work) -> None:
-        outage = self._outage()
-        while not self._stop.is_set():
-            self._notifier.tick()
+        """Round after round; here every error of the database may pass, as it was well at the start."""
+        program, outage = self._program, self._outage()
+        while not program.stop.is_set():
+            program.notifier.tick()
             try:
-                done = await work.round(self._stop)
+                done = await work.round(program.stop)
             except WindmillError as error:
-                await pause(self._stop, outage.failed(error))
+                await pause(program.stop, outage.failed(error))
                 continue
             outage.over()
             if not done:
-                await pause(self._stop, self._settings.poll_milliseconds / 1000)
-        self._notifier.stopping()
+                await pause(program.stop, self._settings.poll_milliseconds / 1000)
+        program.notifier.stopping()
 
     def _outage(self) -> Outage:
         self._outages.append(Outage("the database"))
         return self._outages[-1]
-
-    def _monitored(self, pool: database.Pool) -> AbstractAsyncContextManager[None]:
-        """Metrics and health of this process."""
-        backlog = Backlog(self._settings)
-        health = Health(
-            alive={"main loop": self._notifier.late},
-            ready={
-                "running": lambda: "stops" if self._stop.is_set() else None,
-                "database": self._database_trouble,
-            },
-        )
-
-        async def samples() -> list[Sample]:
-            reconnects = {"database": max((outage.ended for outage in self._outages), default=0)}
-            calls = [sample for work in self._works for state in work.states for sample in of_calls(state)]
-            return [*of_works(self._works), *calls, *of_reconnects(reconnects), *await backlog.samples(pool)]
-
-        return monitored(self._settings, "postprocessors", health, samples)
 
     def _database_trouble(self) -> str | None:
         """As seen by any of the stages."""
         troubles = (outage.trouble for outage in self._outages)
         return next((trouble for trouble in troubles if trouble), None if self._outages else "not reached yet")
 
-    async def _report(self) -> None:
-        said = self._counted()
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            if said != (said := self._counted()):
-                logger.info("progress", extra=said)
+    async def _samples(self, backlog: BacklogReader, pool: database.Pool) -> list[Sample]:
+        reconnects = {"database": max((outage.ended for outage in self._outages), default=0)}
+        calls = [sample for work in self._works for state in work.states for sample in of_calls(state)]
+        return [*of_works(self._works), *calls, *of_reconnects(reconnects), *await backlog.samples(pool)]
 
-    def _counted(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, int]:
         return {f"{work.stage}_{name}": count for work in self._works for name, count in sorted(work.counts.items())}
 
 
@@ -176,7 +143,8 @@ def start(description: str, module: str, *makes: MakeWork) -> int:
     ).parse_args()
 
     async def main(settings: Settings, stop: asyncio.Event) -> int:
-        await PostProcessor(settings, makes, stop).run()
+        program = Program("windmill-postprocessor", "postprocessors", settings, stop)
+        await PostProcessor(program, makes).run()
         return DONE
 
     return run(main)

@@ -12,10 +12,11 @@ from typing import Any
 from kernels.vote_calibration import VoteCalibration
 from kernels.voting import VERSION, Enrichment, Inputs, vote
 from postprocessors.base import Work, start
-from postprocessors.computing import Recomputing
-from postprocessors.sources import Answers, as_json, as_list, as_object, read_answers
 from windmill.calibration import load_calibration
 from windmill.database import Connection, Pool
+from windmill.derive.answers import Answers, read_answers
+from windmill.derive.recompute import Recomputing
+from windmill.documents import as_json, as_list, as_object
 from windmill.queries import queries
 from windmill.services import Fleet
 from windmill.settings import Settings

@@ -18,10 +18,11 @@ from typing import Any
 
 from kernels.regions import VERSION
 from postprocessors.base import Work, start
-from postprocessors.enriching import BoxToShow, Enriched, Enricher, Later, Row
-from postprocessors.sources import as_object
+from postprocessors.enriching import Enricher
+from postprocessors.showing import BoxToShow, Enriched, Later, Row
 from windmill.calling.service_state import ServiceState
 from windmill.database import Connection, Pool, converted
+from windmill.documents import as_object
 from windmill.errors import KINDS, Code, WindmillError
 from windmill.image_source import ImageSource
 from windmill.messages import Job

@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Protocol
 
+from kernels.backoff import retry_delay
 from windmill.broker import Delivery, Headers
 from windmill.errors import Code, WindmillError
 from windmill.messages import (
@@ -59,8 +60,7 @@ class Copies:
     async def retry(self, received: Received, outcome: RetryLater) -> None:
         """Into a retry tier, with one try more."""
         attempt = received.past.attempt
-        delays = self._settings.retry_delays
-        delay = delays[min(attempt, len(delays)) - 1]
+        delay = retry_delay(attempt, self._settings.retry_delays)
         context = job_context(self._name, received)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
         headers = received.kept() | {ATTEMPT_HEADER: attempt + 1}

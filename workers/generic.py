@@ -7,202 +7,87 @@ Every setting is described in .env.example.
 """
 
 import argparse
-import asyncio
-import contextlib
 import logging
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from asyncio import Event
+from collections.abc import Sequence
 
-from windmill import broker, database
+from windmill import database
 from windmill.calling.canary import CANARY
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
-from windmill.errors import ConfigInvalid, Problem, WindmillError
-from windmill.health import Health
+from windmill.errors import ConfigInvalid, Problem
 from windmill.image_check import fault_of_image
 from windmill.image_source import ImageSource
+from windmill.lifecycle import Program, reporting, wait_for_database
 from windmill.measures import Commits, MeasuredCommits
-from windmill.messages import Job
-from windmill.metrics import Sample, of_commits, of_reconnects, of_services
-from windmill.monitoring import monitored
-from windmill.outages import Outage
+from windmill.presence import Presence, executor
 from windmill.queries import queries
 from windmill.results import ResultWriter, saver
-from windmill.runner import DONE, background, pause, run
+from windmill.runner import DONE, background, run
 from windmill.service_client import ServiceClient
 from windmill.services import Service, load_fleet
 from windmill.settings import Settings
-from windmill.systemd import Notifier
+from workers.condition import Condition, counts_of
 from workers.lane import Lane
-from workers.presence import Presence, executor
 from workers.quarantine import Quarantine
+from workers.session import OpenLane, consume
 
 logger = logging.getLogger("workers.generic")
 
-REPORT_SECONDS = 60.0
-TICK_SECONDS = 1.0
 
-
-class Worker:
-    """The life of one worker process: `run` reads from start to stop."""
-
-    def __init__(
-        self, settings: Settings, services: Sequence[Service], stop: asyncio.Event, notifier: Notifier | None = None
-    ) -> None:
-        self._settings = settings
-        self._services = services
-        self._stop = stop
-        self._notifier = notifier or Notifier()
-        self._states: list[ServiceState] = []
-        self._quarantine = Quarantine()
-        self._database, self._broker = Outage("the database"), Outage("the broker")
-        self._commits = MeasuredCommits() if settings.metrics_port else Commits()
-        self._presence: Presence | None = None
-
-    async def run(self) -> None:
-        name = f"windmill-worker {self._settings.worker_name()}"
-        async with (
-            database.pool(self._settings, name) as pool,
-            ImageSource(self._settings) as images,
-            ServiceClient(self._settings) as client,
-            background(self._notifier.keep_alive()),
-            monitored(self._settings, "workers.generic", self._health(), self._samples),
-        ):
-            self._states = [
-                ServiceState(service, self._settings, lambda one: client.upload(one, CANARY))
-                for service in self._services
-            ]
-            await self._until_database_is_ready(pool)
-            writer = ResultWriter(
-                saver(pool, self._settings),
-                batch_rows=self._settings.batch_rows,
-                batch_seconds=self._settings.batch_milliseconds / 1000,
-                in_progress=lambda: sum(state.in_progress for state in self._states),
-                outage=self._database,
-                commits=self._commits,
-            )
-            most_pixels = self._settings.max_image_pixels
-            handler = Handler(images.read, client, lambda image: fault_of_image(image, most_pixels))
-            self._presence = Presence(self._states, self._settings, executor(pool, self._settings))
-            async with background(writer.run()), background(self._report()), background(self._presence.run()):
-                await self._serve(handler, writer, name)
-        logger.info("stopped", extra=self._counted())
-
-    async def _until_database_is_ready(self, pool: database.Pool) -> None:
-        while not self._stop.is_set():
-            self._notifier.tick()
-            try:
-                await database.check(pool, self._settings, queries()["tables_are_there"])
-            except WindmillError as error:
-                if error.retry == "never":
-                    raise
-                await pause(self._stop, self._database.failed(error))
-            else:
-                self._database.over()
+async def work(program: Program, services: Sequence[Service]) -> None:
+    """The life of one worker process, from start to stop."""
+    settings = program.settings
+    images, client = ImageSource(settings), ServiceClient(settings)
+    states = [ServiceState(service, settings, lambda one: client.upload(one, CANARY)) for service in services]
+    async with (
+        reporting(logger, lambda: counts_of(states)),
+        database.pool(settings, program.title) as pool,
+        images,
+        client,
+    ):
+        presence = Presence(states, settings, executor(pool, settings))
+        condition = Condition(states, presence, MeasuredCommits() if settings.metrics_port else Commits())
+        writer = _writer(pool, settings, condition)
+        open_lane = _lanes(settings, images, client, writer)
+        async with program.observed(condition.ready(), condition.samples):
+            if not await wait_for_database(program, pool, condition.database, queries()["tables_are_there"]):
                 return
-
-    async def _serve(self, handler: Handler[Job], writer: ResultWriter, name: str) -> None:
-        """Hold a session with the broker; when it is lost, build all of it anew."""
-        served = False
-        while not self._stop.is_set():
-            self._notifier.tick()
-            try:
-                async with self._session(handler, writer, name) as lanes:
-                    self._broker.over()
-                    served = True
-                    self._say_consuming()
-                    await self._consume(lanes)
-                    self._notifier.stopping()
-                    await self._drain(lanes)
-            except WindmillError as error:
-                # A wrong password is told at the start; later the broker may be in the middle of being set up anew.
-                if error.retry == "never" and not served:
-                    raise
-                self._notifier.status(f"waits for the broker: {error.message}")
-                await pause(self._stop, self._broker.failed(error))
-
-    def _say_consuming(self) -> None:
-        names = ",".join(service.name for service in self._services)
-        logger.info("consuming", extra={"services": names, "worker_id": self._settings.worker_name()})
-        self._notifier.ready(f"consumes {names}")
-
-    @contextlib.asynccontextmanager
-    async def _session(self, handler: Handler[Job], writer: ResultWriter, name: str) -> AsyncIterator[list[Lane]]:
-        """Two connections, because RabbitMQ stops reading from one that publishes while it is short of memory."""
-        settings = self._settings
-        async with contextlib.AsyncExitStack() as stack:
-            consuming = await stack.enter_async_context(broker.connection(settings, name))
-            publishing = await stack.enter_async_context(broker.connection(settings, f"{name} publishing"))
-            await broker.declare(consuming, settings, [service.name for service in self._services])
-            publisher = await stack.enter_async_context(broker.publisher(publishing, settings))
-            lanes = []
-            for state in self._states:
-                consumption = broker.consumption(consuming, settings, state.service.name)
-                deliveries = await stack.enter_async_context(consumption)
-                lanes.append(Lane(state, settings, deliveries, publisher, handler, writer, self._quarantine))
-            yield lanes
-
-    async def _consume(self, lanes: list[Lane]) -> None:
-        """All lanes until the process is to stop; the first one that is lost ends them all."""
-        runs = [asyncio.ensure_future(lane.run(self._stop)) for lane in lanes]
-        stopping = asyncio.ensure_future(self._stop.wait())
-        try:
-            while not any(task.done() for task in (stopping, *runs)):
-                self._notifier.tick()
-                await asyncio.wait([stopping, *runs], timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            for lane in lanes if self._stop.is_set() else []:
-                lane.wake()
-            await asyncio.gather(*runs)
-        finally:
-            for task in (stopping, *runs):
-                task.cancel()
-            await asyncio.gather(stopping, *runs, return_exceptions=True)
-
-    async def _drain(self, lanes: list[Lane]) -> None:
-        try:
-            async with asyncio.timeout(self._settings.shutdown_grace_seconds):
-                await asyncio.gather(*(lane.edge.drained() for lane in lanes))
-        except TimeoutError:
-            left = sum(state.in_progress for state in self._states)
-            logger.warning("jobs not finished in SHUTDOWN_GRACE_SECONDS go back to the queue", extra={"jobs": left})
-
-    async def _report(self) -> None:
-        said = self._counted()
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            if said != (said := self._counted()):
-                logger.info("progress", extra=said)
-
-    def _health(self) -> Health:
-        return Health(
-            alive={"main loop": self._notifier.late},
-            ready={
-                "running": lambda: "stops" if self._stop.is_set() else None,
-                "broker": lambda: self._broker.trouble,
-                "database": self._database_trouble,
-            },
-        )
-
-    def _database_trouble(self) -> str | None:
-        """While it has no rows to write, a worker sees by its heartbeats that the database is away."""
-        silent = self._presence and self._presence.silent
-        return self._database.trouble or ("takes no heartbeat" if silent else None)
-
-    async def _samples(self) -> list[Sample]:
-        reconnects = {"broker": self._broker.ended, "database": self._database.ended}
-        return [*of_services(self._states), *of_commits(self._commits), *of_reconnects(reconnects)]
-
-    def _counted(self) -> dict[str, int]:
-        counts = sum((state.counts for state in self._states), Counter[str]())
-        return {name.lower(): counts[name] for name in ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")}
+            async with background(writer.run()), background(presence.run()):
+                await consume(program, states, open_lane, condition.broker, lambda: _announce(program, services))
 
 
-async def main(settings: Settings, stop: asyncio.Event) -> int:
+def _writer(pool: database.Pool, settings: Settings, condition: Condition) -> ResultWriter:
+    return ResultWriter(
+        saver(pool, settings),
+        batch_rows=settings.batch_rows,
+        batch_seconds=settings.batch_milliseconds / 1000,
+        in_progress=condition.in_progress,
+        outage=condition.database,
+        commits=condition.commits,
+    )
+
+
+def _lanes(settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter) -> OpenLane:
+    """Lanes share a quarantine, also those of one session and the next."""
+    handler = Handler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
+    quarantine = Quarantine()
+    return lambda state, consumption, publisher: Lane(
+        state, settings, consumption, publisher, handler, writer, quarantine
+    )
+
+
+def _announce(program: Program, services: Sequence[Service]) -> None:
+    names = ",".join(service.name for service in services)
+    program.announce(logger, "consuming", f"consumes {names}", services=names)
+
+
+async def main(settings: Settings, stop: Event) -> int:
     if not settings.service_name:
         raise ConfigInvalid([Problem("SERVICE_NAME", "", "must name a service, a comma list or a set such as all")])
     services = load_fleet(settings.service_config).select(settings.service_name)
-    await Worker(settings, services, stop).run()
+    await work(Program("windmill-worker", "workers.generic", settings, stop), services)
     return DONE
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import asyncpg
 
-from postprocessors.computing import Recipe
 from windmill import database
 from windmill.database import Pool
+from windmill.derive.recompute import Recipe
 from windmill.errors import DataRefused, WindmillError
 from windmill.settings import Settings
 from windmill.staleness import transaction

@@ -9,7 +9,6 @@ import pytest
 
 from postprocessors.bbox_merger import Merging
 from postprocessors.bbox_merger import Outcome as MergeOutcome
-from postprocessors.computing import Recomputing
 from postprocessors.consensus import Outcome as VoteOutcome
 from postprocessors.consensus import Voting
 from tests.integration import stress
@@ -17,6 +16,7 @@ from tests.integration.fleet import Fleet
 from windmill import database
 from windmill.calibration import load_calibration
 from windmill.database import Pool
+from windmill.derive.recompute import Recomputing
 from windmill.services import load_fleet
 from windmill.settings import Settings
 from windmill.staleness import introduce

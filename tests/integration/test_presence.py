@@ -13,6 +13,7 @@ from tests.integration.proxy import Proxy
 from windmill import database
 from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError
+from windmill.presence import Presence, executor
 from windmill.queries import queries
 from windmill.runner import background
 from windmill.services import load_fleet
@@ -20,7 +21,6 @@ from windmill.settings import Settings
 from windmill.stages import STAGES
 from windmill.status import read_status
 from windmill.status_figures import FleetStatus, ServiceStatus, Worker
-from workers.presence import Presence, executor
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

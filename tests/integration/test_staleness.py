@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from postprocessors.computing import Recomputing
-from postprocessors.sources import as_json, as_object
 from tests.integration.fleet import Fleet, until
 from windmill import database
 from windmill.database import Connection, Pool
+from windmill.derive.recompute import Recomputing
+from windmill.documents import as_json, as_object
 from windmill.services import load_fleet
 from windmill.settings import Settings
 from windmill.stages import Stage

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from postprocessors import numbers
-from postprocessors.numbers import FRESH_SECONDS, Backlog, of_works
 from tests.unit.world import Clock
 from windmill.database import Pool
+from windmill.derive import backlog as backlog_module
+from windmill.derive.backlog import FRESH_SECONDS, BacklogReader, of_works
 from windmill.metrics import STALE_MARKS
 from windmill.settings import Settings
 
@@ -51,23 +51,23 @@ def database() -> Database:
 
 
 @pytest.fixture
-def backlog(clock: Clock) -> Backlog:
-    return Backlog(SETTINGS, clock=clock)
+def backlog(clock: Clock) -> BacklogReader:
+    return BacklogReader(SETTINGS, clock=clock)
 
 
-async def marks(backlog: Backlog, database: Database) -> list[object]:
+async def marks(backlog: BacklogReader, database: Database) -> list[object]:
     samples = await backlog.samples(cast("Pool", database))
     return [sample.value for sample in samples if sample.metric is STALE_MARKS]
 
 
-async def test_nobody_asks_the_database_while_nobody_wants_to_know(backlog: Backlog, database: Database) -> None:
+async def test_nobody_asks_the_database_while_nobody_wants_to_know(backlog: BacklogReader, database: Database) -> None:
     assert database.asked == 0
     assert await marks(backlog, database) == [5]
     assert database.asked == 1
 
 
 async def test_whoever_asks_often_hears_what_is_known_and_is_told_anew_after_a_while(
-    backlog: Backlog, database: Database, clock: Clock
+    backlog: BacklogReader, database: Database, clock: Clock
 ) -> None:
     await marks(backlog, database)
     database.marks = 9
@@ -81,9 +81,9 @@ async def test_whoever_asks_often_hears_what_is_known_and_is_told_anew_after_a_w
 
 @pytest.mark.parametrize("how", ["gone", "hangs"])
 async def test_while_the_database_is_away_nothing_old_is_told_and_it_is_not_asked_more_often(
-    how: str, backlog: Backlog, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    how: str, backlog: BacklogReader, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numbers, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(backlog_module, "PATIENCE_SECONDS", 0.05)
     await marks(backlog, database)
     clock.now += FRESH_SECONDS
     database.error, database.hangs = OSError("gone"), how == "hangs"

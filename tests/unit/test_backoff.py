@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernels.backoff import delay_for
+from kernels.backoff import delay_for, retry_delay
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ def test_the_dice_move_the_delay_by_its_spread_either_way(dice: float, seconds: 
 
 def test_without_spread_the_dice_do_not_count() -> None:
     assert delay_for(3, first=1, most=60, spread=0, dice=0.9) == 4
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 5), (2, 10), (3, 20), (4, 20), (1000, 20)])
+def test_each_try_has_its_delay_and_the_last_one_is_for_all_that_follow(attempt: int, seconds: float) -> None:
+    assert retry_delay(attempt, (5, 10, 20)) == seconds

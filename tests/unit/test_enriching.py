@@ -12,7 +12,8 @@ import orjson
 import pytest
 from PIL import Image
 
-from postprocessors.enriching import BoxToShow, Enriched, Enricher
+from postprocessors.enriching import Enricher
+from postprocessors.showing import BoxToShow, Enriched
 from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock

@@ -10,11 +10,11 @@ import pytest
 
 from windmill.calling.service_state import ServiceState
 from windmill.errors import DataRefused, WindmillError
+from windmill.presence import Execute, Presence, Watched
 from windmill.queries import queries
 from windmill.services import load_fleet
 from windmill.settings import ROOT, Settings
 from windmill.status_figures import Beat
-from workers.presence import Execute, Presence, Watched
 
 SETTINGS = Settings.from_env({"WORKER_ID": "pi"})
 CLIP, OCR = load_fleet(ROOT / "service_config.json").select("clip,ocr")
@@ -186,7 +186,7 @@ async def test_a_database_that_is_away_is_one_debug_line_a_beat_and_ends_nothing
             database.error = None
             clock.now += 10
             await until(lambda: database.notes)
-    lines = [record for record in caplog.records if record.name == "workers.presence"]
+    lines = [record for record in caplog.records if record.name == "windmill.presence"]
     assert [record.levelname for record in lines] == ["DEBUG", "DEBUG"]
 
 

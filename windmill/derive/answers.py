@@ -1,19 +1,14 @@
 """The results that a stage is made of, read for many images at once."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from windmill.database import Connection
+from windmill.documents import as_object
 from windmill.queries import queries
 from windmill.stages import Stage
-
-# Not the text of a backslash and u0000, in which the backslash is written twice.
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True)
@@ -68,23 +63,3 @@ async def read_answers(connection: Connection, stage: Stage, image_ids: Sequence
     for row in await connection.fetch(sql["read_awaited"], stage, list(image_ids)):
         found[row["image_id"]].awaiting.extend(row["services"])
     return found
-
-
-def as_object(text: str | None) -> dict[str, Any]:
-    """A stored document. Rows may have been written by hand, so that it can be anything."""
-    try:
-        document = orjson.loads(text) if text else {}
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def as_json(document: object) -> str:
-    """What PostgreSQL takes as jsonb; equal documents give equal text. A NUL it does not take."""
-    text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
-    return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
-
-
-def as_list(values: Sequence[object]) -> str:
-    """A row of an array of arrays, which unnest would flatten: joined here, and parted there."""
-    return ",".join(map(str, values))

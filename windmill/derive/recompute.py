@@ -14,7 +14,7 @@ from windmill.stages import Stage
 from windmill.staleness import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
 from windmill.throttle import Throttle
 
-logger = logging.getLogger("postprocessors")
+logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 D = TypeVar("D")

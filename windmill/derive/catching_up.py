@@ -13,7 +13,7 @@ from windmill.stages import Stage
 from windmill.staleness import transaction
 from windmill.sweep import Wanted, mark_page, room
 
-logger = logging.getLogger("postprocessors")
+logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 2.0
 OTHER_SECONDS = 30.0

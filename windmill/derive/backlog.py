@@ -1,4 +1,4 @@
-"""The numbers of post-processors: what each stage did, and the open work that the database knows of."""
+"""The numbers of derived rows: what each stage did, and the open work that the database knows of."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from windmill.queries import queries
 from windmill.settings import Settings
 from windmill.stages import STAGES, Stage
 
-logger = logging.getLogger("postprocessors")
+logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 10.0
 PATIENCE_SECONDS = 3.0
@@ -31,7 +31,7 @@ def of_works(works: Sequence[Counted]) -> list[Sample]:
     return [sample for work in works for sample in of_stage(work.stage, work.counts)]
 
 
-class Backlog:
+class BacklogReader:
     """Open work of all stages. The database is asked when somebody wants to know, and then not again for a while."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
