@@ -34,10 +34,15 @@ def wait_until(condition: Callable[[], object], seconds: float = 30, what: objec
         time.sleep(PAUSE_SECONDS)  # between two looks
 
 
+async def turns(number: int) -> None:
+    """Let the event loop go round so often."""
+    for _ in range(number):
+        await asyncio.sleep(0)  # one turn, which takes no time
+
+
 async def settled() -> None:
     """Let all other tasks go on until each waits for something that only the test, the clock or a socket can give."""
-    for _ in range(TURNS):
-        await asyncio.sleep(0)  # one turn of the loop
+    await turns(TURNS)
 
 
 async def forever() -> None:

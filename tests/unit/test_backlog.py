@@ -11,6 +11,7 @@ import pytest
 from postprocessors import numbers
 from postprocessors.numbers import FRESH_SECONDS, Backlog, of_works
 from tests.unit.world import Clock
+from tests.waiting import forever
 from windmill.database import Pool
 from windmill.metrics import STALE_MARKS
 from windmill.settings import Settings
@@ -34,7 +35,7 @@ class Database:
     async def fetch(self, _: str) -> list[dict[str, Any]]:
         self.asked += 1
         if self.hangs:
-            await asyncio.sleep(60)
+            await forever()
         if self.error:
             raise self.error
         return [{"stage": "merge", "marks": self.marks, "overdue_seconds": None}]

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,9 +78,9 @@ def test_a_pid_that_is_another_programs_by_now_is_neither_running_nor_killed(rec
         files.write_json(record, {"pid": other.pid, "birth": "an earlier boot/17"})
         assert processes.running(record) is None
         assert not processes.stop(record)
-        time.sleep(0.1)
         assert other.poll() is None
         other.kill()
+        assert other.wait(30) == -signal.SIGKILL, "nothing else had been sent to it"
 
 
 def test_a_record_without_sense_means_not_running(record: Path) -> None:
