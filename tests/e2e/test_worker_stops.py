@@ -6,8 +6,9 @@ import signal
 import pytest
 
 from tests.e2e.conftest import Farm
-from tests.integration.fleet import Command, Fleet, until
+from tests.integration.fleet import Command, Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

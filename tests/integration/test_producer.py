@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from producers.runs import PAGE_IMAGES
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill.services import load_fleet
 from windmill.settings import ROOT
 

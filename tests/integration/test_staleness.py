@@ -10,7 +10,8 @@ import pytest
 
 from postprocessors.computing import Recomputing
 from postprocessors.sources import as_json, as_object
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
+from tests.waiting import until
 from windmill import database
 from windmill.database import Connection, Pool
 from windmill.services import Stage, load_fleet
