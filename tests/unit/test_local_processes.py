@@ -154,3 +154,15 @@ def test_a_process_outlives_the_command_that_started_it(record: Path, log: Path)
     )
     subprocess.run([sys.executable, "-c", code, str(record), str(log)], check=True, timeout=20)
     assert processes.running(record)
+
+
+def test_who_started_what_outlives_it_is_not_warned_of_it(tmp_path: Path) -> None:
+    start = f"""
+from pathlib import Path
+from deploy.local import processes
+here = Path({str(tmp_path)!r})
+print(processes.spawn(["sleep", "60"], record=here / "record", log=here / "log"))
+"""
+    said = subprocess.run([sys.executable, "-W", "error", "-c", start], capture_output=True, text=True, timeout=60)
+    os.kill(int(said.stdout), signal.SIGKILL)
+    assert (said.returncode, said.stderr) == (0, "")
