@@ -5,7 +5,7 @@ import contextlib
 import math
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from windmill.settings import Supervisor, supervisor
 
@@ -15,9 +15,16 @@ STALE_SECONDS = 30.0
 class Notifier:
     """Sends states to the socket that systemd named; elsewhere it is silent."""
 
-    def __init__(self, asked: Supervisor | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        asked: Supervisor | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._asked = asked or supervisor()
         self._clock = clock
+        self._rest = rest
         self._ticked = clock()
 
     def ready(self, status: str) -> None:
@@ -49,7 +56,7 @@ class Notifier:
         while True:
             if not self.late():
                 self._send("WATCHDOG=1")
-            await asyncio.sleep(self._asked.watchdog_seconds / 3)
+            await self._rest(self._asked.watchdog_seconds / 3)
 
     def _send(self, state: str) -> None:
         if self._asked is None:

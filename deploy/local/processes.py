@@ -25,8 +25,16 @@ GATE = 'read -r word || exit 1; exec "$@" </dev/null'
 Signals = Sequence[tuple[signal.Signals, float]]
 GENTLE: Signals = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 
+
+class Detached(subprocess.Popen[bytes]):
+    """A child that is meant to outlive this process."""
+
+    def __del__(self) -> None:
+        """Python would warn that it is still running, which is what it is for."""
+
+
 # Children of this very process must be reaped by it, or they stay as zombies.
-_children: dict[tuple[int, str | None], "subprocess.Popen[bytes]"] = {}
+_children: dict[tuple[int, str | None], Detached] = {}
 
 
 class Died(Exception):
@@ -61,12 +69,10 @@ class Identity:
             check=False,
         )
 
-    def start(
-        self, argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None, cwd: Path
-    ) -> "subprocess.Popen[bytes]":
+    def start(self, argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None, cwd: Path) -> Detached:
         """Start a program behind the gate: it waits for a line on its standard input."""
         with open(log, "ab", opener=files.private_opener) as output:
-            return subprocess.Popen(
+            return Detached(
                 ["/bin/sh", "-c", GATE, argv[0], *self.prefix, *argv],
                 user=self.user,
                 group=self.group,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.pictures import drawn
-from tests.integration.fleet import Command, Fleet, until
+from tests.integration.fleet import Command, Fleet
+from tests.waiting import until
 
 DONE_SECONDS = 400
 """Far more than it takes on an idle machine."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from tests.chaos.pictures import Pictures, registered
 from tests.chaos.verdict import Verdict
 from tests.e2e.conftest import Farm
-from tests.integration.fleet import Command, Fleet, running_fleet, until
+from tests.integration.fleet import Command, Fleet, running_fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill import broker, database
 
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -13,8 +13,9 @@ import pytest
 from farm.control import DEFAULT_PORT
 from farm.remote import RemoteFarm
 from farm.scenes import encode, make_scene
-from tests.integration.fleet import Fleet, clean_environment, until
+from tests.integration.fleet import Fleet, clean_environment
 from tests.parallel import free_offset
+from tests.waiting import until
 from windmill.services import load_fleet
 from windmill.settings import ROOT
 

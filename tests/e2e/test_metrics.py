@@ -9,9 +9,10 @@ import urllib.request
 import pytest
 
 from tests.e2e.conftest import Farm
-from tests.integration.fleet import Command, Fleet, until
+from tests.integration.fleet import Command, Fleet
 from tests.integration.proxy import Proxy
 from tests.parallel import free_offset
+from tests.waiting import until
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.timeout(180)]
 

@@ -17,8 +17,9 @@ from PIL import Image
 
 from tests.e2e.conftest import Farm
 from tests.e2e.test_metrics import HOST, becomes, free_port, number
-from tests.integration.fleet import Command, Fleet, until
+from tests.integration.fleet import Command, Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]

@@ -16,9 +16,10 @@ from tests.conftest import STATE
 from tests.e2e.conftest import Farm
 from tests.e2e.metered_broker import MeteredBroker
 from tests.e2e.prometheus import FOLDER, Prometheus, running_prometheus
-from tests.integration.fleet import Fleet, unavailable, until
+from tests.integration.fleet import Fleet, unavailable
 from tests.parallel import free_offset, retry_delays
 from tests.unit.manifests import document
+from tests.waiting import until
 from windmill.settings import Settings
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.timeout(300)]

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Farm
-from tests.integration.fleet import Fleet, clean_environment, until
+from tests.integration.fleet import Fleet, clean_environment
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]

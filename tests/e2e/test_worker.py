@@ -10,7 +10,8 @@ from aiohttp import web
 
 from tests.e2e.answering import ANSWER
 from tests.e2e.conftest import CONFIG, Farm, started_farm
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
+from tests.waiting import until
 from windmill.calling.canary import CANARY
 from windmill.services import load_fleet
 

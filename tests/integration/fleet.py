@@ -1,12 +1,11 @@
 """One test's fleet: the commands as a user starts them, and a look at the database and queues they share."""
 
-import asyncio
 import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from tests.waiting import until
 from windmill import broker, database
 from windmill.settings import ROOT, Settings
 
@@ -30,23 +30,6 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-async def until(condition: Callable[[], object], seconds: float = 30, what: object = "it") -> None:
-    """Return once the condition, awaited if need be, is true; fails when that takes too long.
-
-    `what` may be called to tell more.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while True:
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
-            return
-        assert loop.time() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
-        await asyncio.sleep(0.03)
 
 
 @dataclass(frozen=True)

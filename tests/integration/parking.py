@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from tests.integration.fleet import Fleet, Message, until
+from tests.integration.fleet import Fleet, Message
+from tests.waiting import until
 from windmill import broker
 
 

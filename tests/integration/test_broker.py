@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill import broker
 from windmill.errors import WindmillError
 from windmill.messages import headers_to_keep

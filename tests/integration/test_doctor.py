@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from tests.conformance.serving import CLOSED_PORT, Client, serving
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill import broker
 from windmill.management import ask, limit_deliveries, quoted_vhost
 from windmill.settings import ROOT

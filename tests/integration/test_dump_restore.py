@@ -14,8 +14,9 @@ from deploy.local import ports
 from deploy.local.databases import create
 from deploy.local.postgres_programs import Programs, installed
 from tests.conformance.serving import serving
-from tests.integration.fleet import Fleet, unavailable, until
+from tests.integration.fleet import Fleet, unavailable
 from tests.integration.own_postgres import OwnPostgres
+from tests.waiting import until
 from windmill import database
 from windmill.errors import WindmillError
 from windmill.settings import ROOT, Settings

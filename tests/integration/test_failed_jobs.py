@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.fleet import Command, Fleet, until
+from tests.integration.fleet import Command, Fleet
 from tests.integration.parking import body, holds, ids, messages, parked_jobs, put_all, reasons
+from tests.waiting import until
 from windmill import broker
 from windmill.management import limit_deliveries
 from windmill.settings import Settings

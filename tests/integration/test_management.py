@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
+from tests.waiting import until
 from windmill import broker
 from windmill.errors import WindmillError
 from windmill.management import limit_deliveries

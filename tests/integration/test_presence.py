@@ -8,8 +8,9 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill import database
 from windmill.calling.service_state import ServiceState
 from windmill.errors import WindmillError

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
+from tests.waiting import until
 from windmill.services import load_fleet
 from windmill.settings import ROOT
 from windmill.submit.selection import PAGE_IMAGES

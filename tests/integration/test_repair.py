@@ -5,8 +5,9 @@ import signal
 
 import pytest
 
-from tests.integration.fleet import Finished, Fleet, until
+from tests.integration.fleet import Finished, Fleet
 from tests.integration.parking import body, ids, messages, put_all, reasons
+from tests.waiting import until
 from windmill import broker
 from windmill.settings import Settings
 

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.integration.fleet import Fleet, until
+from tests.integration.fleet import Fleet
+from tests.waiting import until
 from windmill import database
 from windmill.database import Connection, Pool
 from windmill.derive.recompute import Recomputing

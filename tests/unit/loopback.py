@@ -13,6 +13,8 @@ from typing import Any, cast
 import pytest
 import uvloop
 
+from tests.waiting import settled
+
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -63,7 +65,7 @@ async def _watched(test: Coroutine[Any, Any, None]) -> None:
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     await test
-    await asyncio.sleep(0.01)
+    await settled()
     left = asyncio.all_tasks() - {asyncio.current_task()}
     gc.collect()
     assert (left, faults) == (set(), [])

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.world import Clock
+from tests.waiting import forever
 from windmill.database import Pool
 from windmill.derive import backlog as backlog_module
 from windmill.derive.backlog import FRESH_SECONDS, BacklogReader, of_works
@@ -34,7 +35,7 @@ class Database:
     async def fetch(self, _: str, __: list[str]) -> list[dict[str, Any]]:
         self.asked += 1
         if self.hangs:
-            await asyncio.sleep(60)
+            await forever()
         if self.error:
             raise self.error
         return [{"stage": "merge", "marks": self.marks, "overdue_seconds": None}]

@@ -8,6 +8,7 @@ import pytest
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelInvalidStateError
 
+from tests.waiting import turns
 from windmill.broker.channel import ConsumingChannel
 from windmill.broker.consuming import Acknowledgements, Delivery
 
@@ -46,8 +47,7 @@ class Channel:
     async def _room(self) -> None:
         if self.error:
             raise self.error
-        for _ in range(self._dice.randrange(4) if self._dice else 0):
-            await asyncio.sleep(0)
+        await turns(self._dice.randrange(4) if self._dice else 0)
 
 
 class Properties:
@@ -74,8 +74,7 @@ def held(channel: Channel, number: int) -> list[Delivery]:
 
 
 async def rest() -> None:
-    for _ in range(30):
-        await asyncio.sleep(0)
+    await turns(30)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +135,7 @@ async def test_however_frames_have_to_wait_each_job_meets_its_own_end(seed: int)
             deliveries[number].acknowledge()
         elif ends[number] == "hand back":
             backs.append(asyncio.create_task(deliveries[number].hand_back()))
-        for _ in range(dice.randrange(3)):
-            await asyncio.sleep(0)
+        await turns(dice.randrange(3))
     await asyncio.gather(*backs)
     for _ in range(20):
         await rest()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import forever
 from windmill.doctor import configuration, report
 from windmill.doctor.configuration import Loaded
 from windmill.doctor.examination import choose
@@ -57,7 +58,7 @@ async def test_a_test_that_fails_is_a_problem_and_hides_no_other(error: Exceptio
 
 async def test_a_test_that_takes_too_long_is_a_problem() -> None:
     async def hang() -> list[Finding]:
-        await asyncio.sleep(60)
+        await forever()
         return []
 
     async with asyncio.timeout(5):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.world import JOB, World, take
+from tests.waiting import settled
 from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, DataRefused, WindmillError
 from windmill.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, TRIES_HEADER, encode
@@ -178,7 +179,7 @@ async def test_the_wait_that_the_service_asks_for_reaches_the_breaker(
 async def test_no_job_begins_between_an_outage_and_its_notice(world: World, edge: Edge, state: ServiceState) -> None:
     world.gate.clear()
     takes = [asyncio.create_task(take(edge, world.delivery(mine=number))) for number in range(20)]
-    await asyncio.sleep(0.01)
+    await settled()
     world.call_error = failing("SERVICE_UNREACHABLE")
     world.gate.set()
     await asyncio.gather(*takes)
@@ -257,7 +258,7 @@ async def test_a_late_answer_is_stored_while_the_breaker_is_open_and_leaves_it_o
 ) -> None:
     world.gate.clear()
     late = asyncio.create_task(take(edge, world.delivery()))
-    await asyncio.sleep(0.01)
+    await settled()
     state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     left = state.breaker.seconds_left()
     world.gate.set()
@@ -414,7 +415,7 @@ async def test_a_fault_of_ours_leaves_the_delivery_to_the_next_session_instead_o
 async def test_no_more_jobs_run_at_a_time_than_the_service_bears(world: World, edge: Edge, state: ServiceState) -> None:
     world.gate.clear()
     takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(6)]
-    await asyncio.sleep(0.01)
+    await settled()
     assert (world.calling, state.in_progress) == (2, 6)
     world.gate.set()
     await asyncio.gather(*takes)
@@ -428,10 +429,10 @@ async def test_two_sessions_of_one_process_share_the_calls_that_the_service_bear
     world.gate.clear()
     following = world.edge(state, SETTINGS)
     old = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     edge.close()
     new = [asyncio.create_task(take(following, world.delivery())) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     assert (world.calling, state.in_progress) == (2, 6)
     drained = asyncio.create_task(edge.drained())
     world.gate.set()
@@ -443,7 +444,7 @@ async def test_two_sessions_of_one_process_share_the_calls_that_the_service_bear
 async def test_a_closed_edge_hands_back_what_has_not_begun_and_finishes_what_has(world: World, edge: Edge) -> None:
     world.gate.clear()
     takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(5)]
-    await asyncio.sleep(0.01)
+    await settled()
     edge.close()
     world.gate.set()
     await asyncio.gather(*takes, take(edge, world.delivery()))
@@ -457,9 +458,9 @@ async def test_an_edge_is_drained_when_the_last_delivery_is_settled(world: World
     await asyncio.wait_for(edge.drained(), 1)
     world.gate.clear()
     takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     drained = asyncio.create_task(edge.drained())
-    await asyncio.sleep(0.01)
+    await settled()
     assert not drained.done()
     world.gate.set()
     await asyncio.wait_for(drained, 1)
@@ -483,11 +484,11 @@ async def test_cancelled_jobs_are_neither_written_nor_acknowledged_and_leave_not
     before = asyncio.all_tasks()
     busy(world)
     tasks = [asyncio.create_task(take(edge, world.delivery())) for _ in range(5)]
-    await asyncio.sleep(0.01)
+    await settled()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)
+    await settled()
     assert {"write", "ack", "back", "retry"}.isdisjoint(world.events)
     assert (state.in_progress, state.slots.taken) == (0, 0)
     assert asyncio.all_tasks() == before

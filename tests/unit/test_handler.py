@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.world import Clock
+from tests.waiting import turns
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
 from windmill.errors import KINDS, Code, WindmillError
@@ -64,7 +65,7 @@ class Bench:
     async def _answer_others(self) -> None:
         """Again and again, as nobody knows when the handler begins to wait for such an answer."""
         while self.answers_meanwhile:
-            await asyncio.sleep(0.005)
+            await turns(1)
             self.state.answered(self.clock.now, 2, first_try=True)
 
     async def read(self, job: Job) -> bytes:

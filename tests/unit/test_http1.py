@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.loopback import Conversation, Site, listening, on_each_loop, reply, request_of
+from tests.unit.world import Clock
+from tests.waiting import forever, settled, turns, until
 from windmill.http1 import CutOff, Http1Client, HttpFailure, NotReached, Reply, ReplyTooLarge
 from windmill.http1.addresses import KNOWN_SECONDS, Addresses, literal
 from windmill.http1.link import Link
@@ -68,7 +70,7 @@ async def both(converse: Conversation) -> AsyncIterator[tuple[Http1Client, Site]
 
 
 async def a_moment() -> None:
-    """Time for what was sent on loopback to arrive."""
+    """Time for what was sent on loopback to arrive; whether it did can be seen only by what does not happen then."""
     await asyncio.sleep(0.03)
 
 
@@ -102,7 +104,7 @@ async def test_a_reply_is_the_same_in_one_packet_and_in_many(wire: bytes, expect
         await request_of(reader)
         for at in range(len(wire)):
             writer.write(wire[at : at + 1])
-            await asyncio.sleep(0)
+            await turns(1)
         await reader.read()
 
     async with both(answering(wire)) as (client, site), both(dripping) as (patient, slow):
@@ -127,7 +129,7 @@ async def test_a_reply_that_ends_with_its_connection_is_had_though_the_request_w
         await a_moment()
         writer.write(b"HTTP/1.1 413 Too Large\r\n\r\nno")
         writer.write_eof()
-        await asyncio.sleep(30)
+        await forever()
 
     async with both(half) as (client, site), asyncio.timeout(5):
         assert await ask(client, site, post(32_000_000)) == Reply(413, {}, b"no")
@@ -267,7 +269,7 @@ async def test_a_reply_that_comes_after_the_wait_for_it_has_ended_is_nobodys(how
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(waiting, 0.015)
         else:
-            await asyncio.sleep(0.015)
+            await until(lambda: site.connections)
             waiting.cancel()
         assert (await ask(client, site)).body == b"right"
         await a_moment()
@@ -280,7 +282,7 @@ async def test_many_exchanges_at_a_time_never_get_each_others_replies() -> None:
     async def echo(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
         while True:
             request = await request_of(reader)
-            await asyncio.sleep(len(site.requests) % 5 * 0.001)
+            await turns(len(site.requests) % 5 * 3)
             site.requests.append(b"")
             name = request.split()[1]
             writer.write(reply(name, "500 Error" if name.endswith(b"7") else "200 OK"))
@@ -488,7 +490,7 @@ async def test_a_reply_that_drips_ends_with_the_time_for_it() -> None:
         with suppress(ConnectionError):
             while True:
                 writer.write(b"x")
-                await asyncio.sleep(0.005)
+                await a_moment()
                 await writer.drain()
         site.requests.append(b"hung up")
 
@@ -496,15 +498,14 @@ async def test_a_reply_that_drips_ends_with_the_time_for_it() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await ask(client, site)
-        await a_moment()
-        assert site.requests == [b"hung up"]
+        await until(lambda: site.requests == [b"hung up"])
 
 
 @on_each_loop
 async def test_an_upload_that_nobody_reads_ends_with_its_time_and_leaves_no_copy() -> None:
     async def deaf(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(30)
+        await forever()
 
     image = bytes(32_000_000)
     gc.collect()
@@ -524,7 +525,7 @@ async def test_a_large_upload_arrives_whole_at_a_server_that_reads_slowly() -> N
         size = 0
         while size < len(request):
             size += len(await reader.read(1_000_000))
-            await asyncio.sleep(0.001)
+            await turns(5)
         writer.write(reply(b"%d" % size))
         await reader.read()
 
@@ -546,12 +547,11 @@ async def test_an_exchange_can_be_cancelled_wherever_it_waits(wait: int, kept: b
             if kept:
                 await ask(client, site)
             waiting = asyncio.ensure_future(ask(client, site, host="localhost"))
-            for _ in range(wait):
-                await asyncio.sleep(0)
+            await turns(wait)
             waiting.cancel()
             with suppress(asyncio.CancelledError, HttpFailure):
                 await waiting
-            await asyncio.sleep(0.002)
+            await settled()
 
 
 @pytest.mark.parametrize("said", [OK, b"banana\r\n\r\n", reply(bytes(MOST + 1))])
@@ -560,7 +560,7 @@ async def test_a_wait_that_ends_at_the_moment_of_the_reply_leaves_nothing_unhear
     link, wire = Link(), Wire()
     link.connection_made(wire)
     waiting = asyncio.ensure_future(link.exchange([GET], MOST))
-    await asyncio.sleep(0)
+    await turns(1)
     link.data_received(said)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -581,7 +581,7 @@ async def test_closing_lets_running_exchanges_end_and_keeps_none_of_their_connec
     client = Http1Client()
     async with listening(slow) as site:
         running = asyncio.ensure_future(ask(client, site))
-        await asyncio.sleep(0.01)
+        await until(lambda: site.connections)
         client.close()
         assert (await running).body == b"ok"
         async with asyncio.timeout(5):
@@ -592,11 +592,14 @@ async def test_closing_lets_running_exchanges_end_and_keeps_none_of_their_connec
 @on_each_loop
 async def test_the_connections_of_a_burst_are_let_go_when_they_idle() -> None:
     left = 0
+    all_here = asyncio.Event()
 
     async def counting(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
         nonlocal left
         await request_of(reader)
-        await asyncio.sleep(0.05)
+        if site.connections == 500:
+            all_here.set()
+        await all_here.wait()
         writer.write(OK)
         await reader.read()
         left += 1
@@ -607,18 +610,19 @@ async def test_the_connections_of_a_burst_are_let_go_when_they_idle() -> None:
         assert [said.body for said in replies] == [b"ok"] * 500
         assert (site.connections, left) == (500, 0)
         async with asyncio.timeout(5):
-            while left < 500:  # noqa: ASYNC110 - there is nothing else to wait for
-                await asyncio.sleep(0.05)
+            await until(lambda: left == 500)
         client.close()
 
 
 @on_each_loop
 async def test_a_connection_that_is_in_use_now_and_then_is_kept() -> None:
-    client = Http1Client(idle_seconds=0.1)
+    clock = Clock()
+    client = Http1Client(idle_seconds=0.1, clock=clock)
     async with listening(answering(*[OK] * 10)) as site:
         for _ in range(10):
             await ask(client, site)
-            await asyncio.sleep(0.04)
+            clock.now += 0.04
+            await a_moment()
         client.close()
     assert site.connections == 1
 
@@ -795,7 +799,7 @@ def heard(packets: Sequence[bytes], *, then_lost: bool = True) -> tuple[Reply | 
         link, wire = Link(), Wire()
         link.connection_made(wire)
         waiting = asyncio.ensure_future(link.exchange([GET], MOST))
-        await asyncio.sleep(0)
+        await turns(1)
         for packet in packets:
             if not wire.aborted:
                 link.data_received(packet)

@@ -176,7 +176,7 @@ def test_what_plainly_lies_outside_is_not_even_opened(root: Path, tmp_path: Path
 
     writer = threading.Thread(target=write)
     writer.start()
-    time.sleep(0.1)  # until it waits
+    time.sleep(0.1)  # until the system has it wait, which nothing tells
     for path in ("../pipe", f"{root}/../pipe", str(tmp_path / "pipe")):
         assert outcome(Folder(root, 2048), path) == "IMAGE_FORBIDDEN"
     assert not opened.wait(0.2)

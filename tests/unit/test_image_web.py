@@ -16,6 +16,7 @@ from yarl import URL
 from kernels.hosts import looks_like_address
 from tests.unit.imaging import JPEG, at_url, refusal, refused, source
 from tests.unit.loopback import reply, serving
+from tests.waiting import forever
 from windmill.errors import WindmillError
 from windmill.image_source.web import MAX_REDIRECTS, Web
 
@@ -202,7 +203,7 @@ async def test_a_host_that_does_not_answer_now_may_answer_later(root: Path) -> N
 
 async def test_a_host_that_stays_silent_is_given_up_after_a_time(root: Path) -> None:
     async def silent(_: str, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
+        await forever()
 
     async with serving(silent) as site, source(root, allow="127.0.0.1", url_seconds=0.2) as images:
         assert await refused(images, at_url(f"http://127.0.0.1:{site.port}/")) == ("IMAGE_NOT_FOUND", "later")
@@ -241,7 +242,7 @@ async def test_no_password_and_no_signature_of_a_url_gets_into_a_message_or_a_lo
 
     async def once(_: str, writer: asyncio.StreamWriter) -> None:
         if answer is None:
-            await asyncio.sleep(60)
+            await forever()
         writer.write(answer or b"")
         await writer.drain()
 
@@ -296,7 +297,7 @@ async def test_a_body_that_unfolds_is_neither_asked_for_nor_unfolded(root: Path)
 async def test_a_length_over_the_limit_is_enough_to_read_nothing(root: Path) -> None:
     async def promise(_: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-        await asyncio.sleep(60)
+        await forever()
 
     async with serving(promise) as site, source(root, allow="127.0.0.1") as images:
         assert await refused(images, at_url(f"http://127.0.0.1:{site.port}/")) == ("IMAGE_TOO_LARGE", "never")
@@ -308,7 +309,7 @@ async def test_a_body_that_drips_is_given_up_when_its_time_is_over(root: Path) -
         while True:
             writer.write(b"x")
             await writer.drain()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # a drip
 
     async with serving(drip) as site, source(root, allow="127.0.0.1", url_seconds=0.3) as images:
         assert await refused(images, at_url(f"http://127.0.0.1:{site.port}/")) == ("IMAGE_NOT_FOUND", "later")
@@ -316,7 +317,7 @@ async def test_a_body_that_drips_is_given_up_when_its_time_is_over(root: Path) -
 
 async def test_all_redirects_together_have_the_time_of_one_fetch(root: Path) -> None:
     async def slowly(path: str, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # less than the time of one fetch, and three of them are more
         writer.write(redirecting(2)(path))
         await writer.drain()
 

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from tests.unit.world import World
+from tests.waiting import settled, until
 from windmill.broker import Consumption, Delivery, Publisher
 from windmill.calling.service_state import ServiceState
 from windmill.errors import Code, WindmillError
@@ -78,7 +79,7 @@ class Bench:
         """Let the lane come to rest."""
         for _ in range(3):
             self.lane.wake()
-            await asyncio.sleep(0.003)
+            await settled()
 
     async def later(self, seconds: float) -> None:
         self.world.clock.now += seconds
@@ -107,7 +108,7 @@ def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
 async def leaving_nothing_behind() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
-    await asyncio.sleep(0.01)
+    await settled()
     assert asyncio.all_tasks() <= before | {asyncio.current_task()}
 
 
@@ -331,9 +332,9 @@ async def test_a_database_that_goes_away_while_one_job_tries_the_service_is_wait
 async def test_a_change_is_seen_without_being_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_module, "WATCH_SECONDS", 0.01)
     bench.lane.wake()
-    await asyncio.sleep(0.03)
+    await settled()
     bench.world.away = True
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.queue.events[-1] == "stop")
     assert bench.queue.events[-1] == "stop"
 
 
@@ -409,7 +410,7 @@ async def test_stopping_while_the_question_waits_for_its_turn_leaves_none_behind
     await bench.end()
     bench.world.gate.set()
     await asyncio.gather(*takes)
-    await asyncio.sleep(0)
+    await settled()
     assert "canary" not in bench.world.events
     assert bench.state.slots.taken == 0
 
@@ -422,7 +423,7 @@ async def test_stopping_while_one_job_tries_the_service_sees_it_through(bench: B
     await bench.settle()
     await bench.end()
     drained = asyncio.create_task(bench.lane.edge.drained())
-    await asyncio.sleep(0.01)
+    await settled()
     assert not drained.done()
     bench.world.gate.set()
     await asyncio.wait_for(asyncio.gather(trying, drained), 0.5)

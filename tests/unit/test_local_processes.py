@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,9 +78,9 @@ def test_a_pid_that_is_another_programs_by_now_is_neither_running_nor_killed(rec
         files.write_json(record, {"pid": other.pid, "birth": "an earlier boot/17"})
         assert processes.running(record) is None
         assert not processes.stop(record)
-        time.sleep(0.1)
         assert other.poll() is None
         other.kill()
+        assert other.wait(30) == -signal.SIGKILL, "nothing else had been sent to it"
 
 
 def test_a_record_without_sense_means_not_running(record: Path) -> None:
@@ -155,3 +154,15 @@ def test_a_process_outlives_the_command_that_started_it(record: Path, log: Path)
     )
     subprocess.run([sys.executable, "-c", code, str(record), str(log)], check=True, timeout=20)
     assert processes.running(record)
+
+
+def test_who_started_what_outlives_it_is_not_warned_of_it(tmp_path: Path) -> None:
+    start = f"""
+from pathlib import Path
+from deploy.local import processes
+here = Path({str(tmp_path)!r})
+print(processes.spawn(["sleep", "60"], record=here / "record", log=here / "log"))
+"""
+    said = subprocess.run([sys.executable, "-W", "error", "-c", start], capture_output=True, text=True, timeout=60)
+    os.kill(int(said.stdout), signal.SIGKILL)
+    assert (said.returncode, said.stderr) == (0, "")

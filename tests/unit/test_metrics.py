@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.parallel import free_offset
 from tests.unit.world import JOB, World, take
+from tests.waiting import settled, turns
 from windmill import VERSION
 from windmill.calling.service_state import ServiceState
 from windmill.errors import ConfigInvalid, DataRefused, WindmillError
@@ -110,7 +111,7 @@ async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(worl
     edge.on_trial = False
     world.gate.clear()
     taken = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
-    await asyncio.sleep(0)
+    await settled()
     shown = ("jobs_in_progress", "calls_in_flight", "concurrency", "breaker_state")
 
     def seen() -> list[float]:
@@ -154,7 +155,7 @@ async def test_each_step_of_a_job_is_measured_once(world: World, state: ServiceS
     edge.on_trial = False
 
     async def read(seconds: float) -> None:
-        await asyncio.sleep(0)
+        await turns(1)
         world.clock.now += seconds
 
     hour_ago = replace(JOB, submitted_at=datetime.now(UTC) - timedelta(hours=1))
@@ -201,7 +202,7 @@ async def test_without_a_port_no_step_is_measured(world: World) -> None:
 
 async def test_commits_show_their_rows_and_how_long_they_took() -> None:
     async def save(rows: Sequence[ResultRow]) -> None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # how long it takes is what is measured
 
     commits = MeasuredCommits()
     writer = ResultWriter(save, batch_rows=3, batch_seconds=0.01, in_progress=lambda: 99, commits=commits)

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tests.waiting import forever, settled, until
 from windmill.calling.service_state import ServiceState
 from windmill.errors import DataRefused, WindmillError
 from windmill.presence import Execute, Presence, Watched
@@ -135,19 +136,11 @@ async def present(clock: Clock, execute: Execute, *states: ServiceState) -> Asyn
         await running
 
 
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to that")
-
-
 async def test_it_speaks_at_once_again_after_ten_seconds_and_at_the_end(clock: Clock) -> None:
     database = Database()
     async with present(clock, database.execute, state_of(clock), ServiceState(OCR, SETTINGS, answer)):
         await until(lambda: database.notes)
-        await asyncio.sleep(0.02)
+        await settled()
         assert len(database.notes) == 1
         clock.now += 10
         await until(lambda: len(database.notes) == 2)
@@ -178,7 +171,7 @@ async def test_a_database_that_is_away_is_one_debug_line_a_beat_and_ends_nothing
     with caplog.at_level(logging.DEBUG):
         async with present(clock, database.execute, state_of(clock)) as running:
             await until(lambda: database.tries == 1)
-            await asyncio.sleep(0.02)
+            await settled()
             assert database.tries == 1
             clock.now += 10
             await until(lambda: database.tries == 2)
@@ -204,7 +197,7 @@ async def test_it_ends_when_it_is_cancelled_although_the_driver_says_something_e
     async def hang(*_: object) -> None:
         begun.set()
         try:
-            await asyncio.sleep(60)
+            await forever()
         except asyncio.CancelledError as cancelled:
             raise WindmillError("DATABASE_UNAVAILABLE", "TimeoutError") from cancelled
 

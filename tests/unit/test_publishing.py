@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
+from tests.waiting import turns, until
 from windmill.errors import WindmillError
 from windmill.messages import Job
 from windmill.runner import background
@@ -46,7 +47,7 @@ class Target:
     async def to_services(self, body: bytes, services: Sequence[str]) -> None:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
-        await asyncio.sleep(0)
+        await turns(1)
         self.under_way -= 1
         image_id = orjson.loads(body)["image_id"]
         if image_id == self._stops_at and self._stop:
@@ -180,8 +181,8 @@ async def test_a_broker_that_takes_nothing_is_told_once_and_once_when_it_does_ag
     target = Short()
     with caplog.at_level("INFO"):
         async with background(say_when_blocked(target, every=0.001)):
-            await asyncio.sleep(0.02)
+            await until(lambda: "short of memory or disk" in caplog.text)
             target.short = False
-            await asyncio.sleep(0.02)
+            await until(lambda: len(caplog.records) == 2)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "short of memory or disk" in caplog.text

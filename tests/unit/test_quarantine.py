@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import settled
 from workers.quarantine import LINGER_SECONDS, Quarantine, suspect
 
 
@@ -46,7 +47,7 @@ async def test_a_suspect_begins_when_nothing_else_is_in_hand_and_nothing_can_com
         quarantine.settled,
     ]
     for change in changes:
-        await asyncio.sleep(0)
+        await settled()
         assert not began.is_set()
         change()
     await asyncio.wait_for(job, 5)
@@ -101,7 +102,7 @@ async def test_a_lane_that_closes_is_not_waited_for_and_one_that_is_cancelled_fr
             pass
 
     cancelled = asyncio.create_task(suspect_job())
-    await asyncio.sleep(0)
+    await settled()
     assert quarantine.occupied
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+from tests.waiting import until
 from windmill.image_source.reader_threads import MOST_THREADS, ReaderThreads
 from windmill.settings import ROOT
 
@@ -46,14 +47,14 @@ async def test_a_read_that_hangs_does_not_hold_up_those_that_come_after_it() -> 
 
 
 async def test_slow_storage_is_read_by_several_threads_at_a_time() -> None:
+    together = threading.Barrier(4)
+
     def read(path: str) -> bytes:
-        time.sleep(0.1)
+        together.wait(30)
         return b""
 
     with ReaderThreads(read) as threads:
-        began = time.monotonic()
-        await asyncio.gather(*(threads.read("a") for _ in range(20)))
-    assert time.monotonic() - began < 1.5
+        assert await asyncio.gather(*(threads.read("a") for _ in range(20))) == [b""] * 20
 
 
 async def test_however_much_hangs_there_are_no_more_threads_than_the_limit() -> None:
@@ -67,8 +68,7 @@ async def test_however_much_hangs_there_are_no_more_threads_than_the_limit() -> 
 
     with ReaderThreads(read) as threads:
         hung = [threads.read("a") for _ in range(MOST_THREADS + 5)]
-        await asyncio.sleep(MOST_THREADS * 0.01 + 0.5)
-        assert 2 < len(reading) <= MOST_THREADS
+        await until(lambda: len(reading) == MOST_THREADS)
         released.set()
         await asyncio.gather(*hung)
         assert len(reading) <= MOST_THREADS

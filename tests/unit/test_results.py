@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.waiting import settled, until
 from windmill.errors import DataRefused, WindmillError
 from windmill.results import ResultRow, ResultWriter
 
@@ -100,7 +101,7 @@ async def test_a_writer_returns_only_after_its_row_is_committed() -> None:
     table.open.clear()
     async with writing(table, rows=1) as writer:
         write = asyncio.create_task(writer.write(row(1)))
-        await asyncio.sleep(0.03)
+        await settled()
         assert table.tries == 1
         assert not write.done()
         table.open.set()
@@ -113,9 +114,9 @@ async def test_rows_that_come_while_a_batch_is_committed_are_in_the_next_one() -
     table.open.clear()
     async with writing(table, rows=2, seconds=0.01) as writer:
         first = [asyncio.create_task(writer.write(row(number))) for number in (1, 2)]
-        await asyncio.sleep(0.02)
+        await until(lambda: table.tries)
         second = asyncio.create_task(writer.write(row(3)))
-        await asyncio.sleep(0)
+        await settled()
         table.open.set()
         await asyncio.gather(*first, second)
     assert table.batches == [[1, 2], [3]]
@@ -143,7 +144,7 @@ async def test_a_writer_that_gives_up_waiting_disturbs_nobody() -> None:
     table.open.clear()
     async with writing(table, rows=2) as writer:
         gone, stays = (asyncio.create_task(writer.write(row(number))) for number in (1, 2))
-        await asyncio.sleep(0.01)
+        await settled()
         gone.cancel()
         table.open.set()
         await stays
@@ -157,9 +158,9 @@ async def test_when_the_writing_ends_whoever_waits_is_told_that_the_row_is_not_c
     table.open.clear()
     async with writing(table, rows=2) as writer:
         in_batch = [asyncio.create_task(writer.write(row(number))) for number in (1, 2)]
-        await asyncio.sleep(0.01)
+        await settled()
         behind = asyncio.create_task(writer.write(row(3)))
-        await asyncio.sleep(0)
+        await settled()
     ends = await asyncio.gather(*in_batch, behind, return_exceptions=True)
     assert [getattr(end, "code", None) for end in ends] == ["DATABASE_UNAVAILABLE"] * 3
     with pytest.raises(WindmillError, match="before the row could be committed"):

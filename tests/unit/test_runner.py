@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import forever, settled, turns
 from windmill.runner import background, pause
 from windmill.settings import ROOT, defaults
 
@@ -25,7 +26,7 @@ async def forever(settings, stop):
         await stop.wait()
         print("asked to stop", flush=True)
         if "stubborn" in sys.argv:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
     finally:
         print("cleaned up", flush=True)
     return DONE
@@ -150,12 +151,12 @@ async def test_work_beside_a_block_ends_with_the_block() -> None:
     async def work() -> None:
         try:
             seen.append("begun")
-            await asyncio.sleep(60)
+            await forever()
         finally:
             seen.append("ended")
 
     async with background(work()):
-        await asyncio.sleep(0.01)
+        await settled()
         assert seen == ["begun"]
     assert seen == ["begun", "ended"]
 
@@ -164,13 +165,13 @@ async def test_when_the_work_beside_fails_the_block_is_left_with_that_failure() 
     left = []
 
     async def work() -> None:
-        await asyncio.sleep(0.01)
+        await turns(1)  # so that the block has begun
         raise ValueError("beside")
 
     async def block() -> None:
         async with background(work()):
             try:
-                await asyncio.sleep(60)
+                await forever()
             finally:
                 left.append(True)
 
@@ -182,7 +183,7 @@ async def test_when_the_work_beside_fails_the_block_is_left_with_that_failure() 
 
 async def test_a_block_that_fails_keeps_its_own_failure() -> None:
     with pytest.raises(KeyError):
-        async with background(asyncio.sleep(60)):
+        async with background(forever()):
             raise KeyError("block")
 
 

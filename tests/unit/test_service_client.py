@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.unit.loopback import Answer, Site, on_each_loop, reply, serving
+from tests.waiting import forever, until
 from windmill.errors import WindmillError
 from windmill.service_client import ServiceClient, form
 from windmill.services import Service, load_fleet
@@ -163,7 +165,7 @@ async def test_a_host_that_does_not_take_the_connection_is_down_and_no_try_of_th
         for taken in (first, second):  # Linux queues one more than the backlog and then drops what comes.
             taken.setblocking(False)
             taken.connect_ex(full.getsockname())
-        await asyncio.sleep(0.05)
+        await until(lambda: select.select([], [first], [], 0)[1])
         async with client(full.getsockname()[1], REQUEST_TIMEOUT="0.4") as (opened, service):
             error = await refused(opened, service)
     assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
@@ -172,7 +174,7 @@ async def test_a_host_that_does_not_take_the_connection_is_down_and_no_try_of_th
 @on_each_loop
 async def test_a_service_that_does_not_answer_in_time_has_timed_out() -> None:
     async def silent(_: str, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+        await forever()
 
     async with both(silent, REQUEST_TIMEOUT="0.2") as (opened, service, _):
         error = await refused(opened, service)
@@ -185,7 +187,7 @@ async def test_the_time_of_the_service_holds_where_the_settings_name_none() -> N
     async def dripping(_: str, writer: asyncio.StreamWriter) -> None:
         while True:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" if not writer.is_closing() else b"")
-            await asyncio.sleep(30)
+            await forever()
 
     async with both(dripping) as (opened, service, _):
         impatient = Service(**{**vars(service), "timeout_seconds": 0.2})

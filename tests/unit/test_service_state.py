@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.world import Clock, World
+from tests.waiting import settled
 from windmill.calling.service_state import PROBES, ServiceState
 from windmill.errors import Code, WindmillError
 from windmill.services import load_fleet
@@ -42,7 +43,7 @@ async def test_a_service_that_answers_another_job_that_is_under_way_is_well_with
     world.canary_error = failing("SERVICE_UNREACHABLE")
     async with state.slots, state.slots:
         doubting = asyncio.create_task(state.doubt(SAID_500))
-        await asyncio.sleep(0.01)
+        await settled()
         state.answered(clock.now, 2, first_try=True)
         assert await doubting is None
     assert world.events == []
@@ -58,9 +59,40 @@ async def test_an_answer_from_before_the_failure_proves_nothing(
     world: World, clock: Clock, state: ServiceState
 ) -> None:
     state.answered(clock.now, 2, first_try=True)
+    clock.now += 1
     world.canary_error = failing("SERVICE_UNREACHABLE")
-    async with state.slots:
+    async with state.slots, state.slots:
         assert await state.doubt(SAID_500) is world.canary_error
+
+
+async def test_what_was_asked_before_the_failure_and_answered_after_it_proves_nothing(
+    world: World, clock: Clock, state: ServiceState
+) -> None:
+    """A service that dies with several calls in hand may still finish one of them."""
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    began = clock.now
+    clock.now += 1
+    async with state.slots, state.slots:
+        doubting = asyncio.create_task(state.doubt(SAID_500))
+        await settled()
+        state.answered(began, 2, first_try=True)
+        assert await doubting is world.canary_error
+
+
+async def test_a_late_answer_to_an_old_call_does_not_hide_the_answer_to_a_new_one(
+    world: World, clock: Clock, state: ServiceState
+) -> None:
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    began = clock.now
+    clock.now += 1
+    async with state.slots, state.slots:
+        doubting = asyncio.create_task(state.doubt(SAID_500))
+        await settled()
+        for moment in (began, clock.now, began):
+            state.answered(moment, 2, first_try=True)
+            await settled()
+        assert await doubting is None
+    assert world.events == []
 
 
 @pytest.mark.parametrize("code", ["SERVICE_ERROR", "BAD_RESPONSE"])
@@ -109,7 +141,7 @@ async def test_one_question_is_asked_for_all_jobs_that_doubt_at_once(world: Worl
     world.canary_gate.clear()
     world.canary_error = failing("SERVICE_TIMEOUT")
     doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(10)]
-    await asyncio.sleep(0.01)
+    await settled()
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [world.canary_error] * 10
     assert world.events == ["canary"]
@@ -122,7 +154,7 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
     world.canary_error = SAID_400
     errors = [SAID_400, SAID_500]
     doubts = [asyncio.create_task(state.doubt(error)) for error in errors]
-    await asyncio.sleep(0.01)
+    await settled()
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [SAID_400, None]
     assert world.events == ["canary"]
@@ -131,9 +163,9 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
 async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
     first, second = (asyncio.create_task(state.doubt(SAID_500)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await settled()
     first.cancel()
-    await asyncio.sleep(0.01)
+    await settled()
     world.canary_gate.set()
     assert await second is None
     assert first.cancelled()
@@ -144,22 +176,22 @@ async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World,
     before = asyncio.all_tasks()
     world.canary_gate.clear()
     doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     for doubt in doubts:
         doubt.cancel()
     await asyncio.gather(*doubts, return_exceptions=True)
-    await asyncio.sleep(0)
+    await settled()
     assert asyncio.all_tasks() == before
 
 
 async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
     doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     for doubt in doubts:
         doubt.cancel()
     late = asyncio.create_task(state.doubt(SAID_500))
-    await asyncio.sleep(0.01)
+    await settled()
     world.canary_gate.set()
     assert await late is None
     await asyncio.gather(*doubts, return_exceptions=True)

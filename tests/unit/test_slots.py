@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.waiting import settled, turns
 from windmill.calling.slots import Slots
 
 
@@ -14,15 +15,10 @@ async def hold(slots: Slots, release: asyncio.Event, order: list[int], number: i
         await release.wait()
 
 
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
 async def test_no_more_get_in_than_there_are_slots_and_who_waits_longest_is_next() -> None:
     slots, release, order = Slots(2), asyncio.Event(), list[int]()
     holders = [asyncio.create_task(hold(slots, release, order, number)) for number in range(5)]
-    await settle()
+    await settled()
     assert (order, slots.taken) == ([0, 1], 2)
     release.set()
     await asyncio.gather(*holders)
@@ -32,9 +28,9 @@ async def test_no_more_get_in_than_there_are_slots_and_who_waits_longest_is_next
 async def test_more_slots_let_those_in_that_wait() -> None:
     slots, release, order = Slots(1), asyncio.Event(), list[int]()
     holders = [asyncio.create_task(hold(slots, release, order, number)) for number in range(4)]
-    await settle()
+    await settled()
     slots.resize(3)
-    await settle()
+    await settled()
     assert order == [0, 1, 2]
     assert slots.size == 3
     release.set()
@@ -45,14 +41,14 @@ async def test_fewer_slots_take_effect_as_calls_end() -> None:
     slots, order = Slots(3), list[int]()
     releases = [asyncio.Event() for _ in range(5)]
     holders = [asyncio.create_task(hold(slots, release, order, n)) for n, release in enumerate(releases)]
-    await settle()
+    await settled()
     slots.resize(1)
     releases[0].set()
     releases[1].set()
-    await settle()
+    await settled()
     assert (order, slots.taken) == ([0, 1, 2], 1), "two have left, and the third alone fills what is left"
     releases[2].set()
-    await settle()
+    await settled()
     assert order == [0, 1, 2, 3]
     for release in releases:
         release.set()
@@ -63,9 +59,9 @@ async def test_fewer_slots_take_effect_as_calls_end() -> None:
 async def test_who_is_cancelled_while_waiting_takes_no_slot() -> None:
     slots, release, order = Slots(1), asyncio.Event(), list[int]()
     first, second, third = (asyncio.create_task(hold(slots, release, order, number)) for number in range(3))
-    await settle()
+    await settled()
     second.cancel()
-    await settle()
+    await settled()
     release.set()
     await asyncio.gather(first, third)
     assert (order, slots.taken) == ([0, 2], 0)
@@ -75,11 +71,11 @@ async def test_who_is_cancelled_just_as_the_turn_comes_passes_it_on() -> None:
     slots, release, order = Slots(1), asyncio.Event(), list[int]()
     await slots.__aenter__()
     second, third = (asyncio.create_task(hold(slots, release, order, number)) for number in (2, 3))
-    await settle()
+    await settled()
     await slots.__aexit__()
     assert slots.taken == 1, "the slot is the second's already, though it has not run"
     second.cancel()
-    await settle()
+    await settled()
     assert second.cancelled()
     assert (order, slots.taken) == ([3], 1)
     release.set()
@@ -92,11 +88,11 @@ async def test_who_is_cancelled_as_the_turn_comes_after_the_slots_were_cut_leave
     await slots.__aenter__()
     await slots.__aenter__()
     second, third = (asyncio.create_task(hold(slots, release, order, number)) for number in (2, 3))
-    await settle()
+    await settled()
     await slots.__aexit__()
     slots.resize(1)
     second.cancel()
-    await settle()
+    await settled()
     assert (order, slots.taken) == ([], 1)
     await slots.__aexit__()
     release.set()
@@ -116,7 +112,7 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
     slots, release, order = Slots(1), asyncio.Event(), list[int]()
     await slots.__aenter__()
     waits = asyncio.create_task(hold(slots, release, order, 1))
-    await settle()
+    await settled()
     await slots.__aexit__()
     late = asyncio.create_task(hold(slots, release, order, 2))
     release.set()
@@ -134,8 +130,7 @@ async def test_whatever_happens_the_slots_are_kept_and_nobody_is_forgotten(seed:
         async with slots:
             inside += 1
             try:
-                for _ in range(dice.randrange(4)):
-                    await asyncio.sleep(0)
+                await turns(dice.randrange(4))
             finally:
                 inside -= 1
 
@@ -148,7 +143,7 @@ async def test_whatever_happens_the_slots_are_kept_and_nobody_is_forgotten(seed:
             slots.resize(dice.randrange(1, 6))
             most = max(most, slots.size)
         if dice.random() < 0.7:
-            await asyncio.sleep(0)
+            await turns(1)
         assert inside <= slots.taken <= 5
     async with asyncio.timeout(5):
         await asyncio.gather(*calls, return_exceptions=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.world import Clock
+from tests.waiting import settled, turns
 from windmill.settings import Supervisor, supervisor
 from windmill.systemd import STALE_SECONDS, Notifier
 
@@ -42,8 +43,17 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     listening.close()
 
 
-def notifier(systemd: Systemd, watchdog: float | None = None, clock: Clock | None = None) -> Notifier:
-    return Notifier(Supervisor(systemd.name, watchdog), clock=clock or Clock())
+def notifier(
+    systemd: Systemd, watchdog: float | None = None, clock: Clock | None = None, rests: list[float] | None = None
+) -> Notifier:
+    """Its rests take no time; how long they would be is noted."""
+
+    async def rest(seconds: float) -> None:
+        if rests is not None:
+            rests.append(seconds)
+        await turns(20)  # a socket takes only so many messages that nobody reads
+
+    return Notifier(Supervisor(systemd.name, watchdog), clock=clock or Clock(), rest=rest)
 
 
 def test_states_arrive_at_the_socket(systemd: Systemd) -> None:
@@ -100,26 +110,26 @@ async def alive(one: Notifier) -> AsyncIterator[None]:
 
 
 async def test_signs_of_life_come_three_times_as_often_as_they_must(systemd: Systemd) -> None:
-    async with alive(notifier(systemd, watchdog=0.15)):
-        await asyncio.sleep(0.28)
+    rests: list[float] = []
+    async with alive(notifier(systemd, watchdog=0.15, rests=rests)):
+        await settled()
     heard = systemd.heard()
     assert set(heard) == {"WATCHDOG=1"}
-    assert 4 <= len(heard) <= 6
+    assert len(heard) == len(rests) > 1
+    assert rests == pytest.approx([0.05] * len(rests))
 
 
 async def test_a_main_loop_that_stopped_gives_no_sign_of_life_until_it_comes_round_again(systemd: Systemd) -> None:
     clock = Clock()
     one = notifier(systemd, watchdog=0.03, clock=clock)
     async with alive(one):
-        await asyncio.sleep(0.05)
+        await settled()
         assert systemd.heard()
         clock.now += STALE_SECONDS
-        await asyncio.sleep(0.03)
-        systemd.heard()
-        await asyncio.sleep(0.08)
+        await settled()
         assert systemd.heard() == [], "the event loop runs, and that is not enough"
         one.tick()
-        await asyncio.sleep(0.05)
+        await settled()
         assert "WATCHDOG=1" in systemd.heard()
 
 
@@ -129,9 +139,8 @@ async def test_finishing_what_has_begun_may_take_longer_than_the_main_loop_may_r
     async with alive(one):
         one.stopping()
         clock.now += 1000
-        await asyncio.sleep(0.03)
         systemd.heard()
-        await asyncio.sleep(0.05)
+        await settled()
         assert "WATCHDOG=1" in systemd.heard()
 
 

@@ -53,6 +53,7 @@ class ServiceState:
         self._question: asyncio.Task[WindmillError | None] | None = None
         self._asking = 0
         self._another = asyncio.Event()
+        self._answered_began = float("-inf")
 
     @property
     def finds_its_concurrency(self) -> bool:
@@ -62,6 +63,7 @@ class ServiceState:
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
         """A job was answered; it began then, as one of so many calls at a time."""
         now = self.clock()
+        self._answered_began = max(self._answered_began, began)
         self._another.set()
         self.call_seconds += (now - began - self.call_seconds) / 50
         self.steps.called(now - began)
@@ -107,7 +109,9 @@ class ServiceState:
     async def doubt(self, error: WindmillError) -> WindmillError | None:
         """Whether it is the service that failed with this error: then what it says to a good picture, and else None.
 
-        It is well when it answers anything from now on; what it answered before says nothing of an outage that begins.
+        It is well when it answers anything that it is asked from now on. What it was asked before says nothing of an
+        outage that begins, though its answer may come later than the failure: a service that dies or goes wrong while
+        it has several calls in hand may still finish some of them.
         Many jobs may ask at once; one question is asked for all of them."""
         if self.slots.taken > 1 and await self._answers_another():
             return None
@@ -117,11 +121,13 @@ class ServiceState:
         return None if met and met.code == "SERVICE_REJECTED" != error.code else met
 
     async def _answers_another(self) -> bool:
-        """Whether another job that is under way is answered soon."""
-        self._another.clear()
+        """Whether another job, whose call begins from now on, is answered soon."""
+        now = self.clock()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(2 * self.call_seconds, SOON_SECONDS)):
-                await self._another.wait()
+                while self._answered_began < now:
+                    self._another.clear()
+                    await self._another.wait()
                 return True
         return False
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.conformance.broker.conftest import AnyBroker, AnyDelivery, Deliveries
-from tests.integration.fleet import until
+from tests.waiting import until
 from windmill.errors import WindmillError
 
 
