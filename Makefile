@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := var/bench/venv
-CODE := kernels windmill producers workers postprocessors farm deploy bench tests
+CODE := windmill producers workers postprocessors dev farm deploy bench tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos check format bench up down psql lock
@@ -25,7 +25,7 @@ $(READY): requirements-dev.lock
 	@touch $@
 
 demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
-	@$(BIN)/python -m deploy.local.demo
+	@$(BIN)/python -m dev.demo
 
 test: $(READY) ## every test; starts its own private servers under var/test
 	$(BIN)/python -m pytest -n 3 --dist worksteal
@@ -53,15 +53,15 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 	@touch $@
 
 up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local, and create tables and queues
-	@$(BIN)/python -m deploy.local up
+	@$(BIN)/python -m dev.servers up
 	@$(BIN)/python -m windmill migrate
 	@$(BIN)/python -m windmill declare
 
 down: $(READY) ## stop what `make up` started; the data stays
-	@$(BIN)/python -m deploy.local down
+	@$(BIN)/python -m dev.servers down
 
 psql: $(READY) ## a psql prompt at the database
-	@$(BIN)/python -m deploy.local psql
+	@$(BIN)/python -m dev.servers psql
 
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

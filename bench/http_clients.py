@@ -1,4 +1,4 @@
-"""What an exchange with a service costs a process: by windmill.http1, and by aiohttp's ClientSession.
+"""What an exchange with a service costs a process: by windmill.calling.http1, and by aiohttp's ClientSession.
 
     python bench/http_clients.py [--exchanges N] [--rounds N] [--image-bytes N]
 
@@ -99,8 +99,8 @@ async def only_the_loop(_: Task) -> Cost:
 
 
 async def by_http1(task: Task) -> Cost:
-    """As windmill.service_client does it, without its judgement of replies."""
-    from windmill.http1 import Http1Client
+    """As windmill.calling.service_client does it, without its judgement of replies."""
+    from windmill.calling.http1 import Http1Client
 
     image = bytes(task.image_bytes)
     head = (
@@ -144,7 +144,7 @@ async def by_aiohttp(task: Task) -> Cost:
 
 CLIENTS: dict[str, Callable[[Task], Coroutine[None, None, Cost]]] = {
     "loop only": only_the_loop,
-    "windmill.http1": by_http1,
+    "windmill.calling.http1": by_http1,
     "aiohttp": by_aiohttp,
 }
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local import ports, processes, rabbitmq_programs
-from deploy.local.debian_packages import can_unpack, system
+from dev.servers import ports, processes, rabbitmq_programs
+from dev.servers.debian_packages import can_unpack, system
 
 PORTS = 27_000
 READY_SECONDS = 10.0

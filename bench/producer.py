@@ -21,10 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import uvloop
 
 from bench.throwaway import add_images, throwaway_fleet
-from windmill import broker, database
-from windmill.messages import encode
-from windmill.services import load_fleet
-from windmill.settings import Settings
+from windmill import broker
+from windmill.core.messages import encode
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.storage import database
 from windmill.submit.batches import batches
 from windmill.submit.publishing import JobPublisher, Walk, publish_all
 from windmill.submit.runs import Runs

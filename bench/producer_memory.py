@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.throwaway import add_images, throwaway_fleet
-from windmill.settings import ROOT, Settings
+from windmill.core.settings import ROOT, Settings
 
 
 def peak_megabytes(environ: Mapping[str, str], service: str) -> float:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from bench import meter
 from bench.ways import Place, Way, python
-from windmill import broker, database
-from windmill.messages import Job, encode
-from windmill.settings import ROOT
+from windmill import broker
+from windmill.core.messages import Job, encode
+from windmill.core.settings import ROOT
+from windmill.storage import database
 from windmill.submit.batches import batches
 
 POLL_SECONDS = 0.1

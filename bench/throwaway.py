@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import local
-from deploy.local import databases
-from windmill import broker, database
-from windmill.migrations import migrate
-from windmill.services import load_fleet
-from windmill.settings import ROOT, Settings, defaults
+from dev import servers
+from dev.servers import databases
+from windmill import broker
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT, Settings, defaults
+from windmill.storage import database
+from windmill.storage.migrations import migrate
 
 STATE = ROOT / "var" / "bench"
 
@@ -19,8 +20,8 @@ STATE = ROOT / "var" / "bench"
 @contextmanager
 def throwaway_fleet() -> Iterator[dict[str, str]]:
     """The variables of an empty fleet; all of it is gone afterwards."""
-    ran = any(server.running for server in local.instance(STATE).status())
-    addresses = local.up(STATE, {}, report=lambda line: print(line, file=sys.stderr))
+    ran = any(server.running for server in servers.instance(STATE).status())
+    addresses = servers.up(STATE, {}, report=lambda line: print(line, file=sys.stderr))
     unique = uuid.uuid4().hex[:8]
     environ = {**defaults(), **addresses, "DB_NAME": f"bench_{unique}", "QUEUE_PREFIX": f"bench_{unique}_"}
     settings = Settings.from_env(environ)
@@ -30,7 +31,7 @@ def throwaway_fleet() -> Iterator[dict[str, str]]:
     finally:
         asyncio.run(_remove(settings))
         if not ran:
-            local.down(STATE)
+            servers.down(STATE)
 
 
 async def _create(settings: Settings) -> None:

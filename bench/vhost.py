@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import requests
 
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 ASK_SECONDS = 30.0
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}

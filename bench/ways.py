@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from bench.throwaway import STATE
 from windmill import broker
-from windmill.services import load_fleet
-from windmill.settings import Settings
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
 
 OURS = "windmill"
 SERVICE = "yolov8"

@@ -26,10 +26,11 @@ from bench.rounds import Course, Round, WayFailed, bodies
 from bench.throwaway import STATE, throwaway_fleet
 from bench.vhost import own_virtual_host
 from bench.ways import OURS, WAYS, Place, Way, missing
-from deploy.local import files
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from dev.servers import files
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
 
 FAILED, USAGE = 1, 2
 

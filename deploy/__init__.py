@@ -1,1 +1,1 @@
-"""What is needed to run Windmill somewhere: `deploy.local` for this machine, files for other places."""
+"""What is needed to run Windmill somewhere: `dev.servers` for this machine, files for other places."""

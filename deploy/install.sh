@@ -202,13 +202,13 @@ uninstall_all() {
 
 dry=no uninstall=no purge=no prefix='' farm_unit=''
 lock=requirements.lock
-parts="kernels windmill producers workers postprocessors sql docs README.md service_config.json calibration.json"
+parts="windmill producers workers postprocessors sql docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in
         --dry-run) dry=yes ;;
         --uninstall) uninstall=yes ;;
         --purge) purge=yes ;;
-        --farm) farm_unit=windmill-farm.service lock=requirements-dev.lock parts="$parts farm" ;;
+        --farm) farm_unit=windmill-farm.service lock=requirements-dev.lock parts="$parts dev" ;;
         --prefix)
             [ $# -gt 1 ] || fail "--prefix needs a directory"
             shift

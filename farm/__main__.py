@@ -1,8 +1,8 @@
-"""`python -m farm`."""
+"""`python -m farm`: the old name of `python -m dev.farm`."""
 
+import runpy
 import sys
 
-from farm.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.stderr.write("python -m farm is now python -m dev.farm; this name goes with the next release\n")
+    runpy.run_module("dev.farm", run_name="__main__", alter_sys=True)

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from postprocessors.base import start
-from windmill.stages import STAGES
+from windmill.core.stages import STAGES
 
 if __name__ == "__main__":
     sys.exit(start(__doc__ or "", "all", *(import_module(spec.module).work for spec in STAGES.values())))

@@ -11,20 +11,20 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Protocol
 
-from windmill import database
 from windmill.calling.service_state import ServiceState
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
+from windmill.core.services import Fleet, load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
 from windmill.derive.backlog import BacklogReader, of_works
 from windmill.derive.catching_up import catch_up
-from windmill.errors import WindmillError
-from windmill.lifecycle import Program, patiently, reporting
-from windmill.metrics import Sample, of_calls, of_reconnects
-from windmill.outages import Outage
-from windmill.queries import queries
-from windmill.runner import DONE, pause, run
-from windmill.services import Fleet, load_fleet
-from windmill.settings import Settings
-from windmill.stages import Stage
-from windmill.staleness import introduce
+from windmill.derive.claims import introduce
+from windmill.process.lifecycle import Program, patiently, reporting
+from windmill.process.metrics import Sample, of_calls, of_reconnects
+from windmill.process.runner import DONE, pause, run
+from windmill.storage import database
+from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
 

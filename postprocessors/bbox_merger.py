@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.box_calibration import BoxCalibration
-from kernels.box_identity import KnownBox, inherit
-from kernels.fusion import VERSION, Merged, merge
 from postprocessors.base import Work, start
-from windmill.calibration import load_calibration
-from windmill.database import Connection, Pool
+from windmill.core.documents import as_json, as_list, as_object
+from windmill.core.services import Fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
 from windmill.derive.answers import Answers, read_answers
+from windmill.derive.calibration import load_calibration
 from windmill.derive.recompute import Recomputing
-from windmill.documents import as_json, as_list, as_object
-from windmill.queries import queries
-from windmill.services import Fleet
-from windmill.settings import Settings
-from windmill.stages import Stage
+from windmill.kernels.boxes.box_calibration import BoxCalibration
+from windmill.kernels.boxes.box_identity import KnownBox, inherit
+from windmill.kernels.boxes.fusion import VERSION, Merged, merge
+from windmill.storage.database import Connection, Pool
+from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ async def _replace_summaries(
         await connection.execute(sql["insert_merges"], *map(list, zip(*rows, strict=True)), version, calibration)
 
 
-def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only windmill.database knows
+def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
     return Box(
         row["box_key"],
         tuple(row["anchor"]),

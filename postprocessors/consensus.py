@@ -9,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.vote_calibration import VoteCalibration
-from kernels.voting import VERSION, Enrichment, Inputs, vote
 from postprocessors.base import Work, start
-from windmill.calibration import load_calibration
-from windmill.database import Connection, Pool
+from windmill.core.documents import as_json, as_list, as_object
+from windmill.core.services import Fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
 from windmill.derive.answers import Answers, read_answers
+from windmill.derive.calibration import load_calibration
 from windmill.derive.recompute import Recomputing
-from windmill.documents import as_json, as_list, as_object
-from windmill.queries import queries
-from windmill.services import Fleet
-from windmill.settings import Settings
-from windmill.stages import Stage
+from windmill.kernels.votes.vote_calibration import VoteCalibration
+from windmill.kernels.votes.voting import VERSION, Enrichment, Inputs, vote
+from windmill.storage.database import Connection, Pool
+from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _row(image_id: int, verdict: Verdict, processing_time: float) -> tuple[objec
     )
 
 
-def _verdict(row: Any) -> Verdict:  # noqa: ANN401 - a record of the driver, which only windmill.database knows
+def _verdict(row: Any) -> Verdict:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
     return Verdict(
         as_json(as_object(row["consensus_data"])),
         tuple(row["source_result_ids"]),

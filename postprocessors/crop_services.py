@@ -12,11 +12,11 @@ from windmill.calling.canary import CANARY
 from windmill.calling.handler import Caller, Handler
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
-from windmill.messages import Past
-from windmill.outcomes import Tried, Unavailable
-from windmill.runner import background
-from windmill.services import Service
-from windmill.settings import Settings
+from windmill.core.messages import Past
+from windmill.core.outcomes import Tried, Unavailable
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.process.runner import background
 
 WATCH_SECONDS = 1.0
 LEAST_WAIT_SECONDS = 1.0

@@ -7,18 +7,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from kernels.backoff import retry_delay
-from kernels.regions import plan
 from postprocessors.crop_services import LEAST_WAIT_SECONDS, WATCH_SECONDS, CropServices
 from postprocessors.showing import BoxToShow, Enriched, Later, Showing, failed_row, row, showings
 from windmill.calling.handler import Caller
-from windmill.crops import Crop, Crops
-from windmill.errors import WindmillError
-from windmill.messages import Job
-from windmill.outages import Outage
-from windmill.outcomes import Failed, RetryLater, Stored, Tried, Unavailable, after_error
-from windmill.services import Service
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.messages import Job
+from windmill.core.outages import Outage
+from windmill.core.outcomes import Failed, RetryLater, Stored, Tried, Unavailable, after_error
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.kernels.boxes.regions import plan
+from windmill.kernels.flow.backoff import retry_delay
+from windmill.media.image.crops import Crop, Crops
 
 
 class Enricher:

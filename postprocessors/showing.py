@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from kernels.regions import Rectangle, located
-from windmill.crops import Crop
-from windmill.errors import Code
-from windmill.messages import Job
-from windmill.outcomes import Stored
+from windmill.core.errors import Code
+from windmill.core.messages import Job
+from windmill.core.outcomes import Stored
+from windmill.kernels.boxes.regions import Rectangle, located
+from windmill.media.image.crops import Crop
 
 
 @dataclass(frozen=True, slots=True)

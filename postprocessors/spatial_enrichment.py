@@ -16,24 +16,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from kernels.regions import VERSION
 from postprocessors.base import Work, start
 from postprocessors.enriching import Enricher
 from postprocessors.showing import BoxToShow, Enriched, Later, Row
+from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
-from windmill.database import Connection, Pool, converted
-from windmill.documents import as_object
-from windmill.errors import KINDS, Code, WindmillError
-from windmill.image_source import ImageSource
-from windmill.messages import Job
-from windmill.outcomes import is_code_from_service
-from windmill.queries import queries
-from windmill.runner import background
-from windmill.service_client import ServiceClient
-from windmill.services import Fleet
-from windmill.settings import Settings
-from windmill.stages import Stage
-from windmill.staleness import (
+from windmill.core.documents import as_object
+from windmill.core.errors import KINDS, Code, WindmillError
+from windmill.core.messages import Job
+from windmill.core.outcomes import is_code_from_service
+from windmill.core.services import Fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
+from windmill.core.throttle import Throttle
+from windmill.derive.claims import (
     end_lease,
     lease,
     lock_images,
@@ -43,7 +39,11 @@ from windmill.staleness import (
     transaction,
     write_as,
 )
-from windmill.throttle import Throttle
+from windmill.kernels.boxes.regions import VERSION
+from windmill.media.image import ImageSource
+from windmill.process.runner import background
+from windmill.storage.database import Connection, Pool, converted
+from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
 

@@ -17,18 +17,18 @@ from pathlib import Path
 import orjson
 from tqdm import tqdm
 
-from windmill import database
-from windmill.errors import WindmillError, unreadable_file
-from windmill.health import Health
-from windmill.metrics import Sample, of_publishing, of_reconnects
-from windmill.monitoring import monitored
-from windmill.runner import DONE, INTERRUPTED, run
-from windmill.services import Fleet, Service, load_fleet
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError, unreadable_file
+from windmill.core.services import Fleet, Service, load_fleet
+from windmill.core.settings import Settings
+from windmill.kernels.text.tables import table
+from windmill.process.health import Health
+from windmill.process.metrics import Sample, of_publishing, of_reconnects
+from windmill.process.monitoring import monitored
+from windmill.process.runner import DONE, INTERRUPTED, run
+from windmill.storage import database
 from windmill.submit.publishing import JobPublisher, Walk, count_all, publish_all
 from windmill.submit.runs import Runs, be_the_only_submitter
 from windmill.submit.selection import RegisteredImages, Selection, Submission
-from windmill.tables import table
 
 logger = logging.getLogger("producers.generic")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import orjson
 from tqdm import tqdm
 
-from windmill import database
-from windmill.errors import WindmillError
-from windmill.runner import DONE, FAILED, INTERRUPTED, run
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
+from windmill.storage import database
 from windmill.submit.batches import batches
 from windmill.submit.entries import Bad, Border, entries
 from windmill.submit.registering import BATCH_IMAGES, Tally, register

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from deploy import local
-from deploy.local import databases
+from dev import servers as private_servers
+from dev.servers import databases
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
 from tests.parallel import retry_delays
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.migrations import migrate
-from windmill.services import load_fleet
-from windmill.settings import ROOT, Settings
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT, Settings
+from windmill.storage import database
+from windmill.storage.migrations import migrate
 
 STATE = ROOT / "var" / "test"
 # What a developer's own environment may not decide in a test.
@@ -47,13 +48,13 @@ def servers() -> Iterator[dict[str, str]]:
     with (STATE / "in-use").open("w") as in_use:
         fcntl.flock(in_use, fcntl.LOCK_SH)
         try:
-            found = local.up(STATE, named, report=lambda _: None)
+            found = private_servers.up(STATE, named, report=lambda _: None)
         except WindmillError as error:
             unavailable(str(error))
         yield found | named
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            local.down(STATE)
+            private_servers.down(STATE)
 
 
 @pytest.fixture(scope="session")

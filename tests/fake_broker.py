@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from windmill.errors import WindmillError
+from windmill.core.errors import WindmillError
 
 FAILED = ".failed"
 TakeFake = Callable[["FakeDelivery"], Coroutine[Any, Any, None]]

@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass, field
 
-from windmill.errors import DataRefused
-from windmill.results import ResultRow
+from windmill.core.errors import DataRefused
+from windmill.storage.results import ResultRow
 
 
 @dataclass

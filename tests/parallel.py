@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Sequence
 
-from deploy.local.ports import is_free
+from dev.servers.ports import is_free
 
 MOST_RUNS = 8
 # Below the ports that the system gives to connections, which come and go by themselves.

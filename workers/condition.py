@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windmill.calling.service_state import ServiceState
-from windmill.health import Ping
-from windmill.measures import Commits
-from windmill.metrics import Sample, of_commits, of_reconnects, of_services
-from windmill.outages import Outage
-from windmill.presence import Presence
+from windmill.core.measures import Commits
+from windmill.core.outages import Outage
+from windmill.process.health import Ping
+from windmill.process.heartbeat import Presence
+from windmill.process.metrics import Sample, of_commits, of_reconnects, of_services
 
 TOLD = ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")
 

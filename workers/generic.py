@@ -12,26 +12,26 @@ import sys
 from asyncio import Event
 from collections.abc import Sequence
 
-from windmill import database
 from windmill.calling.canary import CANARY
 from windmill.calling.handler import Handler
+from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
-from windmill.errors import ConfigInvalid, Problem
-from windmill.image_check import fault_of_image
-from windmill.image_source import ImageSource
-from windmill.lifecycle import Program, reporting, wait_for_database
-from windmill.measures import Commits, MeasuredCommits
-from windmill.presence import Presence, executor
-from windmill.queries import queries
-from windmill.results import ResultWriter, saver
-from windmill.runner import DONE, background, run
-from windmill.service_client import ServiceClient
-from windmill.services import Service, load_fleet
-from windmill.settings import Settings
+from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.measures import Commits, MeasuredCommits
+from windmill.core.services import Service, load_fleet
+from windmill.core.settings import Settings
+from windmill.edge.lane import Lane
+from windmill.edge.quarantine import Quarantine
+from windmill.edge.session import OpenLane, consume
+from windmill.media.image import ImageSource
+from windmill.media.image.check import fault_of_image
+from windmill.process.heartbeat import Presence, executor
+from windmill.process.lifecycle import Program, reporting, wait_for_database
+from windmill.process.runner import DONE, background, run
+from windmill.storage import database
+from windmill.storage.queries import queries
+from windmill.storage.results import ResultWriter, saver
 from workers.condition import Condition, counts_of
-from workers.lane import Lane
-from workers.quarantine import Quarantine
-from workers.session import OpenLane, consume
 
 logger = logging.getLogger("workers.generic")
 

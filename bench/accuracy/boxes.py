@@ -18,12 +18,12 @@ import numpy as np
 
 from bench.accuracy.fleets import DETECTORS, FLEETS, examples
 from bench.accuracy.rivals import alone, nms, quorum, wbf
-from kernels.average_precision import Labelled
-from kernels.box_calibration import BoxCalibration, Detector
-from kernels.box_fitting import Example, fit, rated
-from kernels.boxes import corners
-from kernels.detections import Detections, read
-from kernels.fusion import merge
+from windmill.kernels.boxes.average_precision import Labelled
+from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
+from windmill.kernels.boxes.box_fitting import Example, fit, rated
+from windmill.kernels.boxes.detections import Detections, read
+from windmill.kernels.boxes.fusion import merge
+from windmill.kernels.boxes.geometry import corners
 
 Method = Callable[[Example], Labelled]
 _FILE = Path("calibration.json")

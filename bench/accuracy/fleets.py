@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from bench.accuracy.scenes import answered
-from farm.answers.detectors import DETECTRON2, RTDETR, YOLOV8
-from farm.answers.looks import look
-from farm.answers.sightings import Detector, Sighting, sightings
-from farm.layout import make_scene
-from farm.pictures import Picture
-from farm.truth import Scene
-from kernels.box_fitting import Example
+from dev.farm.answers.detectors import DETECTRON2, RTDETR, YOLOV8
+from dev.farm.answers.looks import look
+from dev.farm.answers.sightings import Detector, Sighting, sightings
+from dev.farm.layout import make_scene
+from dev.farm.pictures import Picture
+from dev.farm.truth import Scene
+from windmill.kernels.boxes.box_fitting import Example
 
 DETECTORS = ("detectron2", "rtdetr", "yolov8")
 _USUAL = {"detectron2": DETECTRON2, "rtdetr": RTDETR, "yolov8": YOLOV8}

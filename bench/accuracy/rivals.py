@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from kernels.average_precision import Labelled
-from kernels.boxes import Floats, ious, suppressed
-from kernels.detections import Detections
+from windmill.kernels.boxes.average_precision import Labelled
+from windmill.kernels.boxes.detections import Detections
+from windmill.kernels.boxes.geometry import Floats, ious, suppressed
 
 Ints = npt.NDArray[np.int64]
 NMS_OVERLAP, WBF_OVERLAP, QUORUM_OVERLAP = 0.5, 0.55, 0.5

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from farm.answers import predictions
-from farm.answers.dice import Prediction
-from farm.layout import make_scene
-from farm.pictures import Picture
-from farm.truth import Scene
+from dev.farm.answers import predictions
+from dev.farm.answers.dice import Prediction
+from dev.farm.layout import make_scene
+from dev.farm.pictures import Picture
+from dev.farm.truth import Scene
 
 # Those that answer from the truth alone; colors and metadata look at pixels, and say nothing of objects.
 SERVICES = (

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.ballots import predictions_of
-from kernels.emojis import group_of
-from kernels.vote_design import Example, Floats
+from windmill.kernels.votes.ballots import predictions_of
+from windmill.kernels.votes.emojis import group_of
+from windmill.kernels.votes.vote_design import Example, Floats
 
 _ROUNDS = 20
 

@@ -17,14 +17,14 @@ import numpy as np
 
 from bench.accuracy.scenes import answered
 from bench.accuracy.vote_rivals import RIVALS, Method, Verdict
-from farm.emojis import singular
-from farm.truth import Scene
-from kernels.box_calibration import BoxCalibration
-from kernels.fusion import merge
-from kernels.vote_calibration import VoteCalibration
-from kernels.vote_design import Example
-from kernels.vote_fitting import fit, listing
-from kernels.vote_scores import figures, judge
+from dev.farm.emojis import singular
+from dev.farm.truth import Scene
+from windmill.kernels.boxes.box_calibration import BoxCalibration
+from windmill.kernels.boxes.fusion import merge
+from windmill.kernels.votes.vote_calibration import VoteCalibration
+from windmill.kernels.votes.vote_design import Example
+from windmill.kernels.votes.vote_fitting import fit, listing
+from windmill.kernels.votes.vote_scores import figures, judge
 
 _FILE = Path("calibration.json")
 _ARRIVALS = (

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-from windmill.runner import DONE, command
-from windmill.services import Service, load_fleet
-from windmill.settings import Settings
-from windmill.stages import STAGES, StageSpec
+from windmill.core.services import Service, load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES, StageSpec
+from windmill.process.runner import DONE, command
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "base" / "programs"

@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deploy.local import files, ports, processes, rabbitmq_node
-from deploy.local.rabbitmq_node import Settings
-from deploy.local.rabbitmq_programs import Programs
+from dev.servers import files, ports, processes, rabbitmq_node
+from dev.servers.rabbitmq_node import Settings
+from dev.servers.rabbitmq_programs import Programs
 
 CTL_SECONDS = 120
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from deploy import local
-from deploy.local import databases
+from dev import servers as private_servers
+from dev.servers import databases
 from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet, unavailable
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.migrations import migrate
-from windmill.settings import ROOT, Settings
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.settings import ROOT, Settings
+from windmill.storage import database
+from windmill.storage.migrations import migrate
 
 STATE = ROOT / "var" / "chaos"
 SERVICES = ("clip", "inception_v3", "nsfw2")
@@ -24,11 +25,11 @@ SERVICES = ("clip", "inception_v3", "nsfw2")
 def servers() -> Iterator[dict[str, str]]:
     """Restarted by tests, so never those of a user or of other tests."""
     try:
-        yield local.up(STATE, {}, report=lambda _: None)
+        yield private_servers.up(STATE, {}, report=lambda _: None)
     except WindmillError as error:
         unavailable(str(error))
     finally:
-        local.down(STATE)
+        private_servers.down(STATE)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def environ(servers: Mapping[str, str]) -> Iterator[dict[str, str]]:
     settings = Settings.from_env(found)
     asyncio.run(create_with_tables(settings))
     yield found
-    local.up(STATE, {}, report=lambda _: None)  # a test that failed may have left one of them stopped
+    private_servers.up(STATE, {}, report=lambda _: None)  # a test that failed may have left one of them stopped
     asyncio.run(_remove(settings))
 
 

@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from windmill.image_source import ImageSource
-from windmill.messages import Job
-from windmill.runner import run
+from windmill.core.messages import Job
+from windmill.media.image import ImageSource
+from windmill.process.runner import run
 from workers import generic
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from deploy import local
+from dev import servers
 from tests.e2e.conftest import Farm
 from tests.integration.proxy import LOOPBACK, Proxy
 
@@ -29,10 +29,10 @@ class Restart:
         self._state, self._server, self._port = state, server, port
 
     async def begin(self) -> None:
-        await asyncio.to_thread(local.down, self._state, only=[self._server])
+        await asyncio.to_thread(servers.down, self._state, only=[self._server])
 
     async def end(self) -> datetime:
-        starting = asyncio.to_thread(local.up, self._state, {}, report=lambda _: None, only=[self._server])
+        starting = asyncio.to_thread(servers.up, self._state, {}, report=lambda _: None, only=[self._server])
         answers, _ = await asyncio.gather(self._accepts(), starting)
         return answers
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 from PIL import Image
 
-from windmill.errors import Code
+from windmill.core.errors import Code
 
 BAD: Mapping[str, tuple[int, Code]] = {
     "truncated": (7, "IMAGE_UNREADABLE"),

@@ -15,7 +15,8 @@ from tests.e2e.conftest import Farm
 from tests.integration.fleet import Command, Fleet, running_fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill import broker, database
+from windmill import broker
+from windmill.storage import database
 
 TICKS = os.sysconf("SC_CLK_TCK")
 STALL_SECONDS = 60

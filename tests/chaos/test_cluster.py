@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from deploy.local import databases, rabbitmq_node, rabbitmq_programs
+from dev.servers import databases, rabbitmq_node, rabbitmq_programs
 from tests.chaos.cluster import Cluster, Node
 from tests.chaos.conftest import STATE, create_with_tables
 from tests.chaos.telling import tell
@@ -17,7 +17,7 @@ from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.interruptions import SERVICE, loaded_worker, rows_reach, standstills
 from tests.waiting import until
 from windmill.broker import work_queue
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from farm.control import DEFAULT_PORT
-from farm.remote import RemoteFarm
-from farm.scenes import encode, make_scene
+from dev.farm.control import DEFAULT_PORT
+from dev.farm.remote import RemoteFarm
+from dev.farm.scenes import encode, make_scene
 from tests.integration.fleet import Fleet, clean_environment
 from tests.parallel import free_offset
 from tests.waiting import until
-from windmill.services import load_fleet
-from windmill.settings import ROOT
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT
 
 CONFIG = ROOT / "service_config.json"
 
@@ -47,7 +47,7 @@ def started_farm(config: Path, folder: Path) -> Generator[Farm, None, None]:
     offset = free_offset([DEFAULT_PORT, *(service.port for service in load_fleet(config).services.values())])
     with (folder / "farm.err").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "farm", "--port-offset", str(offset), "--json"],
+            [sys.executable, "-m", "dev.farm", "--port-offset", str(offset), "--json"],
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=ROOT,

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from deploy.local import ports, rabbitmq_node
-from deploy.local.rabbitmq_programs import Programs
+from dev.servers import ports, rabbitmq_node
+from dev.servers.rabbitmq_programs import Programs
 
 CTL_SECONDS = 120
 

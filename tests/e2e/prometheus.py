@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from deploy.local import ports
+from dev.servers import ports
 from tests.unit.manifests import DEPLOY, document
 
 FOLDER = DEPLOY / "prometheus"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 MOST_LOOKS = 4
 """Of each stage at an image, on average, while 13 answers come in one by one."""
@@ -25,7 +25,7 @@ def start(servers: Mapping[str, str]) -> Iterator[Callable[[int], "subprocess.Po
     started: list[subprocess.Popen[str]] = []
 
     def demo(images: int) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "deploy.local.demo", "--images", str(images), "--state", "var/test"]
+        command = [sys.executable, "-m", "dev.demo", "--images", str(images), "--state", "var/test"]
         process = subprocess.Popen(
             command,
             cwd=ROOT,

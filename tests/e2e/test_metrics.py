@@ -165,7 +165,7 @@ async def test_every_step_of_a_job_is_one_line_that_names_the_job(fleet: Fleet, 
     await fleet.stored(1)
     await worker.says('"settled"')
     lines = [json.loads(line) for line in (await worker.stop()).err.splitlines() if line.startswith("{")]
-    steps = [line for line in lines if line["logger"] == "workers.edge"]
+    steps = [line for line in lines if line["logger"] == "windmill.edge.edge"]
     [row] = await fleet.results()
     assert [line["message"] for line in steps] == ["begins", "decided", "settled"]
     assert {(one["image_id"], one["service"], one["attempt"], one["trace_id"]) for one in steps} == {

@@ -20,7 +20,7 @@ from tests.e2e.test_metrics import HOST, becomes, free_port, number
 from tests.integration.fleet import Command, Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
 

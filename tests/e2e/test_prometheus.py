@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.grafana.__main__ import FILE
-from deploy.local import databases, rabbitmq_node, rabbitmq_programs
+from dev.servers import databases, rabbitmq_node, rabbitmq_programs
 from tests.conftest import STATE
 from tests.e2e.conftest import Farm
 from tests.e2e.metered_broker import MeteredBroker
@@ -20,7 +20,7 @@ from tests.integration.fleet import Fleet, unavailable
 from tests.parallel import free_offset, retry_delays
 from tests.unit.manifests import document
 from tests.waiting import until
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.timeout(300)]
 

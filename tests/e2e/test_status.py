@@ -15,7 +15,7 @@ from tests.e2e.conftest import Farm
 from tests.integration.fleet import Fleet, clean_environment
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

@@ -13,7 +13,7 @@ from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet
 from tests.waiting import until
 from windmill.calling.canary import CANARY
-from windmill.services import load_fleet
+from windmill.core.services import load_fleet
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

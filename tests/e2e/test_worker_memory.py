@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import CONFIG
 from tests.integration.fleet import SMALL_JPEG, Fleet
 from tests.parallel import free_offset
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

@@ -18,8 +18,9 @@ from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from tests.waiting import until
-from windmill import broker, database
-from windmill.settings import ROOT, Settings
+from windmill import broker
+from windmill.core.settings import ROOT, Settings
+from windmill.storage import database
 
 SMALL_JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 """Begins as an image; enough where nobody decodes it."""

@@ -10,7 +10,7 @@ import asyncpg
 
 from tests.integration.fleet import Command, Fleet
 from tests.parallel import free_offset
-from windmill.services import load_fleet
+from windmill.core.services import load_fleet
 
 SERVICE = "yolov8"
 # Of the span from $1 to $2, its ends included: the longest stretch without a row.

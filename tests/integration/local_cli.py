@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from deploy.local import ports, processes
-from windmill.settings import ROOT
+from dev.servers import ports, processes
+from windmill.core.settings import ROOT
 
 HIDDEN = ("DB_HOST", "QUEUE_HOST", "ENV_FILE")
 
 
 def start(command: str, state: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """Start `python -m deploy.local COMMAND` with nothing named by the developer who runs the tests."""
+    """Start `python -m dev.servers COMMAND` with nothing named by the developer who runs the tests."""
     state.mkdir(parents=True, exist_ok=True)
     empty = state.parent / "empty.env"
     empty.touch()
     env = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {"ENV_FILE": str(empty)}
-    argv = [sys.executable, "-m", "deploy.local", command, "--state", str(state), *arguments]
+    argv = [sys.executable, "-m", "dev.servers", command, "--state", str(state), *arguments]
     return subprocess.Popen(argv, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

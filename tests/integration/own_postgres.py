@@ -6,8 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from deploy.local import ports, processes
-from deploy.local.postgres_programs import Programs, choose_identity
+from dev.servers import ports, processes
+from dev.servers.postgres_programs import Programs, choose_identity
 
 BASE_PORT = 5640
 USER = "windmill"

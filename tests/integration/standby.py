@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deploy.local import ports
-from deploy.local.postgres_programs import Programs
+from dev.servers import ports
+from dev.servers.postgres_programs import Programs
 from tests.integration.own_postgres import USER, OwnPostgres
 
 NAME = "standby"

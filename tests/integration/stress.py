@@ -10,12 +10,12 @@ from typing import Any
 
 import asyncpg
 
-from windmill import database
-from windmill.database import Pool
+from windmill.core.errors import DataRefused, WindmillError
+from windmill.core.settings import Settings
+from windmill.derive.claims import transaction
 from windmill.derive.recompute import Recipe
-from windmill.errors import DataRefused, WindmillError
-from windmill.settings import Settings
-from windmill.staleness import transaction
+from windmill.storage import database
+from windmill.storage.database import Pool
 
 RECOMPUTERS = 12
 WRITERS = 8

@@ -12,9 +12,9 @@ from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
 from windmill import broker
-from windmill.errors import WindmillError
-from windmill.messages import headers_to_keep
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.messages import headers_to_keep
+from windmill.core.settings import Settings
 
 pytestmark = pytest.mark.broker
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bench.accuracy.scenes import answered
-from farm.scenes import coco_document
+from dev.farm.scenes import coco_document
 from tests.integration.fleet import Finished, Fleet
-from windmill.calibration import load_calibration
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
+from windmill.derive.calibration import load_calibration
 
 pytestmark = pytest.mark.database
 

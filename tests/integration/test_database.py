@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 
 from tests.integration.proxy import Proxy
-from windmill import database
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
 
 pytestmark = pytest.mark.database
 

@@ -13,13 +13,13 @@ from postprocessors.consensus import Outcome as VoteOutcome
 from postprocessors.consensus import Voting
 from tests.integration import stress
 from tests.integration.fleet import Fleet
-from windmill import database
-from windmill.calibration import load_calibration
-from windmill.database import Pool
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.derive.calibration import load_calibration
+from windmill.derive.claims import introduce
 from windmill.derive.recompute import Recomputing
-from windmill.services import load_fleet
-from windmill.settings import Settings
-from windmill.staleness import introduce
+from windmill.storage import database
+from windmill.storage.database import Pool
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(240)]
 

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.conformance.serving import CLOSED_PORT, Client, serving
+from tests.conformance.services.serving import CLOSED_PORT, Client, serving
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
 from windmill import broker
-from windmill.management import ask, limit_deliveries, quoted_vhost
-from windmill.settings import ROOT
+from windmill.broker.management import ask, limit_deliveries, quoted_vhost
+from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

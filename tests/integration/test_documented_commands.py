@@ -9,10 +9,10 @@ from tests.integration.fleet import SMALL_JPEG, Fleet
 from tests.integration.parking import body, reasons
 from tests.integration.test_calibrate import labelled
 from tests.unit.command_lines import commands
-from windmill import database
-from windmill.services import load_fleet
-from windmill.settings import ROOT
-from windmill.staleness import introduce
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT
+from windmill.derive.claims import introduce
+from windmill.storage import database
 
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)]
 

@@ -10,16 +10,16 @@ from typing import Any
 import asyncpg
 import pytest
 
-from deploy.local import ports
-from deploy.local.databases import create
-from deploy.local.postgres_programs import Programs, installed
-from tests.conformance.serving import serving
+from dev.servers import ports
+from dev.servers.databases import create
+from dev.servers.postgres_programs import Programs, installed
+from tests.conformance.services.serving import serving
 from tests.integration.fleet import Fleet, unavailable
 from tests.integration.own_postgres import OwnPostgres
 from tests.waiting import until
-from windmill import database
-from windmill.errors import WindmillError
-from windmill.settings import ROOT, Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import ROOT, Settings
+from windmill.storage import database
 
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)]
 

@@ -11,8 +11,8 @@ from tests.integration.fleet import Command, Fleet
 from tests.integration.parking import body, holds, ids, messages, parked_jobs, put_all, reasons
 from tests.waiting import until
 from windmill import broker
-from windmill.management import limit_deliveries
-from windmill.settings import Settings
+from windmill.broker.management import limit_deliveries
+from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

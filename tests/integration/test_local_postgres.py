@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import files, ports, postgres, processes
+from dev.servers import files, ports, postgres, processes
 from tests.integration import local_cli
 
 pytestmark = pytest.mark.database

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from deploy.local import files, ports, processes, rabbitmq, rabbitmq_node
+from dev.servers import files, ports, processes, rabbitmq, rabbitmq_node
 from tests.integration import local_cli
 
 pytestmark = pytest.mark.broker

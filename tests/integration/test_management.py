@@ -7,8 +7,8 @@ import pytest
 from tests.integration.fleet import Fleet
 from tests.waiting import until
 from windmill import broker
-from windmill.errors import WindmillError
-from windmill.management import limit_deliveries
+from windmill.broker.management import limit_deliveries
+from windmill.core.errors import WindmillError
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

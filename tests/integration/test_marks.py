@@ -6,14 +6,14 @@ import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill import database
-from windmill.database import Pool
-from windmill.queries import queries
-from windmill.services import Fleet as Services
-from windmill.services import load_fleet
-from windmill.settings import Settings
-from windmill.stages import STAGES
-from windmill.staleness import introduce, read_feeds, transaction
+from windmill.core.services import Fleet as Services
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
+from windmill.derive.claims import introduce, read_feeds, transaction
+from windmill.storage import database
+from windmill.storage.database import Pool
+from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill import database
-from windmill.errors import WindmillError
-from windmill.migrations import MIGRATIONS, migrate
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.migrations import MIGRATIONS, migrate
 
 pytestmark = pytest.mark.database
 

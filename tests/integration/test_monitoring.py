@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 pytestmark = pytest.mark.database
 
@@ -23,7 +23,7 @@ OF_THE_USER = [
 
 def psql(environ: Mapping[str, str], script: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "deploy.local", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-A", "-t", "-F", "|"],
+        [sys.executable, "-m", "dev.servers", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-A", "-t", "-F", "|"],
         input=script,
         text=True,
         capture_output=True,

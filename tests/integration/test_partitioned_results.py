@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import databases
-from deploy.local.postgres_programs import Programs, installed
+from dev.servers import databases
+from dev.servers.postgres_programs import Programs, installed
 from tests.integration.fleet import Finished, Fleet
 from tests.integration.own_postgres import OwnPostgres
 from tests.integration.test_row_counts import counted, known
-from windmill import database
-from windmill.commands.partitions import SCRIPTS
-from windmill.migrations import migrate
-from windmill.queries import queries
-from windmill.results import ResultRow, saver
-from windmill.settings import Settings
+from windmill.cli.partitions import SCRIPTS
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.migrations import migrate
+from windmill.storage.queries import queries
+from windmill.storage.results import ResultRow, saver
 
 pytestmark = pytest.mark.database
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill.queries import queries
+from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 

@@ -11,17 +11,17 @@ import pytest
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill import database
 from windmill.calling.service_state import ServiceState
-from windmill.errors import WindmillError
-from windmill.presence import Presence, executor
-from windmill.queries import queries
-from windmill.runner import background
-from windmill.services import load_fleet
-from windmill.settings import Settings
-from windmill.stages import STAGES
-from windmill.status import read_status
-from windmill.status_figures import FleetStatus, ServiceStatus, Worker
+from windmill.core.errors import WindmillError
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
+from windmill.operate.status.figures import FleetStatus, ServiceStatus, Worker
+from windmill.operate.status.reading import read_status
+from windmill.process.heartbeat import Presence, executor
+from windmill.process.runner import background
+from windmill.storage import database
+from windmill.storage.queries import queries
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 

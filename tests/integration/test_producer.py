@@ -9,8 +9,8 @@ import pytest
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill.services import load_fleet
-from windmill.settings import ROOT
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT
 from windmill.submit.selection import PAGE_IMAGES
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]

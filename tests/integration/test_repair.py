@@ -9,7 +9,7 @@ from tests.integration.fleet import Finished, Fleet
 from tests.integration.parking import body, ids, messages, put_all, reasons
 from tests.waiting import until
 from windmill import broker
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

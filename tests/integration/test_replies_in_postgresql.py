@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.hostile_replies import answers, any_digits, damaged, replies, steady
-from windmill import database
-from windmill.errors import WindmillError
-from windmill.replies import judge
-from windmill.settings import Settings
+from windmill.calling.replies import judge
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
 
 pytestmark = pytest.mark.database
 

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill import database
-from windmill.errors import DataRefused, WindmillError
-from windmill.results import ResultRow, ResultWriter, SaveRows, saver
-from windmill.settings import Settings
+from windmill.core.errors import DataRefused, WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.results import ResultRow, ResultWriter, SaveRows, saver
 
 pytestmark = pytest.mark.database
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from windmill import database
-from windmill.queries import queries
-from windmill.results import ResultRow, saver
-from windmill.settings import Settings
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.queries import queries
+from windmill.storage.results import ResultRow, saver
 
 pytestmark = pytest.mark.database
 

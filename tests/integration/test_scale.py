@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill.queries import queries
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
+from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.fleet import Fleet
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

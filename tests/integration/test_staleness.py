@@ -11,14 +11,14 @@ import pytest
 
 from tests.integration.fleet import Fleet
 from tests.waiting import until
-from windmill import database
-from windmill.database import Connection, Pool
+from windmill.core.documents import as_json, as_object
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
+from windmill.derive.claims import claim, end_lease, introduce, lease, put_off, renew, transaction
 from windmill.derive.recompute import Recomputing
-from windmill.documents import as_json, as_object
-from windmill.services import load_fleet
-from windmill.settings import Settings
-from windmill.stages import Stage
-from windmill.staleness import claim, end_lease, introduce, lease, put_off, renew, transaction
+from windmill.storage import database
+from windmill.storage.database import Connection, Pool
 
 pytestmark = pytest.mark.database
 

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import databases
-from deploy.local.postgres_programs import installed
+from dev.servers import databases
+from dev.servers.postgres_programs import installed
 from tests.chaos.telling import tell
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.interruptions import SERVICE, loaded_worker, rows_reach, standstills
 from tests.integration.standby import Pair
 from tests.parallel import retry_delays
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.migrations import migrate
-from windmill.settings import Settings
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.migrations import migrate
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

@@ -8,9 +8,10 @@ import pytest
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import LOOPBACK
 from tests.integration.tls import NAME, Certificates, PostgresTlsRelay, TlsRelay, make_certificates
-from windmill import broker, database
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage import database
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 

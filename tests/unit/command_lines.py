@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 # Runs programs as far as they have read their arguments, and tells what they said against them.
 PARSING = """

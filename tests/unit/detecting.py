@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kernels.box_calibration import BoxCalibration, Detector
+from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
 
 SERVICES = ("detectron2", "rtdetr", "yolov8")
 CALIBRATION = BoxCalibration(

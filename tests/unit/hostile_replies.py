@@ -8,8 +8,8 @@ import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from windmill.outcomes import Stored
-from windmill.settings import ROOT
+from windmill.core.outcomes import Stored
+from windmill.core.settings import ROOT
 
 CAPTURED = sorted((ROOT / "tests" / "conformance" / "replies").glob("*.json"))
 # The same examples in every run, and none that fails because the machine is busy.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from windmill.errors import WindmillError
-from windmill.image_source import ImageSource
-from windmill.messages import Job
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.messages import Job
+from windmill.core.settings import Settings
+from windmill.media.image import ImageSource
 
 JPEG = b"\xff\xd8\xff\xe0 the rest of a picture"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

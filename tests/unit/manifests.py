@@ -5,7 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from windmill.settings import ROOT
+from windmill.core.settings import ROOT
 
 DEPLOY = ROOT / "deploy"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.command_lines import commands, refused
-from windmill.errors import KINDS
-from windmill.runner import DONE, FAILED, INTERRUPTED
-from windmill.settings import ROOT, defaults
+from windmill.core.errors import KINDS
+from windmill.core.settings import ROOT, defaults
+from windmill.process.runner import DONE, FAILED, INTERRUPTED
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(document.read_text() for document in DOCUMENTS)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from kernels.standings import Enrichment
-from kernels.vote_calibration import VoteCalibration
-from kernels.voting import Inputs, vote
+from windmill.kernels.votes.standings import Enrichment
+from windmill.kernels.votes.vote_calibration import VoteCalibration
+from windmill.kernels.votes.voting import Inputs, vote
 
 LABELS = {"person": "🧑", "dog": "🐶", "cat": "🐱", "dining table": "🍽️", "clock": "⌚️"}
 CALIBRATION = VoteCalibration.from_document(

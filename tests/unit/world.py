@@ -11,14 +11,14 @@ from tests.fake_table import FakeTable
 from windmill.broker import Delivery, Headers
 from windmill.calling.handler import Handler
 from windmill.calling.service_state import ServiceState
-from windmill.errors import WindmillError
-from windmill.messages import Job, encode
-from windmill.outcomes import Stored
-from windmill.results import ResultRow
-from windmill.services import Service
-from windmill.settings import Settings
-from workers.edge import Edge
-from workers.quarantine import Quarantine
+from windmill.core.errors import WindmillError
+from windmill.core.messages import Job, encode
+from windmill.core.outcomes import Stored
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.edge.edge import Edge
+from windmill.edge.quarantine import Quarantine
+from windmill.storage.results import ResultRow
 
 JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC), "trace")
 ANSWER = Stored('{"predictions": []}', 0.25)

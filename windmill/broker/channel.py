@@ -12,7 +12,7 @@ from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 
 from windmill.broker.connection import CONNECT_SECONDS, Connection, converted
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 OnMessage = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
 

@@ -17,9 +17,9 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
 )
 
-from kernels.addresses import Address, shown
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.kernels.text.addresses import Address, shown
 
 logger = logging.getLogger(__name__)
 

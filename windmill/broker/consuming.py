@@ -13,7 +13,7 @@ from aiormq.abc import DeliveredMessage
 from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import CLOSE_SECONDS, Connection
 from windmill.broker.names import work_queue
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 logger = logging.getLogger(__name__)
 

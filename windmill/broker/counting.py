@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from windmill.broker.connection import Connection, converted
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 
 @dataclass(frozen=True)

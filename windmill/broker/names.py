@@ -6,7 +6,7 @@ windmill.retry.<ms>       fanout exchange and queue of one fixed delay, shared b
                           there with routing key queue_<service> comes back to that queue when the delay is over
 """
 
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 SPREAD = (0.8, 1.0, 1.2)
 """Each delay has a tier a little shorter and one a little longer: jobs that failed together do not return together."""

@@ -12,8 +12,8 @@ from aio_pika.exceptions import DeliveryError
 
 from windmill.broker.connection import Connection, converted
 from windmill.broker.names import failed_queue, retry_exchange, spread, work_queue
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
 
 Headers = Mapping[str, Any]
 

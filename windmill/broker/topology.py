@@ -9,7 +9,7 @@ from aiormq.abc import FieldTable
 
 from windmill.broker.connection import Connection, converted
 from windmill.broker.names import failed_queue, retry_exchange, tiers, work_queue
-from windmill.settings import Settings
+from windmill.core.settings import Settings
 
 
 async def declare(opened: Connection, settings: Settings, services: Iterable[str]) -> None:

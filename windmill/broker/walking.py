@@ -19,8 +19,8 @@ from aiormq.abc import DeliveredMessage
 from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import Connection, converted
 from windmill.broker.publishing import Headers
-from windmill.errors import WindmillError
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
 
 WALK_HEADER = "windmill-walk"
 """Set on messages that a walk has put behind the others: meeting one of its own, a walk has come around."""

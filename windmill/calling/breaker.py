@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from windmill.errors import WindmillError
-from windmill.outages import Outage
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
 
 State = Literal["closed", "open", "half-open"]
 MOST_SECONDS = 30.0

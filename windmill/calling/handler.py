@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
-from windmill.errors import Code, WindmillError, unexpected
-from windmill.messages import Past
-from windmill.outcomes import Failed, Stored, Tried, after_error, after_outage
-from windmill.services import Service
-from windmill.throttle import Throttle
+from windmill.core.errors import Code, WindmillError, unexpected
+from windmill.core.messages import Past
+from windmill.core.outcomes import Failed, Stored, Tried, after_error, after_outage
+from windmill.core.services import Service
+from windmill.core.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 

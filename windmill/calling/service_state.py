@@ -9,15 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from kernels.concurrency import LatencyLimit
-from kernels.patience import FailureRate, tries
 from windmill.calling.breaker import Breaker
 from windmill.calling.slots import Slots
-from windmill.errors import Code, WindmillError, unexpected
-from windmill.measures import MeasuredSteps, Steps
-from windmill.outcomes import Outcome, code_of, is_from_service, outage_of
-from windmill.services import Service
-from windmill.settings import Concurrency, Settings
+from windmill.core.errors import Code, WindmillError, unexpected
+from windmill.core.measures import MeasuredSteps, Steps
+from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
+from windmill.core.services import Service
+from windmill.core.settings import Concurrency, Settings
+from windmill.kernels.flow.concurrency import LatencyLimit
+from windmill.kernels.flow.patience import FailureRate, tries
 
 PROBES = 5
 SOON_SECONDS = 1.0

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from windmill.database import Connection
-from windmill.documents import as_object
-from windmill.queries import queries
-from windmill.stages import Stage
+from windmill.core.documents import as_object
+from windmill.core.stages import Stage
+from windmill.storage.database import Connection
+from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)

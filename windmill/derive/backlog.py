@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from windmill.database import Pool, converted
-from windmill.errors import WindmillError
-from windmill.metrics import Sample, of_backlog, of_stage
-from windmill.queries import queries
-from windmill.settings import Settings
-from windmill.stages import STAGES, Stage
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES, Stage
+from windmill.process.metrics import Sample, of_backlog, of_stage
+from windmill.storage.database import Pool, converted
+from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
 

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 
-from windmill.database import Pool
-from windmill.errors import WindmillError
-from windmill.outages import Outage
-from windmill.queries import queries
-from windmill.runner import pause
-from windmill.settings import Settings
-from windmill.stages import Stage
-from windmill.staleness import transaction
-from windmill.sweep import Wanted, mark_page, room
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
+from windmill.derive.claims import transaction
+from windmill.derive.sweep import Wanted, mark_page, room
+from windmill.process.runner import pause
+from windmill.storage.database import Pool
+from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
 

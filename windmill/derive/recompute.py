@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
-from windmill.database import Connection, Pool
-from windmill.errors import DataRefused
-from windmill.settings import Settings
-from windmill.stages import Stage
-from windmill.staleness import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
-from windmill.throttle import Throttle
+from windmill.core.errors import DataRefused
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
+from windmill.core.throttle import Throttle
+from windmill.derive.claims import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
+from windmill.storage.database import Connection, Pool
 
 logger = logging.getLogger(__name__)
 

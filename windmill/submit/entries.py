@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from windmill.errors import WindmillError, unreadable_file
-from windmill.image_source import looks_like_image, may_name
-from windmill.messages import Job, encode
+from windmill.core.errors import WindmillError, unreadable_file
+from windmill.core.messages import Job, encode
+from windmill.media.image import looks_like_image, may_name
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 PATH_COLUMNS = ("image_path", "path", "file", "file_name", "filename")

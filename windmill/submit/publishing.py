@@ -9,11 +9,11 @@ from functools import partial
 from typing import Protocol
 
 from windmill import broker
-from windmill.errors import WindmillError
-from windmill.messages import encode
-from windmill.outages import Outage
-from windmill.runner import background, pause
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.messages import encode
+from windmill.core.outages import Outage
+from windmill.core.settings import Settings
+from windmill.process.runner import background, pause
 from windmill.submit.room import ASK_SECONDS, QueueRoom
 from windmill.submit.runs import Progress
 from windmill.submit.selection import ImageJobs, ImagePage

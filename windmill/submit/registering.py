@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from windmill.database import Connection
-from windmill.queries import queries
+from windmill.storage.database import Connection
+from windmill.storage.queries import queries
 from windmill.submit.entries import Bad, Entry, Found, Ignored
 
 BATCH_IMAGES = 1000

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from windmill.runner import pause
+from windmill.process.runner import pause
 
 ASK_SECONDS = 1.0
 logger = logging.getLogger(__name__)

@@ -3,10 +3,10 @@
 import logging
 from dataclasses import dataclass
 
-from windmill.database import Connection, converted
-from windmill.errors import WindmillError
-from windmill.queries import queries
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.storage.database import Connection, converted
+from windmill.storage.queries import queries
 from windmill.submit.selection import Submission
 
 logger = logging.getLogger(__name__)

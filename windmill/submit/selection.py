@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from windmill.database import Connection, converted
-from windmill.errors import WindmillError
-from windmill.messages import Job
-from windmill.queries import queries
-from windmill.settings import Settings
+from windmill.core.errors import WindmillError
+from windmill.core.messages import Job
+from windmill.core.settings import Settings
+from windmill.storage.database import Connection, converted
+from windmill.storage.queries import queries
 from windmill.submit.batches import batches
 
 Selection = Literal["new", "missing", "failed", "all"]

@@ -8,8 +8,8 @@ import pytest
 
 from tests.fake_broker import FAILED, FakeBroker
 from windmill import broker
-from windmill.settings import Settings
-from workers.copies import Republisher
+from windmill.core.settings import Settings
+from windmill.edge.copies import Republisher
 
 SERVICES = ["clip", "ocr"]
 RETRY_DELAY = 0.2

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.broker.conftest import AnyBroker, AnyDelivery, Deliveries
 from tests.waiting import until
-from windmill.errors import WindmillError
+from windmill.core.errors import WindmillError
 
 
 @dataclass

@@ -7,9 +7,9 @@ from typing import Protocol
 import pytest
 
 from tests.fake_table import FakeTable
-from windmill import database
-from windmill.results import ResultRow, ResultWriter, saver
-from windmill.settings import Settings
+from windmill.core.settings import Settings
+from windmill.storage import database
+from windmill.storage.results import ResultRow, ResultWriter, saver
 
 
 class AnyTable(Protocol):

@@ -1,0 +1,216 @@
+"""The whole fleet on this machine, from drawn images to rows: python -m dev.demo
+
+Starts private servers unless they run, the stand-in services, one worker for all of them and the post-processors;
+draws images, registers them, submits them to every service, shows the progress, prints what each service did and what
+was made of it, and stops what it started.
+It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dev import servers
+from dev.programs import Interrupted, ProgramFailed, Programs
+from dev.servers import databases, ports
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.services import Fleet, load_fleet
+from windmill.core.settings import ROOT, Settings, defaults, named_by_user
+from windmill.kernels.text.tables import table
+from windmill.operate.status.reading import ServiceStatus, read_status
+from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
+from windmill.storage import database
+from windmill.storage.queries import queries
+
+LOCAL = ROOT / "var" / "local"
+HOME = ROOT / "var" / "demo"
+DATABASE = "windmill_demo"
+PREFIX = "demo_"
+ADDRESSES = ("DB_", "QUEUE_")
+POLL_SECONDS = 0.5
+STALL_SECONDS = 60.0
+WHERE_TO_LOOK = f"""
+where to look next
+  make up                                  the servers again, with all that the demo left in them
+  DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
+  var/demo/                                the images, and the logs of the programs
+  README.md                                a real fleet
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
+    top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
+    top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
+    top.add_argument("--state", type=Path, default=LOCAL, metavar="DIR", help="of the servers (var/local)")
+    return top
+
+
+async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
+    with private_servers(options.state) as addresses:
+        environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
+        settings = Settings.from_env(environ)
+        fleet = load_fleet(settings.service_config)
+        await start_afresh(settings, list(fleet.services))
+        try:
+            async with Programs({**named_by_user(), **environ}, HOME, stop) as programs:
+                finished = await show(programs, settings, fleet, options.images, options.seed)
+        except ProgramFailed as error:
+            sys.stderr.write(f"{error}\n")
+            return FAILED
+        except Interrupted:
+            say("interrupted")
+            return INTERRUPTED
+    return DONE if finished else FAILED
+
+
+@contextlib.contextmanager
+def private_servers(state: Path) -> Iterator[dict[str, str]]:
+    """How to reach the servers: the user's own, or private ones; those that ran before are left running."""
+    say("servers")
+    named = named_by_user()
+    ran = any(server.running for server in servers.instance(state).status())
+    found = servers.up(state, named, report=lambda line: say(f"  {line}"))
+    try:
+        yield found | {name: value for name, value in named.items() if name.startswith(ADDRESSES)}
+    finally:
+        if not ran:
+            servers.down(state, report=lambda line: say(f"  {line}"))
+
+
+def demo_environ(addresses: Mapping[str, str], offset: int) -> dict[str, str]:
+    """Where the servers are comes from the user, everything else is as a new user finds it."""
+    own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
+    return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)}
+
+
+def free_offset(fleet: Fleet) -> int:
+    """Shifted ports, so that services which run here already are not in the way."""
+    wanted = [service.port for service in fleet.services.values()]
+    for offset in range(10_000, 50_001, 1_000):
+        if all(ports.is_free(port + offset) for port in (*wanted, 7_700)):
+            return offset
+    raise WindmillError("BUSY", "no free ports for the stand-in services", "stop what listens on them")
+
+
+async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
+    """An empty database and no jobs left over from a demo that was cut short."""
+    await databases.drop(settings, DATABASE)
+    await databases.create(settings, DATABASE)
+    async with broker.connection(settings, "windmill-demo") as opened:
+        await broker.delete_queues(opened, settings, services)
+
+
+async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
+    """The demo itself; True when every result is there."""
+    await prepare(programs, settings, fleet, images, seed)
+    say("worker, post-processors and producer")
+    programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
+    programs.start("postprocessors", "-m", "postprocessors.all")
+    started = time.monotonic()
+    said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
+    say(f"  {said.splitlines()[-1]}")
+    total = images * len(fleet.services)
+    stored = await watch(settings, total, programs)
+    seconds = time.monotonic() - started
+    say("\n" + as_table((await read_status(settings, list(fleet.services.values()))).services, seconds))
+    say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
+    derived = await post_processed(settings, programs)
+    say(WHERE_TO_LOOK)
+    return stored == total and derived
+
+
+async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> None:
+    """Services that answer, tables, and images that are registered."""
+    wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
+    programs.start("farm", "-m", "dev.farm", "--seed", str(seed), "--keep-alive")
+    await programs.until_listening("farm", wanted)
+    say(f"stand-in services\n  {len(wanted)} on 127.0.0.1, ports {min(wanted)} to {max(wanted)}")
+    scenes = HOME / f"scenes-{seed}-{images}"
+    drawing = ("-m", "dev.farm.scenes", "--count", str(images), "--seed", str(seed), "--out", str(scenes))
+    say(f"images\n  {await programs.run(*drawing)}")
+    say(f"tables\n  {await programs.run('-m', 'windmill', 'migrate')}")
+    say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
+
+
+async def watch(settings: Settings, total: int, programs: Programs) -> int:
+    """Follow the results until all are there or nothing has come for a minute."""
+    moved = time.monotonic()
+    before = successes = 0
+    with tqdm(total=total, unit=" results", dynamic_ncols=True, disable=None) as bar:
+        async for settled, done in counts(settings):
+            successes = done
+            if settled != before:
+                moved = time.monotonic()
+            bar.update(settled - before)
+            before = settled
+            programs.check()
+            if settled >= total:
+                break
+            if time.monotonic() - moved > STALL_SECONDS:
+                say(f"nothing has moved for {STALL_SECONDS:.0f} s; the logs are in {HOME}")
+                break
+    return successes
+
+
+async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
+    """How many results there are, and how many with status success, again and again."""
+    async with database.connection(settings, "windmill-demo") as connection:
+        while True:
+            row = await connection.fetchrow(queries()["count_outcomes"])
+            assert row is not None
+            yield row["settled"], row["done"]
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def post_processed(settings: Settings, programs: Programs) -> bool:
+    """Wait until nothing is stale, or nothing has moved for a minute; say what was made of the results."""
+    began = moved = time.monotonic()
+    before: object = None
+    async with database.connection(settings, "windmill-demo") as connection:
+        while True:
+            row = await connection.fetchrow(queries()["count_derived"])
+            assert row is not None
+            programs.check()
+            if before != (before := tuple(row)):
+                moved = time.monotonic()
+            if not row["marks"] or time.monotonic() - moved > STALL_SECONDS:
+                break
+            await asyncio.sleep(POLL_SECONDS / 5)
+        best = await connection.fetchrow(queries()["surest_vote"])
+    say(derived_text(dict(row), time.monotonic() - began))
+    if best:
+        say(f"the vote on {best['image_filename']}, each with its probability and how many services say so:")
+        say(f"  {best['said']}")
+    if row["marks"] or row["failed_enrichments"]:
+        say(f"{row['marks']} marks are left and {row['failed_enrichments']} calls failed; the logs are in {HOME}")
+    return not row["marks"] and not row["failed_enrichments"]
+
+
+def derived_text(row: Mapping[str, int], seconds: float) -> str:
+    boxes = f"{row['boxes']:,} merged boxes on {row['images_with_boxes']:,} images"
+    votes = f"{row['votes']:,} votes with {row['emojis']:,} emojis"
+    shown = f"shown to services {row['enrichments']:,} times"
+    return f"{boxes}, {shown}; {votes}; {seconds:.1f} s after the last result"
+
+
+def as_table(rows: Sequence[ServiceStatus], seconds: float) -> str:
+    cells = [[row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50] for row in rows]
+    return table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    arguments = parser().parse_args()
+    sys.exit(run(lambda _, stop: main(stop, arguments)))

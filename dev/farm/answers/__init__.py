@@ -1,0 +1,42 @@
+"""What each stand-in service says about a picture: the prediction shapes of the real ones, with believable errors.
+
+Scenes are answered from their truth, distorted by dice that the seed, the service and the content decide. Pictures
+without truth get real analysis where none of it needs weights, and a simulated answer elsewhere.
+"""
+
+from collections.abc import Callable
+
+from dev.farm.answers import captions, classifiers, colors, detectors, face, metadata, nsfw, ocr, pose
+from dev.farm.answers.dice import Prediction
+from dev.farm.pictures import Picture
+
+_Answer = Callable[[Picture, int], list[Prediction]]
+
+_ANSWERS: dict[str, _Answer] = {
+    "blip": captions.blip,
+    "clip": classifiers.clip,
+    "colors": colors.answer,
+    "detectron2": detectors.detectron2,
+    "face": face.answer,
+    "inception_v3": classifiers.inception,
+    "metadata": metadata.answer,
+    "ocr": ocr.answer,
+    "nsfw2": nsfw.answer,
+    "ollama": captions.ollama,
+    "pose": pose.answer,
+    "rtdetr": detectors.rtdetr,
+    "yolov8": detectors.yolov8,
+}
+SERVICES: tuple[str, ...] = tuple(_ANSWERS)
+
+
+def predictions(service: str, picture: Picture, seed: int) -> list[Prediction]:
+    """The `predictions` list of the service's reply; raises BrokenImage where the real one fails on the picture."""
+    return _ANSWERS[service](picture, seed)
+
+
+def is_simulated(service: str, picture: Picture) -> bool:
+    """Whether the answer is neither drawn from truth nor a real analysis of the pixels."""
+    if picture.truth is not None or service in {"colors", "metadata", "face"}:
+        return False
+    return service != "ocr" or ocr.engine() is None

@@ -1,0 +1,90 @@
+"""`python -m dev.farm check URL --service NAME`: does a server, real or stand-in, keep the service's contract?"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+
+import requests
+
+from dev.farm.judging import Observation, judge
+from dev.farm.probes import Probe, probes_for
+from windmill.core.errors import WindmillError
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a probe found; no departures means that the contract is kept."""
+
+    probe: str
+    departures: list[str]
+
+
+def check(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Probe the server and say what departs; 0 when nothing does."""
+    load_fleet(settings.service_config).select([arguments.service])
+    verdicts = check_server(arguments.url, arguments.service, with_health=arguments.health, timeout=arguments.timeout)
+    sys.stdout.write(_as_json(verdicts) if arguments.json else _as_lines(verdicts))
+    return 1 if any(verdict.departures for verdict in verdicts) else 0
+
+
+def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[Verdict]:
+    """All probes one after the other: a service may not bear two requests at once."""
+    base = _base_of(url)
+    with requests.Session() as session:
+        _must_answer(session, base, timeout)
+        return [
+            Verdict(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
+            for probe in probes_for(service, with_health=with_health)
+        ]
+
+
+def _base_of(url: str) -> str:
+    base = url if "://" in url else f"http://{url}"
+    # The address of a service in service_config.json ends in its path; the probes bring paths of their own.
+    return base.rstrip("/").removesuffix("/v3/analyze").removesuffix("/analyze")
+
+
+def _must_answer(session: requests.Session, base: str, timeout: float) -> None:
+    try:
+        session.get(f"{base}/no-such-path", timeout=timeout)
+    except requests.RequestException as exc:
+        raise WindmillError("SERVICE_UNREACHABLE", f"nothing answers at {base}: {exc}") from exc
+
+
+def _observe(session: requests.Session, base: str, probe: Probe, timeout: float) -> Observation:
+    files = None
+    if probe.upload:
+        field, filename, data = probe.upload
+        files = {field: (filename, data, "image/jpeg")}
+    headers = {"Content-Type": "image/jpeg"} if probe.raw is not None else None
+    try:
+        reply = session.request(
+            probe.method,
+            base + probe.path,
+            params=dict(probe.query),
+            files=files,
+            data=probe.raw,
+            headers=headers,
+            timeout=timeout,
+        )
+    except requests.RequestException as exc:
+        return Observation(failure=f"{type(exc).__name__}: {exc!s:.120}")
+    return Observation(reply.status_code, reply.headers.get("Content-Type", ""), reply.content)
+
+
+def _as_lines(verdicts: list[Verdict]) -> str:
+    lines = [
+        f"departs  {verdict.probe}: {departure}" if departure else f"ok       {verdict.probe}"
+        for verdict in verdicts
+        for departure in verdict.departures or [""]
+    ]
+    departing = sum(1 for verdict in verdicts if verdict.departures)
+    return "\n".join(lines) + f"\n{len(verdicts) - departing} ok, {departing} depart\n"
+
+
+def _as_json(verdicts: list[Verdict]) -> str:
+    checks = [{"check": v.probe, "ok": not v.departures, "departures": v.departures} for v in verdicts]
+    return json.dumps({"ok": all(c["ok"] for c in checks), "checks": checks}) + "\n"

@@ -1,0 +1,112 @@
+"""The farm's command line: what can be typed, and which function does it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from dev.farm import commands
+from dev.farm.check import check
+from dev.farm.control import DEFAULT_PORT, LOOPBACK
+from dev.farm.faults import describe_knobs
+from dev.farm.running import serve
+from windmill.core.errors import WindmillError
+from windmill.core.settings import load_settings
+
+Commands = Any
+"""argparse keeps the type of its subparsers to itself."""
+
+_EXAMPLES = """commands at work:
+  python -m dev.farm --services detectors
+  python -m dev.farm fault set yolov8 error-rate=0.3 slowness=0.2
+  python -m dev.farm fault clear all
+  python -m dev.farm counts --json
+  python -m dev.farm check http://localhost:7773 --service yolov8
+
+With no command the farm serves until it is stopped. Services are named one by one or by the sets of
+service_config.json. Every stand-in says framework windmill-farm in model_info.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 is success, else the exit code of what went wrong."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments, load_settings())
+    except WindmillError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dev.farm",
+        description="Stand-ins for the services of service_config.json: their HTTP contract, each on its own port.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_serving(parser)
+    found = parser.add_subparsers(title="commands", metavar="fault | counts | check")
+    _add_fault(found)
+    _add_counts(found)
+    _add_check(found)
+    return parser
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--services", help="services and sets, comma-separated (default: SERVICE_NAME, else all)")
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port-offset", type=int, help="added to every port (default: SERVICE_PORT_OFFSET)")
+    parser.add_argument("--seed", type=int, default=0, help="decides answers and faults (default: %(default)s)")
+    parser.add_argument("--keep-alive", action="store_true", help="keep connections; the real services close each")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
+    _add_control_port(parser)
+    parser.set_defaults(run=serve)
+
+
+def _add_fault(found: Commands) -> None:
+    fault = found.add_parser("fault", help="switch misbehaviour on and off while the farm runs")
+    verbs = fault.add_subparsers(title="verbs", required=True, metavar="set | clear | show")
+    turn_on = verbs.add_parser(
+        "set",
+        help="turn knobs, leaving the others as they are",
+        description=f"A -rate goes from 0 to 1; a name alone means 1; =0 switches off.\n\n{describe_knobs()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    turn_on.add_argument("services", help="services and sets, comma-separated, or all")
+    turn_on.add_argument("changes", nargs="+", metavar="fault=value", help="such as error-rate=0.3, or down")
+    turn_on.set_defaults(run=commands.fault_set)
+    clear = verbs.add_parser("clear", help="behave again")
+    clear.add_argument("services", help="services and sets, comma-separated, or all")
+    clear.set_defaults(run=commands.fault_clear)
+    show = verbs.add_parser("show", help="which faults are on")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    show.set_defaults(run=commands.fault_show)
+    for verb in (turn_on, clear, show):
+        _add_control_port(verb)
+
+
+def _add_counts(found: Commands) -> None:
+    counts = found.add_parser("counts", help="requests by route and status; status 0 is a request left unanswered")
+    counts.add_argument("--json", action="store_true", help="as JSON")
+    counts.add_argument("--reset", action="store_true", help="start again from zero after showing")
+    _add_control_port(counts)
+    counts.set_defaults(run=commands.counts)
+
+
+def _add_check(found: Commands) -> None:
+    checker = found.add_parser("check", help="test any server, real or not, against a service's contract")
+    checker.add_argument("url", help="where it listens, such as http://localhost:7773")
+    checker.add_argument("--service", required=True, help="whose contract: its name in service_config.json")
+    checker.add_argument(
+        "--health", action="store_true", help="ask /health too, once: real ones run their model for it"
+    )
+    checker.add_argument("--timeout", type=float, default=30.0, help="seconds per request (default: %(default)s)")
+    checker.add_argument("--json", action="store_true", help="as JSON")
+    checker.set_defaults(run=check)
+
+
+def _add_control_port(parser: argparse.ArgumentParser) -> None:
+    standard = f"{DEFAULT_PORT} + SERVICE_PORT_OFFSET"
+    parser.add_argument("--control-port", type=int, help=f"loopback port of faults and counts (default: {standard})")

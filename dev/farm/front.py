@@ -1,0 +1,111 @@
+"""One service's front: requests come in, are counted, meet the faults that are on, and get their reply."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from typing import Any
+
+from aiohttp import web
+
+from dev.farm import wire
+from dev.farm.counts import NO_REPLY, OTHER_PATHS, Counts
+from dev.farm.faults import Faults
+from dev.farm.replies import Reply
+from dev.farm.sources import Call
+from dev.farm.spoiling import spoil
+from dev.farm.standin import StandIn
+
+
+class Front:
+    """Serves one stand-in over HTTP; the object is the handler that aiohttp calls."""
+
+    def __init__(self, stand_in: StandIn, seed: int, *, keep_alive: bool = False) -> None:
+        self.stand_in = stand_in
+        self.counts = Counts()
+        self._seed = seed
+        self._keep_alive = keep_alive
+        self._open: dict[int, web.BaseRequest] = {}
+        self.misbehave(Faults())
+
+    def misbehave(self, faults: Faults) -> None:
+        """Take on these faults; the dice start afresh, so that the same seed strikes the same requests."""
+        self.faults = faults
+        self.stand_in.healthy = not faults["unhealthy"]
+        self._dice = random.Random(f"{self._seed}:{self.stand_in.service}")
+        capacity = faults.whole("capacity")
+        self._places: AbstractAsyncContextManager[Any] = asyncio.Semaphore(capacity) if capacity else nullcontext()
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        with self.counts.request(), self._opened(request):
+            fault, reply = await self._decide(request)
+            heard = fault != "cut-reply-rate" and not wire.is_gone(request)
+            route = request.path if request.path in self.stand_in.routes else OTHER_PATHS
+            self.counts.replied(request.method, route, reply.status if reply and heard else NO_REPLY)
+        if reply is None:
+            wire.reset(request)
+            return web.Response()
+        if fault == "cut-reply-rate":
+            return await wire.send_half(request, reply)
+        return wire.to_response(reply, keep_alive=self._keep_alive)
+
+    async def _decide(self, request: web.BaseRequest) -> tuple[str | None, Reply | None]:
+        """The fault that strikes this request, if any, and the reply; None when there shall be none."""
+        try:
+            call = await wire.read_call(request)
+        except ConnectionError:
+            # The client left while it was still sending: there is nobody to answer.
+            return None, None
+        fault = self._fault(call)
+        return fault, await self._reply(request, call, fault)
+
+    @contextmanager
+    def _opened(self, request: web.BaseRequest) -> Iterator[None]:
+        self._open[id(request)] = request
+        if self.faults["overlap-crash"]:
+            self._crash_on_overlap()
+        try:
+            yield
+        finally:
+            del self._open[id(request)]
+
+    def _crash_on_overlap(self) -> None:
+        live = [request for request in self._open.values() if not wire.is_gone(request)]
+        if len(live) > 1:
+            for request in live:
+                wire.reset(request)
+
+    def _fault(self, call: Call) -> str | None:
+        fault = self.faults.strike(self._dice) if self.stand_in.analyses(call) else None
+        if fault:
+            self.counts.faults[fault] += 1
+        return fault
+
+    async def _reply(self, request: web.BaseRequest, call: Call, fault: str | None) -> Reply | None:
+        if fault == "reset-rate":
+            return None
+        if fault == "timeout-rate":
+            await wire.until_gone(request)
+            return None
+        if fault == "overload-rate":
+            return self._turned_away()
+        if not self.stand_in.analyses(call):
+            return await self.stand_in.reply(call)
+        async with self._places:
+            await asyncio.sleep(self.faults["slowness"])
+            return await self._analysed(call, fault)
+
+    async def _analysed(self, call: Call, fault: str | None) -> Reply:
+        if fault == "error-rate":
+            return self.stand_in.failure(500, "Internal error: the model failed, as it was told to")
+        if fault == "crash-rate":
+            return self.stand_in.crash()
+        if fault == "status-error-rate":
+            return self.stand_in.failure(200, "The result could not be formatted, as it was told to")
+        reply = await self.stand_in.reply(call)
+        return spoil(fault, reply, self.faults, self._dice) if fault else reply
+
+    def _turned_away(self) -> Reply:
+        refused = self.stand_in.failure(self.faults.whole("overload-status"), "Overloaded; come back later")
+        wait = {"Retry-After": str(self.faults.whole("retry-after"))}
+        return Reply(refused.status, refused.body, refused.content_type, wait)

@@ -1,0 +1,55 @@
+"""The life of a serving farm: open everything, say so, wait for a signal, close everything."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+
+from dev.farm.control import DEFAULT_PORT, Control
+from dev.farm.server import Farm, Plot
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.process.logs import configure
+
+
+def serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    configure(settings.log_level, settings.log_format)
+    offset = settings.service_port_offset if arguments.port_offset is None else arguments.port_offset
+    wanted = arguments.services or ",".join(settings.service_name) or "all"
+    services = load_fleet(settings.service_config).select(wanted)
+    plots = [Plot(service.name, service.port + offset, service.path) for service in services]
+    control_port = arguments.control_port or DEFAULT_PORT + offset
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(plots, control_port, arguments))
+    return 0
+
+
+async def _serve(plots: list[Plot], control_port: int, arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    farm = Farm(plots, host=arguments.host, seed=arguments.seed, keep_alive=arguments.keep_alive)
+    async with farm, Control(farm, control_port) as control:
+        _announce(farm, control, as_json=arguments.json)
+        await stopped.wait()
+
+
+def _announce(farm: Farm, control: Control, *, as_json: bool) -> None:
+    addresses = {name: farm.url(name) for name in farm.gates}
+    if as_json:
+        sys.stdout.write(json.dumps({"control": control.url, "services": addresses}) + "\n")
+    else:
+        sys.stdout.writelines(f"{name:14} {url}\n" for name, url in addresses.items())
+        sys.stdout.write(f"{'control':14} {control.url}\nready: {len(addresses)} stand-ins\n")
+    sys.stdout.flush()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

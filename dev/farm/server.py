@@ -1,0 +1,149 @@
+"""The farm: every stand-in on its own port, in one process and one event loop."""
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from dev.farm.contract import traits_of
+from dev.farm.faults import Faults
+from dev.farm.fetching import Downloads
+from dev.farm.front import Front
+from dev.farm.standin import StandIn
+from dev.farm.thinking import Thinker
+from windmill.core.errors import Code, WindmillError
+
+logger = logging.getLogger(__name__)
+
+_LAST_PORT = 65_535
+GRACE_SECONDS = 0.5
+"""How long replies that are under way may take when a port closes."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Where one service stands; port 0 takes any free one."""
+
+    service: str
+    port: int
+    path: str = "/v3/analyze"
+
+
+class Gate:
+    """A port that can be opened, closed and opened again for the same front."""
+
+    def __init__(self, name: str, host: str, port: int) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self._runner: web.ServerRunner | None = None
+
+    async def open(self, front: Front) -> None:
+        """Listen; raises WindmillError when the port cannot be had."""
+        must_be_a_port(self.name, self.host, self.port)
+        runner = web.ServerRunner(web.Server(front, access_log=None), shutdown_timeout=GRACE_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self.port, backlog=512).start()
+        except OSError as exc:
+            await runner.cleanup()
+            raise cannot_open(self.name, self.host, self.port, exc) from exc
+        # The next opening must find the same port, also when this one was any free port.
+        self.port = runner.addresses[0][1]
+        self._runner = runner
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+
+def must_be_a_port(name: str, host: str, port: int) -> None:
+    # uvloop takes larger numbers and listens on what is left of them in 16 bits.
+    if not 0 <= port <= _LAST_PORT:
+        raise cannot_open(name, host, port, f"ports end at {_LAST_PORT}")
+
+
+def cannot_open(name: str, host: str, port: int, cause: OSError | str) -> WindmillError:
+    """Why a port is not to be had, and what to do about it."""
+    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        code: Code = "BUSY"
+        reason = os.strerror(errno.EADDRINUSE).lower()
+        remedy = "stop what listens there, or move the whole farm with --port-offset (SERVICE_PORT_OFFSET)"
+    else:
+        code = "USAGE"
+        reason = str(cause)
+        remedy = "give --host an address of this machine, and a --port-offset that leaves ports in range"
+    return WindmillError(code, f"cannot open port {port} on {host} for {name}: {reason}", remedy)
+
+
+class Farm:
+    """Opens and closes all stand-ins, and changes their faults while they run."""
+
+    def __init__(
+        self,
+        plots: Sequence[Plot],
+        *,
+        host: str = "127.0.0.1",
+        seed: int = 0,
+        keep_alive: bool = False,
+        thinker: Thinker | None = None,
+    ) -> None:
+        self.host = host
+        self._thinker = thinker or Thinker(seed)
+        self._downloads = Downloads()
+        self.fronts: dict[str, Front] = {}
+        self.gates: dict[str, Gate] = {}
+        for plot in plots:
+            name = plot.service
+            stand_in = StandIn(name, traits_of(name), self._thinker, self._downloads, plot.path)
+            self.fronts[name] = Front(stand_in, seed, keep_alive=keep_alive)
+            self.gates[name] = Gate(name, host, plot.port)
+
+    async def open(self) -> None:
+        """Open every port or, when one cannot be had, none."""
+        try:
+            for name, gate in self.gates.items():
+                await gate.open(self.fronts[name])
+        except WindmillError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await asyncio.gather(*(gate.close() for gate in self.gates.values()))
+        await self._downloads.close()
+        self._thinker.close()
+
+    async def __aenter__(self) -> "Farm":
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    def url(self, service: str) -> str:
+        return f"http://{self.host}:{self.gates[service].port}"
+
+    async def set_faults(self, services: Sequence[str], changes: Mapping[str, float]) -> None:
+        """Turn these knobs of these services; all of them or, when one does not allow it, none."""
+        wanted = {name: self.fronts[name].faults.changed(changes) for name in services}
+        await asyncio.gather(*(self._misbehave(name, faults) for name, faults in wanted.items()))
+
+    async def clear_faults(self, services: Sequence[str]) -> None:
+        await asyncio.gather(*(self._misbehave(name, Faults()) for name in services))
+
+    async def _misbehave(self, service: str, faults: Faults) -> None:
+        front, gate = self.fronts[service], self.gates[service]
+        if faults == front.faults:
+            return
+        was_down = front.faults["down"]
+        if was_down and not faults["down"]:
+            await gate.open(front)
+        front.misbehave(faults)
+        logger.info("faults changed", extra={"service": service, "faults": dict(faults.values)})
+        if faults["down"] and not was_down:
+            await gate.close()

@@ -1,0 +1,31 @@
+"""Private servers for this machine: PostgreSQL and RabbitMQ on loopback, each instance in its own directory.
+
+variables = up(Path("var/test"), named={}, report=print)
+down(Path("var/test"))
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dev.servers import postgres, rabbitmq
+from dev.servers.instance import Instance, Status
+from dev.servers.server import Report
+
+__all__ = ["ALL", "Status", "down", "instance", "up"]
+
+ALL = ("postgres", "rabbitmq")
+
+
+def instance(state: Path) -> Instance:
+    """The private servers whose data is in this directory."""
+    return Instance(state.resolve(), {"postgres": postgres, "rabbitmq": rabbitmq})
+
+
+def up(state: Path, named: Mapping[str, str], *, report: Report, only: Sequence[str] = ALL) -> dict[str, str]:
+    """Start what is not running and is not in `named`, the user's own variables; the variables to reach it."""
+    return instance(state).up(only, named, report)
+
+
+def down(state: Path, *, report: Report = lambda _: None, wipe: bool = False, only: Sequence[str] = ALL) -> None:
+    """Stop the servers; their data stays unless it is wiped."""
+    instance(state).down(only, report, wipe=wipe)

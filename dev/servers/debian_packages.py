@@ -1,0 +1,158 @@
+"""RabbitMQ out of Debian's packages, unpacked in the user's cache: no root, nothing installed in the system.
+
+apt-get resolves and checks the packages with directories of its own; dpkg-deb unpacks them.
+"""
+
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from dev.servers import files
+from dev.servers.server import Report
+
+Completed: TypeAlias = "subprocess.CompletedProcess[str]"
+
+PACKAGE = "rabbitmq-server"
+TOOLS = ("apt-get", "apt-config", "dpkg-deb")
+UPDATE_SECONDS = 300.0
+DOWNLOAD_SECONDS = 1800.0
+
+# Debian's `erl` has its place compiled in; this finds it from the script's own.
+RELOCATED_ROOT = 'ROOTDIR="$(dirname "$(dirname "$(readlink -f "$0")")")"'
+
+
+class CannotUnpack(Exception):
+    """The packages cannot be had here; the text says why."""
+
+
+def can_unpack() -> bool:
+    """Whether this is a Debian, Ubuntu or like system."""
+    return all(shutil.which(tool) for tool in TOOLS)
+
+
+def unpacked(cache: Path) -> Path | None:
+    """The newest tree that an earlier run finished."""
+    trees = [tree for tree in cache.glob(f"rabbitmq-*-{system()}") if tree.is_dir()]
+    return max(trees, key=lambda tree: _numbers(tree.name), default=None)
+
+
+def unpack(cache: Path, report: Report) -> Path:
+    """The tree of an earlier run, or a new one; a second process waits for the first one's."""
+    if " " in str(cache):
+        raise CannotUnpack(f"RabbitMQ's scripts do not bear the space in {cache}; XDG_CACHE_HOME moves it")
+    with files.locked(cache / ".lock", lambda: report("rabbitmq    another process is downloading it")):
+        return unpacked(cache) or _unpack_new(cache, report)
+
+
+def _unpack_new(cache: Path, report: Report) -> Path:
+    for leftover in cache.glob(".unpacking-*"):
+        shutil.rmtree(leftover)
+    work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
+    work.chmod(0o755)
+    try:
+        packages = _download(work / "apt", report)
+        tree = work / "tree"
+        for package in packages:
+            _run(["dpkg-deb", "-x", str(package), str(tree)], timeout=120)
+        relocate(tree)
+        return tree.rename(cache / f"rabbitmq-{_version(packages)}-{system()}")
+    finally:
+        shutil.rmtree(work)
+
+
+def _download(apt: Path, report: Report) -> list[Path]:
+    config = _configure(apt)
+    report("rabbitmq    asks Debian's package index (nothing is installed in the system)")
+    # A foreign source that is out of order fails the update as a whole, so only the next step judges.
+    update = _apt(config, ["update"], timeout=UPDATE_SECONDS, check=False)
+    report("rabbitmq    downloads RabbitMQ and Erlang, about 35 MB, once for this user")
+    wanted = ["--no-install-recommends", "--fix-broken", "--download-only", "-y", "install", PACKAGE]
+    try:
+        _apt(config, wanted, timeout=DOWNLOAD_SECONDS)
+    except CannotUnpack as error:
+        complaints = [line for line in update.stderr.splitlines() if line.startswith(("W: Failed", "E:"))]
+        raise CannotUnpack(" | ".join([str(error), *complaints[:2]])) from error
+    return sorted((apt / "archives").glob("*.deb"))
+
+
+def _configure(apt: Path) -> Path:
+    """The system's apt configuration without its hooks, with directories of our own."""
+    for directory in ("lists/partial", "archives/partial", "dpkg", "log"):
+        (apt / directory).mkdir(parents=True)
+    (apt / "dpkg" / "status").write_text(without_erlang(Path("/var/lib/dpkg/status").read_text()))
+    dumped = _run(["apt-config", "dump"], timeout=30).stdout.splitlines()
+    own = {
+        "Dir::Etc::main": "/dev/null",
+        "Dir::Etc::parts": "/dev/null",
+        "Dir::State": apt,
+        "Dir::State::lists": apt / "lists",
+        "Dir::State::status": apt / "dpkg" / "status",
+        "Dir::Cache": apt,
+        "Dir::Cache::archives": apt / "archives",
+        "Dir::Log": apt / "log",
+        # As root apt would fetch as the user _apt, who may not enter root's cache.
+        "APT::Sandbox::User": "root",
+        "APT::Keep-Downloaded-Packages": "true",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "2",
+        "Acquire::http::Timeout": "20",
+        "Acquire::https::Timeout": "20",
+    }
+    kept = [line for line in dumped if "-Invoke" not in line]
+    config = apt / "apt.conf"
+    config.write_text("\n".join([*kept, *(f'{name} "{value}";' for name, value in own.items()), ""]))
+    return config
+
+
+def without_erlang(status: str) -> str:
+    """A package list in which no part of Erlang or RabbitMQ is installed, so that all parts are fetched."""
+    paragraphs = status.split("\n\n")
+    return "\n\n".join(each for each in paragraphs if not re.match(r"Package: (erlang|rabbitmq)", each))
+
+
+def relocate(tree: Path) -> None:
+    """Let `erl` find its libraries wherever the tree is."""
+    script = tree / "usr/lib/erlang/bin/erl"
+    text = re.sub(r'ROOTDIR="?/usr/lib/erlang"?', lambda _: RELOCATED_ROOT, script.read_text())
+    script.write_text(text)
+
+
+def _version(packages: Sequence[Path]) -> str:
+    names = [package.name.split("_") for package in packages]
+    versions = [name[1] for name in names if name[0] == PACKAGE]
+    if not versions:
+        raise CannotUnpack(f"apt-get did not download {PACKAGE}")
+    return re.sub(r"^\d+%3a|-.*", "", versions[0])
+
+
+def system() -> str:
+    """A tree runs on the release and machine that it was made for; a home may be shared by several."""
+    release = platform.freedesktop_os_release()
+    return f"{release.get('VERSION_CODENAME') or release['ID']}-{platform.machine()}"
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", name)]
+
+
+def _apt(config: Path, arguments: Sequence[str], *, timeout: float, check: bool = True) -> Completed:
+    environment = ["env", f"APT_CONFIG={config}", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"]
+    return _run([*environment, "apt-get", "-q", *arguments], timeout=timeout, check=check)
+
+
+def _run(argv: Sequence[str], *, timeout: float, check: bool = True) -> Completed:
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotUnpack(f"`{' '.join(argv[-2:])}` took more than {timeout:.0f} s") from error
+    if check and done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()[-6:]
+        raise CannotUnpack(f"`{' '.join(argv[-2:])}` failed: " + " | ".join(lines))
+    return done

@@ -1,0 +1,136 @@
+"""One instance: the private servers of one state directory, and the file that tells how to reach them."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.servers import files, ports
+from dev.servers.server import Report, Server
+from windmill.core.errors import WindmillError
+from windmill.kernels.text.addresses import addresses, shown
+
+HEAD = "# Written by `make up` for the private servers it started. `.env` and the environment win over it.\n"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What one private server is doing."""
+
+    server: str
+    running: bool
+    pid: int | None
+    host: str
+    port: int | None
+    log: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The servers, by name, whose homes are the directories of these names under `state`."""
+
+    state: Path
+    servers: Mapping[str, Server]
+
+    def up(self, names: Sequence[str], named: Mapping[str, str], report: Report) -> dict[str, str]:
+        """Start the servers that the user has not named himself; the variables to reach those that run.
+
+        Whatever goes wrong, an interrupt included, stops what this call has started.
+        """
+        with self._locked(report), self._undone_on_failure() as begun:
+            for name in names:
+                if self.servers[name].host_variable in named:
+                    self._use_named(name, named, report)
+                else:
+                    self._start(name, named, report, begun)
+            return self._write_variables()
+
+    def down(self, names: Sequence[str], report: Report, *, wipe: bool = False) -> None:
+        """Stop the servers and forget how to reach them; `wipe` deletes their data too."""
+        if not self.state.exists():
+            return
+        with self._locked(report):
+            for name in reversed(names):
+                self._stop(name, report)
+                if wipe:
+                    self.servers[name].wipe(self._home(name))
+            self._write_variables()
+
+    def status(self) -> list[Status]:
+        """Every server, running or not."""
+        return [self._status(name, server) for name, server in self.servers.items()]
+
+    @property
+    def variables_file(self) -> Path:
+        return self.state / "local.env"
+
+    def _home(self, name: str) -> Path:
+        return self.state / name
+
+    def _start(self, name: str, named: Mapping[str, str], report: Report, begun: list[str]) -> None:
+        server, home = self.servers[name], self._home(name)
+        already = server.pid(home) is not None
+        if not already:
+            begun.append(name)
+        started = time.monotonic()
+        version = server.start(home, named, report)
+        took = "already running" if already else f"{time.monotonic() - started:.1f} s"
+        address = f"{ports.LOOPBACK}:{server.variables(home)[server.port_variable]}"
+        report(f"{server.title:<11} {version:<7} ready on {address}  ({took})")
+
+    def _stop(self, name: str, report: Report) -> None:
+        started = time.monotonic()
+        if self.servers[name].stop(self._home(name)):
+            report(f"{self.servers[name].title:<11} stopped  ({time.monotonic() - started:.1f} s)")
+
+    def _use_named(self, name: str, named: Mapping[str, str], report: Report) -> None:
+        """The user's own server only has to answer; a private one from before would be in nobody's use."""
+        server = self.servers[name]
+        host = named[server.host_variable]
+        port = named.get(server.port_variable) or str(server.usual_port)
+        try:
+            servers = addresses(host, int(port))
+        except ValueError:
+            servers = ()
+        if not any(ports.answers(*one) for one in servers):
+            raise WindmillError(
+                server.unavailable,
+                f"{server.host_variable}={host} {server.port_variable}={port}: nothing answers there",
+                f"start it or correct the address; without {server.host_variable} a private server is started",
+            )
+        self._stop(name, report)
+        report(f"{server.title:<11} yours, on {shown(servers)}")
+
+    def _write_variables(self) -> dict[str, str]:
+        """Describe the servers that run; no file if none does."""
+        homes = [(server, self._home(name)) for name, server in self.servers.items()]
+        running = [server.variables(home) for server, home in homes if server.pid(home) is not None]
+        found = {name: value for variables in running for name, value in variables.items()}
+        if found:
+            lines = (f"{name}={value}\n" for name, value in found.items())
+            files.write_private(self.variables_file, HEAD + "".join(lines))
+        else:
+            self.variables_file.unlink(missing_ok=True)
+        return found
+
+    def _status(self, name: str, server: Server) -> Status:
+        home = self._home(name)
+        pid = server.pid(home)
+        port = int(server.variables(home)[server.port_variable]) if pid is not None else None
+        return Status(name, pid is not None, pid, ports.LOOPBACK, port, str(server.log(home)))
+
+    def _locked(self, report: Report) -> AbstractContextManager[None]:
+        return files.locked(self.state / "lock", lambda: report("waits for another `up` or `down` of this directory"))
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[list[str]]:
+        """The names of servers begun within; if it fails they are stopped again."""
+        begun: list[str] = []
+        try:
+            yield begun
+        except BaseException:
+            for name in reversed(begun):
+                self.servers[name].stop(self._home(name))
+            self._write_variables()
+            raise

@@ -1,0 +1,74 @@
+"""Where RabbitMQ's programs are: installed in the system, or unpacked from Debian's packages."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.servers.processes import plain_environment
+
+# Here packages keep the real script; the one in /usr/sbin switches to the user of the system's own server.
+PACKAGED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+TREE_SCRIPT = Path("usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The server's start script, and where it finds Erlang and its libraries."""
+
+    script: Path
+    path: tuple[Path, ...] = ()
+    libraries: tuple[Path, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        plain = plain_environment()
+        paths = [str(path) for path in self.path]
+        env = plain | {"PATH": ":".join([*paths, plain["PATH"]])}
+        if self.libraries:
+            env["LD_LIBRARY_PATH"] = ":".join(map(str, self.libraries))
+        return env
+
+    def epmd(self) -> str | None:
+        """Erlang's port mapper: on the path, or deep in the directory of the `erl` that is."""
+        path = self.environment()["PATH"]
+        if found := shutil.which("epmd", path=path):
+            return found
+        erl = shutil.which("erl", path=path)
+        deep = Path(erl).resolve().parent.parent.glob("erts-*/bin/epmd") if erl else ()
+        return next(map(str, deep), None)
+
+
+def installed() -> Programs | None:
+    """What the system has, without the wrappers that would start the system's own server."""
+    found = shutil.which("rabbitmq-server")
+    for script in (PACKAGED, *([Path(found).resolve()] if found else [])):
+        if (script.parent / "rabbitmq-env").exists():
+            return Programs(script, path=tuple(_erlang()))
+    return None
+
+
+def _erlang() -> Iterator[Path]:
+    if erl := shutil.which("erl"):
+        yield Path(erl).parent
+
+
+def in_tree(tree: Path) -> Programs:
+    """What `debian_packages` unpacked."""
+    libraries = [path for part in ("lib", "usr/lib") for path in (tree / part).glob("*-linux-*")]
+    return Programs(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
+
+
+def cache(named: Mapping[str, str]) -> Path:
+    """Where unpacked trees are kept for all checkouts of this user."""
+    base = named.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "windmill"
+
+
+def at(script: Path) -> Programs | None:
+    """The programs that an instance used before, if they are still there."""
+    if not script.exists():
+        return None
+    for tree in script.parents:
+        if tree / TREE_SCRIPT == script and tree != Path("/"):
+            return in_tree(tree)
+    return installed()

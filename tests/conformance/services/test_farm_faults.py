@@ -1,0 +1,282 @@
+"""Faults: what a client meets while one is on, and that it is gone when it is off."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from random import Random
+
+import aiohttp
+import pytest
+
+from dev.farm.counts import NO_REPLY
+from dev.farm.faults import KNOBS, RATES, Faults, parse_changes
+from tests.conformance.services import pictures
+from tests.conformance.services.serving import Client, Got, eventually, serving
+from tests.conformance.services.structure import captured, unlike
+from windmill.core.errors import WindmillError
+
+SERVICE = "yolov8"
+
+
+async def with_faults(client: Client, faults: dict[str, float], service: str = SERVICE) -> Got:
+    """The reply to one upload while these faults are on."""
+    await client.farm.set_faults([service], faults)
+    return await client.upload(service, pictures.PLAIN)
+
+
+async def test_an_error_is_a_500_in_the_services_envelope() -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"error-rate": 1})
+    assert got.status == 500
+    assert unlike(got.document, captured("yolov8.corrupt")["body"]) == []
+
+
+@pytest.mark.parametrize("service", ["yolov8", "blip", "clip", "detectron2", "inception_v3"])
+async def test_a_crash_gives_the_second_error_shape_where_there_is_an_error_handler(service: str) -> None:
+    async with serving(service) as client:
+        got = await with_faults(client, {"crash-rate": 1}, service)
+    assert (got.status, got.document) == (500, captured("any.crash")["body"])
+
+
+async def test_a_crash_gives_a_page_where_there_is_no_error_handler() -> None:
+    async with serving("colors") as client:
+        got = await with_faults(client, {"crash-rate": 1}, "colors")
+    assert (got.status, got.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+
+
+async def test_a_success_status_can_carry_an_error_envelope() -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"status-error-rate": 1})
+    assert (got.status, got.document["status"]) == (200, "error")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_being_turned_away_says_when_to_come_back(status: int) -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"overload-rate": 1, "overload-status": status, "retry-after": 7})
+    assert (got.status, got.headers["Retry-After"]) == (status, "7")
+
+
+@pytest.mark.parametrize("fault", ["html-rate", "cut-json-rate", "empty-rate", "binary-rate"])
+async def test_a_garbage_body_comes_whole_and_is_no_json(fault: str) -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {fault: 1})
+    assert (got.status, int(got.headers["Content-Length"])) == (200, len(got.body))
+    with pytest.raises(ValueError, match=r".*"):
+        json.loads(got.body)
+
+
+@pytest.mark.parametrize(
+    ("fault", "piece"),
+    [("nan-rate", b"NaN,Infinity,-Infinity"), ("nul-rate", rb"\u0000"), ("surrogate-rate", rb"half \ud83d of")],
+)
+async def test_what_a_database_refuses_stands_in_the_first_prediction(fault: str, piece: bytes) -> None:
+    async with serving(SERVICE, "face") as client:
+        full, empty = await with_faults(client, {fault: 1}), await with_faults(client, {fault: 1}, "face")
+    for got in (full, empty):
+        assert piece in got.body
+        assert "anomaly" in got.document["predictions"][0]
+        assert got.document["status"] == "success"
+
+
+async def test_predictions_can_be_no_list() -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"wrong-type-rate": 1})
+    assert isinstance(got.document["predictions"], str)
+
+
+async def test_a_giant_body_has_about_the_size_that_was_set_and_is_valid() -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"giant-rate": 1, "giant-bytes": 3_000_000})
+    assert len(got.body) == pytest.approx(3_000_000, abs=10)
+    assert got.document["status"] == "success"
+
+
+async def test_nesting_is_as_deep_as_was_set() -> None:
+    async with serving(SERVICE) as client:
+        got = await with_faults(client, {"nesting-rate": 1, "nesting-depth": 50_000})
+    assert b"[" * 50_000 + b"]" * 50_000 in got.body
+    with pytest.raises(RecursionError):
+        json.loads(got.body)
+
+
+async def test_a_reset_ends_the_connection_without_a_reply() -> None:
+    async with serving(SERVICE) as client:
+        with pytest.raises(aiohttp.ClientOSError, match=r"reset|disconnected"):
+            await with_faults(client, {"reset-rate": 1})
+        assert client.farm.fronts[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
+
+
+async def test_a_cut_reply_promises_more_than_it_sends() -> None:
+    async with serving(SERVICE) as client:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await with_faults(client, {"cut-reply-rate": 1})
+        assert client.farm.fronts[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
+
+
+async def test_a_timeout_keeps_silent_until_the_client_leaves() -> None:
+    async with serving(SERVICE) as client:
+        counts = client.farm.fronts[SERVICE].counts
+        await client.farm.set_faults([SERVICE], {"timeout-rate": 1})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.3)
+        assert await eventually(lambda: counts.in_flight == 0)
+        assert counts.replies["POST /analyze", NO_REPLY] == 1
+
+
+async def test_a_reply_that_nobody_waits_for_any_more_counts_as_none() -> None:
+    async with serving(SERVICE) as client:
+        counts = client.farm.fronts[SERVICE].counts
+        await client.farm.set_faults([SERVICE], {"slowness": 0.4})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.2)
+        assert await eventually(lambda: counts.in_flight == 0)
+        assert dict(counts.replies) == {("POST /analyze", NO_REPLY): 1}
+
+
+async def test_slowness_is_added_to_every_analysis_and_not_to_health() -> None:
+    async with serving(SERVICE) as client:
+        started = time.perf_counter()
+        await with_faults(client, {"slowness": 0.25})
+        slow = time.perf_counter() - started
+        started = time.perf_counter()
+        await client.get(SERVICE, "/health")
+        quick = time.perf_counter() - started
+    assert slow >= 0.25
+    assert quick < slow
+
+
+async def test_with_limited_capacity_latency_rises_with_load() -> None:
+    async with serving(SERVICE) as client:
+        await client.farm.set_faults([SERVICE], {"slowness": 0.1, "capacity": 2})
+        alone, crowded = await _seconds(client, 2), await _seconds(client, 8)
+        await client.farm.clear_faults([SERVICE])
+        free = await _seconds(client, 8)
+    assert alone >= 0.1
+    assert crowded >= 0.4
+    assert free < crowded > alone
+
+
+async def _seconds(client: Client, uploads: int) -> float:
+    started = time.perf_counter()
+    await asyncio.gather(*(client.upload(SERVICE, pictures.PLAIN) for _ in range(uploads)))
+    return time.perf_counter() - started
+
+
+async def test_down_refuses_connections_and_up_takes_them_on_the_same_port() -> None:
+    async with serving(SERVICE, "clip") as client:
+        assert (await client.get(SERVICE, "/health")).status == 200
+        await client.farm.set_faults([SERVICE], {"down": 1})
+        with pytest.raises(aiohttp.ClientConnectorError, match=r"refused|Cannot connect"):
+            await client.get(SERVICE, "/health")
+        assert (await client.get("clip", "/health")).status == 200
+        await client.farm.set_faults([SERVICE], {"down": 0})
+        assert (await client.get(SERVICE, "/health")).status == 200
+
+
+async def test_going_down_cuts_requests_that_are_under_way() -> None:
+    async with serving(SERVICE) as client:
+        await client.farm.set_faults([SERVICE], {"slowness": 30})
+        upload = asyncio.create_task(client.upload(SERVICE, pictures.PLAIN))
+        assert await eventually(lambda: client.farm.fronts[SERVICE].counts.in_flight == 1)
+        started = time.perf_counter()
+        await client.farm.set_faults([SERVICE], {"down": 1})
+        with pytest.raises(aiohttp.ClientError):
+            await upload
+    assert time.perf_counter() - started < 3
+
+
+async def test_overlapping_requests_lose_their_connections_when_overlap_crashes() -> None:
+    async with serving("pose") as client:
+        await client.farm.set_faults(["pose"], {"overlap-crash": 1, "slowness": 0.1})
+        both = await asyncio.gather(*(client.upload("pose", pictures.PLAIN) for _ in range(2)), return_exceptions=True)
+        alone = await client.upload("pose", pictures.PLAIN)
+    assert all(isinstance(outcome, aiohttp.ClientError) for outcome in both), both
+    assert alone.status == 200
+
+
+async def test_the_same_seed_strikes_the_same_requests_after_each_change() -> None:
+    async with serving(SERVICE, seed=3) as client:
+        first = await _statuses(client)
+        second = await _statuses(client)
+    async with serving(SERVICE, seed=4) as client:
+        other = await _statuses(client)
+    assert first == second != other
+    assert 5 <= first.count(500) <= 20
+
+
+async def _statuses(client: Client) -> list[int]:
+    await client.farm.clear_faults([SERVICE])
+    await client.farm.set_faults([SERVICE], {"error-rate": 0.4})
+    return [(await client.upload(SERVICE, pictures.PLAIN)).status for _ in range(30)]
+
+
+async def test_faults_strike_only_the_service_and_the_analyses_they_were_set_for() -> None:
+    async with serving(SERVICE, "clip") as client:
+        await client.farm.set_faults([SERVICE], {"error-rate": 1})
+        statuses = [
+            (await client.upload("clip", pictures.PLAIN)).status,
+            (await client.get(SERVICE, "/health")).status,
+            (await client.get(SERVICE, "/nowhere")).status,
+            (await client.upload(SERVICE, pictures.PLAIN)).status,
+        ]
+        await client.farm.clear_faults([SERVICE])
+        statuses.append((await client.upload(SERVICE, pictures.PLAIN)).status)
+    assert statuses == [200, 200, 404, 500, 200]
+
+
+async def test_a_change_that_one_service_does_not_allow_changes_none() -> None:
+    async with serving(SERVICE, "clip") as client:
+        await client.farm.set_faults(["clip"], {"error-rate": 0.8})
+        with pytest.raises(WindmillError, match=r"add up to 1\.3"):
+            await client.farm.set_faults([SERVICE, "clip"], {"reset-rate": 0.5})
+        assert dict(client.farm.fronts[SERVICE].faults.values) == {}
+
+
+def test_words_are_read_as_changes() -> None:
+    assert parse_changes(["error-rate=0.3", "slowness=2", "down"]) == {
+        "error-rate": 0.3,
+        "slowness": 2.0,
+        "down": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("eror-rate=0.3", "did you mean 'error-rate'"),
+        ("error-rate=2", "from 0 to 1"),
+        ("error-rate=-0.1", "from 0 to 1"),
+        ("error-rate=nan", "from 0 to 1"),
+        ("error-rate=much", "'much' is not a number"),
+        ("capacity=1.5", "a whole number"),
+        ("overload-status=418", "429 or 503"),
+    ],
+)
+def test_a_mistaken_change_is_refused_with_what_is_allowed(word: str, said: str) -> None:
+    with pytest.raises(WindmillError) as caught:
+        parse_changes([word])
+    assert said in str(caught.value)
+
+
+def test_changes_add_to_what_is_on_and_zero_switches_off() -> None:
+    faults = Faults().changed({"error-rate": 0.2, "slowness": 1}).changed({"slowness": 0, "reset-rate": 0.1})
+    assert dict(faults.values) == {"error-rate": 0.2, "reset-rate": 0.1}
+
+
+def test_rates_are_struck_in_proportion() -> None:
+    faults, dice = Faults().changed({"error-rate": 0.3, "reset-rate": 0.1}), Random(0)
+    struck = Counter(faults.strike(dice) for _ in range(10_000))
+    assert struck["error-rate"] == pytest.approx(3_000, abs=200)
+    assert struck["reset-rate"] == pytest.approx(1_000, abs=150)
+    assert struck[None] == pytest.approx(6_000, abs=250)
+
+
+def test_rates_that_add_up_to_one_always_strike() -> None:
+    faults, dice = Faults().changed(dict.fromkeys(RATES[:10], 0.1)), Random(0)
+    assert None not in {faults.strike(dice) for _ in range(10_000)}
+
+
+def test_every_knob_says_what_it_does() -> None:
+    assert all(len(knob.meaning) > 10 for knob in KNOBS.values())

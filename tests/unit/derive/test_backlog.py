@@ -1,0 +1,111 @@
+"""How much work is open, as a post-processor tells it: seldom asked, and never old."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.world import Clock
+from tests.waiting import forever
+from windmill.core.settings import Settings
+from windmill.derive import backlog as backlog_module
+from windmill.derive.backlog import FRESH_SECONDS, BacklogReader, of_works
+from windmill.process.metrics import STALE_MARKS
+from windmill.storage.database import Pool
+
+SETTINGS = Settings.from_env({})
+
+
+class Database:
+    """A pool that counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.marks = 5
+        self.error: Exception | None = None
+        self.hangs = False
+
+    @asynccontextmanager
+    async def acquire(self, timeout: float) -> AsyncIterator["Database"]:
+        yield self
+
+    async def fetch(self, _: str, __: list[str]) -> list[dict[str, Any]]:
+        self.asked += 1
+        if self.hangs:
+            await forever()
+        if self.error:
+            raise self.error
+        return [{"stage": "merge", "marks": self.marks, "overdue_seconds": None}]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def backlog(clock: Clock) -> BacklogReader:
+    return BacklogReader(SETTINGS, clock=clock)
+
+
+async def marks(backlog: BacklogReader, database: Database) -> list[object]:
+    samples = await backlog.samples(cast("Pool", database))
+    return [sample.value for sample in samples if sample.metric is STALE_MARKS]
+
+
+async def test_nobody_asks_the_database_while_nobody_wants_to_know(backlog: BacklogReader, database: Database) -> None:
+    assert database.asked == 0
+    assert await marks(backlog, database) == [5]
+    assert database.asked == 1
+
+
+async def test_whoever_asks_often_hears_what_is_known_and_is_told_anew_after_a_while(
+    backlog: BacklogReader, database: Database, clock: Clock
+) -> None:
+    await marks(backlog, database)
+    database.marks = 9
+    clock.now += FRESH_SECONDS - 0.1
+    assert await marks(backlog, database) == [5]
+    assert await asyncio.gather(*(marks(backlog, database) for _ in range(5))) == [[5]] * 5
+    clock.now += 0.1
+    assert await asyncio.gather(*(marks(backlog, database) for _ in range(5))) == [[9]] * 5
+    assert database.asked == 2
+
+
+@pytest.mark.parametrize("how", ["gone", "hangs"])
+async def test_while_the_database_is_away_nothing_old_is_told_and_it_is_not_asked_more_often(
+    how: str, backlog: BacklogReader, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog_module, "PATIENCE_SECONDS", 0.05)
+    await marks(backlog, database)
+    clock.now += FRESH_SECONDS
+    database.error, database.hangs = OSError("gone"), how == "hangs"
+    assert await marks(backlog, database) == []
+    assert await marks(backlog, database) == []
+    assert database.asked == 2
+    database.error, database.hangs = None, False
+    clock.now += FRESH_SECONDS
+    assert await marks(backlog, database) == [5]
+
+
+class Work:
+    stage = "merge"
+
+    def __init__(self) -> None:
+        self.counts = Counter(looked_at=3, changed=1)
+
+
+def test_the_counts_of_each_stage_are_read_when_they_are_asked_for() -> None:
+    work = Work()
+    before = [sample.value for sample in of_works([cast("Any", work)])]
+    work.counts.update(looked_at=1, changed=1)
+    after = [sample.value for sample in of_works([cast("Any", work)])]
+    assert (before, after) == ([1, 2, 0], [2, 2, 0])

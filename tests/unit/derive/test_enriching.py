@@ -1,0 +1,471 @@
+"""Showing boxes to services, over HTTP: which calls are made, what becomes of each, and what an image costs."""
+
+import asyncio
+import contextlib
+import io
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+import pytest
+from PIL import Image
+
+from postprocessors.enriching import Enricher
+from postprocessors.showing import BoxToShow, Enriched
+from tests.unit.imaging import NOON
+from tests.unit.loopback import Site, reply, serving
+from tests.unit.world import Clock
+from windmill.calling.canary import CANARY
+from windmill.calling.service_client import ServiceClient
+from windmill.core.errors import Code, Retry, WindmillError
+from windmill.core.messages import Job
+from windmill.core.outcomes import MOST_OUTAGES
+from windmill.core.services import Service, load_fleet
+from windmill.core.settings import ROOT, Settings
+from windmill.media.image.crops import Crop, Crops
+
+SETTINGS = Settings.from_env({"MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"})
+FLEET = load_fleet(ROOT / "service_config.json").services
+JOB = Job(17, "17.png", "17.png", None, NOON)
+PERSON = {"label": "person", "merged_bbox": {"x": 20, "y": 10, "width": 40, "height": 60}}
+DOG = {"label": "dog", "merged_bbox": {"x": 0, "y": 0, "width": 30, "height": 30}}
+BESIDE = {"label": "person", "merged_bbox": {"x": 900, "y": 0, "width": 30, "height": 30}}
+ALL = ("colors", "face", "pose")
+PREDICTIONS: dict[str, list[dict[str, Any]]] = {
+    "colors": [{"primary": {"hex": "#d1e0e3"}, "palette": {"colors": []}}],
+    "face": [{"label": "face", "bbox": [1, 2, 3, 4], "keypoints": {"nose_tip": [5, 6]}}],
+    "pose": [{"landmarks": {"nose": {"x": 0.5, "y": 0.5, "visibility": 0.9}}}],
+}
+
+
+def picture(width: int = 100, height: int = 80) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((width, height), 50).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+def answering(predictions: object) -> bytes:
+    envelope = {"status": "success", "predictions": predictions, "metadata": {"processing_time": 0.25}}
+    return reply(orjson.dumps(envelope))
+
+
+HANGS_UP = b""
+SAYS_500 = reply(b'{"status": "error", "error": {"message": "boom"}}', "500 Internal Server Error")
+
+
+@dataclass
+class Counting(Crops):
+    """Crops that count how often an image was decoded."""
+
+    most_bytes: int = 10_000_000
+    decoded: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__(10_000_000, self.most_bytes)
+
+    def _cut(self, data: bytes, boxes: Sequence[object]) -> list[Crop | None]:
+        self.decoded += 1
+        return super()._cut(data, boxes)
+
+
+@dataclass
+class World:
+    """Three services behind one server, an image, and an enricher. `says` is what each answers to a crop, in turn
+    and the last for ever; `of_canary` what it answers to our own picture."""
+
+    enricher: Enricher = field(init=False)
+    site: Site = field(init=False)
+    clock: Clock = field(default_factory=Clock)
+    crops: Counting = field(default_factory=Counting)
+    image: bytes = field(default_factory=picture)
+    read_error: WindmillError | None = None
+    reads: int = 0
+    says: dict[str, list[bytes]] = field(default_factory=dict)
+    of_canary: dict[str, bytes] = field(default_factory=dict)
+    seconds: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+    canaries: Counter[str] = field(default_factory=Counter)
+    sizes: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
+    under_way: Counter[str] = field(default_factory=Counter)
+    most_under_way: Counter[str] = field(default_factory=Counter)
+
+    async def read(self, job: Job) -> bytes:
+        self.reads += 1
+        if self.read_error:
+            raise self.read_error
+        return self.image
+
+    async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:
+        name, request = path[1:], self.site.requests[-1]
+        self.under_way[name] += 1
+        self.most_under_way[name] = max(self.most_under_way[name], self.under_way[name])
+        try:
+            if self.seconds:
+                await asyncio.sleep(self.seconds)
+            writer.write(self._said(name, request))
+            await writer.drain()
+        finally:
+            self.under_way[name] -= 1
+
+    def _said(self, name: str, request: bytes) -> bytes:
+        if CANARY in request:
+            self.canaries[name] += 1
+            return self.of_canary.get(name, answering(PREDICTIONS[name]))
+        self.calls[name] += 1
+        self.sizes.append((name, sent_size(request)))
+        says = self.says.get(name, [answering(PREDICTIONS[name])])
+        return says.pop(0) if len(says) > 1 else says[0]
+
+    def service(self, name: str) -> Service:
+        return replace(FLEET[name], host="127.0.0.1", port=self.site.port, path=f"/{name}")
+
+    async def show(self, *boxes: BoxToShow) -> Enriched:
+        async with asyncio.timeout(10):
+            return await self.enricher.enrich(JOB, boxes)
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass, and the watch over the services come round."""
+        self.clock.now += seconds
+        await asyncio.sleep(0.05)
+
+
+def sent_size(request: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(request[request.index(b"\xff\xd8") :])) as image:
+        assert image.format == "JPEG"
+        return image.size
+
+
+@contextlib.asynccontextmanager
+async def world_of(change: Callable[[Service], Service] = lambda one: one, **given: Any) -> AsyncIterator[World]:  # noqa: ANN401
+    world = World(**given)
+    async with serving(world.answer) as world.site, ServiceClient(SETTINGS) as client:
+        services = [change(world.service(name)) for name in ALL] + [FLEET["yolov8"]]
+        world.enricher = Enricher(
+            services, SETTINGS, world.read, client, world.crops, clock=world.clock, watch_seconds=0.005
+        )
+        async with world.enricher:
+            yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with world_of() as made:
+        yield made
+
+
+def box(data: object = PERSON, key: str = "one", tries: Mapping[str, int] | None = None) -> BoxToShow:
+    return BoxToShow(key, data, dict.fromkeys(ALL, 0) if tries is None else tries)
+
+
+def failing(code: Code, retry: Retry | None = None) -> WindmillError:
+    return WindmillError(code, "because", retry=retry)
+
+
+def trip(world: World, *services: str) -> None:
+    for service in services:
+        world.enricher.states[service].breaker.trip(failing("SERVICE_UNREACHABLE"))
+
+
+def codes(enriched: Enriched) -> dict[str, str | None]:
+    return {row.service: row.error_code for row in enriched.rows}
+
+
+async def test_a_person_is_shown_to_three_services_and_their_answers_are_placed_in_the_image(world: World) -> None:
+    enriched = await world.show(box())
+    assert sorted(world.sizes) == [(name, (40, 60)) for name in ALL]
+    assert (enriched.later, enriched.away, enriched.wait) == ([], {}, None)
+    rows = {row.service: row for row in enriched.rows}
+    assert set(rows) == set(ALL)
+    crop = {"x": 20, "y": 10, "width": 40, "height": 60}
+    places: dict[str, dict[str, Any]] = {
+        "colors": {},
+        "face": {"bbox": {"x": 21, "y": 12, "width": 3, "height": 4}, "keypoints": {"nose_tip": [25, 16]}},
+        "pose": {"landmarks": {"nose": {"x": 40.0, "y": 40.0, "visibility": 0.9}}},
+    }
+    for name, row in rows.items():
+        assert (row.box_key, row.attempt, row.processing_time, row.error_code) == ("one", 1, 0.25, None)
+        assert row.data
+        assert orjson.loads(row.data) == {
+            "predictions": PREDICTIONS[name],
+            "crop": crop,
+            "in_image": [places[name]],
+        }
+        assert world.enricher.states[name].counts == {"Stored": 1}
+
+
+async def test_which_services_see_a_box_is_what_their_entries_say(world: World) -> None:
+    assert world.enricher.services_for(PERSON) == ALL
+    assert world.enricher.services_for(DOG) == ("colors",)
+    assert set(world.enricher.states) == set(ALL), "a detector sees no crops"
+
+
+async def test_an_image_is_read_and_decoded_once_for_all_its_boxes(world: World) -> None:
+    enriched = await world.show(*(box(key=str(number)) for number in range(20)))
+    assert (world.reads, world.crops.decoded) == (1, 1)
+    assert len({(row.box_key, row.service) for row in enriched.rows}) == len(enriched.rows) == 60
+
+
+async def test_no_image_is_read_for_no_box(world: World) -> None:
+    assert await world.show() == await world.show(box(tries={})) == Enriched()
+    assert world.reads == 0
+
+
+async def test_crops_that_are_too_large_together_are_cut_in_turns_and_each_is_shown_once() -> None:
+    async with world_of(crops=Counting(most_bytes=1)) as world:
+        enriched = await world.show(*(box(DOG, str(number), {"colors": 0}) for number in range(5)))
+        assert sorted(row.box_key for row in enriched.rows) == ["0", "1", "2", "3", "4"]
+        assert (world.reads, world.crops.decoded, world.calls["colors"]) == (1, 5, 5)
+
+
+async def test_while_no_service_may_be_asked_nothing_is_read_and_nobody_is_called(world: World) -> None:
+    trip(world, *ALL)
+    enriched = await world.show(box(), box(DOG, "two", {"colors": 2}))
+    assert (world.reads, world.crops.decoded, world.calls) == (0, 0, Counter())
+    assert (enriched.rows, enriched.later, set(enriched.away)) == ([], [], set(ALL))
+    assert enriched.wait == min(enriched.away.values())
+    assert all(1 <= seconds <= 1.2 for seconds in enriched.away.values())
+    assert world.enricher.rest_seconds() == enriched.wait
+
+
+async def test_one_service_that_is_away_keeps_no_other_from_its_work(world: World) -> None:
+    trip(world, "pose")
+    enriched = await world.show(box())
+    assert codes(enriched) == {"colors": None, "face": None}
+    assert set(enriched.away) == {"pose"}
+    assert (world.calls["pose"], world.enricher.rest_seconds()) == (0, 0)
+
+
+async def test_a_service_that_goes_away_costs_no_try_and_is_called_no_more(world: World) -> None:
+    world.says["colors"] = [HANGS_UP]
+    world.of_canary["colors"] = HANGS_UP
+    enriched = await world.show(*(box(DOG, str(number), {"colors": 0}) for number in range(50)))
+    assert (enriched.rows, enriched.later, set(enriched.away)) == ([], [], {"colors"})
+    assert world.calls["colors"] <= 4
+    assert world.enricher.states["colors"].breaker.state == "open"
+
+
+async def test_a_service_is_asked_with_our_picture_then_with_one_crop_and_then_with_all(world: World) -> None:
+    colors = world.enricher.states["colors"]
+    world.of_canary["colors"] = HANGS_UP
+    trip(world, "colors")
+    await world.later(0.5)
+    assert world.canaries["colors"] == 0, "its time has not come"
+    await world.later(1)
+    assert (world.canaries["colors"], colors.breaker.state) == (1, "open")
+    del world.of_canary["colors"]
+    await world.later(3)
+    assert (world.canaries["colors"], colors.breaker.state, world.calls["colors"]) == (2, "half-open", 0)
+
+    world.seconds = 0.02
+    boxes = [box(DOG, str(number), {"colors": 0}) for number in range(4)]
+    enriched = await world.show(*boxes)
+    assert (len(enriched.rows), world.calls["colors"], colors.breaker.state) == (1, 1, "closed")
+    assert enriched.away == {"colors": 1}
+
+    enriched = await world.show(*boxes[1:])
+    assert (len(enriched.rows), enriched.away) == (3, {})
+
+
+async def test_pose_gets_one_call_at_a_time_and_colors_four_however_many_images_there_are(world: World) -> None:
+    world.seconds = 0.02
+    await asyncio.gather(*(world.show(box(key="one"), box(key="two")) for _ in range(4)))
+    assert (world.calls, world.most_under_way) == (
+        dict.fromkeys(ALL, 8),
+        {name: FLEET[name].concurrency for name in ALL},
+    )
+    assert FLEET["pose"].concurrency == 1
+
+
+async def test_our_own_picture_is_no_second_call_of_pose(world: World) -> None:
+    world.seconds = 0.01
+    world.says["pose"] = [SAYS_500]
+    await asyncio.gather(*(world.show(box(tries={"pose": 0})) for _ in range(4)))
+    assert world.canaries["pose"] > 0
+    assert world.most_under_way["pose"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (SAYS_500, "SERVICE_ERROR"),
+        (reply(b'{"status": "error", "error": {"message": "no"}, "predictions": []}'), "SERVICE_ERROR"),
+        (reply(b"<html>hello"), "BAD_RESPONSE"),
+        (reply(b"{}"), "BAD_RESPONSE"),
+        (HANGS_UP, "BAD_RESPONSE"),
+    ],
+)
+@pytest.mark.parametrize(("tries", "delay"), [(0, 5), (1, 10), (2, 20), (3, None)])
+async def test_a_failure_that_may_pass_is_tried_again_later_and_is_final_after_the_last_try(
+    world: World, said: bytes, code: str, tries: int, delay: float | None
+) -> None:
+    world.says["face"] = [said]
+    enriched = await world.show(box(tries={"face": tries}))
+    found = [(one.service, one.attempt, one.delay, one.error_code) for one in enriched.later]
+    assert found == ([] if delay is None else [("face", tries + 1, delay, code)])
+    assert [(row.attempt, row.error_code) for row in enriched.rows] == ([] if delay else [(tries + 1, code)])
+    assert (enriched.wait, enriched.away) == (delay, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (reply(b'{"error": "no"}', "400 Bad Request"), "SERVICE_REJECTED"),
+        (reply(b"", "413 Too Large"), "IMAGE_TOO_LARGE"),
+        (answering([{"x": "y" * 5_000_000}]), "RESPONSE_TOO_LARGE"),
+    ],
+)
+async def test_a_failure_that_no_further_try_would_mend_is_final_at_once(world: World, said: bytes, code: str) -> None:
+    world.says["face"] = [said]
+    enriched = await world.show(box())
+    assert codes(enriched) == {"colors": None, "pose": None, "face": code}
+    assert enriched.wait is None
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        (reply(b"", "503 Unavailable"), 1),
+        (reply(b"", "429 Too Many", "Retry-After: 120"), 120),
+        (reply(b"", "404 Not Found"), 1),
+        (reply(b'{"service": "yolo", "status": "success", "predictions": []}'), 1),
+    ],
+)
+async def test_a_service_that_takes_no_calls_is_waited_for_and_no_try_is_counted(
+    world: World, said: bytes, wait: float
+) -> None:
+    world.says["face"] = [said]
+    enriched = await world.show(box(tries={"face": 3}))
+    assert (enriched.rows, enriched.later) == ([], [])
+    assert wait <= enriched.away["face"] <= 1.2 * wait
+
+
+async def test_a_port_where_nobody_listens_is_waited_for(world: World) -> None:
+    async with world_of(lambda one: replace(one, port=9)) as world:
+        enriched = await world.show(box())
+        assert (enriched.rows, set(enriched.away)) == ([], set(ALL))
+
+
+@pytest.mark.parametrize(
+    ("predictions", "code"),
+    [
+        ('[{"a": ' + "[" * 900 + "]" * 900 + "}]", "BAD_RESPONSE"),
+        ('[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]", "BAD_RESPONSE"),
+        ('["face"]', "BAD_RESPONSE"),
+        ("null", "BAD_RESPONSE"),
+        ("{}", "BAD_RESPONSE"),
+        ("[{", "BAD_RESPONSE"),
+        ('[{"bbox": [NaN, 1, 1, 1]}]', None),
+        ('[{"bbox": [1e400, 1, 1, 1], "keypoints": {"a\\u0000": [1e300, 2]}}]', None),
+        ('[{"bbox": [' + "9" * 300 + ", 1, 1, 1]}]", None),
+        ('[{"bbox": {"x": "1"}, "keypoints": 5, "landmarks": {"nose": "\\ud800"}}]', None),
+        ("[" + ",".join(['{"bbox": [1, 1, 1, 1]}'] * 20_000) + "]", None),
+    ],
+)
+async def test_whatever_a_service_says_ends_in_a_row_with_json_or_with_a_code(
+    world: World, predictions: str, code: str | None
+) -> None:
+    world.says["face"] = [reply(b'{"status": "success", "predictions": %s}' % predictions.encode())]
+    enriched = await world.show(box(tries={"face": 3}))
+    (row,) = enriched.rows
+    assert row.error_code == code
+    if row.data:
+        stored = orjson.loads(row.data)
+        assert len(stored["predictions"]) == len(stored["in_image"])
+
+
+@pytest.mark.parametrize("code", ["IMAGE_NOT_FOUND", "IMAGE_UNREADABLE", "IMAGE_TOO_LARGE", "IMAGE_FORBIDDEN"])
+async def test_an_image_that_cannot_be_had_fails_for_each_box_at_each_service_away_or_not(
+    world: World, code: Code
+) -> None:
+    world.read_error = failing(code)
+    trip(world, "pose")
+    enriched = await world.show(box(key="one"), box(DOG, "two", {"colors": 2}), box(key="three", tries={"pose": 0}))
+    failed = {(row.box_key, row.service, row.attempt, row.error_code) for row in enriched.rows}
+    assert failed == {
+        *(("one", name, 1, code) for name in ALL),
+        ("two", "colors", 3, code),
+        ("three", "pose", 1, code),
+    }
+    assert (len(enriched.rows), enriched.wait, world.reads, world.calls) == (5, None, 1, Counter())
+
+
+@pytest.mark.parametrize(
+    ("image", "code"), [(picture()[:-500], "IMAGE_UNREADABLE"), (picture(4000, 2600), "IMAGE_TOO_LARGE")]
+)
+async def test_an_image_that_does_not_decode_fails_for_each_box(world: World, image: bytes, code: str) -> None:
+    world.image = image
+    assert codes(await world.show(box())) == dict.fromkeys(ALL, code)
+    assert world.calls == Counter()
+
+
+async def test_a_bad_moment_of_the_disk_is_a_try_of_each_box(world: World) -> None:
+    world.read_error = failing("IMAGE_UNREADABLE", "later")
+    enriched = await world.show(box(tries={"face": 0, "pose": 3}))
+    assert [(one.service, one.attempt, one.delay) for one in enriched.later] == [("face", 1, 5)]
+    assert codes(enriched) == {"pose": "IMAGE_UNREADABLE"}
+
+
+async def test_a_share_that_is_not_mounted_is_waited_for(world: World) -> None:
+    world.read_error = failing("IMAGE_NOT_FOUND", "pause")
+    first = (await world.show(box())).away
+    second = (await world.show(box())).away
+    assert set(first) == set(second) == set(ALL)
+    assert 0 < first["face"] < second["face"]
+    mounted, world.read_error = world.read_error, None
+    assert len((await world.show(box())).rows) == 3
+    world.read_error = mounted
+    assert (await world.show(box())).away["face"] < second["face"], "another outage begins anew"
+
+
+async def test_a_box_beside_the_image_is_shown_to_nobody_and_that_is_final(world: World) -> None:
+    enriched = await world.show(box(BESIDE), box(DOG, "two", {"colors": 0}), box("no box", "three", {"colors": 1}))
+    assert {(row.box_key, row.service, row.error_code) for row in enriched.rows} == {
+        *(("one", name, "BAD_RESPONSE") for name in ALL),
+        ("two", "colors", None),
+        ("three", "colors", "BAD_RESPONSE"),
+    }
+    assert world.calls == {"colors": 1}
+
+
+async def test_a_crop_is_sent_even_to_a_service_that_fetches_images_itself() -> None:
+    async with world_of(lambda one: replace(one, transport="url")) as world:
+        await world.enricher.enrich(replace(JOB, image_path=None, image_url="http://elsewhere/17.png"), [box()])
+        assert sorted(world.sizes) == [(name, (40, 60)) for name in ALL]
+
+
+async def take_away(world: World, times: int) -> None:
+    """Let face go away so many times when it is shown a crop, and come back."""
+    world.says["face"] = [HANGS_UP]
+    for _ in range(times):
+        world.of_canary["face"] = HANGS_UP
+        assert set((await world.show(box(tries={"face": 0}))).away) == {"face"}
+        del world.of_canary["face"]
+        await world.later(60)
+        assert world.enricher.states["face"].breaker.state == "half-open"
+
+
+async def test_a_crop_that_takes_the_service_away_each_time_is_given_up_in_the_end(world: World) -> None:
+    await take_away(world, MOST_OUTAGES - 1)
+    world.of_canary["face"] = HANGS_UP
+    assert codes(await world.show(box(tries={"face": 0}))) == {"face": "BAD_RESPONSE"}
+    assert world.enricher.states["face"].breaker.state == "open"
+
+
+async def test_a_crop_that_was_answered_after_outages_is_suspected_no_more(world: World) -> None:
+    await take_away(world, MOST_OUTAGES - 1)
+    del world.says["face"]
+    assert codes(await world.show(box(tries={"face": 0}))) == {"face": None}
+    await take_away(world, 1)
+
+
+async def test_what_is_cancelled_leaves_no_call_behind(world: World) -> None:
+    world.seconds = 5
+    working = asyncio.create_task(world.show(box(key="one"), box(key="two")))
+    await asyncio.sleep(0.1)
+    assert world.under_way["pose"] == 1
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert {state.slots.taken for state in world.enricher.states.values()} == {0}
+    assert {state.in_progress for state in world.enricher.states.values()} == {0}

@@ -1,0 +1,129 @@
+"""What every long-running program does: it waits for its database, reports what it did, and stops when told to."""
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.world import Clock
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
+from windmill.core.settings import Settings
+from windmill.process.lifecycle import Program, patiently, reporting
+from windmill.process.systemd import STALE_SECONDS, Notifier
+
+logger = logging.getLogger("tests.program")
+AWAY = WindmillError("DATABASE_UNAVAILABLE", "no route to it")
+WRONG = WindmillError("CONFIG_INVALID", "no such account")
+
+
+class Server:
+    """Answers after so many failures; `on_try` is called at each try."""
+
+    def __init__(self, *failures: WindmillError, on_try: Callable[[], None] = lambda: None) -> None:
+        self._failures = list(failures)
+        self._on_try = on_try
+
+    async def ask(self) -> None:
+        self._on_try()
+        if self._failures:
+            raise self._failures.pop(0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def program(clock: Clock) -> Program:
+    settings = Settings.from_env({"WORKER_ID": "k3"})
+    return Program("windmill-mill", "mills.wind", settings, asyncio.Event(), Notifier(clock=clock))
+
+
+@pytest.fixture
+def outage() -> Outage:
+    return Outage("the database", first=0.001, most=0.001)
+
+
+async def said(caplog: pytest.LogCaptureFixture, message: str) -> logging.LogRecord:
+    """The first line with this message, as soon as it is there."""
+    async with asyncio.timeout(5):
+        while True:
+            found = [record for record in caplog.records if record.getMessage() == message]
+            if found:
+                return found[0]
+            await asyncio.sleep(0)
+
+
+async def test_a_program_waits_for_its_database_until_it_is_there(program: Program, outage: Outage) -> None:
+    assert await patiently(program, outage, Server(AWAY, AWAY).ask)
+    assert not outage.lasts
+    assert outage.ended == 1
+
+
+async def test_a_program_that_waits_for_its_database_is_alive(program: Program, outage: Outage, clock: Clock) -> None:
+    def a_long_time_passes() -> None:
+        clock.now += STALE_SECONDS - 1
+
+    assert await patiently(program, outage, Server(AWAY, AWAY, on_try=a_long_time_passes).ask)
+    assert program.notifier.late() is None
+
+
+async def test_a_program_that_waits_for_its_database_stops_when_it_is_told_to(program: Program) -> None:
+    for_hours = Outage("the database", first=3600, most=3600)
+    server = Server(*[AWAY] * 9, on_try=program.stop.set)
+    assert await asyncio.wait_for(patiently(program, for_hours, server.ask), 5) is False
+
+
+async def test_what_no_patience_mends_ends_the_waiting(program: Program, outage: Outage) -> None:
+    with pytest.raises(WindmillError) as raised:
+        await patiently(program, outage, Server(AWAY, WRONG).ask)
+    assert raised.value is WRONG
+
+
+async def test_progress_is_reported_only_when_something_changed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    counts: Counter[str] = Counter(stored=3)
+    looks, looked_often = itertools.count(1), asyncio.Event()
+
+    def counted() -> dict[str, int]:
+        if next(looks) == 5:
+            looked_often.set()
+        return dict(counts)
+
+    async with reporting(logger, counted, seconds=0.0), asyncio.timeout(5):
+        await looked_often.wait()
+        assert caplog.records == []
+        counts["stored"] = 7
+        assert vars(await said(caplog, "progress"))["stored"] == 7
+
+
+async def test_the_last_line_of_a_program_tells_all_that_it_did(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    counts: Counter[str] = Counter()
+    async with reporting(logger, lambda: counts):
+        counts["stored"] = 2
+    assert [(record.getMessage(), vars(record)["stored"]) for record in caplog.records] == [("stopped", 2)]
+
+
+async def test_a_program_that_failed_does_not_say_that_it_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(WindmillError):
+        async with reporting(logger, dict):
+            raise AWAY
+    assert caplog.records == []
+
+
+async def test_a_program_announces_itself_by_what_it_does_and_by_its_name(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    program.announce(logger, "milling", "mills wheat", grain="wheat")
+    [record] = caplog.records
+    assert record.getMessage() == "milling"
+    assert (vars(record)["grain"], vars(record)["worker_id"]) == ("wheat", "k3")
+    assert program.title == "windmill-mill k3"

@@ -1,0 +1,437 @@
+"""What is shown of what is counted, and the port at which it is told."""
+
+import asyncio
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.parallel import free_offset
+from tests.unit.world import JOB, World, take
+from tests.waiting import settled, turns
+from windmill import VERSION
+from windmill.calling.service_state import ServiceState
+from windmill.core.errors import ConfigInvalid, DataRefused, WindmillError
+from windmill.core.measures import Histogram, MeasuredCommits
+from windmill.core.messages import ATTEMPT_HEADER, encode
+from windmill.core.services import load_fleet
+from windmill.core.settings import ROOT, Settings
+from windmill.process.exposition import page
+from windmill.process.health import Health
+from windmill.process.metrics import (
+    METRICS,
+    Sample,
+    of_backlog,
+    of_commits,
+    of_process,
+    of_publishing,
+    of_reconnects,
+    of_services,
+    of_stage,
+)
+from windmill.process.monitoring import monitored
+from windmill.storage.results import ResultRow, ResultWriter
+
+CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
+OFF = Settings.from_env({"WORKER_ID": "me", "MAX_RETRIES": "1"})
+ON = replace(OFF, metrics_port=9400)
+HEALTH = Health(alive={"main loop": lambda: None}, ready={"broker": lambda: "away for 3 s"})
+
+Numbers = dict[tuple[str, ...], float]
+
+
+def numbers(samples: Iterable[Sample]) -> Numbers:
+    """What Prometheus reads of ours: by name, and the values of the labels in the order of their names."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page(samples).decode())
+        for sample in family.samples
+        if sample.name.startswith("windmill_")
+    }
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def state(world: World) -> ServiceState:
+    return world.state(CLIP, ON)
+
+
+def jobs(state: ServiceState) -> Numbers:
+    return {key[1:3]: value for key, value in numbers(of_services([state])).items() if key[0] == "windmill_jobs_total"}
+
+
+async def test_jobs_are_counted_by_what_became_of_them_and_why(world: World, state: ServiceState) -> None:
+    assert jobs(state) == {("", "stored"): 0}
+    edge = world.edge(state, ON)
+    await take(edge, world.delivery())
+    await take(edge, world.delivery(b"no job"))
+    world.write_errors = [DataRefused("a NUL")]
+    await take(edge, world.delivery())
+    world.call_error = WindmillError("SERVICE_ERROR", "because")
+    await take(edge, world.delivery())
+    await take(edge, world.delivery(**{ATTEMPT_HEADER: 2}))
+    world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone")
+    await take(edge, world.delivery())
+    assert jobs(state) == {
+        ("", "stored"): 1,
+        ("BAD_MESSAGE", "unreadable"): 1,
+        ("BAD_RESPONSE", "failed"): 1,
+        ("SERVICE_ERROR", "retry_later"): 1,
+        ("SERVICE_ERROR", "failed"): 1,
+        ("SERVICE_UNREACHABLE", "unavailable"): 1,
+    }
+
+
+async def test_a_job_that_comes_again_because_nothing_was_safe_is_counted_once(
+    world: World, state: ServiceState
+) -> None:
+    edge = world.edge(state, ON)
+    world.write_errors = [WindmillError("DATABASE_UNAVAILABLE", "stops")]
+    await take(edge, world.delivery())
+    await take(edge, world.delivery())
+    assert jobs(state) == {("", "stored"): 1}
+
+
+async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(world: World, state: ServiceState) -> None:
+    edge = world.edge(state, ON)
+    edge.on_trial = False
+    world.gate.clear()
+    taken = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
+    await settled()
+    shown = ("jobs_in_progress", "calls_in_flight", "concurrency", "breaker_state")
+
+    def seen() -> list[float]:
+        found = numbers(of_services([state]))
+        return [found[f"windmill_{name}", "clip"] for name in shown]
+
+    assert seen() == [3, 2, 2, 0]
+    world.gate.set()
+    await asyncio.gather(*taken)
+    state.breaker.trip(WindmillError("SERVICE_UNREACHABLE", "gone"))
+    assert seen() == [0, 0, 2, 2]
+    state.breaker.let_one_try()
+    assert seen() == [0, 0, 2, 1]
+
+
+async def test_faults_of_ours_are_counted_from_nothing_on_wherever_they_are_met(
+    world: World, state: ServiceState
+) -> None:
+    edge = world.edge(state, ON)
+
+    def defects() -> float:
+        return numbers(of_services([state]))["windmill_defects_total", "clip"]
+
+    assert defects() == 0
+    world.call_error = ZeroDivisionError("at the call")
+    await take(edge, world.delivery())
+    assert defects() == 1
+    world.call_error, world.write_errors = None, [TypeError("at the commit")]
+    await take(edge, world.delivery())
+    assert defects() == 2
+    assert state.codes["RetryLater", "DEFECT"] == 1
+
+
+def histogram(found: Numbers, name: str, *labels: str) -> list[float]:
+    """How many values, and their sum."""
+    return [found[f"windmill_{name}_{part}", *labels] for part in ("count", "sum")]
+
+
+async def test_each_step_of_a_job_is_measured_once(world: World, state: ServiceState) -> None:
+    edge = world.edge(state, ON)
+    edge.on_trial = False
+
+    async def read(seconds: float) -> None:
+        await turns(1)
+        world.clock.now += seconds
+
+    hour_ago = replace(JOB, submitted_at=datetime.now(UTC) - timedelta(hours=1))
+    world.gate.clear()
+    taken = asyncio.create_task(take(edge, world.delivery(encode(hour_ago))))
+    await read(0.3)
+    world.gate.set()
+    await taken
+    found = numbers(of_services([state]))
+    assert histogram(found, "service_call_seconds", "clip") == [1, pytest.approx(0.3)]
+    assert histogram(found, "image_read_seconds", "clip") == [1, 0]
+    assert histogram(found, "queue_wait_seconds", "clip") == [1, pytest.approx(3600, abs=10)]
+    assert histogram(found, "job_seconds", "clip") == [1, pytest.approx(3600, abs=10)]
+    assert found["windmill_service_call_seconds_bucket", "0.25", "clip"] == 0
+    assert found["windmill_service_call_seconds_bucket", "0.5", "clip"] == 1
+
+
+async def test_a_further_try_waited_for_its_turn_only_once_and_a_failed_call_took_its_time(
+    world: World, state: ServiceState
+) -> None:
+    world.call_error = WindmillError("SERVICE_ERROR", "because")
+    await take(world.edge(state, ON), world.delivery(**{ATTEMPT_HEADER: 2}))
+    found = numbers(of_services([state]))
+    assert histogram(found, "queue_wait_seconds", "clip") == [0, 0]
+    assert histogram(found, "service_call_seconds", "clip") == [1, 0]
+    assert histogram(found, "job_seconds", "clip") == [0, 0], "a job that failed has no answer that could be late"
+
+
+async def test_a_clock_that_is_ahead_makes_no_time_negative(world: World, state: ServiceState) -> None:
+    ahead = replace(JOB, submitted_at=datetime.now(UTC) + timedelta(hours=1))
+    await take(world.edge(state, ON), world.delivery(encode(ahead)))
+    found = numbers(of_services([state]))
+    assert histogram(found, "queue_wait_seconds", "clip") == [1, 0]
+    assert histogram(found, "job_seconds", "clip") == [1, 0]
+
+
+async def test_without_a_port_no_step_is_measured(world: World) -> None:
+    state = world.state(CLIP, OFF)
+    await take(world.edge(state, OFF), world.delivery())
+    shown = {key[0] for key in numbers(of_services([state]))}
+    assert "windmill_jobs_total" in shown
+    assert not any("seconds" in name for name in shown)
+
+
+async def test_commits_show_their_rows_and_how_long_they_took() -> None:
+    async def save(rows: Sequence[ResultRow]) -> None:
+        await asyncio.sleep(0.02)  # how long it takes is what is measured
+
+    commits = MeasuredCommits()
+    writer = ResultWriter(save, batch_rows=3, batch_seconds=0.01, in_progress=lambda: 99, commits=commits)
+    running = asyncio.create_task(writer.run())
+    row = ResultRow(1, "clip", "{}", None, None, 0.1, "me", 1, None, JOB.submitted_at)
+    await asyncio.gather(*(writer.write(row) for _ in range(4)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    found = numbers(of_commits(commits))
+    assert histogram(found, "commit_rows") == [2, 4]
+    assert found["windmill_commit_rows_bucket", "1.0"] == 1
+    count, seconds = histogram(found, "commit_seconds")
+    assert count == 2
+    assert 0.04 <= seconds < 5
+
+
+@given(st.lists(st.floats(0, 100)))
+def test_every_value_is_in_the_buckets_of_all_bounds_that_it_does_not_exceed(values: list[float]) -> None:
+    made = Histogram((1.0, 2.0, 50.0))
+    for value in values:
+        made.note(value)
+    below = [sum(value <= bound for value in values) for bound in made.bounds]
+    assert [sum(made.counts[: place + 1]) for place in range(3)] == below
+    assert sum(made.counts) == len(values)
+    assert made.total == pytest.approx(sum(values))
+
+
+def test_reconnects_are_told_by_server() -> None:
+    found = numbers(of_reconnects({"broker": 2, "database": 0}))
+    assert found == {("windmill_reconnects_total", "broker"): 2, ("windmill_reconnects_total", "database"): 0}
+
+
+def test_a_stage_shows_what_it_changed_what_it_need_not_have_looked_at_and_what_failed() -> None:
+    found = numbers(of_stage("merge", {"looked_at": 10, "changed": 4, "failed": 1}))
+    assert found == {
+        ("windmill_recomputes_total", "changed", "merge"): 4,
+        ("windmill_recomputes_total", "unchanged", "merge"): 6,
+        ("windmill_recomputes_total", "failed", "merge"): 1,
+    }
+    assert numbers(of_stage("enrich", {"calls": 7}))["windmill_box_calls_total", "enrich"] == 7
+
+
+def test_a_stage_without_open_work_is_not_overdue() -> None:
+    found = numbers([*of_backlog("merge", 0, None), *of_backlog("enrich", 3, 1.5)])
+    assert found["windmill_stale_overdue_seconds", "merge"] == 0
+    assert (found["windmill_stale_marks", "enrich"], found["windmill_stale_overdue_seconds", "enrich"]) == (3, 1.5)
+
+
+def test_a_producer_shows_images_and_the_jobs_of_each_service() -> None:
+    assert numbers(of_publishing(2, {"clip": 2, "ocr": 1})) == {
+        ("windmill_published_images_total",): 2,
+        ("windmill_published_jobs_total", "clip"): 2,
+        ("windmill_published_jobs_total", "ocr"): 1,
+    }
+
+
+def test_every_process_shows_what_runs_and_what_it_waits_for() -> None:
+    found = numbers(of_process("workers.generic", HEALTH))
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert found["windmill_build_info", "workers.generic", python, VERSION] == 1
+    assert (found["windmill_ready", "main loop"], found["windmill_ready", "broker"]) == (1, 0)
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_page_tells_memory_and_cpu_of_the_process() -> None:
+    names = {family.name for family in text_string_to_metric_families(page([]).decode())}
+    assert {"process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds"} <= names
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_a_name_keeps_the_conventions(metric: object) -> None:
+    kind, name = getattr(metric, "kind", ""), getattr(metric, "name", "")
+    assert re.fullmatch("windmill(_[a-z]+)+", name)
+    assert name.endswith("_total") == (kind == "counter")
+    assert not re.search("_(milliseconds|ms|minutes|kilobytes|mb|percent)(_|$)", name)
+
+
+def test_the_page_of_documentation_tells_each_metric_with_its_labels_as_it_is_exported() -> None:
+    rows = re.findall(
+        r"^\| `(windmill_\w+)` \| ([^|]*) \| ([^|]*) \| (.*) \|$", (ROOT / "docs/metrics.md").read_text(), re.M
+    )
+    exported = [(one.name, one.kind, ", ".join(one.labels) or "-", one.help) for one in METRICS]
+    assert rows == exported
+
+
+@asynccontextmanager
+async def site(health: Health = HEALTH, fails: bool = False) -> AsyncIterator[int]:
+    """The port of a process."""
+
+    async def samples() -> Iterable[Sample]:
+        if fails:
+            raise RuntimeError("no numbers")
+        return of_publishing(2, {})
+
+    first = 20_000 + free_offset([20_000])
+    settings = replace(OFF, metrics_port=first, metrics_host="127.0.0.1")
+    async with monitored(settings, "a.program", health, samples):
+        yield first
+
+
+async def asked(port: int, request: str) -> tuple[int, dict[str, str], str]:
+    """Status, header and body of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request.encode())
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).decode().partition("\r\n\r\n")
+    writer.close()
+    first, *lines = head.split("\r\n")
+    return int(first.split()[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+def get(path: str, method: str = "GET") -> str:
+    return f"{method} {path} HTTP/1.1\r\nHost: here\r\nAccept: */*\r\n\r\n"
+
+
+async def test_metrics_are_told_as_prometheus_reads_them() -> None:
+    async with site() as port:
+        status, header, body = await asked(port, get("/metrics?x=1"))
+    assert (status, header["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert int(header["Content-Length"]) == len(body.encode())
+    names = {family.name for family in text_string_to_metric_families(body)}
+    assert {"windmill_build_info", "windmill_ready", "windmill_published_images", "process_open_fds"} <= names
+
+
+async def test_a_process_that_waits_is_healthy_and_not_ready() -> None:
+    async with site() as port:
+        well, waits = await asked(port, get("/healthz")), await asked(port, get("/readyz"))
+    assert (well[0], json.loads(well[2])) == (200, {"ok": ["main loop"], "failing": {}})
+    assert (waits[0], json.loads(waits[2])) == (503, {"ok": ["main loop"], "failing": {"broker": "away for 3 s"}})
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (get("/"), 404),
+        (get("/metrics", "POST"), 405),
+        ("nonsense\r\n\r\n", 400),
+        (get("/healthz", "HEAD"), 200),
+    ],
+)
+async def test_what_is_no_question_gets_an_answer_all_the_same(request_: str, status: int) -> None:
+    async with site() as port:
+        found, header, body = await asked(port, request_)
+        assert found == status
+        assert len(body) == (0 if request_.startswith("HEAD") else int(header["Content-Length"]))
+
+
+async def test_a_fault_in_telling_is_told_and_stops_nothing() -> None:
+    async with site(fails=True) as port:
+        assert (await asked(port, get("/metrics")))[0] == 500
+        assert (await asked(port, get("/healthz")))[0] == 200
+
+
+async def test_who_says_too_much_or_leaves_troubles_nobody() -> None:
+    async with site() as port:
+        assert await said(port, b"GET /" + b"x" * 100_000) == b""
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        assert (await asked(port, get("/healthz")))[0] == 200
+
+
+async def said(port: int, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_processes_that_share_their_settings_take_one_port_each() -> None:
+    first = 20_000 + free_offset([20_000, 20_001])
+    settings = replace(OFF, metrics_port=first, metrics_host="127.0.0.1")
+
+    async with monitored(settings, "one", HEALTH, nothing), monitored(settings, "other", HEALTH, nothing):
+        told = [await asked(port, get("/metrics")) for port in (first, first + 1)]
+    assert [re.findall('program="(.*?)"', body) for _, _, body in told] == [["one"], ["other"]]
+    with pytest.raises(OSError, match=r"."):
+        await asked(first, get("/metrics"))
+
+
+async def nothing() -> Iterable[Sample]:
+    return []
+
+
+async def test_an_address_that_is_not_ours_is_a_mistake_that_is_named() -> None:
+    settings = replace(OFF, metrics_port=20_000, metrics_host="192.0.2.1")
+    with pytest.raises(ConfigInvalid, match=r"METRICS_HOST='192\.0\.2\.1': must be an address of ours"):
+        async with monitored(settings, "x", HEALTH, nothing):
+            raise AssertionError("it listens")
+
+
+async def test_where_no_port_is_free_the_ports_are_named_and_later_they_may_be() -> None:
+    port = 65_535
+    settings = replace(OFF, metrics_port=port, metrics_host="127.0.0.1")
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(WindmillError, match="BUSY: METRICS_PORT=65535: neither it nor one of the 31 after it is free"),
+    ):
+        async with monitored(settings, "x", HEALTH, nothing):
+            raise AssertionError("it listens")
+
+
+async def test_without_a_port_nothing_listens_and_the_library_is_not_loaded() -> None:
+    script = (
+        "import asyncio, socket, sys, workers.generic, producers.generic, windmill.process.monitoring as m;"
+        "from windmill.core.settings import Settings;"
+        "from windmill.process.health import Health;"
+        "socket.socket.bind = None;"
+        "run = m.monitored(Settings.from_env({}), 'x', Health(alive={}, ready={}), None);"
+        "asyncio.run(run.__aenter__());"
+        "print(*(name for name in sys.modules if 'prometheus' in name))"
+    )
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.stdout, ran.stderr) == ("\n", "")
+
+
+def test_the_port_is_shut_unless_somebody_opens_it() -> None:
+    assert Settings.from_env({}).metrics_port == 0
+    assert socket.inet_aton(Settings.from_env({}).metrics_host) == bytes(4), "whoever opens it is asked from elsewhere"

@@ -1,0 +1,362 @@
+"""The life of a process: exit codes, signals, and work that runs beside."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import forever, settled, turns
+from windmill.core.settings import ROOT, defaults
+from windmill.process.runner import background, pause
+
+HEAD = """
+import asyncio, sys
+from windmill.core.errors import WindmillError
+from windmill.process.runner import DONE, background, command, pause, run
+
+async def forever(settings, stop):
+    print("ready", flush=True)
+    try:
+        await stop.wait()
+        print("asked to stop", flush=True)
+        if "stubborn" in sys.argv:
+            await asyncio.Event().wait()
+    finally:
+        print("cleaned up", flush=True)
+    return DONE
+
+def fail(error):
+    def main(settings):
+        raise error
+    return main
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A process environment without settings of the developer's own."""
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    kept = {name: value for name, value in os.environ.items() if name not in defaults()}
+    return {**kept, "ENV_FILE": str(empty), "PYTHONPATH": str(ROOT)}
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(environ: dict[str, str]) -> Start:
+    def starting(code: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", HEAD + code, *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environ | variables, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+    return starting
+
+
+def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    with process:
+        out, err = process.communicate(timeout=20)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("sys.exit(command(lambda settings: 0))", 0),
+        ("sys.exit(command(lambda settings: 1))", 1),
+        ("sys.exit(command(fail(WindmillError('SERVICE_ERROR', 'it broke'))))", 1),
+        ("sys.exit(command(fail(WindmillError('DATABASE_UNAVAILABLE', 'it broke'))))", 1),
+        ("sys.exit(command(fail(WindmillError('CONFIG_INVALID', 'it broke'))))", 2),
+        ("sys.exit(command(fail(WindmillError('NOT_FOUND', 'it broke'))))", 2),
+        ("sys.exit(command(fail(WindmillError('BUSY', 'it broke'))))", 75),
+        ("sys.exit(command(fail(KeyboardInterrupt())))", 130),
+    ],
+)
+def test_how_the_work_ended_is_the_exit_code(start: Start, code: str, expected: int) -> None:
+    status, out, err = finished(start(code))
+    assert status == expected
+    assert out == ""
+    assert "Traceback" not in err
+    assert ("it broke. Remedy: " in err) == ("it broke" in code)
+
+
+def test_a_defect_ends_with_a_code_of_its_own_a_stack_trace_and_whom_to_tell(start: Start) -> None:
+    status, out, err = finished(start("sys.exit(command(fail(ZeroDivisionError('oops'))))"))
+    assert (status, out) == (70, "")
+    assert "Traceback" in err
+    assert "ZeroDivisionError: oops" in err
+    assert "code=DEFECT" in err
+    assert "report the traceback" in err
+
+
+def test_what_the_system_refuses_is_no_defect(start: Start) -> None:
+    status, _, err = finished(start("sys.exit(command(fail(OSError(28, 'the disk is full'))))"))
+    assert status == 1
+    assert "the disk is full" in err
+    assert "DEFECT" not in err
+
+
+def test_settings_that_are_wrong_are_told_at_once_without_a_stack_trace(start: Start) -> None:
+    status, _, err = finished(start("sys.exit(run(forever))", QUEUE_PORT="rabbit", DB_PORT="-1"))
+    assert status == 2
+    assert err.splitlines() == [
+        "CONFIG_INVALID: 2 problem(s) in the configuration",
+        "  QUEUE_PORT='rabbit': must be a whole number from 1 to 65535",
+        "  DB_PORT='-1': must be a whole number from 1 to 65535",
+    ]
+
+
+def test_a_misspelt_name_in_env_is_told_before_anything_starts(start: Start, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.env"
+    mine.write_text("QUEUE_HOTS=mq.example\n")
+    status, out, err = finished(start("sys.exit(run(forever))", ENV_FILE=str(mine)))
+    assert (status, out) == (2, "")
+    assert "did you mean QUEUE_HOST?" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_work_come_to_its_end(start: Start, number: signal.Signals) -> None:
+    process = start("sys.exit(run(forever))")
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    status, out, err = finished(process)
+    assert (status, out) == (0, "asked to stop\ncleaned up\n")
+    assert number.name in err
+
+
+def test_a_second_signal_stops_at_once_and_still_cleans_up(start: Start) -> None:
+    process = start("sys.exit(run(forever))", "stubborn")
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "asked to stop\n"
+    process.send_signal(signal.SIGTERM)
+    status, out, err = finished(process)
+    assert (status, out) == (130, "cleaned up\n")
+    assert "second signal" in err
+    assert "Traceback" not in err
+
+
+async def test_work_beside_a_block_ends_with_the_block() -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        try:
+            seen.append("begun")
+            await forever()
+        finally:
+            seen.append("ended")
+
+    async with background(work()):
+        await settled()
+        assert seen == ["begun"]
+    assert seen == ["begun", "ended"]
+
+
+async def test_when_the_work_beside_fails_the_block_is_left_with_that_failure() -> None:
+    left = []
+
+    async def work() -> None:
+        await turns(1)  # so that the block has begun
+        raise ValueError("beside")
+
+    async def block() -> None:
+        async with background(work()):
+            try:
+                await forever()
+            finally:
+                left.append(True)
+
+    done, _ = await asyncio.wait([asyncio.create_task(block())], timeout=2)
+    assert left, "the block would have lasted a minute"
+    with pytest.raises(ValueError, match="beside"):
+        await done.pop()
+
+
+async def test_a_block_that_fails_keeps_its_own_failure() -> None:
+    with pytest.raises(KeyError):
+        async with background(forever()):
+            raise KeyError("block")
+
+
+async def test_work_that_ends_by_itself_leaves_the_block_alone() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        ended.set()
+
+    async with background(work()):
+        await ended.wait()
+        await steps(5)
+    assert cancels() == 0
+
+
+async def test_a_cancellation_while_the_block_is_left_is_not_lost() -> None:
+    """It comes while the work still cleans up."""
+    cleaning, cleaned, went_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaning.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            cleaned.set()
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)
+        went_on.set()
+
+    task = asyncio.create_task(program())
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+    assert cleaned.is_set(), "nothing is left running"
+    assert not went_on.is_set()
+
+
+async def test_a_cancellation_while_a_failed_block_is_left_goes_before_its_failure() -> None:
+    """Who meets the failure would try again, and never hear that it is to stop."""
+    cleaning = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaning.set()
+            await asyncio.sleep(60)
+
+    async def program() -> None:
+        with contextlib.suppress(KeyError):
+            async with background(work()):
+                await steps(2)
+                raise KeyError("block")
+
+    task = asyncio.create_task(program())
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+
+
+async def test_a_cancellation_in_the_same_step_as_a_failure_is_not_lost() -> None:
+    fail = asyncio.Event()
+
+    async def work() -> None:
+        await fail.wait()
+        raise ValueError("beside")
+
+    async def program() -> None:
+        with contextlib.suppress(ValueError):
+            async with background(work()):
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(program())
+    await steps(3)
+    fail.set()
+    await steps(1)
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
+
+
+async def test_after_a_failure_the_task_is_not_taken_for_one_that_is_being_cancelled() -> None:
+    with pytest.raises(ValueError, match="beside"):
+        async with background(failing(ValueError("beside"))):
+            await asyncio.sleep(60)
+    assert cancels() == 0
+    async with asyncio.timeout(2):
+        await steps(3)
+
+
+async def test_a_failure_in_the_step_in_which_the_block_ends_is_told_once() -> None:
+    together = asyncio.Event()
+
+    async def work() -> None:
+        await together.wait()
+        raise ValueError("beside")
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)  # so that the work waits first, and is woken first
+            asyncio.get_running_loop().call_soon(together.set)
+            await together.wait()
+
+    with pytest.raises(ValueError, match="beside"):
+        await program()
+    await steps(3)
+    assert cancels() == 0
+
+
+async def test_a_failure_in_two_backgrounds_at_once_is_told_once() -> None:
+    with pytest.raises(ValueError, match="outer"):
+        async with background(failing(ValueError("outer"))), background(failing(KeyError("inner"))):
+            await asyncio.sleep(60)
+    await steps(3)
+    assert cancels() == 0
+
+
+async def test_a_block_that_fails_first_keeps_its_failure_and_notes_the_other() -> None:
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError("beside")
+
+    async def program() -> None:
+        async with background(work()):
+            await steps(2)
+            raise KeyError("block")
+
+    with pytest.raises(KeyError) as met:
+        await program()
+    assert met.value.__notes__ == ["What ran in the background failed, too: ValueError('beside')"]
+
+
+async def test_a_block_that_fails_as_it_is_interrupted_does_not_hide_why() -> None:
+    async def program() -> None:
+        async with background(failing(ValueError("beside"))):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise KeyError("cleaning up")
+
+    with pytest.raises(ValueError, match="beside") as met:
+        await program()
+    assert isinstance(met.value.__context__, KeyError)
+
+
+async def failing(error: Exception) -> None:
+    raise error
+
+
+async def steps(count: int) -> None:
+    """Let the others run so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def cancels() -> int:
+    task = asyncio.current_task()
+    assert task
+    return task.cancelling()
+
+
+async def test_a_pause_lasts_its_time_but_ends_at_once_on_stop() -> None:
+    stop = asyncio.Event()
+    started = asyncio.get_running_loop().time()
+    await pause(stop, 0.03)
+    assert asyncio.get_running_loop().time() - started >= 0.025
+    asyncio.get_running_loop().call_later(0.01, stop.set)
+    await asyncio.wait_for(pause(stop, 60), 1)

@@ -1,0 +1,168 @@
+"""RabbitMQ's management API: limits of queues as policies, which unlike a queue's arguments can change at any time, and
+numbers that AMQP does not tell."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from windmill.broker import failed_queue, work_queue
+from windmill.core.errors import WindmillError
+from windmill.core.settings import Settings
+from windmill.kernels.text.addresses import bracketed
+
+ASK_SECONDS = 10.0
+_REMEDY = "enable rabbitmq_management, correct QUEUE_MANAGEMENT_PORT, and give QUEUE_USER the tag policymaker"
+_COLUMNS = (
+    "name",
+    "messages_unacknowledged",
+    "message_stats.publish_details.rate",
+    "message_stats.deliver_get_details.rate",
+)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One queue as the management API last saw it, some seconds ago; None where it has seen nothing yet."""
+
+    unacknowledged: int | None
+    publish_rate: float | None
+    deliver_rate: float | None
+
+
+def limit_deliveries(settings: Settings, services: Iterable[str], limit: int | None = None) -> None:
+    """A job that was handed out more than `limit` times (DELIVERY_LIMIT), because each time a worker died over it, is
+    parked. Parked jobs may be looked at as often as one likes.
+
+    Since 4.0 RabbitMQ has a limit of its own for every quorum queue, and drops the message where no policy says what
+    to do with it.
+    """
+    if settings.queue_type != "quorum":
+        return  # classic queues do not count deliveries
+    with _api(settings) as api:
+        version = api.get("/api/overview").get("rabbitmq_version", "")
+        for queue, definition in policies(settings, services, version, limit).items():
+            api.put_policy(queue, definition)
+
+
+def policies(
+    settings: Settings, services: Iterable[str], version: str, limit: int | None = None
+) -> dict[str, dict[str, object]]:
+    """What the policy of each of these services' queues says, on a broker of this version."""
+    most = settings.delivery_limit if limit is None else limit
+    wanted: dict[str, dict[str, object]] = {}
+    for service in services:
+        work, failed = work_queue(settings, service), failed_queue(settings, service)
+        wanted[work] = _parking(most, failed)
+        if _limits_by_itself(version):
+            wanted[failed] = {"delivery-limit": -1}
+    return wanted
+
+
+def _parking(limit: int, parked: str) -> dict[str, object]:
+    return {
+        "delivery-limit": limit,
+        "dead-letter-exchange": "",
+        "dead-letter-routing-key": parked,
+        # Only together do these two keep a job safe between leaving one queue and reaching the other.
+        "dead-letter-strategy": "at-least-once",
+        "overflow": "reject-publish",
+    }
+
+
+def _limits_by_itself(version: str) -> bool:
+    """Whether this RabbitMQ has a limit where none is set; it knows -1 for none then, as older ones do not."""
+    major = version.partition(".")[0]
+    return major.isdigit() and int(major) >= 4
+
+
+def activity(settings: Settings) -> dict[str, Activity]:
+    """What goes on in each queue of the virtual host, in one call."""
+    with _api(settings) as api:
+        answer = api.get(f"/api/queues/{api.vhost}?columns={','.join(_COLUMNS)}")
+        return {queue["name"]: _activity(queue) for queue in answer}
+
+
+def _activity(queue: dict[str, Any]) -> Activity:
+    stats = queue.get("message_stats") or {}
+    return Activity(
+        queue.get("messages_unacknowledged"),
+        (stats.get("publish_details") or {}).get("rate"),
+        (stats.get("deliver_get_details") or {}).get("rate"),
+    )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the API said, and when by the broker's clock."""
+
+    status: int
+    document: Any
+    date: str
+
+
+def ask(settings: Settings, path: str, seconds: float = ASK_SECONDS) -> Reply:
+    """One path of the API, whatever it says; for the doctor."""
+    with _api(settings) as api:
+        return api.ask(f"/api/{path}", seconds)
+
+
+def quoted_vhost(settings: Settings) -> str:
+    """The virtual host as a part of a path."""
+    return quote(settings.queue_vhost, safe="")
+
+
+class _Api:
+    def __init__(self, session: requests.Session, settings: Settings) -> None:
+        scheme, port = "https" if settings.queue_tls else "http", settings.queue_management_port
+        self._nodes = [f"{scheme}://{bracketed(server.host)}:{port}" for server in settings.queue_servers()]
+        self.vhost = quoted_vhost(settings)
+        self._session = session
+
+    @property
+    def where(self) -> str:
+        return ", ".join(self._nodes)
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+        answer = self._request("GET", path, ASK_SECONDS)
+        answer.raise_for_status()
+        return answer.json()
+
+    def ask(self, path: str, seconds: float) -> Reply:
+        """A health check that fails answers 503, which is a reply like others."""
+        answer = self._request("GET", path, seconds)
+        if answer.status_code != requests.codes.unavailable:
+            answer.raise_for_status()
+        return Reply(answer.status_code, answer.json(), answer.headers.get("Date", ""))
+
+    def put_policy(self, queue: str, definition: dict[str, object]) -> None:
+        """A policy of a queue's own, called as the queue is."""
+        policy = {"pattern": f"^{re.escape(queue)}$", "definition": definition, "apply-to": "queues", "priority": 1}
+        path = f"/api/policies/{self.vhost}/{quote(queue, safe='')}"
+        self._request("PUT", path, ASK_SECONDS, policy).raise_for_status()
+
+    def _request(self, method: str, path: str, seconds: float, document: object = None) -> requests.Response:
+        """Asked of each node in turn until one answers; those that did not are asked last from then on."""
+        for _ in self._nodes[1:]:
+            try:
+                return self._session.request(method, self._nodes[0] + path, timeout=seconds, json=document)
+            except (requests.ConnectionError, requests.Timeout):
+                self._nodes.append(self._nodes.pop(0))
+        return self._session.request(method, self._nodes[0] + path, timeout=seconds, json=document)
+
+
+@contextmanager
+def _api(settings: Settings) -> Iterator[_Api]:
+    with requests.Session() as session:
+        session.auth = (settings.queue_user, settings.queue_password)
+        if settings.queue_tls_ca:
+            session.verify = str(settings.queue_tls_ca)
+        api = _Api(session, settings)
+        try:
+            yield api
+        except requests.RequestException as error:
+            raise WindmillError("CONFIG_INVALID", f"the management API at {api.where}: {error}", _REMEDY) from error

@@ -1,0 +1,1 @@
+"""The commands of `windmill`: one module for each group, which adds itself to the parser in one function."""

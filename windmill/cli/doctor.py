@@ -1,0 +1,63 @@
+"""The command: its options, its output and its exit code."""
+
+import argparse
+import asyncio
+import sys
+
+import orjson
+
+from windmill.core.errors import WindmillError
+from windmill.operate.doctor import render as report
+from windmill.operate.doctor import settings as configuration
+from windmill.operate.doctor.examination import Request, examine
+from windmill.operate.doctor.findings import Finding
+from windmill.process import logs
+from windmill.process.runner import DONE, FAILED, INTERRUPTED
+
+SECONDS = 10.0
+_ABOUT = """Test everything that this machine needs in order to run Windmill: settings, RabbitMQ, its queues,
+PostgreSQL, the services, the images and the machine itself. Nothing is changed. Exit code 0 when there is no problem
+(warnings are none), 1 when there is one."""
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "doctor", help="test everything that this machine needs, and tell the remedies", description=_ABOUT
+    )
+    parser.set_defaults(start=run)
+    parser.add_argument("--services", help="a service, a comma list or a set (default: SERVICE_NAME, else all)")
+    parser.add_argument("--json", action="store_true", help="print a list of objects: area, name, state, found, remedy")
+    parser.add_argument("--timeout", type=_seconds, default=SECONDS, metavar="S", help="seconds per test (default: 10)")
+    parser.add_argument(
+        "--health", action="store_true", help="ask /health too: services run their model for it, so stop their workers"
+    )
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if not 0 < seconds <= 600:
+        raise argparse.ArgumentTypeError(f"{value} is not above 0 and at most 600")
+    return seconds
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Settings that are wrong are findings like others, so this loads them itself."""
+    loaded = configuration.load()
+    logs.configure("ERROR", "text")
+    request = Request(arguments.services, arguments.timeout, arguments.health)
+    try:
+        findings = asyncio.run(examine(loaded, request))
+    except WindmillError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _show(findings, as_json=arguments.json)
+    return FAILED if any(finding.state == "problem" for finding in findings) else DONE
+
+
+def _show(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(report.as_json(findings), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        sys.stdout.write(report.as_text(findings, colours=sys.stdout.isatty()))

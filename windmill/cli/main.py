@@ -1,0 +1,29 @@
+"""The fleet's command line, `windmill COMMAND` or `python -m windmill COMMAND`: each module here adds its commands."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, status
+
+GROUPS = (setup, status, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
+
+
+def _program() -> str:
+    """As it was called: the installed command, or the module."""
+    called = Path(sys.argv[0]).name
+    return called if called == "windmill" else "python -m windmill"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog=_program(), description="Look after the fleet.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for group in GROUPS:
+        group.add_to(commands)
+    return top
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    start = arguments.start
+    return int(start(arguments))

@@ -1,0 +1,89 @@
+"""Options that several commands share, and how their values are read."""
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from windmill.core.settings import Settings
+from windmill.process.runner import command, run
+
+Commands = Any
+"""What `add_subparsers` returns; argparse does not name its type."""
+
+Start = Callable[[argparse.Namespace], int]
+"""What a command sets as `start`: runs it and returns its exit code."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def at_once(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
+    """A command that is done in a moment."""
+    return lambda arguments: command(lambda settings: main(settings, arguments))
+
+
+def until_stopped(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
+    """A command that ends in good order when it is interrupted."""
+    return lambda arguments: run(lambda settings, stop: main(settings, stop, arguments))
+
+
+def add_services(add: argparse.ArgumentParser) -> None:
+    add.add_argument(
+        "--services", default="all", metavar="LIST", help="services and sets, separated by commas (default: all)"
+    )
+
+
+def add_json(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def whole(low: int = 1, high: int = 2**63 - 1) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            bound = f"above {low - 1}" if high == 2**63 - 1 else f"from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bound}")
+        return int(text)
+
+    return parse
+
+
+def age(text: str) -> timedelta:
+    """A span of time such as 30m, 12h or 7d."""
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time such as 30m, 12h or 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def image_ids(text: str) -> frozenset[int]:
+    """Ids separated by commas, or a file with one on each line."""
+    parts = text.split(",")
+    named = all(part.strip().isdigit() for part in parts)
+    lines = parts if named else _lines(text)
+    return frozenset(_id(line.strip(), text) for line in lines if line.strip())
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        return (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{name!r} is neither image ids nor a readable file: {error}") from error
+
+
+def _id(text: str, source: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**63:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} in {source[:80]!r} is not an image id")
+    return int(text)
+
+
+def say(document: object, text: str, *, as_json: bool) -> None:
+    """The result of a command, on standard output."""
+    if as_json:
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
+    sys.stdout.write(text)

@@ -1,0 +1,38 @@
+"""python -m windmill queues: what waits in each queue, and how fast it moves."""
+
+import argparse
+import asyncio
+import sys
+
+from windmill.cli.options import Commands, add_json, add_services, at_once, say
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.operate.queues import as_json, as_table, read_report
+from windmill.process.runner import DONE
+
+DESCRIPTION = """\
+Per service: jobs that wait (ready), that workers hold (unacked), consumers, rates, and parked jobs; then the retry
+tiers. Unacked and rates come from RabbitMQ's management API and are some seconds old; without it they are left out.
+"""
+
+
+def add_to(commands: Commands) -> None:
+    add = commands.add_parser("queues", help="what waits in each queue, and how fast it moves", description=DESCRIPTION)
+    add_services(add)
+    add.add_argument(
+        "--oldest",
+        action="store_true",
+        help="also how long ago the job at the head of each queue was submitted; it is taken and given back for this, "
+        "which counts as one of the times it may be handed out (DELIVERY_LIMIT)",
+    )
+    add_json(add)
+    add.set_defaults(start=at_once(run_queues))
+
+
+def run_queues(settings: Settings, arguments: argparse.Namespace) -> int:
+    services = [service.name for service in load_fleet(settings.service_config).select(arguments.services)]
+    report = asyncio.run(read_report(settings, services, oldest=arguments.oldest))
+    if report.management:
+        sys.stderr.write(f"without unacked and rates, because of {report.management}\n")
+    say(as_json(report), as_table(report), as_json=arguments.json)
+    return DONE

@@ -1,0 +1,163 @@
+"""python -m windmill repair: publish again what was submitted and is nowhere."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from tqdm import tqdm
+
+from windmill import broker
+from windmill.cli.options import Commands, add_json, add_services, say, until_stopped, whole
+from windmill.cli.recompute import mark_all
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
+from windmill.derive.sweep import Wanted
+from windmill.kernels.text.tables import table
+from windmill.operate.queued_images import Waiting
+from windmill.operate.repair import Repair, Scope, UnansweredJobs, declare_absent
+from windmill.process.runner import DONE, INTERRUPTED
+from windmill.storage import database
+from windmill.storage.queries import queries
+from windmill.submit.publishing import Walk
+from windmill.submit.room import QueueRoom
+from windmill.submit.runs import Progress, Runs, be_the_only_submitter
+from windmill.submit.selection import RegisteredImages
+
+DESCRIPTION = """\
+Finds jobs that the table `runs` says were submitted and that have neither a row in `results` nor a message in any
+queue, and publishes them again. A broker that lost everything costs this one command; queues that are gone are made.
+
+What waits is learnt by reading the queues through, some thousand jobs a second; empty ones cost nothing. Reading puts
+each job behind the others once, so their order stays. Jobs in the hands of workers cannot be read: `results` is asked
+just before a job is published, but what a worker holds longer than that is done twice, which changes nothing but costs
+its work. For an exact repair stop the workers first.
+
+Runs of named images (--image-ids) are not in `runs`: submit those again.
+
+Then looks at all images whose merged boxes, enrichment or consensus do not rest on the rows of now, and marks them for
+the post-processors. Nothing should ever be found: it is there for what was written with the triggers switched off, or
+truncated. Stages that no post-processor ever ran are left out.
+"""
+EXAMPLES = """\
+exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 75 busy (a producer is at work, a queue is too
+long), 130 interrupted (the same command does the rest)
+"""
+
+
+def add_to(commands: Commands) -> None:
+    add = commands.add_parser(
+        "repair",
+        help="publish again what was submitted and is nowhere, as after the loss of a broker",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_services(add)
+    add.add_argument("--run", type=whole(), metavar="ID", help="only what this run submitted (see the table runs)")
+    add.add_argument("--group", metavar="G", help="only images of this group")
+    add.add_argument(
+        "--scan",
+        type=whole(),
+        default=1_000_000,
+        metavar="N",
+        help="refuse to read a queue of more than N jobs (default: %(default)s)",
+    )
+    add.add_argument("--force", action="store_true", help="publish what waits in such queues too, instead of refusing")
+    add.add_argument(
+        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="wait while a queue holds N (%(default)s)"
+    )
+    part = add.add_mutually_exclusive_group()
+    part.add_argument("--only-jobs", action="store_true", help="leave what derives from results alone")
+    part.add_argument("--only-derived", action="store_true", help="leave the queues alone")
+    add.add_argument("--dry-run", action="store_true", help="read and count; publish and mark nothing")
+    add_json(add)
+    add.set_defaults(start=until_stopped(run_repair))
+
+
+async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    fleet = load_fleet(settings.service_config)
+    services = tuple(service.name for service in fleet.select(arguments.services))
+    scope = Scope(services, arguments.run, arguments.group)
+    repair: Repair | None = None
+    marked: dict[str, int] = {}
+    async with database.connection(settings, "windmill repair") as connection:
+        await _must_exist(connection, settings, scope)
+        if not arguments.only_derived:
+            if not arguments.dry_run:
+                await be_the_only_submitter(connection, settings, other="a producer or another repair")
+            repair = await _repair(settings, UnansweredJobs(connection, settings, scope), scope, stop, arguments)
+        if not arguments.only_jobs and arguments.run is None:
+            marked = await _derived(connection, settings, stop, arguments)
+    _report(repair, marked, arguments, interrupted=stop.is_set())
+    return INTERRUPTED if stop.is_set() else DONE
+
+
+async def _must_exist(connection: database.Connection, settings: Settings, scope: Scope) -> None:
+    """A misspelt group or run would look like one that needs no repair."""
+    if scope.run_id is not None:
+        await Runs(connection, settings).must_have(scope.run_id)
+    if scope.image_group:
+        await RegisteredImages(connection, settings).must_have(scope.image_group)
+
+
+async def _derived(
+    connection: database.Connection, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
+) -> dict[str, int]:
+    """How many images are stale of which nobody said so, by stage."""
+    wanted = Wanted(image_group=arguments.group)
+    marked = {}
+    for row in await connection.fetch(queries()["list_stages"], list(STAGES)):
+        _, count = await mark_all(connection, settings, row["stage"], wanted, stop, dry=arguments.dry_run)
+        marked[row["stage"]] = count
+    return marked
+
+
+async def _repair(
+    settings: Settings, unanswered: UnansweredJobs, scope: Scope, stop: asyncio.Event, arguments: argparse.Namespace
+) -> Repair:
+    first, last = await unanswered.span()  # both 0 when nothing was ever submitted
+    name = "windmill repair"
+    async with broker.connection(settings, name) as opened, broker.connection(settings, f"{name} publishing") as other:
+        if not arguments.dry_run:
+            for service in await declare_absent(opened, settings, scope.services):
+                sys.stderr.write(f"a queue of {service} was not there, and is made\n")
+        with tqdm(unit=" jobs read", disable=None, dynamic_ncols=True) as bar:
+            waiting = Waiting(settings, scope.services, stop, bar.update)
+            await waiting.read(opened, most=arguments.scan, force=arguments.force)
+        async with broker.publisher(other, settings) as publisher:
+            target = None if arguments.dry_run else publisher
+            room = QueueRoom(partial(broker.depths, opened, settings, scope.services), arguments.max_queued)
+            walk = Walk(Progress(None, last, first), window=settings.publish_window)
+            repair = Repair(waiting.images, target, room, walk, stop)
+            with tqdm(total=last - first, unit=" images", disable=None, dynamic_ncols=True) as bar:
+                repair.on_image = lambda reached: bar.update(reached - first - bar.n)
+                if not stop.is_set():
+                    await repair.run(unanswered, first, last)
+    return repair
+
+
+def _report(
+    repair: Repair | None, marked: Mapping[str, int], arguments: argparse.Namespace, *, interrupted: bool
+) -> None:
+    summary: dict[str, object] = {"dry_run": arguments.dry_run, "interrupted": interrupted, "stale_images": marked}
+    text = ""
+    if repair:
+        walk, by_service = repair.walk, repair.walk.jobs_by_service
+        jobs = by_service.total()
+        summary |= {
+            "images": walk.images,
+            "jobs": jobs,
+            "jobs_by_service": dict(by_service),
+            "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
+        }
+        rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(by_service.items())]
+        text += table(["service", "jobs", "waiting before"], rows) if rows else ""
+        verb = "would publish" if arguments.dry_run else "published"
+        text += f"{verb} {jobs:,} jobs for {walk.images:,} images\n"
+    for stage, count in marked.items():
+        text += f"{stage}: {count:,} images were stale without a mark\n"
+    text += "interrupted; the same command does the rest\n" if interrupted else ""
+    say(summary, text, as_json=arguments.json)

@@ -1,0 +1,123 @@
+"""python -m windmill status: how far the fleet is, once or again and again."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+import orjson
+
+from windmill.cli.options import Commands, add_json, add_services, at_once, say, until_stopped
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.operate.status.figures import FleetStatus
+from windmill.operate.status.reading import LOST_SECONDS, StatusReader, read_status, status_reader
+from windmill.operate.status.render import as_json, as_text, unseen
+from windmill.process.runner import DONE, pause
+
+WATCH_SECONDS = 2.0
+HANG_SECONDS = 0.5
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+DESCRIPTION = """\
+Per service: what is done and failed, what waits, is in workers' hands, to be tried again or parked, how fast it goes
+and how long it will take at that rate, whether the service is away, and who works. A worker is lost when it sent no
+heartbeat for a while and did not say that it stops. What database or broker cannot tell now is shown as - (JSON: null).
+"""
+
+
+def add_to(commands: Commands) -> None:
+    said = "per service: what is done, failed and waits, how fast, who works"
+    add = commands.add_parser("status", help=said, description=DESCRIPTION)
+    add_services(add)
+    add_json(add)
+    add.add_argument("--workers", action="store_true", help="show the workers also when they are many")
+    add.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=WATCH_SECONDS,
+        metavar="SECONDS",
+        help="look again every 2 seconds, or so many, until Ctrl-C; with --json one document a line",
+    )
+    add.add_argument(
+        "--lost-after",
+        type=_seconds,
+        default=LOST_SECONDS,
+        metavar="SECONDS",
+        help="how long a worker may be silent before it counts as lost (default: 60)",
+    )
+    add.set_defaults(start=start)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not seconds from 0.1 to 86400")
+    return seconds
+
+
+def start(arguments: argparse.Namespace) -> int:
+    return (until_stopped(watch) if arguments.watch else at_once(run_status))(arguments)
+
+
+def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
+    services = load_fleet(settings.service_config).select(arguments.services)
+    status = asyncio.run(read_status(settings, services, lost_seconds=arguments.lost_after))
+    for line in unseen(status):
+        sys.stderr.write(f"{line}\n")
+    say(as_json(status), as_text(status, workers=arguments.workers), as_json=arguments.json)
+    return DONE
+
+
+async def watch(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    services = load_fleet(settings.service_config).select(arguments.services)
+    async with status_reader(settings, services, lost_seconds=arguments.lost_after) as reader:
+        looking = asyncio.ensure_future(_look_again_and_again(reader, stop, arguments))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([looking, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        looking.cancel()
+        _, hanging = await asyncio.wait([looking], timeout=HANG_SECONDS)
+        if hanging:
+            reader.give_up()
+        [ended] = await asyncio.gather(looking, return_exceptions=True)
+    # While it was being interrupted, any question may have failed.
+    if isinstance(ended, Exception) and not stop.is_set():
+        raise ended
+    return DONE
+
+
+async def _look_again_and_again(reader: StatusReader, stop: asyncio.Event, arguments: argparse.Namespace) -> None:
+    """Until nobody reads any more. A wrong password is told at the start; later everything may come back."""
+    seen = False
+    while not stop.is_set():
+        status = await reader.read()
+        error = reader.database_error
+        if error and error.retry == "never" and not seen:
+            raise error
+        seen = seen or not error
+        if not _written(_block(status, arguments)):
+            return
+        await pause(stop, arguments.watch)
+
+
+def _block(status: FleetStatus, arguments: argparse.Namespace) -> str:
+    if arguments.json:
+        return orjson.dumps(as_json(status)).decode() + "\n"
+    text = as_text(status, workers=arguments.workers) + "".join(f"{line}\n" for line in unseen(status))
+    return CLEAR + text if sys.stdout.isatty() else text + "\n"
+
+
+def _written(block: str) -> bool:
+    """False when nobody reads any more, as after `| head`."""
+    try:
+        sys.stdout.write(block)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be written, and complained about, at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""The commands of `python -m windmill`: one module for each group, which adds itself to the parser in one function."""

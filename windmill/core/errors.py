@@ -1,0 +1,179 @@
+"""Every way in which work can fail: a code, whether trying again can help, and what the operator does.
+
+    WindmillError             anything that ends with a code and a remedy
+    └── ConfigInvalid         a list of problems in settings or service_config.json
+    DataRefused               PostgreSQL is well but never takes this data; what that means, its writer decides
+
+The code is what is stored in `results.error_code`, counted, logged and shown.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Retry = Literal["later", "never", "pause"]
+"""`later`: trying again may help. `never`: it will not. `pause`: not the job's fault, so stop taking jobs."""
+
+Code = Literal[
+    "SERVICE_UNREACHABLE",
+    "SERVICE_TIMEOUT",
+    "SERVICE_OVERLOADED",
+    "SERVICE_ERROR",
+    "SERVICE_REJECTED",
+    "BAD_RESPONSE",
+    "RESPONSE_TOO_LARGE",
+    "IMAGE_NOT_FOUND",
+    "IMAGE_UNREADABLE",
+    "IMAGE_TOO_LARGE",
+    "IMAGE_FORBIDDEN",
+    "BAD_MESSAGE",
+    "WORKER_LOST",
+    "DATABASE_UNAVAILABLE",
+    "BROKER_UNAVAILABLE",
+    "USAGE",
+    "NOT_FOUND",
+    "BUSY",
+    "CONFLICT",
+    "CONFIG_INVALID",
+    "DEFECT",
+]
+
+Culprit = Literal["input", "service", "operator", "us", "nobody"]
+"""Whose doing it is: what was handed in (a command, an image, a job), the service that was asked, whoever runs the
+servers and their settings, Windmill itself, or nobody's, as where two may not work at a time."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one error code means to the fleet, to its operator, and to a program that asked for the work.
+
+    `exit_code` is what a command ends with when it ends so, `http_status` what a request over HTTP is answered."""
+
+    retry: Retry
+    culprit: Culprit
+    exit_code: int
+    http_status: int
+    remedy: str
+
+
+# Exit codes; those beyond 2 are the ones of sysexits.h.
+_FAILED, _MISTAKEN, _DEFECT, _COME_AGAIN = 1, 2, os.EX_SOFTWARE, os.EX_TEMPFAIL
+
+KINDS: dict[Code, Kind] = {
+    "SERVICE_UNREACHABLE": Kind(
+        "pause", "service", _FAILED, 503, "start the service, or correct its host and port in SERVICE_CONFIG"
+    ),
+    "SERVICE_TIMEOUT": Kind(
+        "later", "service", _FAILED, 504, "raise timeout_seconds of the service, or lower its concurrency"
+    ),
+    "SERVICE_OVERLOADED": Kind(
+        "pause", "service", _FAILED, 503, "lower the service's concurrency, or run more copies of it"
+    ),
+    "SERVICE_ERROR": Kind(
+        "later", "service", _FAILED, 502, "read the service's own log; then send the failed jobs again"
+    ),
+    "SERVICE_REJECTED": Kind(
+        "never", "service", _FAILED, 502, "see what the service refuses: python -m dev.farm check URL --service NAME"
+    ),
+    "BAD_RESPONSE": Kind(
+        "later", "service", _FAILED, 502, "the reply is not the contract; is another program on that port?"
+    ),
+    "RESPONSE_TOO_LARGE": Kind(
+        "never", "service", _FAILED, 502, "raise MAX_RESPONSE_BYTES if such replies are meant to be kept"
+    ),
+    "IMAGE_NOT_FOUND": Kind("never", "input", _FAILED, 404, "restore the file or URL, then submit the image again"),
+    "IMAGE_UNREADABLE": Kind(
+        "never", "input", _FAILED, 422, "the file is not an image that can be decoded; replace it"
+    ),
+    "IMAGE_TOO_LARGE": Kind(
+        "never", "input", _FAILED, 413, "shrink the image, or raise the service's max_upload_bytes"
+    ),
+    "IMAGE_FORBIDDEN": Kind(
+        "never", "input", _FAILED, 403, "let workers read it: permissions, IMAGE_ROOT, or for URLs IMAGE_URL_ALLOW"
+    ),
+    "BAD_MESSAGE": Kind(
+        "never", "input", _FAILED, 400, "something that is not a job was queued; its bytes are in the failed queue"
+    ),
+    "WORKER_LOST": Kind(
+        "never", "operator", _FAILED, 500, "workers died over this job: see their logs and MemoryMax, then redrive it"
+    ),
+    "DATABASE_UNAVAILABLE": Kind(
+        "pause", "operator", _FAILED, 503, "start PostgreSQL (make up: a private one), or correct DB_HOST, DB_PORT"
+    ),
+    "BROKER_UNAVAILABLE": Kind(
+        "pause", "operator", _FAILED, 503, "start RabbitMQ (make up: a private one), or correct QUEUE_HOST, QUEUE_PORT"
+    ),
+    "USAGE": Kind("never", "input", _MISTAKEN, 400, "correct what was typed or sent; --help tells what may be"),
+    "NOT_FOUND": Kind("never", "input", _MISTAKEN, 404, "name one that is there, and that may be read"),
+    "BUSY": Kind("later", "nobody", _COME_AGAIN, 503, "wait until the other one is done, then do the same again"),
+    "CONFLICT": Kind(
+        "never", "input", _MISTAKEN, 409, "remove what is in the way, or leave it and want something else"
+    ),
+    "CONFIG_INVALID": Kind("never", "operator", _MISTAKEN, 500, "correct the settings that are named"),
+    "DEFECT": Kind("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
+}
+
+
+class WindmillError(Exception):
+    """A failure with a code; its remedy and retry class are the code's own unless the place knows better."""
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        remedy: str = "",
+        retry: Retry | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.remedy = remedy or KINDS[code].remedy
+        self.retry: Retry = retry or KINDS[code].retry
+        self.retry_after = retry_after  # seconds that the other side asked for
+
+    @property
+    def exit_code(self) -> int:
+        return KINDS[self.code].exit_code
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message.rstrip('.')}. Remedy: {self.remedy}"
+
+
+def unexpected(error: Exception) -> WindmillError:
+    """A fault of ours, where it must not end the process, or only with a code of its own."""
+    return WindmillError("DEFECT", f"unexpected fault: {error!r}")
+
+
+def unreadable_file(error: Exception) -> Code:
+    """What a file that somebody named and that cannot be read is: not there for us, or of another kind."""
+    return "NOT_FOUND" if isinstance(error, OSError) else "USAGE"
+
+
+class DataRefused(Exception):
+    """PostgreSQL is well but does not take this data; writing it again would not help."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the configuration: which setting, the value it has, and what is allowed."""
+
+    name: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value!r}: {self.allowed}"
+
+
+class ConfigInvalid(WindmillError):
+    """All problems of the configuration at once, so that one reading mends them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("CONFIG_INVALID", "; ".join(map(str, self.problems)))
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"CONFIG_INVALID: {len(self.problems)} problem(s) in the configuration{lines}"

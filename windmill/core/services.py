@@ -1,0 +1,229 @@
+"""The fleet as data: what service_config.json says of each service, checked whole.
+
+A service is one JSON entry; it joins the set `all`, the set of its category and the sets that it names.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from windmill.core.errors import ConfigInvalid, Problem, WindmillError
+from windmill.core.settings import Concurrency
+from windmill.core.stages import STAGES, Stage
+from windmill.kernels.boxes.regions import Enriches
+from windmill.kernels.text.document_readers import (
+    Gathering,
+    Reader,
+    keyed,
+    listed,
+    mapping,
+    matching,
+    one_of,
+    or_word,
+    refused,
+    seconds,
+    text,
+    unknown_keys,
+    whole,
+)
+
+Category = Literal["primary", "spatial_only"]
+Transport = Literal["upload", "url"]
+
+BUILT_IN_SETS = {
+    "all": "every service",
+    "primary": "services that look at whole images",
+    "spatial_only": "services made for crops of people",
+}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One HTTP service: where it is, how it is called and what its answers feed."""
+
+    name: str
+    port: int
+    path: str
+    category: Category
+    transport: Transport
+    concurrency: Concurrency
+    timeout_seconds: float
+    max_upload_bytes: int
+    sets: tuple[str, ...]
+    feeds: tuple[Stage, ...]
+    host: str = "localhost"
+    answers_as: tuple[str, ...] = ()
+    """What it may call itself in its replies, besides its name."""
+    foreign: frozenset[str] = frozenset()
+    """By what the other services of the fleet call themselves; the fleet fills it in."""
+    enriches: Enriches | None = None
+    """Which merged boxes it is shown, each as a crop; None for a service that sees whole images only."""
+
+    def url(self, host: str = "", port_offset: int = 0) -> str:
+        """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
+        return f"http://{host or self.host}:{self.port + port_offset}{self.path}"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All services in file order, and the named sets with a line about each."""
+
+    services: dict[str, Service]
+    set_notes: dict[str, str]
+
+    @property
+    def sets(self) -> dict[str, list[str]]:
+        """The members of every named set, in file order."""
+        return {name: [s.name for s in self.services.values() if _belongs(s, name)] for name in self.set_notes}
+
+    def feeding(self, stage: Stage) -> list[str]:
+        """The services whose answers the stage is made of, in file order."""
+        return [service.name for service in self.services.values() if stage in service.feeds]
+
+    def select(self, wanted: str | Iterable[str]) -> list[Service]:
+        """The services that a comma list of services and sets means, each once, in file order."""
+        parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)
+        names = {name for part in parts if part.strip() for name in self._members(part.strip())}
+        if not names:
+            raise _unknown("", self)
+        return [service for service in self.services.values() if service.name in names]
+
+    def _members(self, name: str) -> list[str]:
+        if name in self.services:
+            return [name]
+        if name in self.set_notes:
+            return self.sets[name]
+        raise _unknown(name, self)
+
+
+def _belongs(service: Service, set_name: str) -> bool:
+    return set_name in ("all", service.category, *service.sets)
+
+
+def _unknown(name: str, fleet: Fleet) -> WindmillError:
+    known = [*fleet.services, *fleet.set_notes]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    said = f"unknown service or set {name!r}" if name else "no service named"
+    return WindmillError("NOT_FOUND" if name else "USAGE", said, f"{hint}known: {', '.join(known)}")
+
+
+def load_fleet(path: Path) -> Fleet:
+    """Read and check a service_config.json; raises ConfigInvalid with every problem found."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid([Problem("SERVICE_CONFIG", str(path), f"cannot be read: {error}")]) from error
+    except ValueError as error:
+        raise ConfigInvalid([Problem("SERVICE_CONFIG", str(path), f"is not valid JSON: {error}")]) from error
+    return parse_fleet(document, path.name)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which each key stands once: the second of two would silently win."""
+    seen = dict(pairs)
+    if len(seen) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return seen
+
+
+def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
+    """The fleet that a parsed JSON document describes."""
+    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
+        raise ConfigInvalid([Problem(source, "", 'must be an object with a "services" object')])
+    found = Gathering()
+    found.mistakes += unknown_keys(document, f"{source}: ", ("sets", "defaults", "services"))
+    notes, shared = dict(BUILT_IN_SETS), dict[str, Any]()
+    with found.part():
+        notes |= mapping(document.get("sets", {}), f"{source}: sets")
+    with found.part():
+        shared = mapping(document.get("defaults", {}), f"{source}: defaults")
+    readers, services = _readers(notes), {}
+    for name, entry in document["services"].items():
+        with found.part():
+            services[name] = _service(f"{source}: {name}", name, entry, shared, readers, notes)
+    problems = [Problem(one.key, one.shown, one.said) for one in found.mistakes] + _clashes(source, services)
+    if problems:
+        raise ConfigInvalid(problems)
+    return Fleet(_acquainted(services), notes)
+
+
+def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
+    """What each key of an entry may be, where there are these sets."""
+
+    def described(value: object, key: str) -> str:
+        name = text(value, key)
+        if name not in notes:
+            raise refused(key, value, "is not described under sets")
+        return name
+
+    return {
+        "port": whole(1, 65_535),
+        "path": matching(r"(?s)/.*", 'a path such as "/analyze"'),
+        "category": one_of(get_args(Category)),
+        "transport": one_of(get_args(Transport)),
+        "concurrency": or_word("auto", whole(1, 1_000)),
+        "timeout_seconds": seconds(600),
+        "max_upload_bytes": whole(1_024, 2**40),
+        "sets": listed(described, "set names"),
+        "feeds": listed(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
+        "host": matching(r"(?s).*\S.*", "a host name or address"),
+        "answers_as": listed(text, "names that its replies bear"),
+        "enriches": one_of(get_args(Enriches)),
+    }
+
+
+_REQUIRED = {one.name for one in fields(Service) if one.default is MISSING} - {"name"}
+
+
+def _service(
+    where: str,
+    name: str,
+    entry: object,
+    shared: Mapping[str, Any],
+    readers: Mapping[str, Reader[Any]],
+    notes: Mapping[str, str],
+) -> Service:
+    if not _NAME.fullmatch(name):
+        raise refused(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
+    if name in notes:
+        raise refused(where, name, "is the name of a set already")
+    given = {**shared, **mapping(entry, where)}
+    return Service(name=name, **keyed(readers, required=_REQUIRED)(given, where))
+
+
+def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:
+    taken: dict[tuple[str, int], str] = {}
+    problems = []
+    for service in services.values():
+        first = taken.setdefault((service.host, service.port), service.name)
+        if first != service.name:
+            where = f"{source}: {service.name}.port"
+            problems.append(Problem(where, str(service.port), f"is taken by {first} on the same host"))
+    return problems + _shared_names(source, services)
+
+
+def _shared_names(source: str, services: Mapping[str, Service]) -> list[Problem]:
+    """A name that two services bear could not tell whose reply it is."""
+    taken = {name: name for name in services}
+    problems = []
+    for service in services.values():
+        for name in service.answers_as:
+            first = taken.setdefault(name, service.name)
+            if first != service.name:
+                where = f"{source}: {service.name}.answers_as"
+                problems.append(Problem(where, name, f"is a name of {first}; if both answer so, neither may list it"))
+    return problems
+
+
+def _acquainted(services: Mapping[str, Service]) -> dict[str, Service]:
+    """The services, each knowing the names of the others."""
+    own = {service.name: frozenset((service.name, *service.answers_as)) for service in services.values()}
+    every = frozenset[str]().union(*own.values())
+    return {name: replace(service, foreign=every - own[name]) for name, service in services.items()}

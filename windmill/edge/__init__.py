@@ -1,0 +1,1 @@
+"""A delivery to its end: received, handled, written, and only then acknowledged."""

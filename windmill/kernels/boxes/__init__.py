@@ -1,0 +1,1 @@
+"""Boxes of detectors brought together into one for each object, and the constants for it fitted. Pure."""

@@ -1,0 +1,106 @@
+"""How good boxes with scores are, judged by true boxes in the manner of COCO; ranks are over all images together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from windmill.kernels.boxes.geometry import Bools, Floats, ious
+
+THRESHOLDS = np.arange(10) * 0.05 + 0.5
+"""Overlaps at which a box counts as found: .50, .55 ... .95."""
+_RECALLS = np.linspace(0, 1, 101)
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Boxes of one image (corners), the label of each, and its score where they are not the truth."""
+
+    corners: Floats
+    labels: Sequence[str]
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All boxes of all images: labels, scores (n,) and hits (n, 10), and how many true boxes each label has."""
+
+    labels: Sequence[str]
+    scores: Floats
+    hits: Bools
+    truths: dict[str, int]
+
+
+def judged(images: Sequence[tuple[Labelled, Labelled]]) -> Judged:
+    """Pairs of what was found and what is true."""
+    labels: list[str] = []
+    truths: dict[str, int] = {}
+    for found, true in images:
+        labels.extend(found.labels)
+        for label in true.labels:
+            truths[label] = truths.get(label, 0) + 1
+    scores = [np.zeros(0), *(found.scores for found, _ in images)]
+    rows = [np.zeros((0, len(THRESHOLDS)), dtype=np.bool_), *(hits(found, true) for found, true in images)]
+    return Judged(labels, np.concatenate(scores), np.concatenate(rows), truths)
+
+
+def hits(found: Labelled, true: Labelled) -> Bools:
+    """Whether each box is right at each threshold, (n, 10): the surest first takes the true box it overlaps most."""
+    right = np.zeros((len(found.labels), len(THRESHOLDS)), dtype=np.bool_)
+    same = np.array([[a == b for b in true.labels] for a in found.labels], dtype=np.bool_)
+    overlaps = ious(found.corners, true.corners) * same.reshape(len(found.labels), len(true.labels))
+    free = np.ones((len(THRESHOLDS), len(true.labels)), dtype=np.bool_)
+    every = np.arange(len(THRESHOLDS))
+    for place in np.argsort(-found.scores, kind="stable") if overlaps.size else ():
+        open_to = np.where(free, overlaps[place], 0.0)
+        best = open_to.argmax(axis=1)
+        right[place] = open_to[every, best] >= THRESHOLDS
+        free[every[right[place]], best[right[place]]] = False
+    return right
+
+
+def average_precisions(result: Judged) -> Floats:
+    """Mean over the labels that are there, at each threshold, shape (10,)."""
+    order = np.argsort(-result.scores, kind="stable")
+    names = np.array(result.labels, dtype=object)[order]
+    rows = result.hits[order]
+    means = [_curve(rows[names == label], count) for label, count in sorted(result.truths.items())]
+    return np.mean(means, axis=0) if means else np.zeros(len(THRESHOLDS))
+
+
+def _curve(rows: Bools, truths: int) -> Floats:
+    """Precision at 101 levels of recall, averaged, for each threshold."""
+    right = np.cumsum(rows, axis=0)
+    precision = right / np.arange(1, len(rows) + 1)[:, None]
+    precision = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    means = []
+    for recall, heights in zip((right / truths).T, precision.T, strict=True):
+        places = np.searchsorted(recall, _RECALLS)
+        means.append(float(np.append(heights, 0.0)[places].mean()))
+    return np.array(means)
+
+
+def found_at(result: Judged, least: float) -> tuple[float, float, float]:
+    """Precision, recall and F1 of the boxes with at least this score, at an overlap of a half."""
+    chosen = result.scores >= least
+    right, total = int(result.hits[chosen, 0].sum()), sum(result.truths.values())
+    precision, recall = right / max(int(chosen.sum()), 1), right / max(total, 1)
+    return precision, recall, 2 * precision * recall / max(precision + recall, 1e-9)
+
+
+def best_f1(result: Judged) -> float:
+    """The F1 at the score where it is highest."""
+    order = np.argsort(-result.scores, kind="stable")
+    right = np.cumsum(result.hits[order, 0])
+    f1 = 2 * right / (np.arange(1, len(order) + 1) + max(sum(result.truths.values()), 1))
+    return float(f1.max()) if len(f1) else 0.0
+
+
+def calibration_error(result: Judged) -> float:
+    """How far scores are from the share that is right, over ten bins of equal width (ECE)."""
+    if not len(result.scores):
+        return 0.0
+    bins = np.clip((result.scores * _BINS).astype(np.int64), 0, _BINS - 1)
+    off = np.bincount(bins, weights=result.scores - result.hits[:, 0], minlength=_BINS)
+    return float(np.abs(off).sum() / len(result.scores))

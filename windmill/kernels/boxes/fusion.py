@@ -1,0 +1,166 @@
+"""One box for each object, out of what any of the detectors said: where, what, how surely, and who saw it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from windmill.kernels.boxes.box_calibration import BoxCalibration
+from windmill.kernels.boxes.box_evidence import Constants, log_odds, probabilities
+from windmill.kernels.boxes.clusters import Ints
+from windmill.kernels.boxes.detections import Detections, Dropped, read
+from windmill.kernels.boxes.geometry import Bools, Floats, suppressed, whole
+from windmill.kernels.boxes.grouping import Groups, grouped
+
+VERSION = 1
+"""To be raised when the same answers come to other boxes."""
+ALGORITHM = "windmill_evidence_v1"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another name for the object of a box, and how likely that one is the right one."""
+
+    label: str
+    emoji: str
+    probability: float
+    services: tuple[str, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "emoji": self.emoji,
+            "probability": self.probability,
+            "services": list(self.services),
+        }
+
+
+@dataclass(frozen=True)
+class MergedBox:
+    """An object: its box is x, y, width, height in pixels; `confidence` is the probability that it is there."""
+
+    cluster_id: str
+    label: str
+    emoji: str
+    box: tuple[int, int, int, int]
+    confidence: float
+    detections: tuple[tuple[str, float], ...]
+    silent_services: tuple[str, ...]
+    rivals: tuple[Rival, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """As it is stored; the keys down to `harmonization_algorithm` are those that readers have always known."""
+        confidences = [confidence for _, confidence in self.detections]
+        return {
+            "cluster_id": self.cluster_id,
+            "emoji": self.emoji,
+            "label": self.label,
+            "merged_bbox": dict(zip(("x", "y", "width", "height"), self.box, strict=True)),
+            "detection_count": len(self.detections),
+            "avg_confidence": round(sum(confidences) / len(confidences), 3),
+            "contributing_services": [service for service, _ in self.detections],
+            "detections": [{"service": service, "confidence": value} for service, value in self.detections],
+            "harmonization_algorithm": ALGORITHM,
+            "confidence": self.confidence,
+            "silent_services": list(self.silent_services),
+            "rivals": [rival.as_data() for rival in self.rivals],
+        }
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Boxes, the surest first, and how many predictions of each service were left out, and why."""
+
+    boxes: list[MergedBox]
+    dropped: Dropped
+
+
+def merge(answers: Mapping[str, object], calibration: BoxCalibration, size: tuple[int, int] | None = None) -> Merged:
+    """Merge the `predictions` of each service that answered, for an image of this (width, height) if it is known.
+
+    Neither the order of services nor that of predictions matters.
+    """
+    everything, dropped = read(answers, size)
+    detections, groups, repeats = grouped(everything, calibration)
+    odds = log_odds(groups, Constants.of(calibration, detections.services))
+    chance = probabilities(odds, groups.rivals)
+    places = whole(groups.corners, size)
+    order = np.lexsort((*places.T[::-1], groups.label, -odds, -chance))
+    kept = order[~suppressed(_matrix(groups.rivals, len(order))[np.ix_(order, order)])]
+    report = _Report(detections, groups, chance, places)
+    return Merged(report.boxes(kept.tolist()), _added(dropped, repeats))
+
+
+class _Report:
+    """Puts into words what the arrays say."""
+
+    def __init__(self, detections: Detections, groups: Groups, chance: Floats, places: Ints) -> None:
+        self._services = detections.services
+        self._labels = [detections.labels[place] for place in groups.label.tolist()]
+        self._emojis = _emojis(detections, groups)
+        self._said = groups.said.tolist()
+        self._confidence = groups.confidence.tolist()
+        self._silent = groups.silent.tolist()
+        self._chance = [round(value, 3) for value in chance.tolist()]
+        self._places = places.tolist()
+        self._others: dict[int, list[int]] = {}
+        for group, other in groups.rivals.tolist():
+            self._others.setdefault(group, []).append(other)
+
+    def boxes(self, kept: list[int]) -> list[MergedBox]:
+        numbers: Counter[str] = Counter()
+        found = []
+        for group in kept:
+            label = self._labels[group]
+            numbers[label] += 1
+            found.append(self._box(group, f"{label}_{numbers[label]}"))
+        return found
+
+    def _box(self, group: int, name: str) -> MergedBox:
+        rivals = self._rivals(group)
+        seen = {service for rival in rivals for service in rival.services}
+        silent = (one for one, is_silent in zip(self._services, self._silent[group], strict=True) if is_silent)
+        x, y, width, height = self._places[group]
+        return MergedBox(
+            name,
+            self._labels[group],
+            self._emojis[group],
+            (x, y, width, height),
+            self._chance[group],
+            tuple((one, self._confidence[group][k]) for k, one in enumerate(self._services) if self._said[group][k]),
+            tuple(one for one in silent if one not in seen),
+            rivals,
+        )
+
+    def _rivals(self, group: int) -> tuple[Rival, ...]:
+        others = self._others.get(group, [])
+        others.sort(key=lambda other: (-self._chance[other], self._labels[other], self._places[other]))
+        return tuple(
+            Rival(self._labels[other], self._emojis[other], self._chance[other], self._sayers(other))
+            for other in others
+        )
+
+    def _sayers(self, group: int) -> tuple[str, ...]:
+        return tuple(one for one, said in zip(self._services, self._said[group], strict=True) if said)
+
+
+def _emojis(detections: Detections, groups: Groups) -> list[str]:
+    """For each group, the emoji that its members give with most confidence in sum."""
+    weights: list[Counter[str]] = [Counter() for _ in range(len(groups.label))]
+    members = zip(groups.member.tolist(), detections.emojis, detections.confidence.tolist(), strict=True)
+    for group, emoji, confidence in members:
+        if emoji:
+            weights[group][emoji] += confidence
+    return [min(found, key=lambda emoji: (-found[emoji], emoji), default="") for found in weights]
+
+
+def _matrix(pairs: Ints, count: int) -> Bools:
+    full = np.zeros((count, count), dtype=np.bool_)
+    full[pairs[:, 0], pairs[:, 1]] = True
+    return full
+
+
+def _added(some: Dropped, more: Dropped) -> Dropped:
+    return {service: some.get(service, {}) | more.get(service, {}) for service in sorted(some.keys() | more.keys())}

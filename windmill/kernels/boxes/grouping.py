@@ -1,0 +1,129 @@
+"""Detections of several services brought together: one group for each label that was seen in one place."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from windmill.kernels.boxes.box_calibration import BoxCalibration
+from windmill.kernels.boxes.clusters import Ints, clustered
+from windmill.kernels.boxes.detections import Detections, Dropped
+from windmill.kernels.boxes.geometry import Bools, Floats, areas, intersections, ious, suppressed
+
+_INSIDE, _LARGER = 0.8, 1.5
+"""A part lies inside a whole to this share, and the whole is so many times its size."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """c groups of n detections by k services; no service is twice in one.
+
+    `member` (n,) is the group of each detection; `label` (c,) its place in the labels; `confidence` (c, k) is 0 where
+    a service is not in the group, which `said` (c, k) tells; `silent` (c, k): it answered, and could have said it;
+    `side` (c,) is that of the smallest member; `part` (c,): one service's box inside a larger one of the same label;
+    `rivals` (m, 2) are pairs of groups, both ways round, that give one object two names.
+    """
+
+    member: Ints
+    label: Ints
+    corners: Floats
+    confidence: Floats
+    said: Bools
+    silent: Bools
+    side: Floats
+    part: Bools
+    rivals: Ints
+
+
+def grouped(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
+    """Detections without repeats, their groups in the order of the first members, and how much was said twice."""
+    overlaps = ious(detections.corners, detections.corners)
+    repeated = _repeated(detections, overlaps >= calibration.repeat_overlap)
+    if not repeated.any():
+        return detections, _groups(detections, overlaps, calibration), {}
+    once = detections.only(~repeated)
+    return once, _groups(once, overlaps[np.ix_(~repeated, ~repeated)], calibration), _counts(detections, repeated)
+
+
+def _repeated(detections: Detections, near: Bools) -> Bools:
+    """Which boxes a service has said before, with more confidence and of the same label."""
+    same = near & _alike(detections.label) & _alike(detections.service)
+    if np.count_nonzero(same) == len(same):
+        return np.zeros(len(same), dtype=np.bool_)
+    order = np.argsort(-detections.confidence, kind="stable")
+    repeated = np.zeros(len(same), dtype=np.bool_)
+    repeated[order] = suppressed(same[np.ix_(order, order)])
+    return repeated
+
+
+def _counts(detections: Detections, repeated: Bools) -> Dropped:
+    counts = Counter(detections.service[repeated].tolist())
+    return {detections.services[place]: {"duplicate": count} for place, count in sorted(counts.items())}
+
+
+def _groups(detections: Detections, overlaps: Floats, calibration: BoxCalibration) -> Groups:
+    member = clustered(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
+    count, services = int(member.max(initial=-1)) + 1, detections.services
+    confidence = np.zeros((count, len(services)))
+    confidence[member, detections.service] = detections.confidence
+    said = np.zeros(confidence.shape, dtype=np.bool_)
+    said[member, detections.service] = True
+    label = np.zeros(count, dtype=np.int64)
+    label[member] = detections.label
+    weights = _weights(detections, calibration)
+    own = np.arange(count)[:, None] == member[None, :]
+    corners = _means(detections, own * weights)
+    rivals = _rivals(corners, label, said, calibration.rival_overlap)
+    # Those who call it otherwise have seen where it is.
+    corners = _means(detections, (own | rivals[:, member]) * weights)
+    return Groups(
+        member,
+        label,
+        corners,
+        confidence,
+        said,
+        ~said & _able(detections, calibration)[label],
+        np.sqrt(np.where(own, areas(detections.corners), np.inf).min(axis=1, initial=np.inf)),
+        (said.sum(axis=1) == 1) & _inside(corners, label),
+        np.argwhere(rivals).astype(np.int64),
+    )
+
+
+def _alike(values: Ints) -> Bools:
+    """Which pairs have the same value, shape (n, n)."""
+    return np.asarray(values[:, None] == values[None, :], dtype=np.bool_)
+
+
+def _weights(detections: Detections, calibration: BoxCalibration) -> Floats:
+    tightness = calibration.column("looseness", detections.services) ** -2.0
+    weights: Floats = np.maximum(detections.confidence, 0.01) * tightness[detections.service]
+    return weights
+
+
+def _means(detections: Detections, weights: Floats) -> Floats:
+    """Weighted mean of corners for each row of weights; measured from the heaviest, so that one alone stays as is."""
+    if not len(weights):
+        return np.zeros((0, 4))
+    heaviest, total = detections.corners[weights.argmax(axis=1)], weights.sum(axis=1)[:, None]
+    means: Floats = heaviest + (weights @ detections.corners - total * heaviest) / total
+    return means
+
+
+def _rivals(corners: Floats, label: Ints, said: Bools, overlap: float) -> Bools:
+    """Which pairs are two names for one object; where two services see both, there are two objects."""
+    votes = said.astype(np.float64)
+    near = ious(corners, corners) >= overlap
+    return near & ~_alike(label) & (votes @ votes.T < 2)
+
+
+def _inside(corners: Floats, label: Ints) -> Bools:
+    size = np.maximum(areas(corners), 1e-9)
+    within = intersections(corners, corners) >= _INSIDE * size[:, None]
+    larger = size[None, :] >= _LARGER * size[:, None]
+    return np.asarray((within & larger & _alike(label)).any(axis=1), dtype=np.bool_)
+
+
+def _able(detections: Detections, calibration: BoxCalibration) -> Bools:
+    """Which service could have said which label, shape (labels, k)."""
+    able = [[calibration.knows(one, label) for one in detections.services] for label in detections.labels]
+    return np.array(able, dtype=np.bool_).reshape(len(detections.labels), len(detections.services))

@@ -1,0 +1,1 @@
+"""What bytes of media declare of themselves. Pure."""

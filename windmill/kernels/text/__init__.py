@@ -1,0 +1,1 @@
+"""Text: addresses and hosts, secrets taken out, labels, documents read and tables written. Pure."""

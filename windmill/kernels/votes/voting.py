@@ -1,0 +1,145 @@
+"""The democratic vote: what an image shows, by the word of all services that looked at it.
+
+An emoji is as likely as the evidence makes it (windmill.kernels.votes.evidence), and listed if it is likely enough.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from windmill.kernels.votes.curation import evidence_of, instances_of, notes_on, weight_of
+from windmill.kernels.votes.emojis import shown_as
+from windmill.kernels.votes.evidence import Standing, needed, probability
+from windmill.kernels.votes.specials import specials
+from windmill.kernels.votes.standings import Enrichment, Hall, hall, standings
+from windmill.kernels.votes.vote_calibration import VoteCalibration
+from windmill.kernels.votes.vote_reasons import missing, why
+
+__all__ = ["ALGORITHM", "VERSION", "Enrichment", "Inputs", "vote"]
+
+VERSION = 1
+"""To be raised when the same answers come to another verdict."""
+ALGORITHM = "windmill_evidence_vote_v1"
+_MOST_RUNNERS_UP = 20
+"""The likeliest; an image may come to dozens that one classifier named in passing."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that is known of one image: answers as they were stored, and what was made of them before."""
+
+    answers: Mapping[str, object]
+    calibration: VoteCalibration
+    failed: Mapping[str, str] = field(default_factory=dict)
+    awaiting: Collection[str] = ()
+    boxes: Sequence[Mapping[str, Any]] = ()
+    enrichments: Sequence[Enrichment] = ()
+    total_processing_time: float | None = None
+    latest_result_time: str | None = None
+
+
+def vote(inputs: Inputs) -> dict[str, Any]:
+    """The verdict, the same to the byte for the same inputs in any order."""
+    calibration = inputs.calibration
+    heard = hall(
+        inputs.answers,
+        calibration,
+        failed=inputs.failed,
+        awaiting=inputs.awaiting,
+        boxes=inputs.boxes,
+        enrichments=inputs.enrichments,
+    )
+    found, dropped = standings(heard, calibration)
+    chances = {one.emoji: round(probability(one, calibration), 3) for one in found}
+    listed = {one.emoji for one in found if chances[one.emoji] >= needed(one, calibration)}
+    items = _ranked([_item(one, chances[one.emoji], listed, heard, calibration) for one in found])
+    runners_up = [item for emoji, item in items if emoji not in listed]
+    return {
+        "services_count": len(inputs.answers),
+        "services_list": sorted(inputs.answers),
+        "awaiting_services": sorted(inputs.awaiting),
+        "failed_services": sorted(inputs.failed),
+        "total_processing_time": inputs.total_processing_time,
+        "latest_result_time": inputs.latest_result_time,
+        "consensus_algorithm": ALGORITHM,
+        "votes": {
+            "consensus": [item for emoji, item in items if emoji in listed],
+            "runners_up": runners_up[:_MOST_RUNNERS_UP],
+        },
+        "special": specials(heard, listed, calibration),
+        "debug": {
+            "detection_count": sum(len(said) for said in heard.ballots.values()),
+            "emoji_groups": len(found),
+            "emojis_dropped": dropped,
+            "runners_up_dropped": max(0, len(runners_up) - _MOST_RUNNERS_UP),
+        },
+    }
+
+
+def _ranked(items: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """By what is likeliest after all that was noted; no two have the same place."""
+    return sorted(
+        items, key=lambda pair: (-pair[1]["probability"], -pair[1]["final_score"], -pair[1]["votes"], pair[0])
+    )
+
+
+def _item(
+    standing: Standing, chance: float, listed: Collection[str], heard: Hall, calibration: VoteCalibration
+) -> tuple[str, dict[str, Any]]:
+    """An emoji and its entry: first what readers of the first version know, then who stands where."""
+    notes = notes_on(standing, listed, calibration)
+    weight = weight_of(standing, notes, calibration)
+    spellings = _spellings(standing)
+    item = {
+        "emoji": shown_as(standing.emoji, spellings),
+        "votes": len(standing.yes),
+        "evidence_weight": weight,
+        "final_score": len(standing.yes) + weight,
+        "probability": chance,
+        "instances": instances_of(standing, heard),
+        "evidence": evidence_of(standing, calibration),
+        "services": sorted(calibration.display(service) for service in standing.yes),
+        **_places(standing),
+        "why": why(standing, notes, calibration),
+    }
+    if standing.emoji not in listed:
+        item["missing"] = missing(standing, calibration)
+    if len(spellings) > 1:
+        item["variants"] = sorted(spellings)
+    if notes:
+        item["validation"] = notes
+    if any(ballot.shiny for ballot in standing.yes.values()):
+        item["shiny"] = True
+    return standing.emoji, item
+
+
+def _spellings(standing: Standing) -> Counter[str]:
+    spellings: Counter[str] = Counter()
+    for ballot in standing.yes.values():
+        spellings.update(ballot.spellings)
+    for box in standing.boxes:
+        spellings.update(box.spellings)
+    return spellings
+
+
+def _places(standing: Standing) -> dict[str, Any]:
+    """Where each service stands, in one list only."""
+    return {
+        "said_yes": [
+            {"service": service, "confidence": _rounded(ballot.confidence), "word": ballot.word}
+            for service, ballot in standing.yes.items()
+        ],
+        "confirmed_by": [
+            {"service": service, "confidence": _rounded(finding.confidence)}
+            for service, finding in standing.only_confirming().items()
+        ],
+        "silent": list(standing.silent),
+        "could_not_know": list(standing.could_not_know),
+        "awaiting": list(standing.awaiting),
+        "failed": [{"service": service, "code": code} for service, code in standing.failed.items()],
+    }
+
+
+def _rounded(confidence: float | None) -> float | None:
+    return None if confidence is None else round(confidence, 3)

@@ -1,0 +1,1 @@
+"""Media files: reading, checking and cutting them. Images so far."""

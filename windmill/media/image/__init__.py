@@ -1,0 +1,14 @@
+"""Reading the bytes of an image, from a path under IMAGE_ROOT or a URL that may be fetched. Nothing is decoded.
+
+    source          which of the two a job means, and whether the bytes are worth sending
+    folder          files below IMAGE_ROOT, and none beside it
+    reader_threads  where files are read, so that a share that hangs stops nothing else
+    web             URLs, and none into the private network
+
+Which hosts are private is judged by windmill.kernels.text.hosts.
+"""
+
+from windmill.kernels.text.hosts import may_name
+from windmill.media.image.source import ImageSource, looks_like_image
+
+__all__ = ["ImageSource", "looks_like_image", "may_name"]

@@ -1,0 +1,69 @@
+"""One job to the bytes of its image, or an IMAGE_* error that says why not."""
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from windmill.core.errors import WindmillError
+from windmill.core.messages import Job
+from windmill.core.settings import Settings
+from windmill.kernels.media.image_header import dimensions, format_of
+from windmill.media.image.folder import Folder
+from windmill.media.image.reader_threads import ReaderThreads
+
+if TYPE_CHECKING:
+    from windmill.media.image.web import Web
+
+URL_SECONDS = 30.0
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether a file that begins so is worth sending: a glance that decodes nothing."""
+    return format_of(head) is not None
+
+
+class ImageSource:
+    """Hands out image bytes that are worth sending."""
+
+    def __init__(self, settings: Settings, url_seconds: float = URL_SECONDS) -> None:
+        self._most_pixels = settings.max_image_pixels
+        self._settings = settings
+        self._url_seconds = url_seconds
+        self._web: Web | None = None
+        self._threads = ReaderThreads(Folder(settings.image_root, settings.max_image_bytes).read)
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> "ImageSource":
+        self._opened.enter_context(self._threads)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    async def read(self, job: Job) -> bytes:
+        """The file behind the job's path or, where it has none, behind its URL."""
+        if job.image_path:
+            data = await self._threads.read(job.image_path)
+        else:
+            data = await (await self._opened_web()).read(job.image_url or "")
+        self._must_be_worth_sending(data)
+        return data
+
+    async def _opened_web(self) -> "Web":
+        """Loaded for the first image that lies behind a URL: the HTTP client takes a third of a worker's memory."""
+        if self._web is None:
+            from windmill.media.image.web import Web
+
+            settings = self._settings
+            web = Web(frozenset(settings.image_url_allow), settings.max_image_bytes, self._url_seconds)
+            self._web = await self._opened.enter_async_context(web)
+        return self._web
+
+    def _must_be_worth_sending(self, data: bytes) -> None:
+        if not looks_like_image(data):
+            said = f"the file does not begin as an image: {data[:8]!r}" if data else "the file is empty"
+            raise WindmillError("IMAGE_UNREADABLE", said)
+        width, height = dimensions(data) or (0, 0)
+        if width * height > self._most_pixels:
+            # A few kilobytes that unfold into gigabytes would take the service's memory, and so other images' answers.
+            said = f"{width} x {height} is {width * height} pixels, over MAX_IMAGE_PIXELS={self._most_pixels}"
+            raise WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise MAX_IMAGE_PIXELS")

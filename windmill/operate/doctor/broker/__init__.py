@@ -1,0 +1,1 @@
+"""RabbitMQ: asked in ask*, judged in the others."""

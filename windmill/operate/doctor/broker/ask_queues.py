@@ -1,0 +1,71 @@
+"""Looking at the broker's queues: over the management API, else as far as AMQP tells."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from windmill.broker.management import ask, quoted_vhost
+from windmill.core.errors import WindmillError
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.operate.doctor.broker import consumer_timeout as holding
+from windmill.operate.doctor.broker import judge_queues as topology
+from windmill.operate.doctor.broker import passive_queues as passive
+from windmill.operate.doctor.broker.judge_queues import Declared, Queue
+from windmill.operate.doctor.findings import Finding, not_asked
+from windmill.operate.doctor.threads import in_thread
+
+
+async def examine(
+    settings: Settings, chosen: Sequence[Service], every: Sequence[Service], seconds: float
+) -> list[Finding]:
+    try:
+        seen = await read(settings, seconds)
+    except WindmillError as unseen:
+        return [*await _over_amqp(settings, chosen, unseen, seconds), *holding.judged(settings, chosen, [])]
+    return [*topology.judged(settings, chosen, every, seen), *holding.judged(settings, chosen, seen.policies)]
+
+
+async def _over_amqp(
+    settings: Settings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
+) -> list[Finding]:
+    try:
+        return await asyncio.wait_for(passive.examine(settings, chosen, unseen), seconds)
+    except TimeoutError:
+        return [not_asked("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
+
+
+async def read(settings: Settings, seconds: float) -> Declared:
+    """All that is in the virtual host, by the management API."""
+    host = quoted_vhost(settings)
+    paths = (
+        # Without statistics, which are costly, but with the numbers of messages as they were some seconds ago.
+        f"queues/{host}?disable_stats=true&enable_queue_totals=true",
+        f"consumers/{host}",
+        f"exchanges/{host}?columns=name,type",
+        f"bindings/{host}",
+        f"policies/{host}",
+        "overview",
+    )
+    replies = await asyncio.gather(*(in_thread(partial(ask, settings, path, seconds)) for path in paths))
+    return understood(*(reply.document for reply in replies))
+
+
+def understood(queues: Any, consumers: Any, exchanges: Any, bindings: Any, policies: Any, overview: Any) -> Declared:  # noqa: ANN401 - any JSON
+    """The documents of the API in our own terms."""
+    taken = Counter(one["queue"]["name"] for one in consumers)
+    return Declared(
+        queues={one["name"]: _queue(one, taken[one["name"]]) for one in queues},
+        exchanges={one["name"]: one["type"] for one in exchanges},
+        bindings=frozenset((one["source"], one["destination"]) for one in bindings),
+        policies=policies,
+        version=overview.get("rabbitmq_version", ""),
+    )
+
+
+def _queue(one: dict[str, Any], consumers: int) -> Queue:
+    """A queue that was declared without a type has one all the same."""
+    arguments = {"x-queue-type": one.get("type", "classic"), **(one.get("arguments") or {})}
+    return Queue(arguments, one.get("messages", 0), consumers)

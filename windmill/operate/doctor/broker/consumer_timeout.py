@@ -1,0 +1,41 @@
+"""Whether a worker may hold a job for longer than the broker lets it, which would hand it out for ever. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from windmill.broker import work_queue
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.operate.doctor.broker.policies import ruling
+from windmill.operate.doctor.findings import Finding, ok, warning
+
+DEFAULT_SECONDS = 1800.0
+"""RabbitMQ's own consumer_timeout, which it tells over no API unless a policy sets it."""
+READ_SECONDS = 60.0
+"""What reading the image may take, twice."""
+CALLS = 5
+"""The job's own call, one that it may wait for in the worker, and three with a picture known to be good."""
+
+
+def longest(settings: Settings, service: Service) -> float:
+    """Seconds for which a worker may hold one job."""
+    return CALLS * float(settings.request_timeout or service.timeout_seconds) + READ_SECONDS
+
+
+def judged(settings: Settings, services: Iterable[Service], policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    held = {service.name: longest(settings, service) for service in services}
+    found = [finding for service, seconds in held.items() for finding in _one(settings, service, seconds, policies)]
+    most = max(held.values(), default=0.0)
+    said = f"no job is held for more than {most:g} s; RabbitMQ allows {DEFAULT_SECONDS:g} s unless it is told otherwise"
+    return found or [ok("topology", "consumer timeout", said)]
+
+
+def _one(settings: Settings, service: str, held: float, policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    rules = ruling(policies, work_queue(settings, service), settings.queue_type)
+    told = (rules or {}).get("definition", {}).get("consumer-timeout")
+    allowed = told / 1000 if isinstance(told, int) else DEFAULT_SECONDS
+    if held <= allowed:
+        return []
+    said = f"a job of {service} may be held for {held:g} s, and RabbitMQ takes it back after {allowed:g} s"
+    remedy = "raise consumer_timeout in rabbitmq.conf or the policy, or lower timeout_seconds or REQUEST_TIMEOUT"
+    return [warning("topology", "consumer timeout", said, remedy)]

@@ -1,0 +1,82 @@
+"""What the broker's management API says of itself, judged. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from windmill.operate.doctor import hosts
+from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.sizes import shown
+
+_DATE_SECONDS = 2.0
+"""A Date header is exact to a second, and the server may keep it for another."""
+_MAY_SET_POLICIES = {"policymaker", "administrator"}
+
+
+def management(who: Mapping[str, Any]) -> Finding:
+    """Whether the account that the API knows may set policies."""
+    tags = who.get("tags") or []
+    named = set(tags.split(",") if isinstance(tags, str) else tags)
+    said = f"{who.get('name')} has the tags {', '.join(sorted(named)) or 'none'}"
+    if named & _MAY_SET_POLICIES:
+        return ok("broker", "management", said)
+    remedy = f"rabbitmqctl set_user_tags {who.get('name')} policymaker monitoring"
+    return warning("broker", "management", f"{said}, so python -m windmill declare cannot set policies", remedy)
+
+
+def skew(date: str, now: datetime) -> list[Finding]:
+    """The broker's clock, as far as the header of a reply tells it."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return []
+    there = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return [hosts.clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
+
+
+def alarms(check: Mapping[str, Any]) -> list[Finding]:
+    """While one is on, the broker takes no message from anybody."""
+    if check.get("status") == "ok":
+        return [ok("broker", "alarms", "none")]
+    named = [f"{one.get('resource')} on {one.get('node')}" for one in check.get("alarms") or []]
+    said = f"the broker takes no messages: {', '.join(named) or check.get('reason') or 'it does not say why'}"
+    return [problem("broker", "alarms", said, "free disk or memory of that node, or raise its limits")]
+
+
+def nodes(listed: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    return [finding for node in listed for finding in _node(node)]
+
+
+def _node(node: Mapping[str, Any]) -> list[Finding]:
+    name = f"node {node.get('name')}"
+    if not node.get("running", True):
+        return [problem("broker", name, "does not run", "start it")]
+    if node.get("partitions"):
+        others = ", ".join(map(str, node["partitions"]))
+        return [problem("broker", name, f"is cut off from {others}", "mend the network, then restart the smaller part")]
+    return _room(node, name)
+
+
+def _room(node: Mapping[str, Any], name: str) -> list[Finding]:
+    """Disk and memory, and how far they are from where alarms begin; a node just started does not know them yet."""
+    disk, floor = node.get("disk_free"), node.get("disk_free_limit", 0)
+    used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
+    if not isinstance(disk, int) or not isinstance(used, int):
+        return []
+    room = f"{shown(disk)} of disk free (alarm at {shown(floor)})"
+    memory = f"{shown(used)} of memory used (alarm at {shown(ceiling)})"
+    if disk < 2 * floor or used > 0.8 * ceiling:
+        remedy = "free disk or memory, before it takes no more messages"
+        return [warning("broker", name, f"near an alarm: {room}, {memory}", remedy)]
+    return [ok("broker", name, f"{room}, {memory}")]
+
+
+def unroutable(host: Mapping[str, Any]) -> list[Finding]:
+    """Messages that found no queue; Windmill's own publishes would have been told of it."""
+    lost = (host.get("message_stats") or {}).get("drop_unroutable", 0)
+    if not lost:
+        return [ok("broker", "unroutable", "no message was dropped for want of a queue")]
+    said = f"{lost:,} messages were dropped for want of a queue since the broker started"
+    remedy = "declare the queues before producers of other making publish, and let them publish with `mandatory`"
+    return [warning("broker", "unroutable", said, remedy)]

@@ -1,0 +1,144 @@
+"""What is declared at the broker, compared with what should be. Pure."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windmill.broker import failed_queue, retry_exchange, tier_arguments, tiers, work_queue
+from windmill.broker.management import policies
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.operate.doctor.broker import policies as rules
+from windmill.operate.doctor.broker.differences import differences
+from windmill.operate.doctor.findings import Finding, ok, problem, warning
+
+TIER_PREFIX = "windmill.retry."
+DECLARE = "python -m windmill declare"
+Arguments = Mapping[str, object]
+
+_NOBODY = "start a worker for it; if one runs, python -m windmill status tells whether it waits for its service"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue as it is; its type stands among the arguments."""
+
+    arguments: Arguments
+    messages: int = 0
+    consumers: int = 0
+
+
+@dataclass(frozen=True)
+class Declared:
+    """All that is in the virtual host."""
+
+    queues: Mapping[str, Queue]
+    exchanges: Mapping[str, str]
+    bindings: frozenset[tuple[str, str]]
+    policies: Sequence[Mapping[str, Any]]
+    version: str
+
+
+def wanted_queues(settings: Settings, services: Iterable[Service]) -> dict[str, Arguments]:
+    """Every queue that these services need, with its arguments."""
+    plain = {"x-queue-type": settings.queue_type}
+    own = {queue(settings, one.name): plain for one in services for queue in (work_queue, failed_queue)}
+    return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in tiers(settings)}
+
+
+def judged(settings: Settings, chosen: Sequence[Service], every: Iterable[Service], seen: Declared) -> list[Finding]:
+    """All findings; queues of services that were not chosen are no left-overs."""
+    wanted = wanted_queues(settings, chosen)
+    named = {*wanted_queues(settings, every)}
+    work = [work_queue(settings, service.name) for service in chosen]
+    return [
+        *queues(settings, wanted, seen.queues),
+        *tier_routes([retry_exchange(delay) for delay in tiers(settings)], seen),
+        *_limits(settings, chosen, wanted, seen),
+        *left_over(settings, named, seen.queues),
+        *waiting(work, seen.queues),
+    ]
+
+
+def queues(settings: Settings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]) -> list[Finding]:
+    """Queues that are missing or have other arguments."""
+    found = []
+    for name, arguments in wanted.items():
+        if name not in there:
+            found.append(missing(name))
+        elif changes := differences(there[name].arguments, arguments):
+            found.append(other(settings, name, changes))
+    return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
+
+
+def missing(queue: str) -> Finding:
+    return problem("topology", queue, f"missing: +queue {queue}", DECLARE)
+
+
+def other(settings: Settings, queue: str, changes: str) -> Finding:
+    """Arguments stay as long as the queue does."""
+    delete = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)} --if-empty"
+    remedy = f"{_emptied(queue)}; then {delete} and {DECLARE}"
+    instead = "set QUEUE_TYPE to the type it has, or: " if "x-queue-type" in changes else ""
+    return problem("topology", queue, f"differs: {changes}", instead + remedy)
+
+
+def _emptied(queue: str) -> str:
+    if queue.startswith(TIER_PREFIX):
+        return "stop the workers and wait until it has emptied itself"
+    if queue.endswith(".failed"):
+        return "empty it: python -m windmill failed redrive, or purge"
+    return "stop the producers and let the workers empty it"
+
+
+def tier_routes(names: Iterable[str], seen: Declared) -> list[Finding]:
+    """The way into each retry tier: a fanout exchange bound to the queue of its name."""
+    found = []
+    for name in names:
+        if name not in seen.exchanges:
+            said = f"the exchange is missing: +exchange {name}; workers cannot put jobs off"
+            found.append(problem("topology", f"exchange {name}", said, DECLARE))
+        elif (kind := seen.exchanges[name]) != "fanout":
+            remedy = f"delete the exchange in the management page, then {DECLARE}"
+            found.append(problem("topology", f"exchange {name}", f"differs: -type={kind} +type=fanout", remedy))
+        elif (name, name) not in seen.bindings:
+            said = f"not bound to its queue: +binding {name}; jobs that are put off find no queue"
+            found.append(problem("topology", f"binding {name}", said, DECLARE))
+    return found or [ok("topology", "retry tiers", "each exchange leads to its queue")]
+
+
+def _limits(
+    settings: Settings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Declared
+) -> list[Finding]:
+    kinds = {name: str(queue.arguments.get("x-queue-type", "classic")) for name, queue in seen.queues.items()}
+    # Classic queues do not count deliveries, so they have no limit.
+    services = [service.name for service in chosen if settings.queue_type == "quorum"]
+    definitions = policies(settings, services, seen.version)
+    others = {name: kind for name, kind in kinds.items() if name in wanted and name not in definitions}
+    return [*rules.judged(definitions, seen.policies, kinds, DECLARE), *rules.losing(others, seen.policies)]
+
+
+def left_over(settings: Settings, named: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
+    """Queues of Windmill's that no setting names any more: jobs in them are looked at by nobody."""
+    strays = {
+        name: queue
+        for name, queue in there.items()
+        if name.startswith((settings.queue_prefix, TIER_PREFIX)) and name not in set(named)
+    }
+    return [
+        warning("topology", name, f"named by no setting of this machine; it holds {queue.messages:,} messages", _STRAY)
+        for name, queue in sorted(strays.items())
+    ]
+
+
+_STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any machine; else delete it once it is empty"
+
+
+def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
+    """Jobs that nobody takes."""
+    return [
+        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NOBODY)
+        for name in work
+        if (queue := there.get(name)) and queue.messages and not queue.consumers
+    ]

@@ -1,0 +1,1 @@
+"""PostgreSQL: asked in ask, judged in the others."""

@@ -1,0 +1,125 @@
+"""The database: asking it. What the answers mean is in database_health."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+
+from windmill.core.errors import WindmillError
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
+from windmill.kernels.text.addresses import shown
+from windmill.operate.doctor.database import judge, stages
+from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem
+from windmill.operate.doctor.threads import in_thread
+from windmill.storage import database
+from windmill.storage.migrations import available, pending
+from windmill.storage.queries import queries
+
+Ask = Callable[[database.Connection, Settings], Awaitable[list[Finding]]]
+
+
+async def examine(settings: Settings, seconds: float) -> list[Finding]:
+    """Every question over one connection, each with its own time."""
+    async with AsyncExitStack() as stack:
+        opening = stack.enter_async_context(database.connection(settings, "windmill doctor"))
+        try:
+            connection = await asyncio.wait_for(opening, seconds)
+        except (WindmillError, TimeoutError) as error:
+            return _unreachable(error, seconds)
+        found = [
+            ok(
+                "database",
+                "connect",
+                f"{settings.db_user} at {shown(settings.db_servers())}, database {settings.db_name}",
+            )
+        ]
+        for name, ask in _QUESTIONS.items():
+            found += await asked("database", name, seconds, _converted(ask, connection, settings))
+    return found
+
+
+def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Finding]:
+    if isinstance(error, WindmillError):
+        said, remedy = error.message, error.remedy
+    else:
+        said, remedy = f"no connection within {seconds:g} s", "see whether DB_HOST is right and no firewall is between"
+    unasked = not_asked("database", "all else", "there is no connection")
+    return [problem("database", "connect", said, remedy), unasked]
+
+
+async def _converted(ask: Ask, connection: database.Connection, settings: Settings) -> list[Finding]:
+    with database.converted(settings):
+        return await ask(connection, settings)
+
+
+async def _only_row(connection: database.Connection, statement: str) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", await connection.fetchrow(statement))
+
+
+async def _server(connection: database.Connection, settings: Settings) -> list[Finding]:
+    began = datetime.now(UTC)
+    row = await _only_row(connection, queries()["server"])
+    took = datetime.now(UTC) - began
+    skew = (row["clock"] - began - took / 2).total_seconds()
+    return judge.server(settings, row, skew, exact=took.total_seconds() / 2)
+
+
+async def _migrations(connection: database.Connection, _: Settings) -> list[Finding]:
+    remedy = "python -m windmill migrate"
+    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+        return [problem("database", "migrations", "none is applied: there are no tables", remedy)]
+    rows = await connection.fetch(queries()["list_applied_migrations"])
+    known = available()
+    try:
+        todo = pending(known, {row["version"]: row["digest"] for row in rows})
+    except WindmillError as error:
+        return [problem("database", "migrations", error.message, error.remedy)]
+    if todo:
+        named = ", ".join(f"{migration.version:04} {migration.name}" for migration in todo)
+        return [problem("database", "migrations", f"not applied: {named}", remedy)]
+    return [ok("database", "migrations", f"all {len(known)} are applied")]
+
+
+async def _privileges(connection: database.Connection, settings: Settings) -> list[Finding]:
+    relations, privileges = zip(*judge.PRIVILEGES, strict=True)
+    rows = await connection.fetch(queries()["privileges_not_held"], relations, privileges)
+    return judge.privileges(settings, [(row["relation"], row["privilege"]) for row in rows])
+
+
+async def _parameters(connection: database.Connection, settings: Settings) -> list[Finding]:
+    rows = await connection.fetch(queries()["parameters"], [*judge.PARAMETERS, "data_directory"])
+    told = {row["name"]: row["setting"] for row in rows}
+    offered = {row["name"]: frozenset(row["enumvals"] or ()) for row in rows}
+    directory = told.get("data_directory")
+    disk = await in_thread(partial(judge.free_space, settings, directory)) if directory else []
+    return [*judge.parameters(settings, told, offered), *disk]
+
+
+async def _connections(connection: database.Connection, _: Settings) -> list[Finding]:
+    row = await _only_row(connection, queries()["connections"])
+    return [judge.connections(row["used"], row["most"])]
+
+
+async def _long_transactions(connection: database.Connection, _: Settings) -> list[Finding]:
+    rows = await connection.fetch(queries()["long_transactions"], judge.LONG_SECONDS)
+    return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
+
+
+async def _stages(connection: database.Connection, settings: Settings) -> list[Finding]:
+    rows = await connection.fetch(queries()["stages_and_backlog"], list(STAGES))
+    return stages.judged(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
+
+
+_QUESTIONS: dict[str, Ask] = {
+    "server": _server,
+    "migrations": _migrations,
+    "privileges": _privileges,
+    "parameters": _parameters,
+    "connections": _connections,
+    "long transactions": _long_transactions,
+    "post-processing": _stages,
+}

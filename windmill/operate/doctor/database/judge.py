@@ -1,0 +1,138 @@
+"""What the database says of itself, judged."""
+
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windmill.core.settings import Settings
+from windmill.operate.doctor import hosts, sizes, versions
+from windmill.operate.doctor.findings import Finding, ok, problem, warning
+
+OLDEST, NEWEST_MAJOR = (15, 0), 18
+LONG_SECONDS = 600.0
+_ENCRYPT = "set DB_SSLMODE=verify-full and DB_SSLROOTCERT, and ssl = on in postgresql.conf"
+
+PRIVILEGES = [
+    *(("images", privilege) for privilege in ("SELECT", "INSERT")),
+    *(("results", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *(("runs", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
+    *(("workers", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *(("row_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),
+    ("result_ids", "USAGE"),
+    # Whoever writes a result leaves a mark, by triggers that run in its name.
+    *((name, "SELECT") for name in ("stages", "feeds")),
+    *(("stale", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+]
+"""What workers, producers and commands do with which relation."""
+
+
+@dataclass(frozen=True)
+class Hurtful:
+    """A value of a parameter that costs: what it costs, and the value to set."""
+
+    value: str
+    cost: str
+    better: str
+    for_the_server: bool = False
+
+
+PARAMETERS = {
+    "default_toast_compression": Hurtful("pglz", "long answers are compressed slowly", "lz4"),
+    "idle_in_transaction_session_timeout": Hurtful(
+        "0", "a client that hangs in a transaction keeps dead rows for ever", "'10min'"
+    ),
+    "autovacuum": Hurtful("off", "dead rows stay, and all becomes slow", "on", for_the_server=True),
+    "fsync": Hurtful("off", "a power cut destroys the database", "on", for_the_server=True),
+    "full_page_writes": Hurtful("off", "a power cut destroys pages of the database", "on", for_the_server=True),
+    "synchronous_commit": Hurtful("off", "a power cut loses results whose jobs are acknowledged", "on"),
+}
+
+
+def server(settings: Settings, row: Mapping[str, Any], skew: float, exact: float) -> list[Finding]:
+    size = f"{sizes.shown(row['bytes'])} in tablespace {row['tablespace']}"
+    return [
+        versions.judged("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
+        hosts.encryption("database", settings.db_host, _ENCRYPT, tls=row["tls"]),
+        hosts.clock("database", skew, exact),
+        _encoding(settings, row["encoding"]),
+        *_standby(row["standby"]),
+        ok("database", "size", size),
+    ]
+
+
+def _encoding(settings: Settings, encoding: str) -> Finding:
+    if encoding == "UTF8":
+        return ok("database", "encoding", encoding)
+    said = f"{encoding}: captions and emojis cannot be stored"
+    remedy = f"move it into a database of UTF8: CREATE DATABASE {settings.db_name} ENCODING 'UTF8' TEMPLATE template0"
+    return problem("database", "encoding", said, remedy)
+
+
+def _standby(standby: bool) -> list[Finding]:
+    said = "the server is a standby, which takes no rows"
+    return [problem("database", "standby", said, "let DB_HOST name the primary")] if standby else []
+
+
+def privileges(settings: Settings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
+    if not absent:
+        return [ok("database", "privileges", f"{settings.db_user} may do what workers and producers do")]
+    by_relation = {name: [right for other, right in absent if other == name] for name, _ in absent}
+    listed = "; ".join(f"{', '.join(rights)} on {name}" for name, rights in by_relation.items())
+    grants = "; ".join(
+        f"GRANT {', '.join(rights)} ON {'SEQUENCE ' if 'USAGE' in rights else ''}{name} TO {settings.db_user}"
+        for name, rights in by_relation.items()
+    )
+    return [problem("database", "privileges", f"{settings.db_user} lacks {listed}", f"as the owner: {grants}")]
+
+
+def parameters(settings: Settings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]) -> list[Finding]:
+    """Warnings for values that hurt, where this server offers a better one."""
+    hurtful = [
+        (name, hurts)
+        for name, hurts in PARAMETERS.items()
+        if told.get(name) == hurts.value and (not offered.get(name) or hurts.better in offered[name])
+    ]
+    found = [
+        warning("database", name, f"{hurts.value}: {hurts.cost}", _command(settings, name, hurts))
+        for name, hurts in hurtful
+    ]
+    return found or [ok("database", "parameters", "none has a value that hurts")]
+
+
+def _command(settings: Settings, name: str, hurts: Hurtful) -> str:
+    if hurts.for_the_server:
+        return f"ALTER SYSTEM SET {name} = {hurts.better}; then SELECT pg_reload_conf()"
+    return f"ALTER DATABASE {settings.db_name} SET {name} = {hurts.better}"
+
+
+def free_space(settings: Settings, directory: str) -> list[Finding]:
+    """Of the disk, where the server's files are on this machine."""
+    if not hosts.is_loopback(settings.db_host):
+        return []
+    try:
+        usage = shutil.disk_usage(Path(directory))
+    except OSError:
+        return []  # the server is in a container, or is reached through a tunnel
+    return [sizes.space("database", "disk", usage.free, directory, total=usage.total)]
+
+
+def connections(used: int, most: int) -> Finding:
+    said = f"{used} of {most} are used"
+    if used <= 0.8 * most:
+        return ok("database", "connections", said)
+    return warning("database", "connections", said, "raise max_connections: each worker needs up to 4")
+
+
+def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Each keeps dead rows alive in every table."""
+    return [
+        warning(
+            "database",
+            "long transactions",
+            f"{row['application_name'] or row['usename']} is in one for {row['seconds']:.0f} s ({row['state']})",
+            f"end it: SELECT pg_terminate_backend({row['pid']})",
+        )
+        for row in rows
+    ] or [ok("database", "long transactions", f"none is open for {LONG_SECONDS:g} s")]

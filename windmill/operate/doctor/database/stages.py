@@ -1,0 +1,38 @@
+"""What the database says of the post-processors' stages, judged."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from windmill.core.services import Fleet
+from windmill.core.stages import STAGES
+from windmill.operate.doctor.findings import Finding, ok, warning
+
+LATE_SECONDS = 600.0
+NAME = "post-processing"
+
+
+def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[Finding]:
+    """Each row is a stage that somebody ran at some time; nobody has to."""
+    found = [finding for row in rows for finding in (*_services(row, fleet), *_backlog(row))]
+    named = ", ".join(row["stage"] for row in rows)
+    return found or [ok("database", NAME, f"{named}: nothing waits for long" if named else "nobody runs any")]
+
+
+def _services(row: Mapping[str, Any], fleet: Fleet) -> list[Finding]:
+    """A service that is missing there makes nothing stale."""
+    stage, known = row["stage"], set(row["services"])
+    wanted = set(fleet.feeding(stage))
+    if wanted == known:
+        return []
+    differing = ", ".join(sorted(wanted ^ known))
+    said = f"SERVICE_CONFIG and the database disagree on what feeds the stage {stage}: {differing}"
+    return [warning("database", NAME, said, "restart the post-processors with this SERVICE_CONFIG: they write it down")]
+
+
+def _backlog(row: Mapping[str, Any]) -> list[Finding]:
+    overdue = row["overdue_seconds"]
+    if overdue is None or overdue < LATE_SECONDS:
+        return []
+    stage = row["stage"]
+    said = f"{row['marks']:,} open marks of the stage {stage}, the oldest due for {overdue / 60:.0f} minutes"
+    return [warning("database", NAME, said, f"start python -m {STAGES[stage].module}, or more of them")]

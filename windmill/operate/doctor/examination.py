@@ -1,0 +1,103 @@
+"""The whole examination: every area that can be asked, at once."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windmill.core.errors import ConfigInvalid, WindmillError
+from windmill.core.services import Fleet, Service, load_fleet
+from windmill.core.settings import Settings
+from windmill.operate.doctor import images, machine
+from windmill.operate.doctor import settings as configuration
+from windmill.operate.doctor.broker import ask as rabbitmq
+from windmill.operate.doctor.broker import ask_queues as declared
+from windmill.operate.doctor.database import ask as postgres
+from windmill.operate.doctor.findings import Area, Finding, asked, not_asked, problem
+from windmill.operate.doctor.services import ask as services
+from windmill.operate.doctor.settings import Loaded
+from windmill.operate.doctor.threads import in_thread
+
+PATIENCE = 10
+"""An area asks several things after each other, each with its own time; this many of them bound the whole area."""
+
+_TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
+"""Groups that are asked at once. The broker's two areas come in turn: a broker that allows just the two connections
+that a worker needs must not refuse one of them because of a third."""
+
+Ask = Callable[[], Coroutine[Any, Any, list[Finding]]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants to know: of which services (None: this machine's), how patiently, and with /health or not."""
+
+    services: str | None
+    seconds: float
+    health: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The services to look at, among all of the fleet; none when the fleet cannot be read, and then why."""
+
+    services: Sequence[Service] = ()
+    every: Sequence[Service] = ()
+    problems: tuple[Finding, ...] = ()
+
+
+async def examine(loaded: Loaded, request: Request) -> list[Finding]:
+    """Everything. Raises only for a service in the request that there is not: that is the caller's mistake."""
+    about_machine = asyncio.ensure_future(asked("machine", "machine", request.seconds, in_thread(machine.examine)))
+    found = configuration.examine(loaded)
+    if settings := loaded.settings:
+        chosen = choose(settings, request.services)
+        areas = _areas(settings, chosen, request)
+        asking = [_in_turn(loaded, chosen, request, {area: areas[area] for area in group}) for group in _TOGETHER]
+        found += [*chosen.problems, *(one for part in await asyncio.gather(*asking) for one in part)]
+    return [*found, *await about_machine]
+
+
+def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, Ask]:
+    seconds = request.seconds
+    return {
+        "broker": lambda: rabbitmq.examine(settings, seconds),
+        "topology": lambda: declared.examine(settings, chosen.services, chosen.every, seconds),
+        "database": lambda: postgres.examine(settings, seconds),
+        "services": lambda: services.examine(settings, chosen.services, seconds, health=request.health),
+        "images": lambda: images.examine(settings, seconds),
+    }
+
+
+async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, Ask]) -> list[Finding]:
+    return [one for area, ask in areas.items() for one in await _area(loaded, chosen, request, area, ask)]
+
+
+async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: Ask) -> list[Finding]:
+    spoiled = loaded.spoiled(area)
+    if spoiled:
+        return [not_asked(area, area, f"settings are wrong: {', '.join(spoiled)}")]
+    if area in ("topology", "services") and chosen.problems:
+        return [not_asked(area, area, "it is not known which services there are")]
+    return await asked(area, area, PATIENCE * request.seconds, ask())
+
+
+def choose(settings: Settings, wanted: str | None) -> Chosen:
+    """The services that were asked for, else those of SERVICE_NAME, else all."""
+    try:
+        fleet = load_fleet(settings.service_config)
+    except ConfigInvalid as error:
+        remedy = "correct the file, or SERVICE_CONFIG"
+        broken = tuple(problem("settings", one.name, f"{one.value!r}: {one.allowed}", remedy) for one in error.problems)
+        return Chosen(problems=broken)
+    every = list(fleet.services.values())
+    if wanted is not None:
+        return Chosen(fleet.select(wanted), every)
+    return _of_this_machine(fleet, every, settings.service_name)
+
+
+def _of_this_machine(fleet: Fleet, every: Sequence[Service], names: Sequence[str]) -> Chosen:
+    try:
+        return Chosen(fleet.select(names or "all"), every)
+    except WindmillError as error:
+        return Chosen(every=every, problems=(problem("settings", "SERVICE_NAME", error.message, error.remedy),))

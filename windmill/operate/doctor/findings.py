@@ -1,0 +1,58 @@
+"""What the doctor found, and asking so that one answer never hides another."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Literal
+
+from windmill.core.errors import DataRefused, WindmillError
+
+logger = logging.getLogger(__name__)
+
+Area = Literal["settings", "broker", "topology", "database", "services", "images", "machine"]
+State = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test: what was looked at, what was found, and what to do about it."""
+
+    area: Area
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def ok(area: Area, name: str, found: str) -> Finding:
+    return Finding(area, name, "ok", found)
+
+
+def warning(area: Area, name: str, found: str, remedy: str) -> Finding:
+    return Finding(area, name, "warning", found, remedy)
+
+
+def problem(area: Area, name: str, found: str, remedy: str) -> Finding:
+    return Finding(area, name, "problem", found, remedy)
+
+
+def not_asked(area: Area, name: str, because: str) -> Finding:
+    return warning(area, name, f"not asked because {because}", "ask again when that is mended")
+
+
+async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[Finding]]) -> list[Finding]:
+    """The findings of `answer`, or one problem that says why there are none."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        return [problem(area, name, f"no answer within {seconds:g} s", "see whether it hangs, or give --timeout more")]
+    except WindmillError as error:
+        return [problem(area, name, error.message, error.remedy)]
+    except DataRefused as error:
+        return [problem(area, name, str(error), "see the log of PostgreSQL")]
+    except Exception as error:
+        # A fault in one test must not hide what the others find.
+        logger.exception("a test of the doctor failed", extra={"area": area, "test": name})
+        return [problem(area, name, f"the test itself failed: {error!r}", "report this with the trace above")]

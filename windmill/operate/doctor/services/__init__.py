@@ -1,0 +1,1 @@
+"""The services: asked in ask, judged in judge."""

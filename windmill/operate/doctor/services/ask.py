@@ -1,0 +1,74 @@
+"""Services: each is asked for an answer without being shown a picture, so that no model runs."""
+
+import asyncio
+import http.client
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.operate.doctor.findings import Finding, asked, ok, problem
+from windmill.operate.doctor.services import judge as service_replies
+from windmill.operate.doctor.services.judge import Heard
+from windmill.operate.doctor.threads import in_thread
+
+MOST_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service is."""
+
+    host: str
+    port: int
+    path: str
+
+
+async def examine(settings: Settings, services: Sequence[Service], seconds: float, *, health: bool) -> list[Finding]:
+    """All services at once; each is asked for one thing at a time."""
+    asking = [
+        asked("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
+        for service in services
+    ]
+    return [finding for part in await asyncio.gather(*asking) for finding in part]
+
+
+async def _one(settings: Settings, service: Service, seconds: float, *, health: bool) -> list[Finding]:
+    parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
+    address = Address(parts.hostname or "", parts.port or 80, parts.path)
+    try:
+        await in_thread(partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM))
+        heard = await in_thread(partial(_get, address, address.path, seconds))
+    except socket.gaierror as error:
+        said = f"the name {address.host} does not resolve: {error.strerror}"
+        return [problem("services", service.name, said, "correct host in SERVICE_CONFIG or SERVICE_HOST, or the DNS")]
+    except (OSError, http.client.HTTPException) as error:
+        return [service_replies.silent(service, f"{address.host}:{address.port}", error)]
+    return [*service_replies.judged(service, parts.geturl(), heard), *await _health(service, address, health=health)]
+
+
+def _get(address: Address, path: str, seconds: float) -> Heard:
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        reply = connection.getresponse()
+        return Heard(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
+    finally:
+        connection.close()
+
+
+async def _health(service: Service, address: Address, *, health: bool) -> list[Finding]:
+    """On demand only: for this a service runs its model, which a worker's call beside it may not survive."""
+    if not health:
+        return []
+    name = f"{service.name} health"
+    try:
+        heard = await in_thread(partial(_get, address, "/health", service.timeout_seconds))
+    except (OSError, http.client.HTTPException) as error:
+        return [problem("services", name, f"no answer: {error or type(error).__name__}", "see the log of the service")]
+    if heard.status == 200:
+        return [ok("services", name, "says that it is well")]
+    return [problem("services", name, f"/health answered {heard.status}", "see the log of the service")]

@@ -1,0 +1,90 @@
+"""What a service answers to a request that shows it no picture, judged. Pure."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from windmill.core.services import Service
+from windmill.operate.doctor.findings import Finding, ok, problem, warning
+
+STAND_IN = "windmill-farm"
+_CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVICE_PORT_OFFSET"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One HTTP reply."""
+
+    status: int
+    server: str
+    body: bytes
+
+
+def silent(service: Service, where: str, error: Exception) -> Finding:
+    """Nothing came back from this address."""
+    if isinstance(error, ConnectionRefusedError):
+        return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
+    said = f"no answer at {where}: {error or type(error).__name__}"
+    return problem("services", service.name, said, f"see whether it hangs; else {_CONFIG}")
+
+
+def judged(service: Service, url: str, heard: Heard) -> list[Finding]:
+    """A service of ours answers 400 with JSON that bears its name: it demands a picture."""
+    document = _object(heard.body)
+    name = document.get("service")
+    if isinstance(name, str) and name in service.foreign:
+        said = f"{name} answers at {url}: ports were exchanged"
+        remedy = "correct the ports in SERVICE_CONFIG; if the service is right, correct answers_as"
+        return [problem("services", service.name, said, remedy)]
+    if heard.status != 400 or not document:
+        return [_stranger(service, url, heard)]
+    return [_known(service, url, name), *_stand_in(service, heard, document)]
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _known(service: Service, url: str, name: object) -> Finding:
+    if name == service.name or name in service.answers_as:
+        return ok("services", service.name, f"answers as {name} at {url}")
+    if isinstance(name, str) and name:
+        said = f"answers as {name[:60]!r} at {url}, which is not one of its names"
+        return warning(
+            "services",
+            service.name,
+            said,
+            f"see what listens there; if it is {service.name}, list the name under answers_as",
+        )
+    return warning("services", service.name, f"answers at {url} without saying its name", "see what listens there")
+
+
+def _stranger(service: Service, url: str, heard: Heard) -> Finding:
+    if heard.status in (429, 503):
+        said = f"{url} answered {heard.status}: it has too much to do"
+        return warning("services", service.name, said, "lower the concurrency of its workers, or wait")
+    if heard.status >= 500:
+        said = f"{url} answered {heard.status} to a request without a picture"
+        return problem("services", service.name, said, "see the log of the service")
+    said = f"{url} answered {heard.status}, not 400 with JSON that demands a picture: this is no service of the fleet"
+    return problem("services", service.name, said, _CONFIG)
+
+
+def _stand_in(service: Service, heard: Heard, document: dict[str, Any]) -> list[Finding]:
+    metadata = document.get("metadata")
+    info = metadata.get("model_info") if isinstance(metadata, dict) else None
+    framework = info.get("framework") if isinstance(info, dict) else None
+    if STAND_IN not in (heard.server, framework):
+        return []
+    return [
+        warning(
+            "services",
+            service.name,
+            "a stand-in answers (python -m dev.farm)",
+            "start the real service before results count",
+        )
+    ]

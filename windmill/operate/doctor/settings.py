@@ -1,0 +1,105 @@
+"""The settings: whether they load, where they come from, and what can still be asked when some are wrong."""
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.paths import shipped
+from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
+from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+
+_NEEDS: dict[Area, tuple[str, ...]] = {
+    "broker": ("QUEUE",),
+    "topology": ("QUEUE", "RETRY", "SERVICE"),
+    "database": ("DB",),
+    "services": ("SERVICE",),
+    "images": ("IMAGE", "MAX_IMAGE", "DB"),
+}
+"""By which names begin the settings that an area cannot be asked without."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings as far as they are usable, and what is wrong with the others."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...] = ()
+
+    def spoiled(self, area: Area) -> list[str]:
+        """The wrong settings without which this area cannot be asked."""
+        if self.settings is None:
+            return [problem.name for problem in self.problems]
+        return [problem.name for problem in self.problems if problem.name.startswith(_NEEDS.get(area, ()))]
+
+
+def load() -> Loaded:
+    """Where some settings are wrong, the others, with defaults in place of all of the same family."""
+    try:
+        return Loaded(load_settings())
+    except ConfigInvalid as error:
+        problems = error.problems
+    families = tuple({problem.name.partition("_")[0] for problem in problems})
+    try:
+        usable = {name: value for name, value in environment().items() if not name.startswith(families)}
+        return Loaded(Settings.from_env(usable), problems)
+    except ConfigInvalid:
+        return Loaded(None, problems)
+
+
+def examine(loaded: Loaded) -> list[Finding]:
+    """All findings about the settings."""
+    found = [
+        problem("settings", one.name, f"{one.value!r}: {one.allowed}", "correct it; .env.example explains each")
+        for one in loaded.problems
+    ]
+    if loaded.settings is None:
+        return found
+    merged = environment()
+    files = [env_file(merged), LOCAL_ENV]
+    origin = ok("settings", "files", origins(merged, {file: _read(file) for file in files if file.is_file()}))
+    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in privacy(file))]
+
+
+def env_file(merged: Mapping[str, str]) -> Path:
+    return Path(merged.get("ENV_FILE", ROOT / ".env"))
+
+
+def _read(file: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value is not None}
+
+
+def origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
+    """How many settings come from where; a file that says the same as the process environment counts as the origin."""
+    known = [name for name in defaults() if name in merged]
+    counts = {file: sum(values.get(name) == merged[name] for name in known) for file, values in files.items()}
+    named = [f"{count} from {file}" for file, count in counts.items()]
+    anywhere = {name for name in known for values in files.values() if values.get(name) == merged[name]}
+    others = len(known) - len(anywhere)
+    return ", ".join([*named, f"{others} from the process environment", f"{len(defaults()) - len(known)} defaults"])
+
+
+def _in_use(settings: Settings) -> list[Finding]:
+    waits = ", ".join(f"{delay:g}" for delay in settings.retry_delays)
+    return [
+        ok("settings", "home", f"relative paths start at {ROOT}"),
+        ok("settings", "SERVICE_CONFIG", str(settings.service_config)),
+        ok("settings", "CALIBRATION", str(settings.calibration)),
+        ok("settings", "statements", str(shipped("sql"))),
+        ok("settings", "QUEUE_TYPE", settings.queue_type),
+        ok("settings", "RETRY_DELAYS", f"{waits} s, {settings.max_retries} tries after the first"),
+    ]
+
+
+def privacy(file: Path) -> list[Finding]:
+    """A file with passwords is for its owner alone."""
+    if not file.is_file() or not any(_read(file).get(name) for name in secret_names()):
+        return []
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & stat.S_IROTH:
+        said = f"{file} holds passwords and everybody on this machine can read it (mode {mode:03o})"
+        return [warning("settings", "passwords", said, f"chmod 600 {file}")]
+    return [ok("settings", "passwords", f"{file} is not readable by everybody")]

@@ -1,0 +1,1 @@
+"""Parked jobs: what their messages tell, redriving and purging them."""

@@ -1,0 +1,135 @@
+"""What a parked message says of its job: why it failed, when, and how often; and which of them are wanted.
+
+A worker parks with headers `windmill-code`, `-reason`, `-worker` and `-failed-at`. The broker parks jobs over which
+workers died; of those only its own header `x-death` tells, and their code is WORKER_LOST.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from windmill.core.errors import KINDS
+from windmill.core.messages import (
+    ATTEMPT_HEADER,
+    CODE_HEADER,
+    FAILED_AT_HEADER,
+    HANDED_OUT_HEADER,
+    OUTAGES_HEADER,
+    REASON_HEADER,
+    REDRIVEN_HEADER,
+    TRIES_HEADER,
+    WORKER_HEADER,
+    headers_to_keep,
+    past_of,
+)
+from windmill.kernels.text.document_readers import moment
+
+REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
+_COUNTERS = (ATTEMPT_HEADER, TRIES_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One message of a failed queue. `image_id` and `code` are None where nothing tells them."""
+
+    service: str
+    body: bytes
+    headers: Mapping[str, Any]
+    image_id: int | None
+    code: str | None
+    reason: str
+    worker: str | None
+    failed_at: datetime | None
+    attempt: int
+    redriven: int
+
+    @property
+    def remedy(self) -> str | None:
+        """What the operator does about it."""
+        return next((kind.remedy for code, kind in KINDS.items() if code == self.code), None)
+
+
+def parked(service: str, body: bytes, headers: dict[str, Any]) -> Parked:
+    """Read a message of the failed queue of a service; its body and headers may be anything."""
+    told = headers if CODE_HEADER in headers else _told_by_broker(headers)
+    redriven = headers.get(REDRIVEN_HEADER)
+    return Parked(
+        service=service,
+        body=body,
+        headers=headers,
+        image_id=image_id_of(body),
+        code=_text(told.get(CODE_HEADER)),
+        reason=_text(told.get(REASON_HEADER)) or "",
+        worker=_text(told.get(WORKER_HEADER)),
+        failed_at=_moment(told.get(FAILED_AT_HEADER)),
+        attempt=past_of(headers).attempt,
+        redriven=redriven if isinstance(redriven, int) and redriven > 0 else 0,
+    )
+
+
+def image_id_of(body: bytes) -> int | None:
+    """The image that a body names, also where it is no job otherwise."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    image_id = document.get("image_id") if isinstance(document, dict) else None
+    return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
+
+
+def _told_by_broker(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """What `x-death` tells, in the words of a worker. Its newest entry stands first."""
+    deaths = headers.get("x-death")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return {}
+    death = deaths[0]
+    why = f"the broker parked it: {death.get('reason')} in {death.get('queue')}"
+    died = death.get("time")
+    failed_at = died.astimezone(UTC).isoformat(timespec="seconds") if isinstance(died, datetime) else None
+    told = {CODE_HEADER: "WORKER_LOST", REASON_HEADER: why, FAILED_AT_HEADER: failed_at}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def headers_to_stay(one: Parked) -> dict[str, Any]:
+    """The headers of its copy in the failed queue; what only `x-death` told is kept in headers of ours."""
+    told = {} if CODE_HEADER in one.headers else _told_by_broker(one.headers)
+    return headers_to_keep(dict(one.headers)) | told
+
+
+def headers_to_redrive(one: Parked) -> dict[str, Any]:
+    """The headers of its copy in the work queue: a fresh start, but it is known how often there was one."""
+    forgotten = {*REASON_HEADERS, *_COUNTERS}
+    kept = {name: value for name, value in headers_to_keep(dict(one.headers)).items() if name not in forgotten}
+    return kept | {REDRIVEN_HEADER: one.redriven + 1}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which parked jobs a command is about; None wants all. A job that does not tell is not wanted."""
+
+    codes: Set[str] | None = None
+    image_ids: Set[int] | None = None
+    failed_before: datetime | None = None
+    failed_after: datetime | None = None
+
+    def matches(self, one: Parked) -> bool:
+        return (
+            (self.codes is None or one.code in self.codes)
+            and (self.image_ids is None or one.image_id in self.image_ids)
+            and (self.failed_before is None or (one.failed_at is not None and one.failed_at < self.failed_before))
+            and (self.failed_after is None or (one.failed_at is not None and one.failed_at > self.failed_after))
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return moment(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

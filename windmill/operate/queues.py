@@ -1,0 +1,126 @@
+"""The queues of the fleet: what waits, what is in hand, what is parked, and how fast it moves."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from windmill import broker
+from windmill.broker.management import Activity, activity
+from windmill.core.errors import WindmillError
+from windmill.core.messages import decode
+from windmill.core.settings import Settings
+from windmill.kernels.text.tables import table
+
+
+@dataclass
+class QueueLine:
+    """One service's queues, or a retry tier. None is what could not be learnt; `declared` whether there is a queue."""
+
+    name: str
+    declared: bool = False
+    ready: int | None = None
+    unacknowledged: int | None = None
+    consumers: int | None = None
+    publish_rate: float | None = None
+    deliver_rate: float | None = None
+    parked: int | None = None
+    oldest_seconds: float | None = None
+
+
+@dataclass
+class QueueReport:
+    """All queues; `management` says why the management API did not answer."""
+
+    services: list[QueueLine] = field(default_factory=list)
+    tiers: list[QueueLine] = field(default_factory=list)
+    management: str | None = None
+
+
+async def read_report(settings: Settings, services: Sequence[str], *, oldest: bool) -> QueueReport:
+    """The numbers that wait come over AMQP, as they are now; the management API is some seconds behind."""
+    report = QueueReport()
+    seen: dict[str, Activity] = {}
+    try:
+        seen = await asyncio.to_thread(activity, settings)
+    except WindmillError as error:
+        report.management = error.message
+    async with broker.connection(settings, "windmill queues") as opened:
+        for service in services:
+            line = await _line(opened, settings, service, broker.work_queue(settings, service), seen)
+            failed = broker.failed_queue(settings, service)
+            parked = (await broker.count(opened, settings, [failed]))[failed]
+            line.parked = parked.ready if parked else None
+            if oldest and line.ready:
+                line.oldest_seconds = await _age_of_head(opened, settings, broker.work_queue(settings, service))
+            report.services.append(line)
+        for delay in broker.tiers(settings):
+            queue = broker.retry_exchange(delay)
+            report.tiers.append(await _line(opened, settings, queue, queue, seen))
+    return report
+
+
+async def _line(
+    opened: broker.Connection, settings: Settings, name: str, queue: str, seen: dict[str, Activity]
+) -> QueueLine:
+    counted = (await broker.count(opened, settings, [queue]))[queue]
+    if counted is None:
+        return QueueLine(name)
+    line = QueueLine(name, declared=True, ready=counted.ready, consumers=counted.consumers)
+    if queue in seen:
+        line.unacknowledged = seen[queue].unacknowledged
+        # The API leaves out the rates of a queue in which nothing moves.
+        line.publish_rate = seen[queue].publish_rate or 0.0
+        line.deliver_rate = seen[queue].deliver_rate or 0.0
+    return line
+
+
+async def _age_of_head(opened: broker.Connection, settings: Settings, queue: str) -> float | None:
+    found: list[float] = []
+    now = datetime.now(UTC)
+
+    def see(message: broker.Message) -> None:
+        try:
+            found.append((now - decode(message.body, now).submitted_at).total_seconds())
+        except WindmillError:
+            return  # something that is no job; the worker will say so
+
+    await broker.look(opened, settings, queue, 1, see, asyncio.Event())
+    return found[0] if found else None
+
+
+def as_table(report: QueueReport) -> str:
+    """For people."""
+    headings = ["queue", "ready", "unacked", "consumers", "in/s", "out/s", "oldest", "parked"]
+    lines = [*report.services, *report.tiers]
+    text = table(headings, [_cells(line) for line in lines if line.declared])
+    absent = [line.name for line in lines if not line.declared]
+    return text + (f"not declared: {', '.join(absent)} (python -m windmill declare)\n" if absent else "")
+
+
+def _cells(line: QueueLine) -> list[object]:
+    return [
+        line.name,
+        line.ready,
+        line.unacknowledged,
+        line.consumers,
+        line.publish_rate,
+        line.deliver_rate,
+        _age(line.oldest_seconds),
+        line.parked,
+    ]
+
+
+def _age(seconds: float | None) -> str | None:
+    """In its greatest unit: 40s, 12m, 5h, 3d."""
+    if seconds is None:
+        return None
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
+
+
+def as_json(report: QueueReport) -> dict[str, object]:
+    """For programs."""
+    return asdict(report)

@@ -1,0 +1,1 @@
+"""How far the fleet is: read, reckoned and rendered."""

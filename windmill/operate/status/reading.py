@@ -1,0 +1,170 @@
+"""How far the fleet is, as database and broker tell: what is done, what waits, who works on it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+from windmill import broker
+from windmill.core.errors import WindmillError
+from windmill.core.services import Service
+from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
+from windmill.operate.status.figures import Backlog, FleetStatus, ServiceStatus, Worker, add_etas, add_workers
+from windmill.storage import database
+from windmill.storage.queries import queries
+
+__all__ = ["LOST_SECONDS", "FleetStatus", "ServiceStatus", "StatusReader", "read_status", "status_reader"]
+
+NAME = "windmill status"
+LOST_SECONDS = 60.0
+ASK_SECONDS = 10.0
+
+
+async def read_status(
+    settings: Settings, services: Sequence[Service], *, lost_seconds: float = LOST_SECONDS
+) -> FleetStatus:
+    """One look; the database has to be there, a broker that is away leaves its columns empty."""
+    async with status_reader(settings, services, lost_seconds=lost_seconds) as reader:
+        status = await reader.read()
+    if reader.database_error:
+        raise reader.database_error
+    return status
+
+
+@asynccontextmanager
+async def status_reader(
+    settings: Settings, services: Sequence[Service], *, lost_seconds: float = LOST_SECONDS
+) -> AsyncIterator["StatusReader"]:
+    """A reader whose connections are closed at the end."""
+    async with database.pool(settings, NAME, most=1) as pool:
+        reader = StatusReader(settings, services, pool, lost_seconds)
+        try:
+            yield reader
+        finally:
+            await reader.close()
+
+
+class StatusReader:
+    """Looks again and again over the same connections. What is away costs a look its numbers and nothing else."""
+
+    def __init__(
+        self, settings: Settings, services: Sequence[Service], pool: database.Pool, lost_seconds: float
+    ) -> None:
+        self._settings = settings
+        self._names = [service.name for service in services]
+        self._pool = pool
+        self._lost_seconds = lost_seconds
+        self._queues = _Queues(settings, self._names)
+        self.database_error: WindmillError | None = None
+
+    async def read(self) -> FleetStatus:
+        """Ask database and broker at once."""
+        status = FleetStatus(0, [ServiceStatus(name) for name in self._names])
+        await asyncio.gather(self._add_rows(status), self._add_queues(status))
+        add_etas(status)
+        return status
+
+    def give_up(self) -> None:
+        """Break off a question to a database that hangs, which would wait for its answer even when cancelled."""
+        self._pool.terminate()
+
+    async def close(self) -> None:
+        await self._queues.close()
+
+    async def _add_rows(self, status: FleetStatus) -> None:
+        self.database_error = None
+        try:
+            with database.converted(self._settings):
+                async with asyncio.timeout(ASK_SECONDS), self._pool.acquire(timeout=ASK_SECONDS) as connection:
+                    await self._fetch(connection, status)
+        except WindmillError as error:
+            self.database_error = error
+            status.database = str(error)
+
+    async def _fetch(self, connection: database.Connection, status: FleetStatus) -> None:
+        sql = queries()
+        images = await connection.fetchrow(sql["count_images"])
+        assert images is not None
+        status.images, status.at = images["images"], images["at"]
+        counts = await connection.fetch(sql["count_results_by_service"])
+        times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}
+        rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)
+        status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"], list(STAGES))]
+        status.workers = [_worker(row) for row in rows]
+        add_workers(status.services, status.workers)
+        for one in status.services:
+            _add_counts(one, [row for row in counts if row["service"] == one.service])
+            p50 = times.get(one.service)
+            one.p50 = None if p50 is None else round(p50, 4)
+
+    async def _add_queues(self, status: FleetStatus) -> None:
+        try:
+            found = await self._queues.ask()
+        except WindmillError as error:
+            status.broker = str(error)
+            return
+        status.retrying = found.retrying
+        for one in status.services:
+            one.queued, one.parked = found.queued[one.service], found.parked[one.service]
+
+
+def _worker(row: Any) -> Worker:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
+    return Worker(**{one.name: row[one.name] for one in fields(Worker)} | {"process": str(row["process"])})
+
+
+def _add_counts(status: ServiceStatus, rows: Sequence[Any]) -> None:
+    for row in rows:
+        if row["error_code"] is None:
+            status.done = row["rows"]
+        else:
+            status.failures[row["error_code"]] = row["rows"]
+    status.failed = sum(status.failures.values())
+
+
+@dataclass(frozen=True)
+class _Depths:
+    """What waits in the queues."""
+
+    queued: dict[str, int]
+    parked: dict[str, int]
+    retrying: int
+
+
+class _Queues:
+    """The broker on a connection that is kept while it lasts."""
+
+    def __init__(self, settings: Settings, names: Sequence[str]) -> None:
+        self._settings = settings
+        self._names = names
+        self._stack = AsyncExitStack()
+        self._opened: broker.Connection | None = None
+
+    async def ask(self) -> _Depths:
+        try:
+            with broker.converted(self._settings):
+                async with asyncio.timeout(ASK_SECONDS):
+                    return await self._ask(self._opened or await self._open())
+        except BaseException:
+            # Also when cancelled half-way: who knows what the connection would answer next.
+            await self.close()
+            raise
+
+    async def _open(self) -> broker.Connection:
+        self._opened = await self._stack.enter_async_context(broker.connection(self._settings, NAME))
+        return self._opened
+
+    async def _ask(self, opened: broker.Connection) -> _Depths:
+        settings, names = self._settings, self._names
+        return _Depths(
+            queued=await broker.depths(opened, settings, names),
+            parked=await broker.depths(opened, settings, names, queue=broker.failed_queue),
+            retrying=await broker.waiting_to_be_retried(opened, settings),
+        )
+
+    async def close(self) -> None:
+        self._opened = None
+        with contextlib.suppress(WindmillError):
+            await self._stack.aclose()

@@ -1,0 +1,1 @@
+"""The life of a long-running program: start, signals, log, health, metrics, systemd, heartbeat."""

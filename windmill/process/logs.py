@@ -1,0 +1,89 @@
+"""Log lines for people (text) or machines (json): one line per step, stable keys, no secrets."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from windmill.core.settings import LogFormat
+from windmill.kernels.text.redaction import HIDDEN, names_secret, redactor
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+Redact = Callable[[str], str]
+
+
+def extras(record: logging.LogRecord) -> dict[str, Any]:
+    """What the caller handed in as `extra=`."""
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class _Formatter(logging.Formatter):
+    """Whatever a record carries passes through `redact`: message, extras and stack trace."""
+
+    def __init__(self, redact: Redact | None = None) -> None:
+        super().__init__()
+        self._redact = redact or redactor()
+
+    def trace(self, record: logging.LogRecord) -> str | None:
+        return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
+
+
+class TextFormatter(_Formatter):
+    """`12:00:01 INFO workers.generic stored batch rows=25`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        pairs = "".join(f" {key}={self._shown(key, value)}" for key, value in extras(record).items())
+        message, trace = self._redact(record.getMessage()), self.trace(record)
+        end = f"\n{trace}" if trace else ""
+        return f"{clock} {record.levelname} {record.name} {message}{pairs}{end}"
+
+    def _shown(self, key: str, value: object) -> str:
+        return HIDDEN if names_secret(key) else self._redact(str(value))
+
+
+class JsonFormatter(_Formatter):
+    """One JSON object a line, the caller's extras as keys of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._redact(record.getMessage()),
+        } | self._plain(extras(record))
+        if trace := self.trace(record):
+            line["exception"] = trace
+        try:
+            return orjson.dumps(line).decode()
+        except orjson.JSONEncodeError:
+            # Lone surrogates and great numbers, which hostile replies may hold.
+            return json.dumps(line)
+
+    def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any value in, any JSON out
+        if isinstance(value, dict):
+            return {
+                self._redact(str(key)): HIDDEN if names_secret(str(key)) else self._plain(inner)
+                for key, inner in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._plain(inner) for inner in value]
+        return value if value is None or isinstance(value, bool | int | float) else self._redact(str(value))
+
+
+def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:
+    """Send this process's log to standard error; none of the secrets appears in it."""
+    redact = redactor(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # The AMQP client reports at WARNING each step of a lost connection, which the supervisor reports once.
+    for noisy in ("aio_pika", "aiormq", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(logging.ERROR, logging.getLevelName(level)))
+    # And this one each vain try to connect, at ERROR.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)

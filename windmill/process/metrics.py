@@ -1,0 +1,195 @@
+"""Every metric that processes show, and how its numbers are read off what a process counts anyway.
+
+Nothing here needs a library; windmill/process/exposition.py writes samples down as Prometheus reads them.
+"""
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from windmill import VERSION
+from windmill.calling.service_state import ServiceState
+from windmill.core.measures import Commits, Histogram, MeasuredCommits, MeasuredSteps
+from windmill.process.health import Health
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A name, what it tells, and by what it is split."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+class Sample(NamedTuple):
+    """One number, or for a histogram its buckets; `labels` are values in the order of the metric's."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    value: float | Histogram
+
+
+BUILD_INFO = Metric(
+    "windmill_build_info", "gauge", "Always 1; the labels say what runs", ("version", "python", "program")
+)
+READY = Metric("windmill_ready", "gauge", "1 while this check of /readyz passes, else 0", ("check",))
+RECONNECTS = Metric("windmill_reconnects_total", "counter", "Times it was reached again after being away", ("server",))
+
+JOBS = Metric(
+    "windmill_jobs_total",
+    "counter",
+    "What became of jobs; retries are those with outcome retry_later",
+    ("service", "outcome", "code"),
+)
+IN_PROGRESS = Metric(
+    "windmill_jobs_in_progress", "gauge", "Jobs that were delivered and are not settled yet", ("service",)
+)
+CALLS = Metric(
+    "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's places now", ("service",)
+)
+CONCURRENCY = Metric("windmill_concurrency", "gauge", "Calls at a time that this process allows itself", ("service",))
+BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is away", ("service",))
+DEFECTS = Metric(
+    "windmill_defects_total",
+    "counter",
+    "Faults of Windmill itself; the log has the traceback of each kind",
+    ("service",),
+)
+QUEUE_WAIT = Metric(
+    "windmill_queue_wait_seconds", "histogram", "From submission to the begin of the first try", ("service",)
+)
+IMAGE_READ = Metric("windmill_image_read_seconds", "histogram", "Reading an image for a call", ("service",))
+SERVICE_CALL = Metric(
+    "windmill_service_call_seconds", "histogram", "A call to the service, answered or failed", ("service",)
+)
+JOB = Metric("windmill_job_seconds", "histogram", "From submission until the answer is committed", ("service",))
+COMMIT = Metric("windmill_commit_seconds", "histogram", "Committing a batch of rows")
+COMMIT_ROWS = Metric("windmill_commit_rows", "histogram", "Rows in a batch")
+
+PUBLISHED_IMAGES = Metric("windmill_published_images_total", "counter", "Images that a producer submitted")
+PUBLISHED_JOBS = Metric("windmill_published_jobs_total", "counter", "Jobs that a producer submitted", ("service",))
+
+STALE_MARKS = Metric(
+    "windmill_stale_marks", "gauge", "Open work of a stage in the whole fleet, counted up to 100,000", ("stage",)
+)
+STALE_OVERDUE = Metric(
+    "windmill_stale_overdue_seconds",
+    "gauge",
+    "For how long the oldest open work of a stage has been due, in the whole fleet",
+    ("stage",),
+)
+RECOMPUTES = Metric(
+    "windmill_recomputes_total",
+    "counter",
+    "Images that a post-processor looked at: outcome changed, unchanged (a no-op) or failed",
+    ("stage", "outcome"),
+)
+BOX_CALLS = Metric("windmill_box_calls_total", "counter", "Boxes that a stage showed to services", ("stage",))
+
+METRICS = (
+    BUILD_INFO,
+    READY,
+    RECONNECTS,
+    JOBS,
+    IN_PROGRESS,
+    CALLS,
+    CONCURRENCY,
+    BREAKER,
+    DEFECTS,
+    QUEUE_WAIT,
+    IMAGE_READ,
+    SERVICE_CALL,
+    JOB,
+    COMMIT,
+    COMMIT_ROWS,
+    PUBLISHED_IMAGES,
+    PUBLISHED_JOBS,
+    STALE_MARKS,
+    STALE_OVERDUE,
+    RECOMPUTES,
+    BOX_CALLS,
+)
+
+_BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
+_OUTCOMES = {
+    "Stored": "stored",
+    "RetryLater": "retry_later",
+    "Failed": "failed",
+    "Unavailable": "unavailable",
+    "Unreadable": "unreadable",
+}
+
+
+def of_process(program: str, health: Health) -> Iterator[Sample]:
+    """What every process shows."""
+    yield Sample(BUILD_INFO, (VERSION, platform.python_version(), program), 1)
+    ready = health.ready()
+    yield from (Sample(READY, (name,), 1) for name in ready.ok)
+    yield from (Sample(READY, (name,), 0) for name in ready.failing)
+
+
+def of_reconnects(times: Mapping[str, int]) -> Iterator[Sample]:
+    """How often each server was reached again."""
+    return (Sample(RECONNECTS, (server,), count) for server, count in times.items())
+
+
+def of_calls(state: ServiceState) -> Iterator[Sample]:
+    """What whoever calls a service knows of it, be it for jobs or for boxes."""
+    service = (state.service.name,)
+    yield Sample(CALLS, service, state.slots.taken)
+    yield Sample(CONCURRENCY, service, state.slots.size)
+    yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+    yield Sample(DEFECTS, service, state.defects)
+
+
+def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:
+    """What a process knows of the services that it calls."""
+    for state in states:
+        service = (state.service.name,)
+        yield from _of_jobs(state)
+        yield Sample(IN_PROGRESS, service, state.in_progress)
+        yield from of_calls(state)
+        if isinstance(steps := state.steps, MeasuredSteps):
+            yield Sample(QUEUE_WAIT, service, steps.waits)
+            yield Sample(IMAGE_READ, service, steps.reads)
+            yield Sample(SERVICE_CALL, service, steps.calls)
+            yield Sample(JOB, service, steps.jobs)
+
+
+def _of_jobs(state: ServiceState) -> Iterator[Sample]:
+    """Those that were stored are told from the start, as a rate needs a number before the first one."""
+    name = state.service.name
+    yield Sample(JOBS, (name, _OUTCOMES["Stored"], ""), state.counts["Stored"])
+    for (outcome, code), count in sorted(state.codes.items()):
+        yield Sample(JOBS, (name, _OUTCOMES[outcome], code), count)
+
+
+def of_commits(commits: Commits) -> Iterator[Sample]:
+    if isinstance(commits, MeasuredCommits):
+        yield Sample(COMMIT, (), commits.seconds)
+        yield Sample(COMMIT_ROWS, (), commits.rows)
+
+
+def of_publishing(images: int, jobs_by_service: Mapping[str, int]) -> Iterator[Sample]:
+    yield Sample(PUBLISHED_IMAGES, (), images)
+    yield from (Sample(PUBLISHED_JOBS, (service,), jobs) for service, jobs in sorted(jobs_by_service.items()))
+
+
+def of_stage(stage: str, counts: Mapping[str, int]) -> Iterator[Sample]:
+    """What a post-processor did; `counts` are those of its work."""
+    looked_at, changed = counts.get("looked_at", 0), counts.get("changed", 0)
+    yield Sample(RECOMPUTES, (stage, "changed"), changed)
+    yield Sample(RECOMPUTES, (stage, "unchanged"), looked_at - changed)
+    yield Sample(RECOMPUTES, (stage, "failed"), counts.get("failed", 0))
+    if "calls" in counts:
+        yield Sample(BOX_CALLS, (stage,), counts["calls"])
+
+
+def of_backlog(stage: str, marks: int, overdue_seconds: float | None) -> Iterator[Sample]:
+    yield Sample(STALE_MARKS, (stage,), marks)
+    yield Sample(STALE_OVERDUE, (stage,), overdue_seconds or 0.0)

@@ -1,0 +1,153 @@
+"""The life of a process: settings, log, signals, event loop and exit code.
+
+Exit codes; those of known failures stand with their error codes in windmill.core.errors.KINDS:
+
+    0    done
+    1    the work failed, or what it needs is away
+    2    a mistake that the same command would make again: wrong use, a wrong setting, something named that is not there
+    70   a defect of Windmill; its traceback is in the log
+    75   somebody else is at it, or a limit holds: later the same command may work
+    130  stopped by Ctrl-C, or by a second signal
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from windmill.core.errors import DataRefused, WindmillError, unexpected
+from windmill.core.settings import Settings, load_settings
+from windmill.process import logs
+
+logger = logging.getLogger(__name__)
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+Main = Callable[[Settings, asyncio.Event], Awaitable[int]]
+
+
+def run(main: Main) -> int:
+    """Run an asynchronous main with the settings of this process; `main` ends soon after the event is set."""
+    return command(lambda settings: uvloop.run(_until_done(main, settings)))
+
+
+def command(main: Callable[[Settings], int]) -> int:
+    """Run a main with the settings of this process; a known failure becomes one message and an exit code."""
+    try:
+        settings = load_settings()
+        logs.configure(settings.log_level, settings.log_format, settings.secrets())
+        return main(settings)
+    except WindmillError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except DataRefused as error:
+        sys.stderr.write(f"PostgreSQL does not take the data: {error}\n")
+        return FAILED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    except OSError:
+        raise  # a full disk or a closed pipe is no bug, and the system's own word says best what it is
+    except Exception as error:
+        defect = unexpected(error)
+        logger.exception("unexpected fault", extra={"code": defect.code, "remedy": defect.remedy})
+        return defect.exit_code
+
+
+async def _until_done(main: Main, settings: Settings) -> int:
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(main(settings, stop))
+    loop = asyncio.get_running_loop()
+
+    def on_signal(name: str) -> None:
+        if stop.is_set():
+            logger.warning("second signal, stopping at once", extra={"signal": name})
+            task.cancel()
+        else:
+            logger.info("stopping", extra={"signal": name})
+            stop.set()
+
+    def on_stray(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # What a driver still had under way when its server hung ends somehow, and nobody waits for it any more.
+        if stop.is_set():
+            logger.debug("left behind while stopping", extra={"reason": repr(context.get("exception"))})
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(on_stray)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number.name)
+    return await task
+
+
+def background(work: Coroutine[None, None, None]) -> contextlib.AbstractAsyncContextManager[None]:
+    """Let something run beside the block. The end of the block cancels it; should it fail, the block is cancelled and
+    the very failure raised. Work that comes to its end by itself leaves the block alone.
+
+    An asyncio.TaskGroup is not it: it waits for work to end, and raises groups of errors."""
+    return _Background(work)
+
+
+class _Background:
+    """Of two failures the first is raised. A cancellation from outside goes before both, as nobody repeats it."""
+
+    def __init__(self, work: Coroutine[None, None, None]) -> None:
+        self._work = work
+        self._interrupted = self._leaving = False
+
+    async def __aenter__(self) -> None:
+        block = asyncio.current_task()
+        assert block
+        self._block = block
+        self._cancels_before = block.cancelling()
+        self._task = asyncio.create_task(self._work)
+        self._task.add_done_callback(self._on_end)
+
+    def _on_end(self, ended: "asyncio.Task[None]") -> None:
+        # Called a step after the end. A block that was left meanwhile sees the failure itself, and a cancellation would
+        # hit whatever comes after it.
+        if not self._leaving and not ended.cancelled() and ended.exception():
+            self._interrupted = True
+            self._block.cancel()
+
+    async def __aexit__(self, _kind: object, own: BaseException | None, _traceback: object) -> None:
+        self._leaving = True
+        if self._interrupted:
+            self._block.uncancel()
+        cancelled = await self._ended()
+        failure = None if self._task.cancelled() else self._task.exception()
+        raised = cancelled or self._first(own, failure)
+        if raised and failure and raised is not failure:
+            raised.add_note(f"What ran in the background failed, too: {failure!r}")
+        if raised and raised is not own:
+            raise raised
+
+    async def _ended(self) -> asyncio.CancelledError | None:
+        """End the work. A cancellation that comes meanwhile is passed on to it, and returned."""
+        met = None
+        self._task.cancel()
+        while not self._task.done():
+            try:
+                await asyncio.wait([self._task])
+            except asyncio.CancelledError as error:
+                met = error
+                self._task.cancel()
+        return met
+
+    def _first(self, own: BaseException | None, failure: BaseException | None) -> BaseException | None:
+        if not self._interrupted:
+            return own or failure
+        if self._block.cancelling() > self._cancels_before:
+            # Cancelled from outside as well, before the block was told of either.
+            return own if isinstance(own, asyncio.CancelledError) else asyncio.CancelledError()
+        return failure
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but wake at once when the process is to stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,1 @@
+"""PostgreSQL: the connection, the named statements of sql/, migrations, and the rows of `results`."""
