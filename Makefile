@@ -8,7 +8,7 @@ PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors dev farm deploy bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check format bench up down psql lock
+.PHONY: help setup demo test test-slow chaos check format bench up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,8 +27,11 @@ $(READY): requirements-dev.lock
 demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
 	@$(BIN)/python -m dev.demo
 
-test: $(READY) ## every test; starts its own private servers under var/test
+test: $(READY) ## every test but the slow ones; starts its own private servers under var/test
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-slow: $(READY) ## the tests that take long, some five minutes; each says why
+	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 chaos: $(READY) ## the long fault tests, some ten minutes: kills, restarts, services away; prints counts
 	$(BIN)/python -m pytest -m chaos tests/chaos
@@ -38,7 +41,7 @@ check: $(READY) ## lint, types, import rules and unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit
+	$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only .

@@ -111,6 +111,7 @@ def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subproc
     assert [pid for pid in begun if Path(f"/proc/{pid}").exists()] == []
 
 
+@pytest.mark.slow(reason="13 s: two whole demos")
 def test_what_a_killed_demo_leaves_behind_the_next_one_stops(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(50)
     left = [child(demo, "-m farm "), child(demo, "workers.generic")]

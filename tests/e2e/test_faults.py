@@ -68,6 +68,7 @@ FAULTS: dict[str, dict[str, float]] = {
 }
 
 
+@pytest.mark.slow(reason="22 s: the outage has to last until each worker has noticed and gone quiet")
 async def test_services_that_are_away_cost_no_job_a_try(fleet: Fleet, farm: Farm, capsys: Capsys) -> None:
     """One refuses connections, one answers 500, one hangs, one answers 503 with Retry-After."""
     jobs = await sent(fleet, farm, list(FAULTS))

@@ -221,6 +221,7 @@ async def test_an_image_that_is_gone_is_said_to_be_gone_for_each_of_its_boxes(fl
     ]
 
 
+@pytest.mark.slow(reason="11 s: many processes are started and killed")
 async def test_processes_that_are_killed_again_and_again_leave_nothing_stale(fleet: Fleet) -> None:
     """kill -9, eight times, in the middle of whatever they do."""
     running = [await started(fleet, module, POSTPROCESS_IMAGES="5") for module in ("bbox_merger", "consensus") * 2]

@@ -69,6 +69,7 @@ def both(pool: Pool, settings: Settings) -> Callable[[], Awaitable[int]]:
     return some
 
 
+@pytest.mark.slow(reason="38 s: minutes of a busy fleet in short; fewer writes find no race")
 async def test_nothing_is_stale_or_double_when_all_is_done(fleet: Fleet, stages: None) -> None:
     await stress.ask_for_half(fleet.rows, IMAGES)
     settings = Settings.from_env({**fleet.environ, "DEBOUNCE_MOST_SECONDS": "0.5", "POSTPROCESS_IMAGES": "10"})
@@ -87,6 +88,7 @@ async def test_nothing_is_stale_or_double_when_all_is_done(fleet: Fleet, stages:
     assert happened.killed > 10
 
 
+@pytest.mark.slow(reason="16 s: shows that the stress above finds what it is for")
 async def test_the_same_test_finds_the_images_that_a_comparison_of_timestamps_leaves_stale(
     fleet: Fleet, stages: None
 ) -> None:

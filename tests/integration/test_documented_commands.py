@@ -51,6 +51,7 @@ def placed(command: str, folder: Path) -> list[str]:
     return shlex.split(command.replace("/data/pictures", str(folder / "data")), comments=True)
 
 
+@pytest.mark.slow(reason="62 s: starts every command of the documentation, one after the other")
 async def test_each_documented_command_runs_as_written(lived_in: Fleet) -> None:
     wrong = {}
     lines = documented()

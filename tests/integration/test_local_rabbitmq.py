@@ -115,6 +115,7 @@ def test_a_lost_port_mapper_is_started_again(shared: Path) -> None:
     assert ports.answers(ports.LOOPBACK, rabbitmq_node.load(home(shared)).port["epmd"])
 
 
+@pytest.mark.slow(reason="19 s: three starts of RabbitMQ")
 def test_queues_credentials_and_ports_survive_a_kill_and_a_down(shared: Path) -> None:
     before = up(shared)
     call(before, "PUT", "queues/%2F/kept", durable=True, arguments={"x-queue-type": "quorum"})
@@ -128,6 +129,7 @@ def test_queues_credentials_and_ports_survive_a_kill_and_a_down(shared: Path) ->
     call(before, "GET", "queues/%2F/kept")
 
 
+@pytest.mark.slow(reason="8 s: several starts of RabbitMQ")
 def test_an_up_that_is_killed_midway_leaves_nothing_that_the_next_one_cannot_use(state: Path) -> None:
     with local_cli.start("up", state, *ONLY) as killed:
         assert processes.wait_until((home(state) / "data").exists, 60, every=0.01)
@@ -149,6 +151,7 @@ def test_an_interrupt_leaves_nothing_running(state: Path) -> None:
     assert members(state) == []
 
 
+@pytest.mark.slow(reason="16 s: RabbitMQ has to fail to start, and start again")
 @pytest.mark.parametrize("use", ["amqp", "epmd"])
 def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path, use: str) -> None:
     def choose() -> int:
@@ -159,6 +162,7 @@ def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path
     call(up(state), "GET", "whoami")
 
 
+@pytest.mark.slow(reason="13 s: two starts of RabbitMQ")
 def test_lost_credentials_are_told_at_once_and_the_data_is_kept(shared: Path) -> None:
     up(shared)
     settings = home(shared) / "settings.json"

@@ -42,6 +42,7 @@ async def poll(rows: asyncpg.Connection) -> tuple[float, int]:
     return statistics.median(taken), pages
 
 
+@pytest.mark.slow(reason="11 s: fills tables with two million rows")
 @pytest.mark.timeout(300)
 async def test_a_question_with_nothing_stale_costs_the_same_at_two_million_results_as_at_ten_thousand(
     fleet: Fleet,

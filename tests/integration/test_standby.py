@@ -65,6 +65,7 @@ def environ(pair: Pair, servers: Mapping[str, str]) -> Iterator[dict[str, str]]:
     asyncio.run(forget())
 
 
+@pytest.mark.slow(reason="26 s: builds a second PostgreSQL, and promotes it")
 @pytest.mark.timeout(240)
 async def test_no_acknowledged_job_is_lost_when_the_database_dies_and_its_standby_is_promoted(
     fleet: Fleet, pair: Pair, capsys: pytest.CaptureFixture[str]

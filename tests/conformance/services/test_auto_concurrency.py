@@ -37,7 +37,16 @@ async def sizes(client: ServiceClient, service: Service, answers: int, callers: 
     return seen
 
 
-@pytest.mark.parametrize(("capacity", "answers"), [(1, 240), (4, 600), (12, 1200)])
+@pytest.mark.parametrize(
+    ("capacity", "answers"),
+    [
+        (1, 240),
+        (4, 600),
+        pytest.param(
+            12, 1200, marks=pytest.mark.slow(reason="12 s: the higher the limit, the more answers lead to it")
+        ),
+    ],
+)
 async def test_calls_at_a_time_settle_where_the_service_stops_getting_faster(capacity: int, answers: int) -> None:
     async with Farm([Plot("colors", 0)], seed=1) as farm, ServiceClient(SETTINGS) as client:
         await farm.set_faults(["colors"], {"capacity": capacity, "slowness": SECONDS[capacity]})
