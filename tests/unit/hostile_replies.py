@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from windmill.core.outcomes import Stored
 from windmill.core.settings import ROOT
 
-CAPTURED = sorted((ROOT / "tests" / "conformance" / "replies").glob("*.json"))
+CAPTURED = sorted((ROOT / "tests" / "conformance" / "services" / "replies").glob("*.json"))
 # The same examples in every run, and none that fails because the machine is busy.
 steady = settings(derandomize=True, deadline=None)
 

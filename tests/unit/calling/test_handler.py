@@ -66,7 +66,7 @@ class Bench:
         """Again and again, as nobody knows when the handler begins to wait for such an answer."""
         while self.answers_meanwhile:
             await turns(1)
-            self.state.answered(self.clock.now, 2, first_try=True)
+            self.state.answered(self.clock.now, 2, first_try=False)
 
     async def read(self, job: Job) -> bytes:
         self.asked.append(("read", job.image_id))

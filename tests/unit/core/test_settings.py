@@ -14,7 +14,7 @@ from windmill.core.settings import ROOT, Settings, defaults, environment, load_s
 
 EXAMPLE = ROOT / ".env.example"
 
-PROGRAMS = ("kernels", "windmill", "producers", "workers", "postprocessors", "farm", "deploy", "bench")
+PROGRAMS = ("windmill", "producers", "workers", "postprocessors", "dev", "farm", "deploy", "bench")
 """Where our own code lies."""
 
 READING = {"environ", "environb", "getenv", "getenvb"}

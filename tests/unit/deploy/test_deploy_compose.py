@@ -125,7 +125,7 @@ def test_an_image_gets_what_an_installed_machine_gets_and_the_farm() -> None:
     script = (DEPLOY / "install.sh").read_text(encoding="utf-8")
     match = re.search(r'^parts="(.*)"$', script, re.MULTILINE)
     assert match
-    assert {*match[1].split(), "farm", "requirements.lock", "requirements-dev.lock"} - {"docs", "README.md"} == set(
+    assert {*match[1].split(), "dev", "requirements.lock", "requirements-dev.lock"} - {"docs", "README.md"} == set(
         allowed()
     )
 

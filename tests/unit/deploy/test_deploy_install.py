@@ -81,7 +81,7 @@ def test_a_node_gets_code_settings_units_and_its_worker(install: Install, prefix
     found = everything(prefix)
     assert found["etc/windmill/k3.env"] == K3.read_text(encoding="utf-8")
     assert {"opt/windmill/workers/generic.py", "opt/windmill/sql/queries/results.sql"} <= found.keys()
-    assert not any(name.startswith(("opt/windmill/tests", "opt/windmill/farm")) for name in found)
+    assert not any(name.startswith(("opt/windmill/tests", "opt/windmill/dev")) for name in found)
     assert found["etc/systemd/system/multi-user.target.wants/windmill.target"] == "-> ../windmill.target"
     assert wanted(prefix) == {"windmill-worker@k3.service"}
     link = prefix / "etc/systemd/system/windmill.target.wants/windmill-worker@k3.service"
@@ -91,7 +91,7 @@ def test_a_node_gets_code_settings_units_and_its_worker(install: Install, prefix
 def test_every_program_of_the_project_is_installed(install: Install, prefix: Path) -> None:
     """A new one has to be added to `parts`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = set(project["tool"]["importlinter"]["root_packages"]) - {"deploy", "farm"}
+    packages = set(project["tool"]["importlinter"]["root_packages"]) - {"deploy", "dev"}
     install(K3)
     assert packages <= {path.name for path in (prefix / "opt/windmill").iterdir()}
 
@@ -166,7 +166,7 @@ def test_a_post_processor_that_moved_away_leaves_no_link(install: Install, prefi
 def test_the_farm_comes_only_when_asked_for(install: Install, prefix: Path, asked: Path) -> None:
     install("--farm")
     assert wanted(prefix) == {"windmill-farm.service"}
-    assert (prefix / "opt/windmill/farm/cli.py").is_file()
+    assert (prefix / "opt/windmill/dev/farm/cli.py").is_file()
     assert f"-r {ROOT}/requirements-dev.lock" in asked.read_text()
 
 

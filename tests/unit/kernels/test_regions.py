@@ -12,7 +12,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT
 from windmill.kernels.boxes.regions import LEAST_SIDE, Rectangle, crop_of, in_image, is_person, located, plan
 
-REPLIES = ROOT / "tests" / "conformance" / "replies"
+REPLIES = ROOT / "tests" / "conformance" / "services" / "replies"
 SIZE = (640, 480)
 CROP = Rectangle(100, 50, 200, 120)
 

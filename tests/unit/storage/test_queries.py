@@ -28,7 +28,7 @@ def test_a_name_that_stands_twice_is_refused_with_its_file(tmp_path: Path) -> No
 def test_every_query_that_the_code_asks_for_is_there_and_none_is_left_over() -> None:
     sources = [
         file
-        for folder in ("windmill", "workers", "producers", "postprocessors", "deploy")
+        for folder in ("windmill", "workers", "producers", "postprocessors", "dev", "deploy")
         for file in (ROOT / folder).rglob("*.py")
     ]
     code = "\n".join(file.read_text(encoding="utf-8") for file in sources)
