@@ -1,1 +1,1 @@
-"""What is needed to run Windmill somewhere: `dev.servers` for this machine, files for other places."""
+"""What goes to machines: units, manifests, dashboards, and the programs that write some of them."""

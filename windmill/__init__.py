@@ -1,3 +1,3 @@
-"""The fleet's own library: one module for each thing that lies outside the process."""
+"""The library of the fleet: pure kernels at the bottom, commands on top. docs/architecture.md has the map."""
 
 VERSION = "0.1.0"

@@ -1,9 +1,11 @@
-"""Reading the bytes of an image, from a path under IMAGE_ROOT or a URL that may be fetched. Nothing is decoded.
+"""Images: their bytes, from a path under IMAGE_ROOT or a URL that may be fetched, and a look at them where it is needed.
 
     source          which of the two a job means, and whether the bytes are worth sending
     folder          files below IMAGE_ROOT, and none beside it
     reader_threads  where files are read, so that a share that hangs stops nothing else
     web             URLs, and none into the private network
+    check           whether an image that a service failed on is itself at fault; decodes it
+    crops           cutting boxes out of an image
 
 Which hosts are private is judged by windmill.kernels.text.hosts.
 """
