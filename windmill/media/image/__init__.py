@@ -1,4 +1,4 @@
-"""Images: their bytes, from a path under IMAGE_ROOT or a URL that may be fetched, and a look at them where it is needed.
+"""Images: their bytes, from a path under IMAGE_ROOT or a URL that may be fetched; and a look at them, where needed.
 
     source          which of the two a job means, and whether the bytes are worth sending
     folder          files below IMAGE_ROOT, and none beside it
