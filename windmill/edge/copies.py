@@ -18,7 +18,7 @@ from windmill.core.messages import (
 from windmill.core.outcomes import RetryLater, Unavailable
 from windmill.core.settings import Settings
 from windmill.core.throttle import Throttle
-from windmill.edge.received import Envelope, Received
+from windmill.edge.received import AnyReceived, Received
 from windmill.kernels.flow.backoff import retry_delay
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Copies:
         self._worker_id = settings.worker_name()
         self._throttle = Throttle()
 
-    async def park(self, received: Envelope, code: Code, message: str) -> None:
+    async def park(self, received: AnyReceived, code: Code, message: str) -> None:
         """Into the failed queue, with the reason; said a few times a minute for each code."""
         if admitted := self._throttle.admit(code):
             said = job_context(self._name, received) | {"code": code, "reason": message}
@@ -55,48 +55,48 @@ class Copies:
             WORKER_HEADER: self._worker_id,
             FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        await self._republisher.to_failed(self._name, received.body, received.kept() | reason)
+        await self._republisher.to_failed(self._name, received.body, received.envelope.kept() | reason)
 
     async def retry(self, received: Received, outcome: RetryLater) -> None:
         """Into a retry tier, with one try more."""
-        attempt = received.past.attempt
+        attempt = received.envelope.past.attempt
         delay = retry_delay(attempt, self._settings.retry_delays)
         context = job_context(self._name, received)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
-        headers = received.kept() | {ATTEMPT_HEADER: attempt + 1}
+        headers = received.envelope.kept() | {ATTEMPT_HEADER: attempt + 1}
         if outcome.tries > self._settings.max_retries + 1:
             headers[TRIES_HEADER] = outcome.tries
         await self._republisher.to_retry(delay, self._name, received.body, headers)
 
     async def keep(self, received: Received, outcome: Unavailable) -> None:
         """No try is counted, only that this job was in hand when the service went away."""
-        headers = received.unchanged()
+        headers = received.envelope.unchanged()
         if outcome.in_hand:
-            headers[OUTAGES_HEADER] = received.past.outages + 1
+            headers[OUTAGES_HEADER] = received.envelope.past.outages + 1
         await self._republish(received, headers)
 
-    async def hand_back(self, delivery: Delivery, received: Envelope) -> None:
+    async def hand_back(self, delivery: Delivery, received: AnyReceived) -> None:
         """What was not begun. A copy, as a refusal would use up the times that a job may be handed out; but where no
         copy can be made, a refusal."""
         try:
-            await self._republish(received, received.unchanged())
+            await self._republish(received, received.envelope.unchanged())
         except WindmillError:
             await delivery.hand_back()
         else:
             delivery.acknowledge()
 
-    async def count_delivery(self, delivery: Delivery, received: Envelope) -> None:
+    async def count_delivery(self, delivery: Delivery, received: AnyReceived) -> None:
         """Classic queues do not count how often they hand a job out, so the job itself carries the number."""
-        await self._republish(received, received.unchanged())
+        await self._republish(received, received.envelope.unchanged())
         delivery.acknowledge()
 
-    async def _republish(self, received: Envelope, headers: Headers) -> None:
+    async def _republish(self, received: AnyReceived, headers: Headers) -> None:
         await self._republisher.to_services(received.body, [self._name], headers)
 
 
-def job_context(service: str, received: Envelope) -> dict[str, object]:
+def job_context(service: str, received: AnyReceived) -> dict[str, object]:
     """What a log line says of the job it is about."""
-    said: dict[str, object] = {"service": service, "attempt": received.past.attempt}
+    said: dict[str, object] = {"service": service, "attempt": received.envelope.past.attempt}
     if isinstance(received, Received):
         job = received.job
         said |= {"image_id": job.image_id, "image": job.location, "trace_id": job.trace_id}

@@ -6,9 +6,9 @@ another queue. Whatever goes wrong before that leaves it unacknowledged, and the
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 from windmill.broker import Delivery
 from windmill.calling.handler import Handler
@@ -19,7 +19,7 @@ from windmill.core.outcomes import Failed, Outcome, RetryLater, Stored, Tried, U
 from windmill.core.settings import Settings
 from windmill.edge.copies import Copies, Republisher, job_context
 from windmill.edge.quarantine import Quarantine, suspect
-from windmill.edge.received import Envelope, Received, UnreadableMessage, receive
+from windmill.edge.received import AnyReceived, Received, UnreadableMessage, receive
 from windmill.storage.results import ResultRow
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Edge:
             if not self._in_progress:
                 self._idle.set()
 
-    def _judge_by_past(self, received: Envelope) -> None:
+    def _judge_by_past(self, received: AnyReceived) -> None:
         """Jobs that came back from lost workers more than once are tried one at a time: all that a worker holds comes
         back with the one that kills it. At the start it is not known yet whether these are such jobs."""
         on_trial = self._is_suspect(received)
@@ -112,31 +112,32 @@ class Edge:
             self.on_trial = on_trial
             self._on_change()
 
-    def _is_suspect(self, received: Envelope) -> bool:
-        return suspect(received.handed_out, self._settings.delivery_limit)
+    def _is_suspect(self, received: AnyReceived) -> bool:
+        return received.envelope.handed_out > 0 and suspect(received.envelope.handed_out, self._settings.delivery_limit)
 
-    async def _settle(self, delivery: Delivery, received: Received | UnreadableMessage) -> None:
-        if received.uncounted:
+    async def _settle(self, delivery: Delivery, received: AnyReceived) -> None:
+        if received.envelope.uncounted:
             await self._copies.count_delivery(delivery, received)
         elif self._is_suspect(received):
             async with self._quarantine.alone(self) as granted:
                 if granted:
-                    await self._do(delivery, received, alone=True)
+                    await self._doing(delivery, received, alone=True)
                 else:
                     await self._copies.hand_back(delivery, received)
         else:
-            await self._do(delivery, received)
+            await self._doing(delivery, received)
 
-    async def _do(self, delivery: Delivery, received: Received | UnreadableMessage, *, alone: bool = False) -> None:
+    def _doing(self, delivery: Delivery, received: AnyReceived, *, alone: bool = False) -> Coroutine[Any, Any, None]:
+        """What is done about it; a plain function, as this is on the way of every job."""
         match received:
             case Received():
-                await self._do_job(delivery, received, alone)
+                return self._do(delivery, received, alone)
             case UnreadableMessage():
-                await self._refuse(delivery, received, alone)
+                return self._refuse(delivery, received, alone)
             case _:
                 assert_never(received)
 
-    async def _do_job(self, delivery: Delivery, received: Received, alone: bool) -> None:
+    async def _do(self, delivery: Delivery, received: Received, alone: bool) -> None:
         async with self._state.slots:
             if self._must_not_begin(alone):
                 await self._copies.hand_back(delivery, received)
@@ -164,7 +165,7 @@ class Edge:
         others_first = self._quarantine.occupied and not alone
         return self._closing or self._state.breaker.state == "open" or others_first
 
-    def _settled(self, delivery: Delivery, received: Envelope, outcome: Outcome) -> None:
+    def _settled(self, delivery: Delivery, received: AnyReceived, outcome: Outcome) -> None:
         """What became of it is safe now."""
         delivery.acknowledge()
         self._state.count(outcome)
@@ -174,11 +175,11 @@ class Edge:
     async def _try(self, received: Received) -> Tried:
         if self._tells_steps:
             self._tell("begins", received)
-        if received.past.attempt == 1:
+        if received.envelope.past.attempt == 1:
             self._state.steps.waited(received.job.submitted_at, datetime.now(UTC))
-        if (times := received.handed_out) >= self._settings.delivery_limit:
+        if (times := received.envelope.handed_out) >= self._settings.delivery_limit:
             return Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
-        return await self._handler.handle(self._state, received.job, received.past)
+        return await self._handler.handle(self._state, received.job, received.envelope.past)
 
     async def _act(self, received: Received, tried: Tried) -> Tried:
         """Make it safe; returns what it came to in the end."""
@@ -211,7 +212,7 @@ class Edge:
             message = f"{message} (and PostgreSQL does not take the error: {error})"
         await self._copies.park(received, code, message)
 
-    def _tell(self, step: str, received: Envelope, outcome: Outcome | None = None) -> None:
+    def _tell(self, step: str, received: AnyReceived, outcome: Outcome | None = None) -> None:
         """One line for a step of a job, for those who look closely."""
         said = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
         logger.debug(step, extra=job_context(self._name, received) | said)
@@ -233,7 +234,7 @@ class Edge:
             error_message=message,
             processing_time=processing_time,
             worker_id=self._worker_id,
-            attempt=received.past.attempt,
+            attempt=received.envelope.past.attempt,
             trace_id=job.trace_id,
             submitted_at=job.submitted_at,
         )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from windmill.core.errors import WindmillError
-from windmill.core.messages import HANDED_OUT_HEADER, Job, Past, decode, handed_out, headers_to_keep, past_of
+from windmill.core.messages import FIRST, HANDED_OUT_HEADER, Job, Past, decode, handed_out, headers_to_keep, past_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,6 @@ class Envelope:
     """What the headers tell, whether the body is a job or not. `handed_out` is how often the job was handed to a
     worker that settled nothing; `uncounted` when it came again from a classic queue, which says no number."""
 
-    body: bytes
     headers: dict[str, Any]
     past: Past
     handed_out: int
@@ -30,34 +29,41 @@ class Envelope:
         return self.kept() | ({HANDED_OUT_HEADER: times} if times else {})
 
 
+# Most jobs come without a header and for the first time: one value serves them all.
+_PLAIN = Envelope({}, FIRST, 0, False)
+
+
 @dataclass(frozen=True, slots=True)
-class Received(Envelope):
+class Received:
     """A job in hand."""
 
+    body: bytes
+    envelope: Envelope
     job: Job
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableMessage(Envelope):
+class UnreadableMessage:
     """A body that is no job, and why."""
 
+    body: bytes
+    envelope: Envelope
     message: str
 
 
-def receive(body: bytes, headers: dict[str, Any], redelivered: bool, now: datetime) -> Received | UnreadableMessage:
+AnyReceived = Received | UnreadableMessage
+
+
+def receive(body: bytes, headers: dict[str, Any], redelivered: bool, now: datetime) -> AnyReceived:
     """Read a delivery that came at `now`."""
-    past, times = past_of(headers), handed_out(headers) if headers else 0
-    uncounted = _is_uncounted(headers, redelivered)
+    read = envelope(headers, redelivered) if headers or redelivered else _PLAIN
     try:
-        return Received(body, headers, past, times, uncounted, decode(body, now))
+        return Received(body, read, decode(body, now))
     except WindmillError as error:
-        return UnreadableMessage(body, headers, past, times, uncounted, error.message)
+        return UnreadableMessage(body, read, error.message)
 
 
-def envelope(body: bytes, headers: dict[str, Any], redelivered: bool) -> Envelope:
+def envelope(headers: dict[str, Any], redelivered: bool) -> Envelope:
     """Read the headers alone, for those that only carry a message on."""
-    return Envelope(body, headers, past_of(headers), handed_out(headers), _is_uncounted(headers, redelivered))
-
-
-def _is_uncounted(headers: dict[str, Any], redelivered: bool) -> bool:
-    return redelivered and "x-delivery-count" not in headers
+    uncounted = redelivered and "x-delivery-count" not in headers
+    return Envelope(headers, past_of(headers), handed_out(headers), uncounted)

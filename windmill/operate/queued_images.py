@@ -94,7 +94,7 @@ Copied = Callable[[broker.Message], Mapping[str, Any]]
 def headers_to_wait(message: broker.Message) -> dict[str, Any]:
     """The headers of a job's copy in its work queue. The broker counts anew how often it hands out a copy, so what it
     counted goes on in a header of ours; a classic queue only tells that it was handed out before."""
-    return envelope(message.body, message.headers, message.redelivered).unchanged()
+    return envelope(message.headers, message.redelivered).unchanged()
 
 
 def _add(images: IdRanges, message: broker.Message) -> None:

@@ -7,15 +7,15 @@ import pytest
 
 from tests.unit.world import JOB
 from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, Past, encode
-from windmill.edge.received import Received, UnreadableMessage, envelope, receive
+from windmill.edge.received import Envelope, Received, UnreadableMessage, envelope, receive
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_a_job_without_headers_has_no_past() -> None:
     received = receive(encode(JOB), {}, False, NOW)
-    assert received == Received(encode(JOB), {}, Past(), 0, False, JOB)
-    assert received.unchanged() == received.kept() == {}
+    assert received == Received(encode(JOB), Envelope({}, Past(), 0, False), JOB)
+    assert received.envelope.unchanged() == received.envelope.kept() == {}
 
 
 def test_what_the_headers_tell_is_told_of_a_job_and_of_what_is_none() -> None:
@@ -23,7 +23,7 @@ def test_what_the_headers_tell_is_told_of_a_job_and_of_what_is_none() -> None:
     for body, kind in ((encode(JOB), Received), (b"no job", UnreadableMessage)):
         received = receive(body, headers, True, NOW)
         assert isinstance(received, kind)
-        assert (received.body, received.past, received.handed_out, received.uncounted) == (body, Past(3, 2), 5, False)
+        assert (received.body, received.envelope) == (body, Envelope(headers, Past(3, 2), 5, False))
 
 
 def test_what_is_no_job_says_why() -> None:
@@ -52,5 +52,5 @@ def test_a_job_that_does_not_say_when_it_was_submitted_was_when_it_came() -> Non
 def test_a_copy_says_how_often_the_job_was_handed_out_also_where_the_queue_does_not_count(
     headers: dict[str, Any], redelivered: bool, uncounted: bool, unchanged: dict[str, Any]
 ) -> None:
-    read = envelope(b"any body", headers, redelivered)
+    read = envelope(headers, redelivered)
     assert (read.uncounted, read.unchanged()) == (uncounted, unchanged)
