@@ -93,7 +93,7 @@ def test_it_ends_well_with_every_result_and_a_line_for_each_service(
 def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(100)
     child(demo, "workers.generic")
-    os.kill(child(demo, "-m farm "), signal.SIGKILL)
+    os.kill(child(demo, "-m dev.farm "), signal.SIGKILL)
     said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 1, said
     assert "farm ended" in said
@@ -102,7 +102,7 @@ def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subpro
 
 def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(100)
-    begun = [child(demo, "-m farm "), child(demo, "workers.generic")]
+    begun = [child(demo, "-m dev.farm "), child(demo, "workers.generic")]
     demo.send_signal(signal.SIGINT)
     said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 130, said
@@ -114,7 +114,7 @@ def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subproc
 @pytest.mark.slow(reason="13 s: two whole demos")
 def test_what_a_killed_demo_leaves_behind_the_next_one_stops(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(50)
-    left = [child(demo, "-m farm "), child(demo, "workers.generic")]
+    left = [child(demo, "-m dev.farm "), child(demo, "workers.generic")]
     demo.kill()
     demo.wait()
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == left

@@ -104,7 +104,7 @@ async def test_declaring_with_another_queue_type_names_the_queue_and_the_remedy(
     await broker.declare(opened, settings, ["clip"])
     with pytest.raises(WindmillError) as caught:
         await broker.declare(opened, replace(settings, queue_type="classic"), ["clip"])
-    assert caught.value.code == "CONFIG_INVALID"
+    assert caught.value.code == "CONFLICT"
     assert broker.work_queue(settings, "clip") in caught.value.message
     assert "QUEUE_TYPE" in caught.value.remedy
 
