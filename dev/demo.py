@@ -22,6 +22,7 @@ from dev.servers import databases, ports
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.services import Fleet, load_fleet
+from windmill.core.setting_parts import DatabaseSettings, FleetSettings
 from windmill.core.settings import ROOT, Settings, defaults, named_by_user
 from windmill.kernels.text.tables import table
 from windmill.operate.status.reading import ServiceStatus, read_status
@@ -127,7 +128,7 @@ async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int
     return stored == total and derived
 
 
-async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> None:
+async def prepare(programs: Programs, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
     """Services that answer, tables, and images that are registered."""
     wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
     programs.start("farm", "-m", "dev.farm", "--seed", str(seed), "--keep-alive")
@@ -140,7 +141,7 @@ async def prepare(programs: Programs, settings: Settings, fleet: Fleet, images: 
     say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
 
 
-async def watch(settings: Settings, total: int, programs: Programs) -> int:
+async def watch(settings: DatabaseSettings, total: int, programs: Programs) -> int:
     """Follow the results until all are there or nothing has come for a minute."""
     moved = time.monotonic()
     before = successes = 0
@@ -160,7 +161,7 @@ async def watch(settings: Settings, total: int, programs: Programs) -> int:
     return successes
 
 
-async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
+async def counts(settings: DatabaseSettings) -> AsyncIterator[tuple[int, int]]:
     """How many results there are, and how many with status success, again and again."""
     async with database.connection(settings, "windmill-demo") as connection:
         while True:
@@ -170,7 +171,7 @@ async def counts(settings: Settings) -> AsyncIterator[tuple[int, int]]:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def post_processed(settings: Settings, programs: Programs) -> bool:
+async def post_processed(settings: DatabaseSettings, programs: Programs) -> bool:
     """Wait until nothing is stale, or nothing has moved for a minute; say what was made of the results."""
     began = moved = time.monotonic()
     before: object = None

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.services import Fleet, Service, load_fleet
+from windmill.core.setting_parts import ProcessSettings
 from windmill.core.settings import Settings
 from windmill.kernels.text.tables import table
 from windmill.process.health import Health
@@ -137,7 +138,7 @@ async def _produce(
     return walk
 
 
-def _told(settings: Settings, walk: Walk, jobs: JobPublisher) -> AbstractAsyncContextManager[None]:
+def _told(settings: ProcessSettings, walk: Walk, jobs: JobPublisher) -> AbstractAsyncContextManager[None]:
     """Metrics and health of a producer while it publishes."""
 
     async def samples() -> list[Sample]:

@@ -11,7 +11,7 @@ from dev.farm.judging import Observation, judge
 from dev.farm.probes import Probe, probes_for
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import FleetSettings
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Verdict:
     departures: list[str]
 
 
-def check(arguments: argparse.Namespace, settings: Settings) -> int:
+def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     """Probe the server and say what departs; 0 when nothing does."""
     load_fleet(settings.service_config).select([arguments.service])
     verdicts = check_server(arguments.url, arguments.service, with_health=arguments.health, timeout=arguments.timeout)

@@ -10,26 +10,26 @@ from dev.farm.faults import parse_changes
 from dev.farm.remote import RemoteFarm
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import FleetSettings
 
 
-def fault_set(arguments: argparse.Namespace, settings: Settings) -> int:
+def fault_set(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     farm, changes = _farm(arguments, settings), parse_changes(arguments.changes)
     farm.set_faults(_served(arguments.services, farm, settings), changes)
     return _print_faults(farm, as_json=False)
 
 
-def fault_clear(arguments: argparse.Namespace, settings: Settings) -> int:
+def fault_clear(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     farm = _farm(arguments, settings)
     farm.clear_faults(_served(arguments.services, farm, settings))
     return _print_faults(farm, as_json=False)
 
 
-def fault_show(arguments: argparse.Namespace, settings: Settings) -> int:
+def fault_show(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     return _print_faults(_farm(arguments, settings), as_json=arguments.json)
 
 
-def counts(arguments: argparse.Namespace, settings: Settings) -> int:
+def counts(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     farm = _farm(arguments, settings)
     counted = farm.counts()
     if arguments.reset:
@@ -64,12 +64,12 @@ def _print_faults(farm: RemoteFarm, *, as_json: bool) -> int:
     return 0
 
 
-def _farm(arguments: argparse.Namespace, settings: Settings) -> RemoteFarm:
+def _farm(arguments: argparse.Namespace, settings: FleetSettings) -> RemoteFarm:
     port = arguments.control_port or DEFAULT_PORT + settings.service_port_offset
     return RemoteFarm(f"http://{LOOPBACK}:{port}")
 
 
-def _served(wanted: str, farm: RemoteFarm, settings: Settings) -> list[str]:
+def _served(wanted: str, farm: RemoteFarm, settings: FleetSettings) -> list[str]:
     """Those of the wanted services that the farm serves."""
     running = farm.services()
     named = [service.name for service in load_fleet(settings.service_config).select(wanted)]

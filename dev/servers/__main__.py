@@ -13,6 +13,7 @@ from types import FrameType
 from dev.servers import ALL, down, instance, up
 from dev.servers.postgres_programs import newest
 from windmill.core.errors import WindmillError
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import ROOT, Settings, environment, named_by_user
 
 EPILOG = """\
@@ -120,7 +121,7 @@ def _psql(options: argparse.Namespace) -> int:
     os.execve(psql, [psql, *options.rest], env)  # noqa: S606 - psql takes this process's place and terminal
 
 
-def client_environment(settings: Settings) -> dict[str, str]:
+def client_environment(settings: DatabaseSettings) -> dict[str, str]:
     """What libpq's programs read."""
     servers = settings.db_servers()
     found = {

@@ -2,20 +2,20 @@
 
 from dataclasses import replace
 
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage import database
 
 
-async def create(settings: Settings, name: str, *, template: str = "template1") -> None:
+async def create(settings: DatabaseSettings, name: str, *, template: str = "template1") -> None:
     """An empty database, or a copy of `template`."""
     await _administer(settings, f"CREATE DATABASE {name} TEMPLATE {template}")
 
 
-async def drop(settings: Settings, name: str) -> None:
+async def drop(settings: DatabaseSettings, name: str) -> None:
     """Remove a database and whoever is connected to it; nothing if it is not there."""
     await _administer(settings, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-async def _administer(settings: Settings, statement: str) -> None:
+async def _administer(settings: DatabaseSettings, statement: str) -> None:
     async with database.connection(replace(settings, db_name="postgres"), "windmill-admin") as connection:
         await connection.execute(statement)

@@ -12,7 +12,7 @@ from aiormq import Channel
 from aiormq.abc import DeliveredMessage
 
 from windmill.broker.connection import CONNECT_SECONDS, Connection, converted
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 OnMessage = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
 
@@ -20,7 +20,7 @@ OnMessage = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
 class ConsumingChannel:
     """Starts and stops the consumer of one queue, and acknowledges."""
 
-    def __init__(self, driver: Channel, settings: Settings, queue: str) -> None:
+    def __init__(self, driver: Channel, settings: BrokerSettings, queue: str) -> None:
         self.driver = driver
         self._settings = settings
         self._queue = queue
@@ -59,7 +59,7 @@ class ConsumingChannel:
 
 @asynccontextmanager
 async def consuming_channel(
-    opened: Connection, settings: Settings, queue: str, *, publisher_confirms: bool
+    opened: Connection, settings: BrokerSettings, queue: str, *, publisher_confirms: bool
 ) -> AsyncIterator[ConsumingChannel]:
     """It closes with the context, and the broker puts back what is unacknowledged. With confirms it publishes too, and
     raises for what no queue takes."""

@@ -18,7 +18,7 @@ from aio_pika.exceptions import (
 )
 
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import Address, shown
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _REDECLARE = "set QUEUE_TYPE to the type it has, or delete the queue once it is 
 
 
 @contextmanager
-def converted(settings: Settings) -> Iterator[None]:
+def converted(settings: BrokerSettings) -> Iterator[None]:
     """Let the driver's exceptions leave as ours."""
     try:
         yield
@@ -55,12 +55,12 @@ def converted(settings: Settings) -> Iterator[None]:
         raise WindmillError("BROKER_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
 
-def _where(settings: Settings) -> str:
+def _where(settings: BrokerSettings) -> str:
     return f"{settings.queue_user} at {shown(settings.queue_servers())} vhost {settings.queue_vhost}"
 
 
 @asynccontextmanager
-async def connection(settings: Settings, name: str) -> AsyncIterator[Connection]:
+async def connection(settings: BrokerSettings, name: str) -> AsyncIterator[Connection]:
     """One connection to any of the servers, shown in the management page under `name`."""
     opened = await _open_any(settings, name)
     try:
@@ -69,7 +69,7 @@ async def connection(settings: Settings, name: str) -> AsyncIterator[Connection]
         await _close_quietly(opened)
 
 
-async def _open_any(settings: Settings, name: str) -> Connection:
+async def _open_any(settings: BrokerSettings, name: str) -> Connection:
     """Asks one server after the other, in an order of chance: so the connections of a fleet spread over them, and one
     that is gone keeps nobody waiting for ever."""
     servers = settings.queue_servers()
@@ -86,7 +86,7 @@ async def _open_any(settings: Settings, name: str) -> Connection:
     raise next((error for error in failures if error.code == "CONFIG_INVALID"), failures[-1])
 
 
-async def _open(settings: Settings, server: Address, name: str, seconds: float) -> Connection:
+async def _open(settings: BrokerSettings, server: Address, name: str, seconds: float) -> Connection:
     return await aio_pika.connect(
         host=server.host,
         port=server.port,
@@ -101,7 +101,7 @@ async def _open(settings: Settings, server: Address, name: str, seconds: float) 
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _tls(settings: BrokerSettings) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=settings.queue_tls_ca) if settings.queue_tls else None
 
 

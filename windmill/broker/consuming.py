@@ -13,7 +13,7 @@ from aiormq.abc import DeliveredMessage
 from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import CLOSE_SECONDS, Connection
 from windmill.broker.names import work_queue
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -150,14 +150,14 @@ class Consumption:
 
 
 @asynccontextmanager
-async def consumption(opened: Connection, settings: Settings, service: str) -> AsyncIterator[Consumption]:
+async def consumption(opened: Connection, settings: BrokerSettings, service: str) -> AsyncIterator[Consumption]:
     """The deliveries of a service's work queue."""
     async with queue_consumption(opened, settings, work_queue(settings, service)) as one:
         yield one
 
 
 @asynccontextmanager
-async def queue_consumption(opened: Connection, settings: Settings, queue: str) -> AsyncIterator[Consumption]:
+async def queue_consumption(opened: Connection, settings: BrokerSettings, queue: str) -> AsyncIterator[Consumption]:
     """The deliveries of a queue that is called by its name. The channel closes with the context, and what is
     unacknowledged goes back to the queue."""
     async with consuming_channel(opened, settings, queue, publisher_confirms=False) as channel:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from windmill.broker.connection import Connection, converted
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Count:
     consumers: int
 
 
-async def count(opened: Connection, settings: Settings, queues: Iterable[str]) -> dict[str, Count | None]:
+async def count(opened: Connection, settings: BrokerSettings, queues: Iterable[str]) -> dict[str, Count | None]:
     """The numbers of each queue; None where there is no such queue."""
     with converted(settings):
         return {queue: await _count(opened, queue) for queue in queues}

@@ -12,7 +12,7 @@ import requests
 
 from windmill.broker import failed_queue, work_queue
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import bracketed
 
 ASK_SECONDS = 10.0
@@ -34,7 +34,7 @@ class Activity:
     deliver_rate: float | None
 
 
-def limit_deliveries(settings: Settings, services: Iterable[str], limit: int | None = None) -> None:
+def limit_deliveries(settings: BrokerSettings, services: Iterable[str], limit: int | None = None) -> None:
     """A job that was handed out more than `limit` times (DELIVERY_LIMIT), because each time a worker died over it, is
     parked. Parked jobs may be looked at as often as one likes.
 
@@ -50,7 +50,7 @@ def limit_deliveries(settings: Settings, services: Iterable[str], limit: int | N
 
 
 def policies(
-    settings: Settings, services: Iterable[str], version: str, limit: int | None = None
+    settings: BrokerSettings, services: Iterable[str], version: str, limit: int | None = None
 ) -> dict[str, dict[str, object]]:
     """What the policy of each of these services' queues says, on a broker of this version."""
     most = settings.delivery_limit if limit is None else limit
@@ -80,7 +80,7 @@ def _limits_by_itself(version: str) -> bool:
     return major.isdigit() and int(major) >= 4
 
 
-def activity(settings: Settings) -> dict[str, Activity]:
+def activity(settings: BrokerSettings) -> dict[str, Activity]:
     """What goes on in each queue of the virtual host, in one call."""
     with _api(settings) as api:
         answer = api.get(f"/api/queues/{api.vhost}?columns={','.join(_COLUMNS)}")
@@ -105,19 +105,19 @@ class Reply:
     date: str
 
 
-def ask(settings: Settings, path: str, seconds: float = ASK_SECONDS) -> Reply:
+def ask(settings: BrokerSettings, path: str, seconds: float = ASK_SECONDS) -> Reply:
     """One path of the API, whatever it says; for the doctor."""
     with _api(settings) as api:
         return api.ask(f"/api/{path}", seconds)
 
 
-def quoted_vhost(settings: Settings) -> str:
+def quoted_vhost(settings: BrokerSettings) -> str:
     """The virtual host as a part of a path."""
     return quote(settings.queue_vhost, safe="")
 
 
 class _Api:
-    def __init__(self, session: requests.Session, settings: Settings) -> None:
+    def __init__(self, session: requests.Session, settings: BrokerSettings) -> None:
         scheme, port = "https" if settings.queue_tls else "http", settings.queue_management_port
         self._nodes = [f"{scheme}://{bracketed(server.host)}:{port}" for server in settings.queue_servers()]
         self.vhost = quoted_vhost(settings)
@@ -156,7 +156,7 @@ class _Api:
 
 
 @contextmanager
-def _api(settings: Settings) -> Iterator[_Api]:
+def _api(settings: BrokerSettings) -> Iterator[_Api]:
     with requests.Session() as session:
         session.auth = (settings.queue_user, settings.queue_password)
         if settings.queue_tls_ca:

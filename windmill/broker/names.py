@@ -6,17 +6,17 @@ windmill.retry.<ms>       fanout exchange and queue of one fixed delay, shared b
                           there with routing key queue_<service> comes back to that queue when the delay is over
 """
 
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 SPREAD = (0.8, 1.0, 1.2)
 """Each delay has a tier a little shorter and one a little longer: jobs that failed together do not return together."""
 
 
-def work_queue(settings: Settings, service: str) -> str:
+def work_queue(settings: BrokerSettings, service: str) -> str:
     return settings.queue_prefix + service
 
 
-def failed_queue(settings: Settings, service: str) -> str:
+def failed_queue(settings: BrokerSettings, service: str) -> str:
     return work_queue(settings, service) + ".failed"
 
 
@@ -30,6 +30,6 @@ def spread(delay: float) -> tuple[float, ...]:
     return tuple(max(round(delay * factor, 3), 0.001) for factor in SPREAD)
 
 
-def tiers(settings: Settings) -> list[float]:
+def tiers(settings: BrokerSettings) -> list[float]:
     """The delays of all retry tiers, in seconds."""
     return sorted({one for delay in settings.retry_delays for one in spread(delay)})

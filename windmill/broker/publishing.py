@@ -13,7 +13,7 @@ from aio_pika.exceptions import DeliveryError
 from windmill.broker.connection import Connection, converted
 from windmill.broker.names import failed_queue, retry_exchange, spread, work_queue
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 Headers = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ class Publisher:
     def __init__(
         self,
         channel: AbstractChannel,
-        settings: Settings,
+        settings: BrokerSettings,
         *,
         ready: Callable[[], Any],
         dice: Callable[[Sequence[float]], float] = random.choice,
@@ -79,7 +79,7 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publisher(opened: Connection, settings: Settings) -> AsyncIterator[Publisher]:
+async def publisher(opened: Connection, settings: BrokerSettings) -> AsyncIterator[Publisher]:
     """A publisher on a channel of its own; a message that no queue takes raises."""
     with converted(settings):
         channel = await opened.channel(publisher_confirms=True, on_return_raises=True)

@@ -9,10 +9,10 @@ from aiormq.abc import FieldTable
 
 from windmill.broker.connection import Connection, converted
 from windmill.broker.names import failed_queue, retry_exchange, tiers, work_queue
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 
-async def declare(opened: Connection, settings: Settings, services: Iterable[str]) -> None:
+async def declare(opened: Connection, settings: BrokerSettings, services: Iterable[str]) -> None:
     """All that a process of these services publishes to or consumes from."""
     with converted(settings):
         async with opened.channel() as channel:
@@ -22,14 +22,14 @@ async def declare(opened: Connection, settings: Settings, services: Iterable[str
                 await _declare_tier(channel, settings, delay)
 
 
-async def _declare_service(channel: AbstractChannel, settings: Settings, service: str) -> None:
+async def _declare_service(channel: AbstractChannel, settings: BrokerSettings, service: str) -> None:
     """The queues of one service. The type is the only argument: arguments of a queue can never be changed."""
     arguments: FieldTable = {"x-queue-type": settings.queue_type}
     for name in (work_queue(settings, service), failed_queue(settings, service)):
         await channel.declare_queue(name, durable=True, arguments=arguments)
 
 
-def tier_arguments(settings: Settings, delay: float) -> dict[str, object]:
+def tier_arguments(settings: BrokerSettings, delay: float) -> dict[str, object]:
     """Arguments of a retry tier. They follow from its name, so they never change; the time to live is the queue's and
     not the message's, because RabbitMQ expires messages only at the head."""
     arguments: dict[str, object] = {
@@ -43,7 +43,7 @@ def tier_arguments(settings: Settings, delay: float) -> dict[str, object]:
     return arguments
 
 
-async def _declare_tier(channel: AbstractChannel, settings: Settings, delay: float) -> None:
+async def _declare_tier(channel: AbstractChannel, settings: BrokerSettings, delay: float) -> None:
     name = retry_exchange(delay)
     arguments: FieldTable = tier_arguments(settings, delay)  # type: ignore[assignment]  # a table of plain values
     exchange = await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=True)
@@ -51,7 +51,7 @@ async def _declare_tier(channel: AbstractChannel, settings: Settings, delay: flo
     await queue.bind(exchange)
 
 
-async def delete_queues(opened: Connection, settings: Settings, services: Iterable[str]) -> None:
+async def delete_queues(opened: Connection, settings: BrokerSettings, services: Iterable[str]) -> None:
     """Remove the queues of these services with all that they hold."""
     with converted(settings):
         async with opened.channel() as channel:
@@ -62,17 +62,17 @@ async def delete_queues(opened: Connection, settings: Settings, services: Iterab
 
 async def depths(
     opened: Connection,
-    settings: Settings,
+    settings: BrokerSettings,
     services: Iterable[str],
     *,
-    queue: Callable[[Settings, str], str] = work_queue,
+    queue: Callable[[BrokerSettings, str], str] = work_queue,
 ) -> dict[str, int]:
     """How many jobs are in the work queue of each service, or in another `queue` of it."""
     with converted(settings):
         return {service: await _depth(opened, queue(settings, service)) for service in services}
 
 
-async def waiting_to_be_retried(opened: Connection, settings: Settings) -> int:
+async def waiting_to_be_retried(opened: Connection, settings: BrokerSettings) -> int:
     """How many jobs of any service are in the retry tiers."""
     with converted(settings):
         return sum([await _depth(opened, retry_exchange(delay)) for delay in tiers(settings)])

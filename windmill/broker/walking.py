@@ -20,7 +20,7 @@ from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import Connection, converted
 from windmill.broker.publishing import Headers
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 
 WALK_HEADER = "windmill-walk"
 """Set on messages that a walk has put behind the others: meeting one of its own, a walk has come around."""
@@ -70,7 +70,7 @@ Decide = Callable[[Message], Awaitable[Decision]]
 
 async def look(
     opened: Connection,
-    settings: Settings,
+    settings: BrokerSettings,
     queue: str,
     most: int,
     see: Callable[[Message], None],
@@ -97,7 +97,7 @@ async def look(
 
 async def walk(
     opened: Connection,
-    settings: Settings,
+    settings: BrokerSettings,
     queue: str,
     decide: Decide,
     stop: asyncio.Event,
@@ -183,7 +183,7 @@ class _Walk:
 class _Hand:
     """A queue's messages on a channel of their own, and copies of them into queues."""
 
-    def __init__(self, channel: ConsumingChannel, settings: Settings, queue: str) -> None:
+    def __init__(self, channel: ConsumingChannel, settings: BrokerSettings, queue: str) -> None:
         self._channel = channel
         self._settings = settings
         self._queue = queue
@@ -266,7 +266,7 @@ class _Hand:
 
 
 @asynccontextmanager
-async def _hand(opened: Connection, settings: Settings, queue: str) -> AsyncIterator[_Hand]:
+async def _hand(opened: Connection, settings: BrokerSettings, queue: str) -> AsyncIterator[_Hand]:
     """The channel closes with the context, and the broker puts back what is unacknowledged."""
     async with consuming_channel(opened, settings, queue, publisher_confirms=True) as channel:
         yield _Hand(channel, settings, queue)

@@ -15,7 +15,9 @@ from windmill.core.errors import Code, WindmillError, unexpected
 from windmill.core.measures import MeasuredSteps, Steps
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.core.services import Service
-from windmill.core.settings import Concurrency, Settings
+from windmill.core.setting_parts import CallSettings
+from windmill.core.setting_values import Concurrency
+from windmill.core.settings import Settings
 from windmill.kernels.flow.concurrency import LatencyLimit
 from windmill.kernels.flow.patience import FailureRate, tries
 
@@ -159,6 +161,6 @@ class ServiceState:
         return met
 
 
-def concurrency(service: Service, settings: Settings) -> Concurrency:
+def concurrency(service: Service, settings: CallSettings) -> Concurrency:
     """Calls at a time from this process."""
     return settings.worker_concurrency or service.concurrency

@@ -13,6 +13,7 @@ from windmill import broker
 from windmill.cli.options import Commands, add_json, add_services, age, image_ids, say, until_stopped, whole
 from windmill.core.errors import KINDS, WindmillError
 from windmill.core.services import load_fleet
+from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
 from windmill.operate.failed import render as failed_text
 from windmill.operate.failed.failed_queues import Limit, Pace, Survey, Sweep, survey
@@ -208,5 +209,5 @@ async def _sweep(sweep: Sweep, services: Iterable[str], verb: str) -> None:
                 await (sweep.redrive if verb == "redrive" else sweep.purge)(opened, service)
 
 
-def _services(settings: Settings, arguments: argparse.Namespace) -> list[str]:
+def _services(settings: FleetSettings, arguments: argparse.Namespace) -> list[str]:
     return [service.name for service in load_fleet(settings.service_config).select(arguments.services)]

@@ -8,7 +8,7 @@ from typing import Any
 from windmill.cli.options import Commands, add_json, at_once, say, whole
 from windmill.core.errors import WindmillError
 from windmill.core.paths import shipped
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.flow.partitions import Range, ahead, first_bound
 from windmill.process.runner import DONE
 from windmill.storage import database
@@ -46,13 +46,13 @@ def add_to(commands: Commands) -> None:
     add.set_defaults(start=at_once(run_partitions))
 
 
-def run_partitions(settings: Settings, arguments: argparse.Namespace) -> int:
+def run_partitions(settings: DatabaseSettings, arguments: argparse.Namespace) -> int:
     document = asyncio.run(_spread(settings, arguments))
     say(document, _told(document, dry_run=arguments.dry_run), as_json=arguments.json)
     return DONE
 
 
-async def _spread(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
+async def _spread(settings: DatabaseSettings, arguments: argparse.Namespace) -> dict[str, Any]:
     async with database.connection(settings, "windmill partitions") as connection:
         await connection.execute(queries()["lock_migrations"])
         greatest = int(await connection.fetchval(queries()["greatest_known_image_id"]))

@@ -12,6 +12,7 @@ from windmill.calling.service_state import concurrency
 from windmill.cli.options import Commands, add_json, add_services, age, at_once, say, whole
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service, load_fleet
+from windmill.core.setting_parts import CallSettings, DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.kernels.flow import capacity
 from windmill.kernels.flow.capacity import Measured, Pace, Weight
@@ -69,7 +70,7 @@ def run_plan(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _read(settings: Settings) -> Figures:
+async def _read(settings: DatabaseSettings) -> Figures:
     figures = Figures()
     async with database.connection(settings, "windmill plan") as connection:
         for row in await connection.fetch(queries()["paces_of_workers"], FRESH_SECONDS):
@@ -84,7 +85,7 @@ async def _read(settings: Settings) -> Figures:
 
 
 def plan(
-    settings: Settings,
+    settings: CallSettings,
     services: Sequence[Service],
     figures: Figures,
     images: int,
@@ -105,7 +106,7 @@ def plan(
     }
 
 
-def _pace(settings: Settings, service: Service, figures: Figures) -> Pace:
+def _pace(settings: CallSettings, service: Service, figures: Figures) -> Pace:
     calls = concurrency(service, settings)
     return capacity.pace(
         figures.busy_rates.get(service.name, ()),

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from windmill.cli.options import Commands, add_json, image_ids, say, until_stopped, whole
 from windmill.core.errors import WindmillError
+from windmill.core.setting_parts import DatabaseSettings, DerivationSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES, Stage
 from windmill.derive.sweep import Wanted, walk
@@ -72,7 +73,7 @@ async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argp
     return INTERRUPTED if interrupted else DONE
 
 
-def _wanted(settings: Settings, arguments: argparse.Namespace) -> Wanted:
+def _wanted(settings: DerivationSettings, arguments: argparse.Namespace) -> Wanted:
     stage: Stage = arguments.stage
     if arguments.other_calibration and not STAGES[stage].calibrated:
         raise WindmillError("USAGE", f"no calibration enters into the stage {stage}", "leave --other-calibration away")
@@ -82,7 +83,7 @@ def _wanted(settings: Settings, arguments: argparse.Namespace) -> Wanted:
     return Wanted(arguments.group, ids, everything, arguments.older_than_version, other)
 
 
-def _calibration(settings: Settings) -> str:
+def _calibration(settings: DerivationSettings) -> str:
     # Here, because numpy is a burden to all other commands.
     from windmill.derive.calibration import load_calibration
 
@@ -104,7 +105,13 @@ async def _must_exist(connection: database.Connection, stage: Stage, arguments: 
 
 
 async def mark_all(
-    connection: database.Connection, settings: Settings, stage: Stage, wanted: Wanted, stop: asyncio.Event, *, dry: bool
+    connection: database.Connection,
+    settings: DatabaseSettings,
+    stage: Stage,
+    wanted: Wanted,
+    stop: asyncio.Event,
+    *,
+    dry: bool,
 ) -> tuple[int, int]:
     """The whole walk with its progress; returns how many images were looked at and how many are marked."""
     looked_at = marked = 0

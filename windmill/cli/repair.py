@@ -12,6 +12,7 @@ from windmill import broker
 from windmill.cli.options import Commands, add_json, add_services, say, until_stopped, whole
 from windmill.cli.recompute import mark_all
 from windmill.core.services import load_fleet
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.derive.sweep import Wanted
@@ -95,7 +96,7 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
     return INTERRUPTED if stop.is_set() else DONE
 
 
-async def _must_exist(connection: database.Connection, settings: Settings, scope: Scope) -> None:
+async def _must_exist(connection: database.Connection, settings: DatabaseSettings, scope: Scope) -> None:
     """A misspelt group or run would look like one that needs no repair."""
     if scope.run_id is not None:
         await Runs(connection, settings).must_have(scope.run_id)
@@ -104,7 +105,7 @@ async def _must_exist(connection: database.Connection, settings: Settings, scope
 
 
 async def _derived(
-    connection: database.Connection, settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace
+    connection: database.Connection, settings: DatabaseSettings, stop: asyncio.Event, arguments: argparse.Namespace
 ) -> dict[str, int]:
     """How many images are stale of which nobody said so, by stage."""
     wanted = Wanted(image_group=arguments.group)

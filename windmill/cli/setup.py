@@ -9,6 +9,7 @@ from windmill.broker.management import limit_deliveries
 from windmill.cli.options import Commands, add_services, at_once
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.process.runner import DONE
 from windmill.storage import database
@@ -24,7 +25,7 @@ def add_to(commands: Commands) -> None:
     add.set_defaults(start=at_once(run_declare))
 
 
-def run_migrate(settings: Settings, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both
+def run_migrate(settings: DatabaseSettings, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both
     async def apply() -> None:
         async with database.connection(settings, "windmill migrate") as connection:
             applied = await migrate(connection)

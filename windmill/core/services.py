@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
-from windmill.core.settings import Concurrency
+from windmill.core.setting_values import Concurrency
 from windmill.core.stages import STAGES, Stage
 from windmill.kernels.boxes.regions import Enriches
 from windmill.kernels.text.document_readers import (

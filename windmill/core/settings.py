@@ -6,36 +6,25 @@ ENV_FILE names), `var/local/local.env` which `make up` writes for the private se
 
 import difflib
 import os
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from dotenv.parser import parse_stream
 
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import CHECKOUT
-from windmill.core.setting_values import Concurrency as Concurrency
-from windmill.core.setting_values import (
-    Located,
-    Unacceptable,
-    calls_at_a_time,
-    delays,
-    filled,
-    hosts,
-    integer,
-    names,
-    one_of,
-    optional_file,
-    own_or_shipped,
-    path,
-    seconds,
-    servers,
-    switch,
-    text,
+from windmill.core.setting_parts import (
+    BrokerSettings,
+    CallSettings,
+    DerivationSettings,
+    FleetSettings,
+    ImageSettings,
+    ProcessSettings,
+    WriteSettings,
 )
-from windmill.kernels.text.addresses import Address, addresses
+from windmill.core.setting_values import Located, Unacceptable
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -48,78 +37,18 @@ def home(environ: Mapping[str, str]) -> Path:
 ROOT = home(os.environ)
 LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 
-LogFormat = Literal["text", "json"]
-SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
-QueueType = Literal["quorum", "classic"]
-SessionAttributes = Literal["", "any", "primary", "read-write"]
-
-
-def setting(default: str, parse: Callable[[str], object] | Located, *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
-    """Declare a variable: its name is the field's in capitals, `default` is as it would stand in `.env`."""
-    return field(metadata={"default": default, "parse": parse}, repr=not secret)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(
+    ProcessSettings,
+    DerivationSettings,
+    WriteSettings,
+    CallSettings,
+    ImageSettings,
+    BrokerSettings,
+    FleetSettings,
+):
     """All settings, parsed and checked. Passwords stay out of the repr."""
-
-    service_name: tuple[str, ...] = setting("", names)
-    service_config: Path = setting("service_config.json", own_or_shipped)
-    service_host: str = setting("", text)
-    service_port_offset: int = setting("0", integer(0, 50_000))
-
-    queue_host: str = setting("localhost", servers)
-    queue_port: int = setting("5672", integer(1, 65_535))
-    queue_user: str = setting("guest", filled)
-    queue_password: str = setting("guest", text, secret=True)
-    queue_vhost: str = setting("/", filled)
-    queue_tls: bool = setting("false", switch)
-    queue_tls_ca: Path | None = setting("", optional_file)
-    queue_type: QueueType = setting("quorum", one_of(*get_args(QueueType)))
-    queue_prefix: str = setting("queue_", filled)
-    queue_management_port: int = setting("15672", integer(1, 65_535))
-
-    db_host: str = setting("localhost", servers)
-    db_port: int = setting("5432", integer(1, 65_535))
-    db_name: str = setting("windmill", filled)
-    db_user: str = setting("windmill", filled)
-    db_password: str = setting("", text, secret=True)
-    db_sslmode: SslMode = setting("prefer", one_of("disable", "prefer", "require", "verify-ca", "verify-full"))
-    db_sslrootcert: Path | None = setting("", optional_file)
-    db_target_session_attrs: SessionAttributes = setting("", one_of(*get_args(SessionAttributes)))
-
-    image_root: Path = setting("/", path)
-    image_url_allow: tuple[str, ...] = setting("", hosts)
-    max_image_bytes: int = setting("33554432", integer(1_024, 1_073_741_824))
-    max_image_pixels: int = setting("178956970", integer(1_024, 10_000_000_000))
-    max_response_bytes: int = setting("4194304", integer(1_024, 268_435_456))
-
-    worker_id: str = setting("", text)
-    worker_concurrency: Concurrency = setting("0", calls_at_a_time)
-    request_timeout: float = setting("0", seconds(0, 600))
-    max_retries: int = setting("3", integer(0, 20))
-    retry_delays: tuple[float, ...] = setting("5,10,20", delays)
-    delivery_limit: int = setting("20", integer(1, 1_000))
-    batch_rows: int = setting("100", integer(1, 1_000))
-    batch_milliseconds: int = setting("10", integer(0, 10_000))
-    shutdown_grace_seconds: float = setting("30", seconds(0, 3_600))
-
-    calibration: Path = setting("calibration.json", own_or_shipped)
-    debounce_milliseconds: int = setting("200", integer(0, 60_000))
-    debounce_most_seconds: float = setting("10", seconds(0, 86_400))
-    poll_milliseconds: int = setting("50", integer(1, 60_000))
-    postprocess_images: int = setting("50", integer(1, 1_000))
-    enrich_images: int = setting("4", integer(1, 100))
-    lease_seconds: float = setting("60", seconds(1, 3_600))
-
-    publish_window: int = setting("256", integer(1, 10_000))
-    publish_timeout: float = setting("30", seconds(1, 600))
-
-    log_level: str = setting("INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
-    log_format: LogFormat = setting("text", one_of(*get_args(LogFormat)))
-
-    metrics_port: int = setting("0", integer(0, 65_535))
-    metrics_host: str = setting("0.0.0.0", filled)  # noqa: S104 - whoever wants metrics asks from another machine
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], found: Iterable[Problem] = ()) -> "Settings":
@@ -136,27 +65,11 @@ class Settings:
             raise ConfigInvalid(problems)
         return cls(**values)
 
-    def queue_servers(self) -> tuple[Address, ...]:
-        """The nodes of the broker, any of which will do."""
-        return addresses(self.queue_host, self.queue_port)
-
-    def db_servers(self) -> tuple[Address, ...]:
-        """The database and its standbys."""
-        return addresses(self.db_host, self.db_port)
-
-    def db_session_attributes(self) -> SessionAttributes:
-        """What a server has to be before a connection to it is used."""
-        return self.db_target_session_attrs or ("read-write" if len(self.db_servers()) > 1 else "any")
-
     def secrets(self) -> tuple[str, ...]:
         """The values that never appear in a log; a default that everyone can read here is none."""
         known = defaults()
         values = {name: getattr(self, name.lower()) for name in secret_names()}
         return tuple(value for name, value in values.items() if value and value != known[name])
-
-    def worker_name(self) -> str:
-        """WORKER_ID, or host and process: unique among the processes that run now."""
-        return self.worker_id or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def _declared(environ: Mapping[str, str]) -> list[tuple[str, str, Callable[[str], Any]]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES, Stage
 from windmill.process.metrics import Sample, of_backlog, of_stage
 from windmill.storage.database import Pool, converted
@@ -34,7 +34,7 @@ def of_works(works: Sequence[Counted]) -> list[Sample]:
 class BacklogReader:
     """Open work of all stages. The database is asked when somebody wants to know, and then not again for a while."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: DatabaseSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
         self._asked = float("-inf")

@@ -5,7 +5,7 @@ import logging
 
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import Stage
 from windmill.derive.claims import transaction
 from windmill.derive.sweep import Wanted, mark_page, room
@@ -19,7 +19,7 @@ WAIT_SECONDS = 2.0
 OTHER_SECONDS = 30.0
 
 
-async def catch_up(pool: Pool, settings: Settings, stage: Stage, stop: asyncio.Event) -> None:
+async def catch_up(pool: Pool, settings: DatabaseSettings, stage: Stage, stop: asyncio.Event) -> None:
     """Mark page after page until all were seen. How far that is is in the database: another process goes on from
     there, and only one is at it at a time."""
     outage = Outage("the database")
@@ -42,7 +42,7 @@ async def catch_up(pool: Pool, settings: Settings, stage: Stage, stop: asyncio.E
                 logger.debug("marked images that were there before", extra={"stage": stage, "images": marked})
 
 
-async def _page(pool: Pool, settings: Settings, stage: Stage) -> int | None:
+async def _page(pool: Pool, settings: DatabaseSettings, stage: Stage) -> int | None:
     """How many images were marked; less than 0 when there is no room for marks, None when there is nothing to do."""
     sql = queries()
     async with transaction(pool, settings) as connection:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from windmill.core.services import Fleet
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings, DerivationSettings
 from windmill.core.stages import STAGES, Stage
 from windmill.kernels.flow.backoff import delay_for
 from windmill.kernels.flow.debounce import seconds_to_wait
@@ -48,7 +48,7 @@ class Lease:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, settings: Settings) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[Connection]:
     """What is done inside is committed at the end, or not at all. Each statement sees what others have committed
     until then: the protocol needs that."""
     with converted(settings):
@@ -60,7 +60,7 @@ async def transaction(pool: Pool, settings: Settings) -> AsyncIterator[Connectio
 
 
 @asynccontextmanager
-async def claim(pool: Pool, settings: Settings, stage: Stage, most: int) -> AsyncIterator[Claim]:
+async def claim(pool: Pool, settings: DerivationSettings, stage: Stage, most: int) -> AsyncIterator[Claim]:
     """Images that are due, perhaps none; their marks are gone when the block ends well, and else are still there."""
     sql = queries()
     async with transaction(pool, settings) as connection:
@@ -88,7 +88,7 @@ class _Wait:
 
 
 async def _waits(
-    connection: Connection, settings: Settings, stage: Stage, image_ids: Sequence[int]
+    connection: Connection, settings: DerivationSettings, stage: Stage, image_ids: Sequence[int]
 ) -> dict[int, _Wait]:
     """Those of the images that are to wait because more is expected of them."""
     if not image_ids:
@@ -140,7 +140,7 @@ async def postpone(connection: Connection, stage: Stage, image_id: int, seconds:
     await connection.execute(queries()["postpone_image"], stage, image_id, seconds, tries)
 
 
-async def lease(pool: Pool, settings: Settings, stage: Stage, most: int) -> Lease:
+async def lease(pool: Pool, settings: DerivationSettings, stage: Stage, most: int) -> Lease:
     """Images that are due and not leased already, perhaps none."""
     sql = queries()
     token = uuid.uuid4()
@@ -159,7 +159,9 @@ async def lease(pool: Pool, settings: Settings, stage: Stage, most: int) -> Leas
     return Lease(token, {row["image_id"]: row["tries"] for row in leased}, len(rows))
 
 
-async def renew(pool: Pool, settings: Settings, stage: Stage, token: uuid.UUID, image_ids: Sequence[int]) -> None:
+async def renew(
+    pool: Pool, settings: DerivationSettings, stage: Stage, token: uuid.UUID, image_ids: Sequence[int]
+) -> None:
     """Keep what is leased for longer."""
     async with transaction(pool, settings) as connection:
         await connection.execute(queries()["renew_lease"], stage, token, settings.lease_seconds, list(image_ids))
@@ -177,7 +179,7 @@ async def put_off(
     await connection.execute(queries()["put_lease_off"], stage, image_id, token, seconds, int(failed))
 
 
-async def introduce(pool: Pool, settings: Settings, fleet: Fleet, stage: Stage) -> bool:
+async def introduce(pool: Pool, settings: DerivationSettings, fleet: Fleet, stage: Stage) -> bool:
     """Let the database know what feeds the stage. Returns whether that is news: then all images are to be looked at
     once, and the database remembers how far that is."""
     services = tuple(sorted(fleet.feeding(stage)))
@@ -193,7 +195,7 @@ async def introduce(pool: Pool, settings: Settings, fleet: Fleet, stage: Stage) 
     return True
 
 
-async def read_feeds(pool: Pool, settings: Settings, stage: Stage) -> tuple[str, ...] | None:
+async def read_feeds(pool: Pool, settings: DerivationSettings, stage: Stage) -> tuple[str, ...] | None:
     """The services that feed the stage as the database knows it; None for one that no post-processor ever ran."""
     with converted(settings):
         row = await pool.fetchrow(queries()["read_feeds"], stage)

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.core.throttle import Throttle
 from windmill.derive.claims import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
@@ -41,7 +41,7 @@ class Recipe(Protocol[S, D]):
 class Recomputing(Generic[S, D]):
     """Rounds of a stage that computes. One image that cannot be done is put off, and holds up no other."""
 
-    def __init__(self, recipe: Recipe[S, D], pool: Pool, settings: Settings) -> None:
+    def __init__(self, recipe: Recipe[S, D], pool: Pool, settings: DerivationSettings) -> None:
         self.stage: Stage = recipe.stage
         self.counts: Counter[str] = Counter()
         self.states: Iterable[ServiceState] = ()

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES, Stage
 from windmill.process.runner import pause
 from windmill.storage.database import Connection, converted
@@ -43,7 +43,7 @@ class Page:
 
 
 async def walk(
-    connection: Connection, settings: Settings, stage: Stage, wanted: Wanted, stop: asyncio.Event, *, dry: bool
+    connection: Connection, settings: DatabaseSettings, stage: Stage, wanted: Wanted, stop: asyncio.Event, *, dry: bool
 ) -> AsyncGenerator[Page, None]:
     """Page after page, each marked in a transaction of its own; waits while there is no room for marks."""
     after = 0

@@ -9,7 +9,7 @@ from windmill import broker
 from windmill.broker.management import Activity, activity
 from windmill.core.errors import WindmillError
 from windmill.core.messages import decode
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.tables import table
 
 
@@ -37,7 +37,7 @@ class QueueReport:
     management: str | None = None
 
 
-async def read_report(settings: Settings, services: Sequence[str], *, oldest: bool) -> QueueReport:
+async def read_report(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
     """The numbers that wait come over AMQP, as they are now; the management API is some seconds behind."""
     report = QueueReport()
     seen: dict[str, Activity] = {}
@@ -61,7 +61,7 @@ async def read_report(settings: Settings, services: Sequence[str], *, oldest: bo
 
 
 async def _line(
-    opened: broker.Connection, settings: Settings, name: str, queue: str, seen: dict[str, Activity]
+    opened: broker.Connection, settings: BrokerSettings, name: str, queue: str, seen: dict[str, Activity]
 ) -> QueueLine:
     counted = (await broker.count(opened, settings, [queue]))[queue]
     if counted is None:
@@ -75,7 +75,7 @@ async def _line(
     return line
 
 
-async def _age_of_head(opened: broker.Connection, settings: Settings, queue: str) -> float | None:
+async def _age_of_head(opened: broker.Connection, settings: BrokerSettings, queue: str) -> float | None:
     found: list[float] = []
     now = datetime.now(UTC)
 

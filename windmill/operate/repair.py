@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from windmill import broker
 from windmill.broker.management import limit_deliveries
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings, DatabaseSettings
 from windmill.kernels.flow.id_ranges import IdRanges
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -33,7 +33,7 @@ class Scope:
 class UnansweredJobs:
     """What the tables say was submitted, and has no row in `results`."""
 
-    def __init__(self, connection: database.Connection, settings: Settings, scope: Scope) -> None:
+    def __init__(self, connection: database.Connection, settings: DatabaseSettings, scope: Scope) -> None:
         self._connection = connection
         self._settings = settings
         self._scope = scope
@@ -94,7 +94,7 @@ class Repair:
                     return
 
 
-async def declare_absent(opened: broker.Connection, settings: Settings, services: Sequence[str]) -> list[str]:
+async def declare_absent(opened: broker.Connection, settings: BrokerSettings, services: Sequence[str]) -> list[str]:
     """Make the queues that are not there, with their limits; returns whose they were."""
     queues = {broker.work_queue(settings, service): service for service in services}
     queues |= {broker.failed_queue(settings, service): service for service in services}

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused, WindmillError
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.storage.database import Pool, converted
 from windmill.storage.queries import queries
@@ -35,7 +36,7 @@ LONGEST_REASON = 300
 Execute = Callable[..., Awaitable[object]]
 
 
-def executor(pool: Pool, settings: Settings) -> Execute:
+def executor(pool: Pool, settings: DatabaseSettings) -> Execute:
     """Runs a statement on a connection of the pool, or gives up soon."""
 
     async def execute(statement: str, *arguments: object) -> None:

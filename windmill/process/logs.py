@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from windmill.core.settings import LogFormat
+from windmill.core.setting_parts import LogFormat
 from windmill.kernels.text.redaction import HIDDEN, names_secret, redactor
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

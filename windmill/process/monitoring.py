@@ -15,7 +15,7 @@ from dataclasses import asdict
 import orjson
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import ProcessSettings
 from windmill.process.health import Health, Report
 from windmill.process.metrics import Sample, of_process
 
@@ -39,7 +39,7 @@ Answer = tuple[int, str, bytes]
 
 
 @asynccontextmanager
-async def monitored(settings: Settings, program: str, health: Health, samples: Samples) -> AsyncIterator[None]:
+async def monitored(settings: ProcessSettings, program: str, health: Health, samples: Samples) -> AsyncIterator[None]:
     """Answer while the block runs, where METRICS_PORT says so."""
     if not settings.metrics_port:
         yield
@@ -53,7 +53,7 @@ async def monitored(settings: Settings, program: str, health: Health, samples: S
         server.close()
 
 
-async def _listen(settings: Settings, site: "_Site") -> asyncio.Server:
+async def _listen(settings: ProcessSettings, site: "_Site") -> asyncio.Server:
     first, host = settings.metrics_port, settings.metrics_host
     for port in range(first, min(first + PORTS, 65_536)):
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from windmill.core.errors import DataRefused, WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.text.addresses import shown
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -37,7 +37,7 @@ _MIGRATE = "create the tables: python -m windmill migrate"
 
 
 @contextmanager
-def converted(settings: Settings) -> Iterator[None]:
+def converted(settings: DatabaseSettings) -> Iterator[None]:
     """Let the driver's exceptions leave as ours: DATABASE_UNAVAILABLE, or DataRefused for data it will never take."""
     try:
         yield
@@ -57,11 +57,11 @@ def converted(settings: Settings) -> Iterator[None]:
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
 
-def _where(settings: Settings) -> str:
+def _where(settings: DatabaseSettings) -> str:
     return f"database {settings.db_name} of {settings.db_user} at {shown(settings.db_servers())}"
 
 
-def arguments(settings: Settings, application: str) -> dict[str, Any]:
+def arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
     """What every connection of this process is opened with, wherever the server is."""
     return {
         "user": settings.db_user,
@@ -74,7 +74,7 @@ def arguments(settings: Settings, application: str) -> dict[str, Any]:
     }
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | str:
+def _tls(settings: DatabaseSettings) -> ssl.SSLContext | str:
     if settings.db_sslmode not in ("verify-ca", "verify-full"):
         return settings.db_sslmode
     context = ssl.create_default_context(cafile=settings.db_sslrootcert)
@@ -82,7 +82,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | str:
     return context
 
 
-async def _open_any(settings: Settings, *_: object, **given: Any) -> asyncpg.Connection:  # noqa: ANN401 - the driver's
+async def _open_any(settings: DatabaseSettings, *_: object, **given: Any) -> asyncpg.Connection:  # noqa: ANN401 - the driver's
     """The first server that is as it should be, asked one after the other in an order of chance. The driver can do so
     too, but would spend all of its time on one that hangs."""
     servers = settings.db_servers()
@@ -97,7 +97,7 @@ async def _open_any(settings: Settings, *_: object, **given: Any) -> asyncpg.Con
 
 
 @asynccontextmanager
-async def pool(settings: Settings, application: str, *, most: int = 4) -> AsyncIterator[Pool]:
+async def pool(settings: DatabaseSettings, application: str, *, most: int = 4) -> AsyncIterator[Pool]:
     """A pool that connects when a connection is asked for, and so outlives a server that comes and goes."""
     opened = await asyncpg.create_pool(
         min_size=0, max_size=most, connect=partial(_open_any, settings), **arguments(settings, application)
@@ -108,7 +108,7 @@ async def pool(settings: Settings, application: str, *, most: int = 4) -> AsyncI
         await _close(opened)
 
 
-async def check(opened: Pool, settings: Settings, statement: str) -> None:
+async def check(opened: Pool, settings: DatabaseSettings, statement: str) -> None:
     """Run a statement that says whether the database is as it should be."""
     with converted(settings):
         async with opened.acquire(timeout=CONNECT_SECONDS) as one:
@@ -116,7 +116,7 @@ async def check(opened: Pool, settings: Settings, statement: str) -> None:
 
 
 @asynccontextmanager
-async def connection(settings: Settings, application: str) -> AsyncIterator[asyncpg.Connection]:
+async def connection(settings: DatabaseSettings, application: str) -> AsyncIterator[asyncpg.Connection]:
     """One connection, for work that is done in a moment."""
     with converted(settings):
         opened = await _open_any(settings, **arguments(settings, application))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from windmill.core.errors import Code, DataRefused, WindmillError
 from windmill.core.measures import Commits
 from windmill.core.outages import Outage
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage.database import Pool, converted
 from windmill.storage.queries import queries
 
@@ -35,7 +35,7 @@ class ResultRow(NamedTuple):
 SaveRows = Callable[[Sequence[ResultRow]], Awaitable[None]]
 
 
-def saver(pool: Pool, settings: Settings) -> SaveRows:
+def saver(pool: Pool, settings: DatabaseSettings) -> SaveRows:
     """The function that commits rows to this database."""
     statement = queries()["save_results"]
 

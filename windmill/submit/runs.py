@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage.database import Connection, converted
 from windmill.storage.queries import queries
 from windmill.submit.selection import Submission
@@ -23,7 +23,9 @@ class Progress:
     jobs: int = 0
 
 
-async def be_the_only_submitter(connection: Connection, settings: Settings, *, other: str = "another producer") -> None:
+async def be_the_only_submitter(
+    connection: Connection, settings: DatabaseSettings, *, other: str = "another producer"
+) -> None:
     """As long as the connection lives. Two that walk the same images would submit all of them twice, and one at work
     may have published what its run does not say yet."""
     if not await connection.fetchval(queries()["try_to_be_the_only_producer"]):
@@ -37,7 +39,7 @@ async def be_the_only_submitter(connection: Connection, settings: Settings, *, o
 class Runs:
     """The runs of submissions: started, continued, noted."""
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: DatabaseSettings) -> None:
         self._connection = connection
         self._settings = settings
         self._sql = queries()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage.database import Connection, converted
 from windmill.storage.queries import queries
 from windmill.submit.batches import batches
@@ -47,7 +47,7 @@ class ImagePage:
 class RegisteredImages:
     """The table `images`, as one who submits chooses from it."""
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: DatabaseSettings) -> None:
         self._connection = connection
         self._settings = settings
         self._sql = queries()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windmill.core.errors import WindmillError
-from windmill.core.settings import LogFormat, Settings
+from windmill.core.setting_parts import LogFormat
+from windmill.core.settings import Settings
 from windmill.kernels.text.redaction import redactor
 from windmill.process import logs
 from windmill.process.logs import JsonFormatter, TextFormatter

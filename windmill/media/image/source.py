@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.media.image_header import dimensions, format_of
 from windmill.media.image.folder import Folder
 from windmill.media.image.reader_threads import ReaderThreads
@@ -24,7 +24,7 @@ def looks_like_image(head: bytes) -> bool:
 class ImageSource:
     """Hands out image bytes that are worth sending."""
 
-    def __init__(self, settings: Settings, url_seconds: float = URL_SECONDS) -> None:
+    def __init__(self, settings: ImageSettings, url_seconds: float = URL_SECONDS) -> None:
         self._most_pixels = settings.max_image_pixels
         self._settings = settings
         self._url_seconds = url_seconds

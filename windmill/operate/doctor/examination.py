@@ -7,6 +7,7 @@ from typing import Any
 
 from windmill.core.errors import ConfigInvalid, WindmillError
 from windmill.core.services import Fleet, Service, load_fleet
+from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor import images, machine
 from windmill.operate.doctor import settings as configuration
@@ -82,7 +83,7 @@ async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, as
     return await asked(area, area, PATIENCE * request.seconds, ask())
 
 
-def choose(settings: Settings, wanted: str | None) -> Chosen:
+def choose(settings: FleetSettings, wanted: str | None) -> Chosen:
     """The services that were asked for, else those of SERVICE_NAME, else all."""
     try:
         fleet = load_fleet(settings.service_config)

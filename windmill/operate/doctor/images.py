@@ -10,6 +10,7 @@ from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
+from windmill.core.setting_parts import DatabaseSettings, ImageSettings
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
 from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem, warning
@@ -32,7 +33,7 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
     return [*folder, *await asked("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
 
 
-async def _folder(settings: Settings) -> list[Finding]:
+async def _folder(settings: ImageSettings) -> list[Finding]:
     return [await in_thread(partial(root, settings.image_root))]
 
 
@@ -55,14 +56,14 @@ def root(folder: Path) -> Finding:
     return ok("images", "IMAGE_ROOT", str(folder))
 
 
-async def _sample(settings: Settings) -> list[Job]:
+async def _sample(settings: DatabaseSettings) -> list[Job]:
     async with database.connection(settings, "windmill doctor, images") as connection:
         rows = await connection.fetch(queries()["sample_of_images"], SAMPLE)
     now = datetime.now(UTC)
     return [Job(**dict(row), submitted_at=now) for row in rows]
 
 
-async def _readable(settings: Settings, jobs: Sequence[Job]) -> list[Finding]:
+async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Finding]:
     failures = []
     async with ImageSource(settings) as source:
         for job in jobs:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from windmill import broker
+from windmill.core.setting_parts import BrokerSettings
 from windmill.core.settings import Settings
 from windmill.operate.failed.parked import Parked, Wanted, headers_to_redrive, headers_to_stay, parked
 from windmill.process.runner import pause
@@ -44,7 +45,7 @@ class Limit:
 
 async def survey(
     opened: broker.Connection,
-    settings: Settings,
+    settings: BrokerSettings,
     services: Sequence[str],
     wanted: Wanted,
     stop: asyncio.Event,

@@ -10,7 +10,7 @@ from typing import Any
 from windmill import broker
 from windmill.broker.management import ask, quoted_vhost
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import shown
 from windmill.operate.doctor import hosts, versions
 from windmill.operate.doctor.broker import judge as broker_health
@@ -21,7 +21,7 @@ OLDEST, NEWEST_MAJOR = (3, 10), 4
 _ENCRYPT = "set QUEUE_TLS=true and QUEUE_PORT=5671, and QUEUE_TLS_CA where the system does not know the authority"
 
 
-async def examine(settings: Settings, seconds: float) -> list[Finding]:
+async def examine(settings: BrokerSettings, seconds: float) -> list[Finding]:
     """Ask over AMQP and over the management API at once: one may answer while the other does not."""
     amqp = asked("broker", "connect", seconds, _by_amqp(settings))
     reached, managed = await asyncio.gather(amqp, _by_management(settings, seconds))
@@ -31,7 +31,7 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
     return [*reached, encryption, *managed]
 
 
-async def _by_amqp(settings: Settings) -> list[Finding]:
+async def _by_amqp(settings: BrokerSettings) -> list[Finding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
         where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
@@ -42,7 +42,7 @@ async def _by_amqp(settings: Settings) -> list[Finding]:
         ]
 
 
-async def _version(opened: broker.Connection, settings: Settings) -> str:
+async def _version(opened: broker.Connection, settings: BrokerSettings) -> str:
     with broker.converted(settings):
         async with opened.channel() as channel:
             underlay = await channel.get_underlay_channel()
@@ -51,7 +51,7 @@ async def _version(opened: broker.Connection, settings: Settings) -> str:
     return told.decode() if isinstance(told, bytes) else str(told)
 
 
-async def _second(settings: Settings) -> Finding:
+async def _second(settings: BrokerSettings) -> Finding:
     """A worker consumes over one connection and publishes over another."""
     try:
         async with broker.connection(settings, "windmill doctor, second connection"):
@@ -61,7 +61,7 @@ async def _second(settings: Settings) -> Finding:
         return problem("broker", "two connections", f"the second one failed: {error.message}", remedy)
 
 
-async def _by_management(settings: Settings, seconds: float) -> list[Finding]:
+async def _by_management(settings: BrokerSettings, seconds: float) -> list[Finding]:
     began = datetime.now(UTC)
     try:
         who = await in_thread(partial(ask, settings, "whoami", seconds))
@@ -80,7 +80,7 @@ async def _by_management(settings: Settings, seconds: float) -> list[Finding]:
 
 
 async def _judged(
-    settings: Settings, name: str, path: str, judge: Callable[[Any], list[Finding]], seconds: float
+    settings: BrokerSettings, name: str, path: str, judge: Callable[[Any], list[Finding]], seconds: float
 ) -> list[Finding]:
     try:
         reply = await in_thread(partial(ask, settings, path, seconds))

@@ -9,6 +9,7 @@ from typing import Any
 from windmill.broker.management import ask, quoted_vhost
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service
+from windmill.core.setting_parts import BrokerSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor.broker import consumer_timeout as holding
 from windmill.operate.doctor.broker import judge_queues as topology
@@ -29,7 +30,7 @@ async def examine(
 
 
 async def _over_amqp(
-    settings: Settings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
+    settings: BrokerSettings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
 ) -> list[Finding]:
     try:
         return await asyncio.wait_for(passive.examine(settings, chosen, unseen), seconds)
@@ -37,7 +38,7 @@ async def _over_amqp(
         return [not_asked("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
 
 
-async def read(settings: Settings, seconds: float) -> Declared:
+async def read(settings: BrokerSettings, seconds: float) -> Declared:
     """All that is in the virtual host, by the management API."""
     host = quoted_vhost(settings)
     paths = (

@@ -5,6 +5,7 @@ from typing import Any
 
 from windmill.broker import work_queue
 from windmill.core.services import Service
+from windmill.core.setting_parts import BrokerSettings, CallSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor.broker.policies import ruling
 from windmill.operate.doctor.findings import Finding, ok, warning
@@ -17,7 +18,7 @@ CALLS = 5
 """The job's own call, one that it may wait for in the worker, and three with a picture known to be good."""
 
 
-def longest(settings: Settings, service: Service) -> float:
+def longest(settings: CallSettings, service: Service) -> float:
     """Seconds for which a worker may hold one job."""
     return CALLS * float(settings.request_timeout or service.timeout_seconds) + READ_SECONDS
 
@@ -30,7 +31,7 @@ def judged(settings: Settings, services: Iterable[Service], policies: Sequence[M
     return found or [ok("topology", "consumer timeout", said)]
 
 
-def _one(settings: Settings, service: str, held: float, policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def _one(settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
     rules = ruling(policies, work_queue(settings, service), settings.queue_type)
     told = (rules or {}).get("definition", {}).get("consumer-timeout")
     allowed = told / 1000 if isinstance(told, int) else DEFAULT_SECONDS

@@ -8,7 +8,7 @@ from typing import Any
 from windmill.broker import failed_queue, retry_exchange, tier_arguments, tiers, work_queue
 from windmill.broker.management import policies
 from windmill.core.services import Service
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.operate.doctor.broker import policies as rules
 from windmill.operate.doctor.broker.differences import differences
 from windmill.operate.doctor.findings import Finding, ok, problem, warning
@@ -40,14 +40,16 @@ class Declared:
     version: str
 
 
-def wanted_queues(settings: Settings, services: Iterable[Service]) -> dict[str, Arguments]:
+def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict[str, Arguments]:
     """Every queue that these services need, with its arguments."""
     plain = {"x-queue-type": settings.queue_type}
     own = {queue(settings, one.name): plain for one in services for queue in (work_queue, failed_queue)}
     return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in tiers(settings)}
 
 
-def judged(settings: Settings, chosen: Sequence[Service], every: Iterable[Service], seen: Declared) -> list[Finding]:
+def judged(
+    settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Declared
+) -> list[Finding]:
     """All findings; queues of services that were not chosen are no left-overs."""
     wanted = wanted_queues(settings, chosen)
     named = {*wanted_queues(settings, every)}
@@ -61,7 +63,7 @@ def judged(settings: Settings, chosen: Sequence[Service], every: Iterable[Servic
     ]
 
 
-def queues(settings: Settings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]) -> list[Finding]:
+def queues(settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]) -> list[Finding]:
     """Queues that are missing or have other arguments."""
     found = []
     for name, arguments in wanted.items():
@@ -76,7 +78,7 @@ def missing(queue: str) -> Finding:
     return problem("topology", queue, f"missing: +queue {queue}", DECLARE)
 
 
-def other(settings: Settings, queue: str, changes: str) -> Finding:
+def other(settings: BrokerSettings, queue: str, changes: str) -> Finding:
     """Arguments stay as long as the queue does."""
     delete = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)} --if-empty"
     remedy = f"{_emptied(queue)}; then {delete} and {DECLARE}"
@@ -109,7 +111,7 @@ def tier_routes(names: Iterable[str], seen: Declared) -> list[Finding]:
 
 
 def _limits(
-    settings: Settings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Declared
+    settings: BrokerSettings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Declared
 ) -> list[Finding]:
     kinds = {name: str(queue.arguments.get("x-queue-type", "classic")) for name, queue in seen.queues.items()}
     # Classic queues do not count deliveries, so they have no limit.
@@ -119,7 +121,7 @@ def _limits(
     return [*rules.judged(definitions, seen.policies, kinds, DECLARE), *rules.losing(others, seen.policies)]
 
 
-def left_over(settings: Settings, named: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
+def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
     """Queues of Windmill's that no setting names any more: jobs in them are looked at by nobody."""
     strays = {
         name: queue

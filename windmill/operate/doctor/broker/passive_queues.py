@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import BrokerSettings
 from windmill.operate.doctor.broker import differences
 from windmill.operate.doctor.broker import judge_queues as topology
 from windmill.operate.doctor.findings import Finding, not_asked, ok, problem, warning
@@ -13,7 +13,7 @@ from windmill.operate.doctor.findings import Finding, not_asked, ok, problem, wa
 _UNSEEN = "policies, bindings, left-over queues and jobs without workers cannot be seen"
 
 
-async def examine(settings: Settings, services: Sequence[Service], unseen: WindmillError) -> list[Finding]:
+async def examine(settings: BrokerSettings, services: Sequence[Service], unseen: WindmillError) -> list[Finding]:
     blind = warning("topology", "management", f"{_UNSEEN}: {unseen.message}", unseen.remedy)
     try:
         async with broker.connection(settings, "windmill doctor, queues") as opened:
@@ -22,7 +22,7 @@ async def examine(settings: Settings, services: Sequence[Service], unseen: Windm
         return [not_asked("topology", "queues", error.message)]
 
 
-async def _queues(opened: broker.Connection, settings: Settings, services: Sequence[Service]) -> list[Finding]:
+async def _queues(opened: broker.Connection, settings: BrokerSettings, services: Sequence[Service]) -> list[Finding]:
     wanted = topology.wanted_queues(settings, services)
     found = []
     for name, arguments in wanted.items():
@@ -35,7 +35,7 @@ async def _queues(opened: broker.Connection, settings: Settings, services: Seque
 
 
 async def _complaint_of_queue(
-    opened: broker.Connection, settings: Settings, name: str, arguments: topology.Arguments
+    opened: broker.Connection, settings: BrokerSettings, name: str, arguments: topology.Arguments
 ) -> str:
     """What the broker says against declaring this queue; empty when nothing."""
     try:
@@ -49,7 +49,7 @@ async def _complaint_of_queue(
     return ""
 
 
-async def _exchanges(opened: broker.Connection, settings: Settings) -> list[Finding]:
+async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[Finding]:
     found = []
     for delay in broker.tiers(settings):
         name = broker.retry_exchange(delay)
@@ -64,7 +64,7 @@ async def _exchanges(opened: broker.Connection, settings: Settings) -> list[Find
     return found
 
 
-async def _complaint_of_exchange(opened: broker.Connection, settings: Settings, name: str) -> str:
+async def _complaint_of_exchange(opened: broker.Connection, settings: BrokerSettings, name: str) -> str:
     try:
         with broker.converted(settings):
             async with opened.channel() as channel:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.kernels.text.addresses import shown
@@ -60,7 +61,7 @@ async def _only_row(connection: database.Connection, statement: str) -> Mapping[
     return cast("Mapping[str, Any]", await connection.fetchrow(statement))
 
 
-async def _server(connection: database.Connection, settings: Settings) -> list[Finding]:
+async def _server(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
     began = datetime.now(UTC)
     row = await _only_row(connection, queries()["server"])
     took = datetime.now(UTC) - began
@@ -68,7 +69,7 @@ async def _server(connection: database.Connection, settings: Settings) -> list[F
     return judge.server(settings, row, skew, exact=took.total_seconds() / 2)
 
 
-async def _migrations(connection: database.Connection, _: Settings) -> list[Finding]:
+async def _migrations(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
     remedy = "python -m windmill migrate"
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return [problem("database", "migrations", "none is applied: there are no tables", remedy)]
@@ -84,13 +85,13 @@ async def _migrations(connection: database.Connection, _: Settings) -> list[Find
     return [ok("database", "migrations", f"all {len(known)} are applied")]
 
 
-async def _privileges(connection: database.Connection, settings: Settings) -> list[Finding]:
+async def _privileges(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
     relations, privileges = zip(*judge.PRIVILEGES, strict=True)
     rows = await connection.fetch(queries()["privileges_not_held"], relations, privileges)
     return judge.privileges(settings, [(row["relation"], row["privilege"]) for row in rows])
 
 
-async def _parameters(connection: database.Connection, settings: Settings) -> list[Finding]:
+async def _parameters(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
     rows = await connection.fetch(queries()["parameters"], [*judge.PARAMETERS, "data_directory"])
     told = {row["name"]: row["setting"] for row in rows}
     offered = {row["name"]: frozenset(row["enumvals"] or ()) for row in rows}
@@ -99,12 +100,12 @@ async def _parameters(connection: database.Connection, settings: Settings) -> li
     return [*judge.parameters(settings, told, offered), *disk]
 
 
-async def _connections(connection: database.Connection, _: Settings) -> list[Finding]:
+async def _connections(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
     row = await _only_row(connection, queries()["connections"])
     return [judge.connections(row["used"], row["most"])]
 
 
-async def _long_transactions(connection: database.Connection, _: Settings) -> list[Finding]:
+async def _long_transactions(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
     rows = await connection.fetch(queries()["long_transactions"], judge.LONG_SECONDS)
     return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
 

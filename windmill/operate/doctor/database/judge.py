@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.doctor import hosts, sizes, versions
 from windmill.operate.doctor.findings import Finding, ok, problem, warning
 
@@ -50,7 +50,7 @@ PARAMETERS = {
 }
 
 
-def server(settings: Settings, row: Mapping[str, Any], skew: float, exact: float) -> list[Finding]:
+def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[Finding]:
     size = f"{sizes.shown(row['bytes'])} in tablespace {row['tablespace']}"
     return [
         versions.judged("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
@@ -62,7 +62,7 @@ def server(settings: Settings, row: Mapping[str, Any], skew: float, exact: float
     ]
 
 
-def _encoding(settings: Settings, encoding: str) -> Finding:
+def _encoding(settings: DatabaseSettings, encoding: str) -> Finding:
     if encoding == "UTF8":
         return ok("database", "encoding", encoding)
     said = f"{encoding}: captions and emojis cannot be stored"
@@ -75,7 +75,7 @@ def _standby(standby: bool) -> list[Finding]:
     return [problem("database", "standby", said, "let DB_HOST name the primary")] if standby else []
 
 
-def privileges(settings: Settings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
+def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
     if not absent:
         return [ok("database", "privileges", f"{settings.db_user} may do what workers and producers do")]
     by_relation = {name: [right for other, right in absent if other == name] for name, _ in absent}
@@ -87,7 +87,9 @@ def privileges(settings: Settings, absent: Sequence[tuple[str, str]]) -> list[Fi
     return [problem("database", "privileges", f"{settings.db_user} lacks {listed}", f"as the owner: {grants}")]
 
 
-def parameters(settings: Settings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]) -> list[Finding]:
+def parameters(
+    settings: DatabaseSettings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]
+) -> list[Finding]:
     """Warnings for values that hurt, where this server offers a better one."""
     hurtful = [
         (name, hurts)
@@ -101,13 +103,13 @@ def parameters(settings: Settings, told: Mapping[str, str], offered: Mapping[str
     return found or [ok("database", "parameters", "none has a value that hurts")]
 
 
-def _command(settings: Settings, name: str, hurts: Hurtful) -> str:
+def _command(settings: DatabaseSettings, name: str, hurts: Hurtful) -> str:
     if hurts.for_the_server:
         return f"ALTER SYSTEM SET {name} = {hurts.better}; then SELECT pg_reload_conf()"
     return f"ALTER DATABASE {settings.db_name} SET {name} = {hurts.better}"
 
 
-def free_space(settings: Settings, directory: str) -> list[Finding]:
+def free_space(settings: DatabaseSettings, directory: str) -> list[Finding]:
     """Of the disk, where the server's files are on this machine."""
     if not hosts.is_loopback(settings.db_host):
         return []

@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from windmill.core.services import Service
-from windmill.core.settings import Settings
+from windmill.core.setting_parts import FleetSettings
 from windmill.operate.doctor.findings import Finding, asked, ok, problem
 from windmill.operate.doctor.services import judge as service_replies
 from windmill.operate.doctor.services.judge import Heard
@@ -27,7 +27,9 @@ class Address:
     path: str
 
 
-async def examine(settings: Settings, services: Sequence[Service], seconds: float, *, health: bool) -> list[Finding]:
+async def examine(
+    settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
+) -> list[Finding]:
     """All services at once; each is asked for one thing at a time."""
     asking = [
         asked("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
@@ -36,7 +38,7 @@ async def examine(settings: Settings, services: Sequence[Service], seconds: floa
     return [finding for part in await asyncio.gather(*asking) for finding in part]
 
 
-async def _one(settings: Settings, service: Service, seconds: float, *, health: bool) -> list[Finding]:
+async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[Finding]:
     parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
     address = Address(parts.hostname or "", parts.port or 80, parts.path)
     try:
