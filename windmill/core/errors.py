@@ -1,10 +1,10 @@
-"""Every way in which work can fail: a code, whether trying again can help, and what the operator does.
+"""Every way in which work can fail: a code, whether a retry can help, and the remedy.
 
     WindmillError             anything that ends with a code and a remedy
     └── ConfigInvalid         a list of problems in settings or service_config.json
-    DataRefused               PostgreSQL is well but never takes this data; what that means, its writer decides
+    DataRefused               PostgreSQL is healthy but rejects this data; the writer decides what that means
 
-The code is what is stored in `results.error_code`, counted, logged and shown.
+The code is stored in `results.error_code`, counted, logged and shown.
 """
 
 import os
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Retry = Literal["later", "never", "pause"]
-"""`later`: trying again may help. `never`: it will not. `pause`: not the job's fault, so stop taking jobs."""
+"""`later`: a retry may help. `never`: it cannot. `pause`: the job is not to blame, so stop taking jobs."""
 
 Code = Literal[
     "SERVICE_UNREACHABLE",
@@ -40,15 +40,15 @@ Code = Literal[
 ]
 
 Culprit = Literal["input", "service", "operator", "us", "nobody"]
-"""Whose doing it is: what was handed in (a command, an image, a job), the service that was asked, whoever runs the
-servers and their settings, Windmill itself, or nobody's, as where two may not work at a time."""
+"""Who caused the failure: the input (a command, an image, a job), the service, the operator of servers and settings,
+Windmill itself, or nobody, as when two processes must not work at the same time."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """What one error code means to the fleet, to its operator, and to a program that asked for the work.
 
-    `exit_code` is what a command ends with when it ends so, `http_status` what a request over HTTP is answered."""
+    A command that fails with the code ends with `exit_code`; a program that answers over HTTP returns `http_status`."""
 
     retry: Retry
     culprit: Culprit
@@ -74,13 +74,13 @@ KINDS: dict[Code, Kind] = {
         "later", "service", _FAILED, 502, "read the service's own log; then send the failed jobs again"
     ),
     "SERVICE_REJECTED": Kind(
-        "never", "service", _FAILED, 502, "see what the service refuses: python -m dev.farm check URL --service NAME"
+        "never", "service", _FAILED, 502, "check what the service rejects: python -m dev.farm check URL --service NAME"
     ),
     "BAD_RESPONSE": Kind(
-        "later", "service", _FAILED, 502, "the reply is not the contract; is another program on that port?"
+        "later", "service", _FAILED, 502, "the reply breaks the contract; check that no other program uses that port"
     ),
     "RESPONSE_TOO_LARGE": Kind(
-        "never", "service", _FAILED, 502, "raise MAX_RESPONSE_BYTES if such replies are meant to be kept"
+        "never", "service", _FAILED, 502, "raise MAX_RESPONSE_BYTES if you want to keep such replies"
     ),
     "IMAGE_NOT_FOUND": Kind("never", "input", _FAILED, 404, "restore the file or URL, then submit the image again"),
     "IMAGE_UNREADABLE": Kind(
@@ -90,33 +90,43 @@ KINDS: dict[Code, Kind] = {
         "never", "input", _FAILED, 413, "shrink the image, or raise the service's max_upload_bytes"
     ),
     "IMAGE_FORBIDDEN": Kind(
-        "never", "input", _FAILED, 403, "let workers read it: permissions, IMAGE_ROOT, or for URLs IMAGE_URL_ALLOW"
+        "never", "input", _FAILED, 403, "allow workers to read it: permissions, IMAGE_ROOT, or IMAGE_URL_ALLOW for URLs"
     ),
     "BAD_MESSAGE": Kind(
-        "never", "input", _FAILED, 400, "something that is not a job was queued; its bytes are in the failed queue"
+        "never",
+        "input",
+        _FAILED,
+        400,
+        "find out what queued this, as it is not a job; its bytes are in the failed queue",
     ),
     "WORKER_LOST": Kind(
-        "never", "operator", _FAILED, 500, "workers died over this job: see their logs and MemoryMax, then redrive it"
+        "never", "operator", _FAILED, 500, "find out why workers die over it: their logs, MemoryMax; then redrive it"
     ),
     "DATABASE_UNAVAILABLE": Kind(
-        "pause", "operator", _FAILED, 503, "start PostgreSQL (make up: a private one), or correct DB_HOST, DB_PORT"
+        "pause",
+        "operator",
+        _FAILED,
+        503,
+        "start PostgreSQL (make up starts a private one), or correct DB_HOST and DB_PORT",
     ),
     "BROKER_UNAVAILABLE": Kind(
-        "pause", "operator", _FAILED, 503, "start RabbitMQ (make up: a private one), or correct QUEUE_HOST, QUEUE_PORT"
+        "pause",
+        "operator",
+        _FAILED,
+        503,
+        "start RabbitMQ (make up starts a private one), or correct QUEUE_HOST and QUEUE_PORT",
     ),
-    "USAGE": Kind("never", "input", _MISTAKEN, 400, "correct what was typed or sent; --help tells what may be"),
-    "NOT_FOUND": Kind("never", "input", _MISTAKEN, 404, "name one that is there, and that may be read"),
-    "BUSY": Kind("later", "nobody", _COME_AGAIN, 503, "wait until the other one is done, then do the same again"),
-    "CONFLICT": Kind(
-        "never", "input", _MISTAKEN, 409, "remove what is in the way, or leave it and want something else"
-    ),
-    "CONFIG_INVALID": Kind("never", "operator", _MISTAKEN, 500, "correct the settings that are named"),
+    "USAGE": Kind("never", "input", _MISTAKEN, 400, "correct the command or request; --help lists what is allowed"),
+    "NOT_FOUND": Kind("never", "input", _MISTAKEN, 404, "name something that exists and that you may read"),
+    "BUSY": Kind("later", "nobody", _COME_AGAIN, 503, "wait until the other process is done, then try again"),
+    "CONFLICT": Kind("never", "input", _MISTAKEN, 409, "remove what is in the way, or choose something else"),
+    "CONFIG_INVALID": Kind("never", "operator", _MISTAKEN, 500, "correct the settings named in the message"),
     "DEFECT": Kind("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
 }
 
 
 class WindmillError(Exception):
-    """A failure with a code; its remedy and retry class are the code's own unless the place knows better."""
+    """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them."""
 
     def __init__(
         self,
@@ -142,17 +152,17 @@ class WindmillError(Exception):
 
 
 def unexpected(error: Exception) -> WindmillError:
-    """A fault of ours, where it must not end the process, or only with a code of its own."""
+    """Wraps a bug of Windmill where it must not end the process, or must end it with a code of its own."""
     return WindmillError("DEFECT", f"unexpected fault: {error!r}")
 
 
 def unreadable_file(error: Exception) -> Code:
-    """What a file that somebody named and that cannot be read is: not there for us, or of another kind."""
+    """The code for a named file that cannot be read: missing or forbidden, or of the wrong kind."""
     return "NOT_FOUND" if isinstance(error, OSError) else "USAGE"
 
 
 class DataRefused(Exception):
-    """PostgreSQL is well but does not take this data; writing it again would not help."""
+    """PostgreSQL is healthy but rejects this data; a retry would not help."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +178,7 @@ class Problem:
 
 
 class ConfigInvalid(WindmillError):
-    """All problems of the configuration at once, so that one reading mends them all."""
+    """All problems of the configuration at once, so that all can be fixed in one go."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

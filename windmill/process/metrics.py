@@ -38,30 +38,30 @@ BUILD_INFO = Metric(
     "windmill_build_info", "gauge", "Always 1; the labels say what runs", ("version", "python", "program")
 )
 READY = Metric("windmill_ready", "gauge", "1 while this check of /readyz passes, else 0", ("check",))
-RECONNECTS = Metric("windmill_reconnects_total", "counter", "Times it was reached again after being away", ("server",))
+RECONNECTS = Metric(
+    "windmill_reconnects_total", "counter", "Times that the connection to this server was restored", ("server",)
+)
 
 JOBS = Metric(
     "windmill_jobs_total",
     "counter",
-    "What became of jobs; retries are those with outcome retry_later",
+    "Outcomes of jobs; retries have the outcome retry_later",
     ("service", "outcome", "code"),
 )
-IN_PROGRESS = Metric(
-    "windmill_jobs_in_progress", "gauge", "Jobs that were delivered and are not settled yet", ("service",)
-)
+IN_PROGRESS = Metric("windmill_jobs_in_progress", "gauge", "Jobs delivered and not yet settled", ("service",))
 CALLS = Metric(
-    "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's places now", ("service",)
+    "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's call slots now", ("service",)
 )
-CONCURRENCY = Metric("windmill_concurrency", "gauge", "Calls at a time that this process allows itself", ("service",))
-BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is away", ("service",))
+CONCURRENCY = Metric("windmill_concurrency", "gauge", "Concurrent calls that this process allows itself", ("service",))
+BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is down", ("service",))
 DEFECTS = Metric(
     "windmill_defects_total",
     "counter",
-    "Faults of Windmill itself; the log has the traceback of each kind",
+    "Bugs of Windmill itself; the log has the traceback of each kind",
     ("service",),
 )
 QUEUE_WAIT = Metric(
-    "windmill_queue_wait_seconds", "histogram", "From submission to the begin of the first try", ("service",)
+    "windmill_queue_wait_seconds", "histogram", "From submission to the start of the first attempt", ("service",)
 )
 IMAGE_READ = Metric("windmill_image_read_seconds", "histogram", "Reading an image for a call", ("service",))
 SERVICE_CALL = Metric(
@@ -75,21 +75,21 @@ PUBLISHED_IMAGES = Metric("windmill_published_images_total", "counter", "Images 
 PUBLISHED_JOBS = Metric("windmill_published_jobs_total", "counter", "Jobs that a producer submitted", ("service",))
 
 STALE_MARKS = Metric(
-    "windmill_stale_marks", "gauge", "Open work of a stage in the whole fleet, counted up to 100,000", ("stage",)
+    "windmill_stale_marks", "gauge", "Open marks of a stage in the whole fleet, counted up to 100,000", ("stage",)
 )
 STALE_OVERDUE = Metric(
     "windmill_stale_overdue_seconds",
     "gauge",
-    "For how long the oldest open work of a stage has been due, in the whole fleet",
+    "Seconds since the oldest mark of a stage became due, in the whole fleet",
     ("stage",),
 )
 RECOMPUTES = Metric(
     "windmill_recomputes_total",
     "counter",
-    "Images that a post-processor looked at: outcome changed, unchanged (a no-op) or failed",
+    "Images processed by a stage: outcome changed, unchanged (a no-op) or failed",
     ("stage", "outcome"),
 )
-BOX_CALLS = Metric("windmill_box_calls_total", "counter", "Boxes that a stage showed to services", ("stage",))
+BOX_CALLS = Metric("windmill_box_calls_total", "counter", "Boxes that a stage sent to services", ("stage",))
 
 METRICS = (
     BUILD_INFO,
