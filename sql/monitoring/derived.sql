@@ -1,4 +1,4 @@
--- What is made of the results, by which version of the algorithm and with which calibration?
+-- How many images have derived rows, by version of the algorithm and calibration?
 SELECT 'merge' AS stage, version, calibration, COUNT(*) AS images FROM merges GROUP BY version, calibration
 UNION ALL
 SELECT 'enrich', version, '', COUNT(DISTINCT image_id) FROM postprocessing GROUP BY version

@@ -1,4 +1,4 @@
--- Per service: how many workers live, how many were lost today, how fast are they together, and is the service away?
+-- Per service: live workers, workers lost in the last day, their total rate, and is the service down?
 SELECT service,
        COUNT(*) FILTER (WHERE live) AS live, COUNT(*) FILTER (WHERE NOT live) AS lost,
        ROUND(SUM(rate) FILTER (WHERE live)::numeric, 2) AS per_second,

@@ -1,4 +1,4 @@
--- Which images still lack services that others of their group have? Reads all of results: not for every minute.
+-- Which images lack answers from services that answered others? Reads all of results, so do not run it every minute.
 SELECT i.image_id, i.image_filename, COUNT(r.service) AS services
 FROM images AS i LEFT JOIN results AS r ON r.image_id = i.image_id
 GROUP BY i.image_id, i.image_filename

@@ -1,4 +1,4 @@
--- What was submitted, and was it all? A run without finished_at was interrupted or is under way.
+-- What was submitted, and is it complete? A run without finished_at was interrupted or is in progress.
 SELECT run_id, CASE WHEN cardinality(services) > 3 THEN cardinality(services) || ' services'
                     ELSE array_to_string(services, ',') END AS services,
        selection, image_group, images, jobs, started_at, finished_at,

@@ -1,4 +1,4 @@
--- How long do the services take, as they say themselves, and how long is a job under way in all? The last hour.
+-- In the last hour: how long did services take, by their own account, and how long from submission to result?
 SELECT service,
        percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY processing_time) AS service_p50_p95_p99,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM result_created - submitted_at)) AS under_way_p50

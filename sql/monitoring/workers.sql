@@ -1,4 +1,4 @@
--- Who works on what, how fast, and who is lost? Silent for a minute without having said goodbye is lost.
+-- What do workers do, how fast, and which are lost? Lost: no heartbeat for a minute without announcing a stop.
 SELECT service, worker_id, host, pid,
        CASE WHEN stopped_at IS NOT NULL THEN 'stopped'
             WHEN heartbeat_at < now() - interval '60 seconds' THEN 'lost'

@@ -1,4 +1,4 @@
--- Labelled images with their answers.
+-- Labelled images and the services' answers for them.
 
 -- name: find_images_by_filename
 SELECT image_id, image_filename FROM images

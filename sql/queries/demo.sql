@@ -1,4 +1,4 @@
--- What came of it all, for the end of the demo.
+-- The results that the demo prints at its end.
 
 -- name: count_derived
 SELECT (SELECT count(*) FROM stale) AS marks,
@@ -10,7 +10,7 @@ SELECT (SELECT count(*) FROM stale) AS marks,
        (SELECT coalesce(sum(jsonb_array_length(consensus_data -> 'votes' -> 'consensus')), 0) FROM consensus) AS emojis;
 
 -- name: surest_vote
--- The image about which most services agree, and what they say.
+-- The image with the most votes, and what the services say about it.
 SELECT i.image_filename,
        string_agg(format('%s %s (%s)', item ->> 'emoji', item ->> 'probability', item ->> 'votes'), '  '
                   ORDER BY place) AS said

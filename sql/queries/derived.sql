@@ -1,7 +1,7 @@
--- What post-processors read and write. Every statement names image_id.
+-- What post-processors read and write. Every statement filters by image_id.
 
 -- name: read_sources
--- The results that stage $1 is made of.
+-- The results that feed stage $1.
 SELECT r.image_id, r.service, r.result_id, r.status, r.error_code, r.data::text AS data, r.processing_time,
        r.result_created
 FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = $1
@@ -34,7 +34,7 @@ DELETE FROM merged_boxes AS m USING unnest($1::bigint[], $2::bigint[]) AS gone (
 WHERE m.image_id = gone.image_id AND m.merged_id = gone.merged_id;
 
 -- name: insert_merged_boxes
--- A box that was there before, as its key says, comes back under its number.
+-- A box that existed before, as its box_key shows, keeps its merged_id.
 INSERT INTO merged_boxes (image_id, merged_id, box_key, anchor, source_result_ids, merged_data, version, calibration)
 OVERRIDING SYSTEM VALUE
 SELECT image_id, coalesce(merged_id, nextval(pg_get_serial_sequence('merged_boxes', 'merged_id'))), box_key,
@@ -85,7 +85,7 @@ DELETE FROM postprocessing AS p USING unnest($2::text[], $3::text[]) AS gone (bo
 WHERE p.image_id = $1 AND p.box_key = gone.box_key AND p.service = gone.service;
 
 -- name: insert_postprocessing
--- Only for boxes that are still there.
+-- Only for boxes that still exist.
 INSERT INTO postprocessing (image_id, merged_box_id, box_key, service, data, status, error_code, error_message,
                             attempt, final, processing_time, version)
 SELECT $1, m.merged_id, new.box_key, new.service, new.data::json,
@@ -96,5 +96,5 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::inte
 JOIN merged_boxes AS m ON m.image_id = $1 AND m.box_key = new.box_key;
 
 -- name: derived_tables_are_there
--- Fails when the migrations were not applied.
+-- Fails if the migrations were not applied.
 SELECT 1 FROM stages, merges LIMIT 0;

@@ -1,4 +1,4 @@
--- What the doctor asks a database.
+-- The doctor's checks of the database.
 
 -- name: server
 SELECT current_setting('server_version') AS version,
@@ -12,7 +12,7 @@ FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace
 WHERE d.datname = current_database();
 
 -- name: parameters
--- Those that this account may not see are left out.
+-- Leaves out parameters that this account may not see.
 SELECT name, setting, enumvals FROM pg_settings WHERE name = ANY ($1::text[]) AND setting IS NOT NULL;
 
 -- name: connections
@@ -28,7 +28,7 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 ORDER BY xact_start LIMIT 5;
 
 -- name: privileges_not_held
--- Of the relations $1 with the privileges $2; a relation that is not there is the migrations' matter.
+-- Of the pairs of relation $1 and privilege $2, those not held. Skips missing relations; migrations create those.
 SELECT relation, privilege
 FROM unnest($1::text[], $2::text[]) AS wanted (relation, privilege)
 WHERE CASE WHEN to_regclass(relation) IS NULL THEN false
@@ -36,7 +36,7 @@ WHERE CASE WHEN to_regclass(relation) IS NULL THEN false
            ELSE NOT has_table_privilege(to_regclass(relation), privilege) END;
 
 -- name: sample_of_images
--- At most $1 images, spread over the ids.
+-- At most $1 images, spread evenly over the ids.
 WITH bounds AS (SELECT min(image_id) AS low, max(image_id) AS high FROM images),
      points AS (
          SELECT low + ((high - low)::numeric * n / greatest($1::integer - 1, 1))::bigint AS point
@@ -49,7 +49,7 @@ FROM points CROSS JOIN LATERAL (
 ORDER BY i.image_id;
 
 -- name: stages_and_backlog
--- Every stage that somebody runs or ran, in the order of $1; marks are counted no further than 100,000.
+-- Every stage that runs or has run, in the order of $1. Counts at most 100,000 marks per stage.
 SELECT s.stage,
        ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage) AS services,
        (SELECT count(*) FROM (SELECT FROM stale AS m WHERE m.stage = s.stage LIMIT 100000) AS found) AS marks,

@@ -1,4 +1,4 @@
--- The record of what was applied to this database.
+-- The record of migrations applied to this database.
 
 -- name: create_migration_record
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 );
 
 -- name: lock_migrations
--- Two machines may start at once: the second waits here and then finds nothing to do. Until the session ends.
+-- Held until the session ends. If two machines migrate at once, the second waits here and then finds nothing to do.
 SELECT pg_advisory_lock(hashtextextended('windmill migrations', 0));
 
 -- name: list_applied_migrations

@@ -1,22 +1,22 @@
--- Which jobs a producer has to publish, and the record of its runs.
+-- The jobs that a producer must publish, and the record of its runs.
 --
--- A run walks a range of image ids upward and notes how far it came, so the runs together say which (service, image)
--- pairs were submitted: that is how an interrupted run is continued and nothing is submitted twice. Only a run of the
--- selection 'failed' does not: it passes by what was never submitted.
+-- A run walks a range of image ids upward and records its progress. Together, the runs say which (service, image) pairs
+-- were submitted, so an interrupted run can be continued and nothing is submitted twice. Runs with the selection
+-- 'failed' are not used for this: they skip images that were never submitted.
 
 -- name: wait_for_registrations
--- Before the bound of a run is read: an image id is given out under this lock, so none below the bound is still to come.
+-- Call before reading a run's bound. Image ids are assigned under this lock, so no id below the bound appears later.
 LOCK TABLE images IN SHARE MODE;
 
 -- name: greatest_image_id
 SELECT coalesce(max(image_id), 0) FROM images;
 
 -- name: try_to_be_the_only_producer
--- Held until the session ends.
+-- The lock is held until the session ends.
 SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0));
 
 -- name: first_unsubmitted_image_id
--- Up to here every image was submitted to all services $1; $2 is the group or NULL for all groups.
+-- Up to this id every image was submitted to all services $1. $2 is the group, or NULL for all groups.
 WITH submitted AS (
     SELECT service, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
     FROM runs, unnest(services) AS service
@@ -27,7 +27,7 @@ SELECT min(coalesce((SELECT upper(walked) - 1 FROM unnest(s.ids) AS walked WHERE
 FROM unnest($1::text[]) AS wanted (service) LEFT JOIN submitted AS s USING (service);
 
 -- name: continue_run
--- The newest unfinished run of the same request, its bound moved up to what is registered now.
+-- The newest unfinished run of the same request; moves its bound up to the images registered now.
 UPDATE runs SET until_image_id = greatest(until_image_id, $4), updated_at = now()
 WHERE run_id = (
     SELECT max(run_id) FROM runs
@@ -49,7 +49,7 @@ WHERE run_id = $1;
 SELECT EXISTS (SELECT FROM images WHERE image_group = $1);
 
 -- name: some_groups
--- One step of the index for each group, however many images it has.
+-- One index lookup per group, regardless of its number of images.
 WITH RECURSIVE found (image_group, place) AS (
     (SELECT image_group, 1 FROM images WHERE image_group IS NOT NULL ORDER BY image_group LIMIT 1)
     UNION ALL
@@ -65,8 +65,8 @@ WHERE image_id > $1 AND image_id <= $2 AND ($3::text IS NULL OR image_group = $3
 ORDER BY image_id LIMIT $4;
 
 -- name: jobs_for_images
--- The images $1 in the order of their ids, each with those of the services $2 that it has to be submitted to.
--- $3 selects: 'new' neither submitted nor answered, 'missing' not answered, 'failed' answered with an error, 'all'.
+-- The images $1 in the order of their ids, each with those of the services $2 to which it must be submitted.
+-- $3 selects: 'new' (neither submitted nor answered), 'missing' (not answered), 'failed' (has an error), 'all'.
 WITH submitted AS MATERIALIZED (
     SELECT service, image_group, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
     FROM runs, unnest(services) AS service
@@ -95,7 +95,7 @@ WHERE i.image_id = ANY ($1::bigint[])
 ORDER BY i.image_id;
 
 -- name: register_images
--- Returns how many were new: an image is known by where it lies.
+-- Returns the number of new images. An image is identified by its location.
 WITH new AS (
     INSERT INTO images (image_filename, image_path, image_url, image_group, width, height)
     SELECT image_filename, image_path, image_url, image_group, width, height

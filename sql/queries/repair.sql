@@ -1,8 +1,8 @@
--- Jobs that were submitted and have come to nothing.
+-- Jobs that were submitted but have no result.
 
 -- name: submitted_range
--- The image ids that the runs walked in which one of the services $1 was asked; $2 is one run or NULL for all of them.
--- A run of the selection 'failed' is none of them: it passes by what was never submitted.
+-- The range of image ids that runs submitted to any of the services $1. $2 is one run, or NULL for all.
+-- Ignores runs with the selection 'failed': they skip images that were never submitted.
 SELECT coalesce(min(first_image_id), 0) AS first_image_id, coalesce(max(last_image_id), 0) AS last_image_id
 FROM runs
 WHERE selection <> 'failed' AND services && $1::text[] AND ($2::bigint IS NULL OR run_id = $2);
@@ -11,8 +11,8 @@ WHERE selection <> 'failed' AND services && $1::text[] AND ($2::bigint IS NULL O
 SELECT EXISTS (SELECT FROM runs WHERE run_id = $1);
 
 -- name: unanswered_jobs_for_images
--- Of the images $1 in the order of their ids, those which the runs ($3, or all for NULL) submitted to some of the
--- services $2 without any answer until now, each with these services.
+-- The images $1 that runs ($3, or NULL for all) submitted to any of the services $2 and that have no answer yet, in the
+-- order of their ids, each with those services.
 WITH submitted AS MATERIALIZED (
     SELECT service, image_group, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
     FROM runs, unnest(services) AS service

@@ -1,10 +1,10 @@
--- Writing results. Arrays instead of a list of VALUES: one statement text and one plan for every batch size.
+-- Writing results. Uses arrays instead of VALUES, so that all batch sizes share one statement text and one plan.
 
 -- name: save_results
--- A success replaces an error, and never the reverse: an answer that is paid for stays when a later try fails. Of two
--- of a kind the newer submission wins. So what is kept does not depend on the order in which rows arrive.
--- A replaced row gets a new result_id, by which all that derives from it is seen to be stale.
--- Rows are written in key order, so that two batches never wait for each other; a key that stands twice is taken once.
+-- Idempotent. A success replaces an error, never the reverse: an answer was paid for and stays when a later attempt
+-- fails. Between two successes or two errors the newer submission wins. So the order of arrival does not matter.
+-- A replaced row gets a new result_id, which shows that rows derived from it are stale.
+-- Rows are written in key order, so that two batches cannot deadlock; of duplicate keys only one row is written.
 INSERT INTO results AS kept (image_id, service, data, status, error_code, error_message, processing_time,
                              worker_id, attempt, trace_id, submitted_at)
 SELECT DISTINCT ON (image_id, service)
@@ -23,5 +23,5 @@ ON CONFLICT (image_id, service) DO UPDATE SET
 WHERE (excluded.status = 'success', excluded.submitted_at) > (kept.status = 'success', kept.submitted_at);
 
 -- name: tables_are_there
--- Fails when the migrations were not applied.
+-- Fails if the migrations were not applied.
 SELECT 1 FROM results LIMIT 0;

@@ -1,8 +1,8 @@
--- Open work of the post-processors: `stale` holds a mark for each change that somebody has yet to look at.
+-- Open work of the post-processors: `stale` has a mark for each change that a stage has yet to process.
 
 -- name: claim_stale_images
--- Takes up to $2 marks of stage $1 that are due; to be followed, in the same transaction, by lock_images. A crash
--- brings them back. Only index entries that are due are read, however large the tables are.
+-- Takes up to $2 due marks of stage $1. Call lock_images next, in the same transaction; after a crash the marks are
+-- back. Reads only index entries that are due, so the size of the tables does not matter.
 WITH due_marks AS (
     SELECT due, id, image_id FROM stale
     WHERE stage = $1 AND due <= now()
@@ -15,9 +15,9 @@ WITH due_marks AS (
 SELECT image_id, max(tries) AS tries, bool_or(deferred) AS deferred FROM taken GROUP BY image_id ORDER BY image_id;
 
 -- name: read_waits
--- For each of the images $3 that are stale for stage $1: whether more is expected that would make it stale again, which
--- services that feed stage $2 or open work of the stages $4 can bring; how old its first answer is; and in how many
--- seconds somebody who decided to wait will look again.
+-- For each of the images $3 that are stale for stage $1: whether it will become stale again, because services that feed
+-- stage $2 have yet to answer or the stages $4 have open work; the age of its first answer; and the seconds until the
+-- next deferred look at it.
 SELECT one AS image_id,
        EXISTS (SELECT FROM awaited_services(one, $2))
        OR EXISTS (SELECT FROM stale AS s WHERE s.stage = ANY ($4::text[]) AND s.image_id = one) AS more_to_come,
@@ -28,11 +28,11 @@ SELECT one AS image_id,
 FROM unnest($3::bigint[]) AS one;
 
 -- name: find_merged_images
--- Of the images $1 those that were merged before.
+-- Those of the images $1 that were merged before.
 SELECT image_id FROM merges WHERE image_id = ANY ($1::bigint[]);
 
 -- name: find_enriched_images
--- Those of which a box was shown to a service before.
+-- Those with a box that was sent to a service before.
 SELECT DISTINCT image_id FROM postprocessing WHERE image_id = ANY ($1::bigint[]);
 
 -- name: find_voted_images
@@ -40,22 +40,22 @@ SELECT DISTINCT image_id FROM postprocessing WHERE image_id = ANY ($1::bigint[])
 SELECT image_id FROM consensus WHERE image_id = ANY ($1::bigint[]);
 
 -- name: defer_images
--- The images $2 are looked at after so many seconds $3 each, whatever comes until then.
+-- Processes each of the images $2 after its number of seconds in $3, whatever arrives until then.
 INSERT INTO stale (stage, image_id, due, deferred)
 SELECT $1, image_id, now() + make_interval(secs => seconds), true
 FROM unnest($2::bigint[], $3::float8[]) AS later (image_id, seconds);
 
 -- name: lock_images
--- One at a time works on an image of a stage, and reads only after the one before has committed: so the last writer has
--- seen everything. $2 is in ascending order, so that nobody waits in a circle.
+-- Only one process at a time works on an image of a stage, and it reads only after the previous one has committed. So
+-- the last writer has seen everything. $2 must be in ascending order to prevent deadlocks.
 SELECT pg_advisory_xact_lock(hashtextextended('windmill ' || $1::text, one)) FROM unnest($2::bigint[]) AS one;
 
 -- name: write_as_stage
--- Until the transaction ends: what it writes was computed by this stage, and is not to be computed anew.
+-- For the rest of the transaction: tells triggers that this stage computed the rows, so it need not compute them again.
 SELECT set_config('windmill.stage', $1, true);
 
 -- name: take_further_marks
--- What became of an image until now is seen by the reading that follows: one look serves all of its marks.
+-- The read that follows sees all changes of an image so far, so one recompute serves all of its marks.
 WITH visible AS (
     SELECT due, id, image_id FROM stale WHERE stage = $1 AND image_id = ANY ($2::bigint[]) FOR UPDATE SKIP LOCKED
 )
@@ -63,24 +63,24 @@ DELETE FROM stale AS s USING visible AS v
 WHERE s.stage = $1 AND s.due = v.due AND s.id = v.id AND s.image_id = v.image_id;
 
 -- name: postpone_image
--- A mark that comes due after $3 seconds, for an image that could not be done, the $4th time.
+-- Adds a mark that is due after $3 seconds, for an image that failed for the $4th time.
 INSERT INTO stale (stage, image_id, due, tries, deferred) VALUES ($1, $2, now() + make_interval(secs => $3), $4, true);
 
 -- name: lease_stale_images
--- Three steps of one transaction. First candidates of stage $1: at most $2 marks that are due and that nobody else has
--- in hand.
+-- First of three steps in one transaction: candidates of stage $1, at most $2 due marks that no other transaction has
+-- locked.
 SELECT image_id, bool_or(deferred) AS deferred FROM (
     SELECT image_id, deferred FROM stale
     WHERE stage = $1 AND due <= now() ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED
 ) AS candidates GROUP BY image_id ORDER BY image_id;
 
 -- name: lock_free_images
--- Then those among the images $2 that no other transaction is just leasing. Never waits.
+-- Second: those of the images $2 that no other transaction is leasing at the moment. Never waits.
 SELECT one AS image_id FROM unnest($2::bigint[]) AS one
 WHERE pg_try_advisory_xact_lock(hashtextextended('windmill lease ' || $1::text, one));
 
 -- name: put_marks_off
--- Candidates that are to wait for so many seconds $3 each.
+-- Defers each of the candidates $2 by its number of seconds in $3.
 WITH open AS (
     SELECT due, id, image_id FROM stale
     WHERE stage = $1 AND image_id = ANY ($2::bigint[]) AND due <= now() FOR UPDATE SKIP LOCKED
@@ -90,9 +90,9 @@ FROM open AS o JOIN unnest($2::bigint[], $3::float8[]) AS later (image_id, secon
 WHERE s.stage = $1 AND s.due = o.due AND s.id = o.id AND s.image_id = o.image_id;
 
 -- name: lease_images
--- Pushes the marks of the images $2 away for $4 seconds, in the name of lease $3, except of images that are leased
--- already: their new marks wait until that lease is over. Returns whom we got. What another transaction has just in
--- hand is passed by: to wait for it could be to wait in a circle.
+-- Third: defers the marks of the images $2 by $4 seconds under lease $3, and returns the images it got. Skips images
+-- that are already leased; their new marks wait until that lease ends. Skips marks locked by another transaction, as
+-- waiting for them could deadlock.
 WITH open AS (
     SELECT due, id, image_id, lease FROM stale
     WHERE stage = $1 AND image_id = ANY ($2::bigint[]) FOR UPDATE SKIP LOCKED
@@ -105,7 +105,7 @@ WITH open AS (
     WHERE s.stage = $1 AND s.due = o.due AND s.id = o.id AND s.image_id = o.image_id
       AND o.lease IS NULL AND o.due < l.until
 ), ours AS (
-    -- A lease that ran out: whoever had it was lost, perhaps because of this image.
+    -- A lease that expired: its holder was lost, perhaps because of this image.
     UPDATE stale AS s SET due = now() + make_interval(secs => $4), lease = $3,
                           tries = s.tries + (s.lease IS NOT NULL)::integer
     FROM open AS o
@@ -116,37 +116,37 @@ WITH open AS (
 SELECT image_id, max(tries) AS tries FROM ours GROUP BY image_id ORDER BY image_id;
 
 -- name: renew_lease
--- Says that we are still at it: the marks of lease $2 stay away for $3 more seconds.
+-- Extends lease $2: its marks stay deferred for another $3 seconds.
 UPDATE stale SET due = now() + make_interval(secs => $3) WHERE stage = $1 AND lease = $2 AND image_id = ANY ($4::bigint[]);
 
 -- name: end_lease
--- The image is done: its marks under this lease go, and those that came meanwhile are due at once. Nothing is left to
--- remove for one whose lease ran out and was taken over.
+-- The image is done: deletes its marks under this lease and makes those that arrived meanwhile due at once. Deletes
+-- nothing if the lease expired and another process took it over.
 WITH done AS (
     DELETE FROM stale WHERE stage = $1 AND image_id = $2 AND lease = $3
 )
 UPDATE stale SET due = now() WHERE stage = $1 AND image_id = $2 AND lease IS NULL AND due > now();
 
 -- name: put_lease_off
--- The image is not done: it comes due again after $4 seconds.
+-- The image is not done: it is due again after $4 seconds.
 UPDATE stale SET due = now() + make_interval(secs => $4), deferred = true, lease = NULL, tries = tries + $5
 WHERE stage = $1 AND image_id = $2 AND lease = $3;
 
 -- name: read_feeds
--- The services of a stage; no row for a stage that was never introduced.
+-- The services that feed a stage; no row if the stage has never run.
 SELECT ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage ORDER BY f.service) AS services
 FROM stages AS s WHERE s.stage = $1;
 
 -- name: limit_waiting_for_locks
--- In this transaction no statement waits for longer than $1 seconds.
+-- In this transaction no statement waits longer than $1 seconds for a lock.
 SELECT set_config('lock_timeout', round($1::float8 * 1000) || 'ms', true);
 
 -- name: stop_writers_for_a_moment
--- While a stage changes its services: every row is then either committed, and found by the sweep, or leaves a mark.
+-- While a stage changes its services. Every row is then either committed, so the sweep finds it, or leaves a mark.
 LOCK TABLE results, merged_boxes, postprocessing IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: write_stage
--- Also asks for a look at all images that are there.
+-- Also requests a sweep of all existing images.
 INSERT INTO stages (stage, swept_image_id) VALUES ($1, 0) ON CONFLICT (stage) DO UPDATE SET swept_image_id = 0;
 
 -- name: clear_feeds
@@ -156,13 +156,13 @@ DELETE FROM feeds WHERE stage = $1;
 INSERT INTO feeds (stage, service) SELECT $1, unnest($2::text[]);
 
 -- name: lock_open_sweep
--- Where the look at old images goes on; nothing when it is done or another process is at it.
+-- Where to continue the sweep of old images; no row if it is done or another process is doing it.
 SELECT swept_image_id FROM stages WHERE stage = $1 AND swept_image_id IS NOT NULL FOR UPDATE SKIP LOCKED;
 
 -- name: note_sweep
--- NULL when it has seen all.
+-- NULL when the sweep is complete.
 UPDATE stages SET swept_image_id = $2 WHERE stage = $1;
 
 -- name: count_marks
--- No further than $2.
+-- Counts at most $2.
 SELECT count(*) FROM (SELECT FROM stale WHERE stage = $1 LIMIT $2) AS found;

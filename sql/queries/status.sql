@@ -1,7 +1,7 @@
--- Numbers for `python -m windmill status`: each is quick at any size of the tables.
+-- Figures for `python -m windmill status`. Each is fast, whatever the size of the tables.
 
 -- name: count_images
--- And what time it is there, the only clock that counts.
+-- Also the time of the database: the only clock used.
 SELECT coalesce(sum(rows), 0)::bigint AS images, now() AS at FROM row_counts WHERE counted = 'images';
 
 -- name: count_results_by_service
@@ -10,9 +10,9 @@ FROM row_counts WHERE counted = 'results'
 GROUP BY service, error_code HAVING sum(rows) > 0 ORDER BY service, rows DESC, error_code;
 
 -- name: median_times
--- Of the rows in the last 8 MB of the table, which are nearly always the newest: a count of rows or a span of time
--- would leave it to the planner whether all of the table is read. Of a table with partitions that is the end of the one
--- in which the greatest image is, which is the newest but for services that lag far behind.
+-- Of the rows in the last 8 MB of the table, which are nearly always the newest. With a limit on rows or time, the
+-- planner might read the whole table. With partitions, this reads the end of the one that contains the greatest image
+-- id, which is the newest, except for services that lag far behind.
 WITH newest AS (SELECT tableoid AS place FROM results ORDER BY image_id DESC LIMIT 1),
 bounds AS (
     SELECT c.oid AS place, pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
@@ -21,7 +21,7 @@ bounds AS (
     FROM pg_class AS c
     WHERE c.oid = 'results'::regclass OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'results'::regclass)
 ), part AS (
-    -- What has no bounds of its own begins where all others end.
+    -- The default partition has no bounds; its rows begin where all others end.
     SELECT pages, coalesce(low, CASE WHEN high IS NULL THEN (SELECT max(high) FROM bounds) END,
                            -9223372036854775808) AS first_image_id
     FROM newest JOIN bounds USING (place)
@@ -39,7 +39,7 @@ SELECT coalesce(sum(rows), 0)::bigint AS settled,
 FROM row_counts WHERE counted = 'results';
 
 -- name: list_backlog
--- Marks of each of the stages $1, counted no further than 100,000; nobody may have asked for the stage for a long time.
+-- Marks of each of the stages $1, at most 100,000 counted, and for how long the oldest has been due.
 SELECT stage,
        (SELECT count(*) FROM (SELECT FROM stale AS s WHERE s.stage = known.stage LIMIT 100000) AS found) AS marks,
        (SELECT extract(epoch FROM now() - min(due))::float8 FROM stale AS s

@@ -1,7 +1,7 @@
--- Walking over all images to mark those that are stale although nobody said so.
+-- Sweeping all images for stale rows that no trigger has marked.
 
 -- name: next_answered_images
--- Images with any result, or with any row that derives from one: what was truncated leaves the latter alone.
+-- Images with any result or any derived row: after `results` was truncated, only derived rows are left.
 SELECT image_id FROM (
     (SELECT DISTINCT image_id FROM results WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
@@ -14,8 +14,8 @@ SELECT image_id FROM (
 INSERT INTO stale (stage, image_id) SELECT $1, unnest($2::bigint[]);
 
 -- name: find_stale_merge
--- Of the images $1 those whose merge does not rest on the results of now, or whose boxes are not all there; also those of a version before $2, or of
--- another calibration than $3. Images that are marked already are passed by.
+-- Those of the images $1 whose merge was not made from the current results, or whose boxes are incomplete; also those
+-- of a version before $2 or with another calibration than $3. Skips images that are already marked.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
 LEFT JOIN merges AS m ON m.image_id = one
@@ -31,7 +31,7 @@ WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'merge' AND s.image_id = one AND s.tries = 0);
 
 -- name: find_stale_consensus
--- The same for the vote, which rests on results, boxes, and what is known of each box.
+-- The same for the vote, which is made from results, boxes and enrichment.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
 LEFT JOIN consensus AS c ON c.image_id = one
@@ -54,8 +54,8 @@ WHERE ((c.image_id IS NULL AND results_now.ids IS NOT NULL)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'consensus' AND s.image_id = one AND s.tries = 0);
 
 -- name: find_stale_enrich
--- Images with a box that nobody has looked at, or with what was found out of a box that is gone; also by a version
--- before $2.
+-- Images with a box that no service has analysed, or with enrichment that is not final, belongs to a deleted box, or
+-- has a version before $2.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
 WHERE (EXISTS (SELECT FROM merged_boxes AS m
@@ -69,9 +69,9 @@ WHERE (EXISTS (SELECT FROM merged_boxes AS m
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'enrich' AND s.image_id = one AND s.tries = 0);
 
 -- name: forget_enrichment
--- Of the images $1 what is known of their boxes, by a version before $2 or, for NULL, all of it.
+-- Deletes the enrichment of the images $1 with a version before $2, or all of it if $2 is NULL.
 DELETE FROM postprocessing WHERE image_id = ANY ($1::bigint[]) AND ($2::integer IS NULL OR version < $2);
 
 -- name: list_stages
--- Those that somebody ever ran, in the order of $1.
+-- The stages that have ever run, in the order of $1.
 SELECT stage FROM stages ORDER BY array_position($1::text[], stage);

@@ -1,7 +1,7 @@
--- Who works. Every moment in the table is the database's: a worker hands in how many seconds ago something was.
+-- Heartbeats of workers. All times are those of the database: a worker reports how many seconds ago something happened.
 
 -- name: note_workers
--- One process, one row for each of its services. A row that somebody removed comes back as it was.
+-- One row per process and service. If somebody deleted the row, this restores it.
 INSERT INTO workers AS known (process, worker_id, host, pid, service, started_at, last_job_at, stopped_at,
                               done, failed, retried, unavailable, rate, retry_rate,
                               in_progress, concurrency, concurrency_auto, breaker, breaker_reason)
@@ -21,14 +21,15 @@ ON CONFLICT (process, service) DO UPDATE SET
     breaker = excluded.breaker, breaker_reason = excluded.breaker_reason;
 
 -- name: forget_gone_workers
--- Nobody waits for another one who does the same.
+-- Skips rows that another process is deleting.
 DELETE FROM workers WHERE (process, service) IN (
     SELECT process, service FROM workers
     WHERE heartbeat_at < now() - interval '7 days' AND process <> $1::uuid FOR UPDATE SKIP LOCKED
 );
 
 -- name: list_workers
--- Those of the services $1 that run or were lost within the last day: $2 seconds without a heartbeat and no goodbye.
+-- Workers of the services $1 that are live, or lost with their last heartbeat within the last hour. A worker is lost if
+-- it sent no heartbeat for $2 seconds and did not announce that it stops.
 SELECT process, service, worker_id, host, pid, started_at, heartbeat_at, last_job_at,
        extract(epoch FROM now() - started_at)::float8 AS up_seconds,
        extract(epoch FROM now() - heartbeat_at)::float8 AS silent_seconds,

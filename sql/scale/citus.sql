@@ -1,13 +1,14 @@
--- The tables spread over several machines by Citus, each image with all that is known of it on one of them. Run by hand,
--- once, in an empty database with the extension, after `python -m windmill migrate`; before it, read docs/scaling.md:
--- nobody has run a fleet on Citus yet, and the post-processors cannot run on it as they are.
+-- Distributes the tables over several machines with Citus, keeping all rows of an image on one of them. Run it by hand,
+-- once, in an empty database with the extension, after `python -m windmill migrate`. Read docs/scaling.md first: nobody
+-- has run a fleet on Citus yet, and the post-processors do not run on it.
 
--- Small tables that every machine has a copy of.
+-- Small tables; every machine gets a copy.
 SELECT create_reference_table('stages');
 SELECT create_reference_table('feeds');
 SELECT create_reference_table('runs');
 
--- Citus keeps no triggers on what it distributes. Without them rows are not counted (status shows none) and leave no marks.
+-- Citus does not support triggers on distributed tables. Without them rows are not counted (status shows none) and
+-- leave no marks.
 DO $$
 DECLARE
     one record;
@@ -20,7 +21,7 @@ BEGIN
     END LOOP;
 END
 $$;
--- Unique only among the images of one machine, so that Citus refuses it: register an image once.
+-- Citus refuses this index, because it is unique only within each machine. So register each image only once.
 DROP INDEX images_location;
 
 SELECT create_distributed_table('results', 'image_id');

@@ -1,5 +1,5 @@
--- One more partition of `results`, for the image ids from windmill.low up to but not including windmill.high. Rows that
--- came too early, and so into results_rest, move there. Nobody writes meanwhile. Run by `python -m windmill partitions`.
+-- Adds a partition of `results` for the image ids from windmill.low up to but not including windmill.high, and moves
+-- rows there that went to results_rest before. Blocks writers meanwhile. Run by `python -m windmill partitions`.
 DO $$
 DECLARE
     low  constant bigint := current_setting('windmill.low');

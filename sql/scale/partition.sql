@@ -1,6 +1,6 @@
--- Puts a partitioned table in the place of `results`. The table of before becomes its first partition, with all rows as
--- they lie on the disk; results_bound, which is valid, spares PostgreSQL to read them. What is on the table comes along:
--- indexes, triggers, owner and grants. Run by `python -m windmill partitions --convert`.
+-- Replaces `results` by a partitioned table. The old table becomes its first partition without copying; the validated
+-- constraint results_bound saves PostgreSQL from reading its rows. Indexes, triggers, owner and grants are kept.
+-- Run by `python -m windmill partitions --convert`.
 DO $$
 DECLARE
     bound    constant bigint := current_setting('windmill.bound');
@@ -23,7 +23,7 @@ BEGIN
                  FROM aclexplode(relacl) WHERE grantee <> relowner)
     INTO owner, grants FROM pg_class WHERE oid = 'results'::regclass;
 
-    -- They count and mark once for each statement, on the table that the statement names, which is the new one.
+    -- Triggers count and mark once per statement, on the table named in the statement, which is the new one.
     FOR one IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'results'::regclass AND NOT tgisinternal LOOP
         EXECUTE format('DROP TRIGGER %I ON results', one.tgname);
     END LOOP;
@@ -41,7 +41,7 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE results ATTACH PARTITION results_first FOR VALUES FROM (MINVALUE) TO (%s)', bound);
     ALTER TABLE results_first DROP CONSTRAINT results_bound;
-    -- Takes ids that nobody foresaw, so that no row is ever refused for want of a partition.
+    -- Takes ids beyond all partitions, so that no row is ever refused.
     CREATE TABLE results_rest PARTITION OF results DEFAULT;
 
     FOREACH line IN ARRAY coalesce(triggers, '{}') || grants LOOP
