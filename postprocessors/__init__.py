@@ -1,1 +1,1 @@
-"""The post-processors: what derives from results is computed again whenever it is stale."""
+"""The post-processors: recompute the rows derived from results whenever they are stale."""

@@ -1,5 +1,5 @@
-"""The life of a post-processor, whichever stage it is: ask for stale images, have the stage deal with them, again and
-again; be patient while the database is away; look once at the images that were there before the stage.
+"""The main loop of every post-processor: look for stale images, let the stage process them, repeat. Waits while the
+database is unavailable, and sweeps once the images that are older than the stage.
 """
 
 import argparse

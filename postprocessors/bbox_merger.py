@@ -1,7 +1,7 @@
 """Merges the boxes of all detectors into one box for each object: python -m postprocessors.bbox_merger
 
-Any number of these may run. Each asks PostgreSQL for images of which a detector's answer has changed, and writes
-`merged_boxes` anew where that changes anything. Every setting is described in .env.example.
+Any number of these may run. Each looks for images with a new or changed answer of a detector, recomputes them, and
+updates `merged_boxes` if anything differs. .env.example describes every setting.
 """
 
 import sys

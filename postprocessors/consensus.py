@@ -1,7 +1,7 @@
 """Lets all services vote on what an image shows: python -m postprocessors.consensus
 
-Any number of these may run. Each asks PostgreSQL for images of which an answer, a merged box or what is known of a box
-has changed, and writes `consensus` anew where that changes anything. Every setting is described in .env.example.
+Any number of these may run. Each looks for images with a changed answer, merged box or enrichment, recomputes them, and
+updates `consensus` if anything differs. .env.example describes every setting.
 """
 
 import sys

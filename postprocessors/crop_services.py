@@ -1,4 +1,4 @@
-"""Asking services to look at crops, one call at a time for each showing: as gently as workers ask a service."""
+"""Calls services with crops, with the same breakers, probes and concurrency limits as a worker."""
 
 import asyncio
 import time

@@ -1,6 +1,6 @@
-"""Showing the merged boxes of an image to the services that look at boxes. Knows no database.
+"""Sends the merged boxes of an image to the services that analyse boxes. Does not use the database.
 
-A call becomes an outcome as a worker's does, and a service that is away is asked as gently as workers ask it.
+A call becomes an outcome as in a worker, and a service that is down is probed as by a worker.
 """
 
 import asyncio

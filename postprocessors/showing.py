@@ -1,4 +1,4 @@
-"""Boxes that services are to look at, and what came of it: values, and what is decided from them alone."""
+"""Boxes to send to services, and the outcomes: values, and decisions made from them alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
-"""Shows each merged box to the services that look at boxes: python -m postprocessors.spatial_enrichment
+"""Sends each merged box to the services that analyse boxes: python -m postprocessors.spatial_enrichment
 
-Persons to face and pose, every box to colors, as `enriches` in service_config.json says. Any number of these may run.
-A box is shown to a service once, however often the boxes of its image are merged anew, and what is known of it goes
-when the box goes. Every setting is described in .env.example.
+As `enriches` in service_config.json says, persons go to face and pose, and every box to colors. Any number of these may
+run. Each box goes to each service once, however often the boxes of its image are merged again; its enrichment is
+deleted with the box. .env.example describes every setting.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""The producers: registering images, and putting them into the queues of the services."""
+"""The producers: register images, and publish jobs for them to the services' queues."""

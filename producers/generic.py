@@ -1,8 +1,8 @@
-"""Put registered images into the queues of services: python -m producers.generic --services all
+"""Publish jobs for registered images to the services' queues: python -m producers.generic --services all
 
-By default only what was never submitted and has no result is published, so the command can be repeated, interrupted
-and put into a timer: it goes on where it stopped. --missing and --retry-failed look at results alone: say them when
-the queues are empty, or what still waits there is submitted twice (which costs work, and changes no result).
+By default it publishes only jobs that were never submitted and have no result, so you can repeat it, interrupt it and
+run it from a timer: it continues where it stopped. --missing and --retry-failed look only at results. Use them when the
+queues are empty; otherwise waiting jobs are submitted twice, which costs work but changes no result.
 Register images first, with python -m producers.images.
 """
 
@@ -40,8 +40,8 @@ examples:
   python -m producers.generic --services yolov8 --retry-failed
   python -m producers.generic --services all --dry-run --json
 
-exit codes: 0 all published, 1 failed, 2 wrong use, 70 a defect of Windmill, 75 busy (another producer is at work),
-130 interrupted (the same command goes on)
+exit codes: 0 all published, 1 failed, 2 wrong usage, 70 a bug of Windmill, 75 busy (another producer is running),
+130 interrupted (run it again to continue)
 """
 
 
@@ -54,29 +54,31 @@ def parser() -> argparse.ArgumentParser:
     )
     add = top.add_argument
     add("--services", metavar="LIST", help="services and sets, separated by commas: all, detectors, yolov8,ocr ...")
-    add("--list-services", action="store_true", help="print the services and sets of service_config.json, and stop")
+    add("--list-services", action="store_true", help="print the services and sets of service_config.json, and exit")
     add("--group", metavar="G", help="only images of this group")
     add("--limit", type=_count, metavar="N", help="publish at most N images")
     add(
         "--image-ids",
         type=Path,
         metavar="FILE",
-        help="only the images in FILE, one id a line (- reads standard input); such a run is not recorded",
+        help="only the images in FILE, one id per line (- reads standard input); such a run is not recorded",
     )
     which = top.add_mutually_exclusive_group()
-    which.add_argument("--missing", action="store_true", help="also what was submitted before but has no result yet")
-    which.add_argument("--retry-failed", action="store_true", help="only what has a result with status error")
-    which.add_argument("--reprocess", action="store_true", help="everything again, also what has a result")
+    which.add_argument(
+        "--missing", action="store_true", help="also jobs that were submitted before but have no result yet"
+    )
+    which.add_argument("--retry-failed", action="store_true", help="only jobs whose result has the status error")
+    which.add_argument("--reprocess", action="store_true", help="all jobs again, even those with a result")
     add(
         "--max-queued",
         type=_count,
         default=1_000_000,
         metavar="N",
-        help="wait while a queue holds N (%(default)s)",
+        help="wait while a queue holds N jobs (%(default)s)",
     )
-    add("--dry-run", action="store_true", help="count what would be published, and publish nothing")
+    add("--dry-run", action="store_true", help="count the jobs; publish nothing")
     add("--json", action="store_true", help="print the summary as JSON")
-    add("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="show no progress bar")
     return top
 
 

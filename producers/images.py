@@ -1,8 +1,8 @@
 """Register images, so that producers can submit them: python -m producers.images PATH ...
 
-A PATH is a folder (searched with all below it), an image file, a URL, a .txt list of paths and URLs, a .csv table
-with a column such as image_path or image_url, a COCO .json, or - for a list on standard input. What is registered
-already is skipped; what is no image is named and skipped.
+A PATH is a folder (searched recursively), an image file, a URL, a .txt list of paths and URLs, a .csv table with a
+column such as image_path or image_url, a COCO .json, or - for a list on standard input. Images that are already
+registered are skipped; files that are not images are reported and skipped.
 """
 
 import argparse
@@ -31,15 +31,17 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m producers.images",
         description=__doc__,
-        epilog="exit codes: 0 done, 1 nothing was registered or known, 2 wrong use, 70 a defect of Windmill, "
-        "130 interrupted (run it again)",
+        epilog="exit codes: 0 done, 1 no image was registered or known, 2 wrong usage, 70 a bug of Windmill, "
+        "130 interrupted (run it again to continue)",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("paths", nargs="+", metavar="PATH", help="folder, file, URL, .txt, .csv, .json or -")
-    top.add_argument("--group", metavar="G", help="a name for these images, to select them by later")
-    top.add_argument("--bad-list", type=Path, metavar="FILE", help="write all that is bad here: name, tab, reason")
+    top.add_argument("--group", metavar="G", help="a name for these images, used to select them later")
+    top.add_argument(
+        "--bad-list", type=Path, metavar="FILE", help="write every rejected entry to FILE: name, tab, reason"
+    )
     top.add_argument("--json", action="store_true", help="print the summary as JSON")
-    top.add_argument("--quiet", action="store_true", help="no progress bar")
+    top.add_argument("--quiet", action="store_true", help="show no progress bar")
     return top
 
 

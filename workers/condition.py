@@ -1,4 +1,4 @@
-"""How a worker does, as its log, its health and its metrics tell it."""
+"""The condition of a worker, as its log, health and metrics report it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,9 +1,9 @@
 """The worker for every service: SERVICE_NAME=yolov8 python -m workers.generic
 
-SERVICE_NAME is a service, a comma list, or a set such as `all`; one process then serves all of them.
-Takes jobs from queue_<service>, calls the service, writes what it says to PostgreSQL, and only then acknowledges.
-Stops on SIGTERM or Ctrl-C: what has begun is finished within SHUTDOWN_GRACE_SECONDS, the rest goes back to the queue.
-Every setting is described in .env.example.
+SERVICE_NAME is a service, several separated by commas, or a set such as `all`; one process serves all of them.
+It consumes jobs from queue_<service>, calls the service, writes the reply to PostgreSQL, and only then acknowledges.
+On SIGTERM or Ctrl-C it finishes jobs in progress within SHUTDOWN_GRACE_SECONDS and returns the rest to the queue.
+.env.example describes every setting.
 """
 
 import argparse

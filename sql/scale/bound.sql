@@ -1,6 +1,6 @@
 -- First step of partitioning `results`: forbids new rows at or beyond windmill.bound. This is fast, because only the
--- next step checks existing rows, while everything keeps running: ALTER TABLE results VALIDATE CONSTRAINT results_bound.
--- Run by `python -m windmill partitions --convert`.
+-- next step checks existing rows: ALTER TABLE results VALIDATE CONSTRAINT results_bound. Everything keeps running
+-- meanwhile. Run by `python -m windmill partitions --convert`.
 DO $$
 BEGIN
     ALTER TABLE results DROP CONSTRAINT IF EXISTS results_bound;

@@ -1,1 +1,1 @@
-"""The commands of `windmill`: one module for each group, which adds itself to the parser in one function."""
+"""The commands of `windmill`: one module per group; each adds its commands to the parser."""

@@ -1,4 +1,4 @@
-"""python -m windmill calibrate: fit what is known of the services to images that somebody has labelled."""
+"""python -m windmill calibrate: fit the reliability of the services to labelled images."""
 
 import argparse
 import sys
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from windmill.operate.calibrate import Report
 
 DESCRIPTION = """\
-Fits the constants of merging and voting to images of yours: their true boxes and labels in a COCO file, their answers
-in the database. Images are found by the name of their file. Half of them judge what was fitted on the other half, and
-the report says how good boxes and votes were before and would be after. Some hundred images are enough; with few, the
-constants hardly move.
+Fits the constants of merging and voting to your own images. It reads their true boxes and labels from a COCO file and
+the services' answers from the database, and matches images by file name. It fits on one half and evaluates on the
+other, and reports the accuracy of boxes and votes before and after. A few hundred images are enough; with fewer, the
+constants hardly change.
 
-Nothing changes unless --out is given. Then let CALIBRATION name the new file on all machines, restart the
-post-processors, and have old rows done anew:
+Without --out it only reports. With --out, set CALIBRATION to the new file on all machines, restart the post-processors,
+and recompute old rows:
 
     python -m windmill calibrate --truth annotations.json --group holidays --out calibration-holidays.json
     python -m windmill recompute --stage merge --other-calibration
     python -m windmill recompute --stage consensus --other-calibration
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill
+exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill
 """
 
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "calibrate",
-        help="fit merging and voting to images that somebody has labelled",
+        help="fit merging and voting to labelled images",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -53,7 +53,7 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--truth", type=Path, required=True, metavar="FILE", help="annotations in the COCO format")
     add.add_argument("--group", metavar="G", help="only images of this group")
     add.add_argument("--out", type=Path, metavar="FILE", help="where to write the new calibration")
-    add.add_argument("--name", metavar="V", help="its version, as rows bear it (default: from --out and the day)")
+    add.add_argument("--name", metavar="V", help="its version, as recorded in rows (default: from --out and the date)")
     add_json(add)
     add.set_defaults(start=until_stopped(run_calibrate))
 

@@ -15,21 +15,25 @@ from windmill.process import logs
 from windmill.process.runner import DONE, FAILED, INTERRUPTED
 
 SECONDS = 10.0
-_ABOUT = """Test everything that this machine needs in order to run Windmill: settings, RabbitMQ, its queues,
-PostgreSQL, the services, the images and the machine itself. Nothing is changed. Exit code 0 when there is no problem
-(warnings are none), 1 when there is one."""
+_ABOUT = """Check everything that this machine needs to run Windmill: settings, RabbitMQ, its queues, PostgreSQL, the
+services, the images and the machine itself. Changes nothing. Exit code 0 if there is no problem (warnings do not
+count), 1 if there is one."""
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
-        "doctor", help="test everything that this machine needs, and tell the remedies", description=_ABOUT
+        "doctor", help="check everything that this machine needs, with remedies", description=_ABOUT
     )
     parser.set_defaults(start=run)
-    parser.add_argument("--services", help="a service, a comma list or a set (default: SERVICE_NAME, else all)")
+    parser.add_argument("--services", help="services and sets, separated by commas (default: SERVICE_NAME, else all)")
     parser.add_argument("--json", action="store_true", help="print a list of objects: area, name, state, found, remedy")
-    parser.add_argument("--timeout", type=_seconds, default=SECONDS, metavar="S", help="seconds per test (default: 10)")
     parser.add_argument(
-        "--health", action="store_true", help="ask /health too: services run their model for it, so stop their workers"
+        "--timeout", type=_seconds, default=SECONDS, metavar="S", help="seconds per check (default: 10)"
+    )
+    parser.add_argument(
+        "--health",
+        action="store_true",
+        help="also request /health; services run their model for it, so stop their workers",
     )
 
 

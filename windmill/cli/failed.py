@@ -23,17 +23,16 @@ from windmill.storage import database
 from windmill.storage.queries import queries
 
 DESCRIPTION = """\
-Jobs that were given up are parked in queue_<service>.failed with the reason in their headers.
+Jobs that Windmill gave up are parked in queue_<service>.failed with the reason in their headers.
 
-  list     what is parked, and a summary
-  show     everything about one image's parked jobs
-  redrive  back to the work queues, tries counted anew
-  purge    throw them away; their rows in `results` stay
+  list     list parked jobs, with a summary
+  show     show everything about one image's parked jobs
+  redrive  move jobs back to the work queues; their attempts start from 1
+  purge    delete parked jobs; their rows in `results` stay
 
-Looking (list, show, --dry-run) holds up to --scan messages of each queue for a moment and gives them back in their
-order. Changing (redrive, purge) walks each queue once, of any length, in little memory: what is not wanted goes to the
-end of it. Interrupted at any moment, nothing is lost; at most a few hundred jobs are there twice, which changes no
-result.
+list, show and --dry-run take up to --scan messages from each queue for a moment and return them in their order. redrive
+and purge walk each queue once, of any length, in constant memory, and move jobs that do not match to the end. If they
+are interrupted, no job is lost; at most a few hundred are duplicated, which changes no result.
 """
 EXAMPLES = """\
 examples:
@@ -41,44 +40,44 @@ examples:
   python -m windmill failed redrive --code SERVICE_ERROR,SERVICE_TIMEOUT --rate 50
   python -m windmill failed purge --code IMAGE_NOT_FOUND --older-than 30d --dry-run
 
-exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 130 interrupted (the same command does the rest)
+exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill, 130 interrupted (run it again to continue)
 """
 
 
 def add_to(commands: Commands) -> None:
     top = commands.add_parser(
         "failed",
-        help="list, show, redrive and purge jobs that were given up",
+        help="list, show, redrive and purge parked jobs",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = top.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    add = actions.add_parser("list", help="what is parked, and a summary")
+    add = actions.add_parser("list", help="list parked jobs, with a summary")
     _add_filters(add, limit=1000)
     _add_scan(add)
-    add.add_argument("--summary", action="store_true", help="only how many there are, by service and code")
+    add.add_argument("--summary", action="store_true", help="only the numbers by service and code")
     add.set_defaults(start=until_stopped(run_list))
 
-    add = actions.add_parser("show", help="everything about one image's parked jobs")
+    add = actions.add_parser("show", help="show everything about one image's parked jobs")
     add.add_argument("image_id", type=whole(), metavar="IMAGE_ID")
     add_services(add)
     _add_scan(add)
     add_json(add)
     add.set_defaults(start=until_stopped(run_show))
 
-    add = actions.add_parser("redrive", help="back to the work queues, tries counted anew")
+    add = actions.add_parser("redrive", help="move jobs back to the work queues; their attempts start from 1")
     _add_filters(add, limit=None)
     _add_scan(add)
-    add.add_argument("--rate", type=whole(1, 1_000_000), metavar="N", help="at most N jobs a second")
+    add.add_argument("--rate", type=whole(1, 1_000_000), metavar="N", help="at most N jobs per second")
     add.add_argument("--dry-run", action="store_true", help="count what would be redriven, and change nothing")
     add.set_defaults(start=until_stopped(run_redrive))
 
-    add = actions.add_parser("purge", help="throw parked jobs away; their rows in `results` stay")
+    add = actions.add_parser("purge", help="delete parked jobs; their rows in `results` stay")
     _add_filters(add, limit=None)
     _add_scan(add)
-    add.add_argument("--yes", action="store_true", help="really")
+    add.add_argument("--yes", action="store_true", help="confirm the deletion")
     add.add_argument("--dry-run", action="store_true", help="count what would be purged, and change nothing")
     add.set_defaults(start=until_stopped(run_purge), rate=None)
 
@@ -86,10 +85,13 @@ def add_to(commands: Commands) -> None:
 def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
     add_services(add)
     add.add_argument("--code", type=codes, metavar="LIST", help="only these error codes, separated by commas")
-    add.add_argument("--older-than", type=age, metavar="AGE", help="only what failed longer ago: 30m, 12h, 7d")
-    add.add_argument("--newer-than", type=age, metavar="AGE", help="only what failed since")
+    add.add_argument("--older-than", type=age, metavar="AGE", help="only jobs that failed longer ago: 30m, 12h, 7d")
+    add.add_argument("--newer-than", type=age, metavar="AGE", help="only jobs that failed since")
     add.add_argument(
-        "--image-ids", type=image_ids, metavar="IDS|FILE", help="only these: 7,8,9 or a file of ids (- standard input)"
+        "--image-ids",
+        type=image_ids,
+        metavar="IDS|FILE",
+        help="only these images: 7,8,9 or a file of ids (- for standard input)",
     )
     said = f"at most N jobs (default: {limit:,})" if limit else "at most N jobs"
     add.add_argument("--limit", type=whole(), default=limit, metavar="N", help=said)
@@ -102,7 +104,7 @@ def _add_scan(add: argparse.ArgumentParser) -> None:
         type=whole(1, broker.MOST_HELD),
         default=10_000,
         metavar="N",
-        help="when looking: the first N messages of each queue (default: %(default)s)",
+        help="without changes: read the first N messages of each queue (default: %(default)s)",
     )
 
 
@@ -195,7 +197,7 @@ async def _change(settings: Settings, stop: asyncio.Event, arguments: argparse.N
 
 
 async def _sweep(sweep: Sweep, services: Iterable[str], verb: str) -> None:
-    """A queue that holds nothing is not touched."""
+    """Leaves empty queues alone."""
     settings = sweep.settings
     async with broker.connection(settings, "windmill failed") as opened:
         held = await broker.depths(opened, settings, services, queue=broker.failed_queue)

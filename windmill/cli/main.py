@@ -16,7 +16,7 @@ def _program() -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog=_program(), description="Look after the fleet.")
+    top = argparse.ArgumentParser(prog=_program(), description="Set up, inspect and repair the fleet.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in GROUPS:
         group.add_to(commands)

@@ -1,4 +1,4 @@
-"""python -m windmill partitions: the results of ever more images, spread over tables of bearable size."""
+"""python -m windmill partitions: split the table `results` into partitions of manageable size."""
 
 import argparse
 import asyncio
@@ -18,30 +18,34 @@ from windmill.storage.queries import queries
 SCRIPTS = shipped("sql") / "scale"
 MOST_AT_ONCE = 1_000
 DESCRIPTION = """\
-Makes the next partitions of the table results, ahead of the greatest image id: run it once a day, or after images were
-registered. What is there stays as it is, and a second run finds nothing to do. Rows whose partition was not made in
-time are in results_rest, and move when it is.
+Creates the next partitions of the table results, ahead of the greatest image id. Run it once a day, or after
+registering images. Existing partitions stay unchanged, and a second run does nothing. Rows whose partition did not
+exist yet are in results_rest, and move when it is created.
 
-The first time, --convert makes results a partitioned table. Its rows become the first partition and are not copied;
-they are read once while everybody works on, and then all wait for a moment.
+The first time, --convert makes results a partitioned table. The existing table becomes the first partition without
+copying. It is read once while everything keeps running; then all writers wait for a moment.
 """
 
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "partitions",
-        help="spread the results of ever more images over tables of bearable size",
+        help="split the table results into partitions of manageable size",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument(
-        "--size", type=whole(1_000), default=1_000_000, metavar="N", help="images in one partition (%(default)s)"
+        "--size", type=whole(1_000), default=1_000_000, metavar="N", help="images per partition (%(default)s)"
     )
     add.add_argument(
-        "--ahead", type=whole(1, MOST_AT_ONCE), default=10, metavar="N", help="how many to have ready (%(default)s)"
+        "--ahead",
+        type=whole(1, MOST_AT_ONCE),
+        default=10,
+        metavar="N",
+        help="partitions to create in advance (%(default)s)",
     )
-    add.add_argument("--convert", action="store_true", help="make results a partitioned table if it is none yet")
-    add.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+    add.add_argument("--convert", action="store_true", help="make results a partitioned table if it is not one yet")
+    add.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
     add_json(add)
     add.set_defaults(start=at_once(run_partitions))
 

@@ -25,9 +25,9 @@ from windmill.storage import database
 from windmill.storage.queries import queries
 
 DESCRIPTION = """\
-Reckons from what was measured: the pace of workers that have their hands full; where there are none, the times that the
-answers in results tell and the calls at a time; and the sizes of the tables. The column "from" says which, and assumed
-where nothing was measured. A plan is a straight line: it knows of no service that is shared or grows hot.
+Extrapolates linearly from measurements: the rate of fully busy workers or, without any, the answer times in results and
+the concurrency; and the sizes of the tables. The column "from" names the source; "assumed" means that nothing was
+measured. A plan does not know that services share a GPU or slow down under load.
 """
 
 
@@ -44,15 +44,17 @@ class Figures:
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "plan",
-        help="how long so many images take, and what they need",
+        help="estimate the time and resources for a number of images",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_services(add)
-    add.add_argument("--images", type=whole(), required=True, metavar="N", help="how many there are to do")
-    add.add_argument("--deadline", type=age, metavar="SPAN", help="also how many workers are done by then, such as 30d")
+    add.add_argument("--images", type=whole(), required=True, metavar="N", help="number of images to process")
     add.add_argument(
-        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="as given to the producer (%(default)s)"
+        "--deadline", type=age, metavar="SPAN", help="also print how many workers finish within this time, such as 30d"
+    )
+    add.add_argument(
+        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="the producer's --max-queued (%(default)s)"
     )
     add_json(add)
     add.set_defaults(start=at_once(run_plan))

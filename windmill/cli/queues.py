@@ -1,4 +1,4 @@
-"""python -m windmill queues: what waits in each queue, and how fast it moves."""
+"""python -m windmill queues: the length and the rates of each queue."""
 
 import argparse
 import asyncio
@@ -11,19 +11,19 @@ from windmill.operate.queues import as_json, as_table, read_report
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
-Per service: jobs that wait (ready), that workers hold (unacked), consumers, rates, and parked jobs; then the retry
-tiers. Unacked and rates come from RabbitMQ's management API and are some seconds old; without it they are left out.
+Per service: waiting jobs (ready), jobs held by workers (unacked), consumers, rates, and parked jobs; then the retry
+tiers. Unacked and rates come from RabbitMQ's management API and are a few seconds old. They are omitted without it.
 """
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser("queues", help="what waits in each queue, and how fast it moves", description=DESCRIPTION)
+    add = commands.add_parser("queues", help="show the length and the rates of each queue", description=DESCRIPTION)
     add_services(add)
     add.add_argument(
         "--oldest",
         action="store_true",
-        help="also how long ago the job at the head of each queue was submitted; it is taken and given back for this, "
-        "which counts as one of the times it may be handed out (DELIVERY_LIMIT)",
+        help="also print the age of the job at the head of each queue; this takes and returns it, "
+        "which counts as a delivery (DELIVERY_LIMIT)",
     )
     add_json(add)
     add.set_defaults(start=at_once(run_queues))

@@ -1,4 +1,4 @@
-"""python -m windmill recompute: have derived rows computed anew."""
+"""python -m windmill recompute: have post-processors recompute derived rows."""
 
 import argparse
 import asyncio
@@ -17,31 +17,31 @@ from windmill.storage import database
 from windmill.storage.queries import queries
 
 DESCRIPTION = """\
-Marks images so that the post-processors look at them again; what comes out the same is not written. Marks are made as
-fast as the post-processors deal with them. Each derived row has the version of the algorithm that made it and the name
-of the calibration, so that after a change only what is behind needs to be done:
+Marks images so that the post-processors recompute them. Rows that come out the same are not rewritten. Marks are added
+only as fast as the post-processors process them. Each derived row records the version of the algorithm and the
+calibration, so after a change you can recompute only the outdated rows:
 
     python -m windmill recompute --stage merge --older-than-version 2
     python -m windmill recompute --stage consensus --other-calibration
 
-A stage that follows is marked by itself where something changes. For the stage enrich the answers that are there are
-thrown away, and the services are called again.
+Where something changes, dependent stages are marked automatically. The stage enrich deletes its present rows and calls
+the services again.
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 130 interrupted (what was marked is done; begin
-again for the rest)
+exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill, 130 interrupted (images marked so far are recomputed;
+run it again for the rest)
 """
 
 
 def _stages_told() -> str:
-    """What each stage makes."""
+    """What each stage computes."""
     return "; ".join(f"{stage}: {spec.summary}" for stage, spec in STAGES.items())
 
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "recompute",
-        help="have merged boxes, enrichment or consensus computed anew",
+        help="recompute merged boxes, enrichment or consensus",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -49,12 +49,12 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--stage", required=True, choices=tuple(STAGES), help=_stages_told())
     which = add.add_mutually_exclusive_group()
     which.add_argument("--group", metavar="G", help="only images of this group")
-    which.add_argument("--image-ids", type=image_ids, metavar="IDS", help="ids with commas, or a file of them")
-    add.add_argument("--older-than-version", type=whole(), metavar="V", help="only rows of a version before V")
+    which.add_argument("--image-ids", type=image_ids, metavar="IDS", help="ids separated by commas, or a file of ids")
+    add.add_argument("--older-than-version", type=whole(), metavar="V", help="only rows with a version before V")
     add.add_argument(
         "--other-calibration", action="store_true", help="only rows made with another calibration than CALIBRATION"
     )
-    add.add_argument("--dry-run", action="store_true", help="count; mark nothing")
+    add.add_argument("--dry-run", action="store_true", help="count the images; mark nothing")
     add_json(add)
     add.set_defaults(start=until_stopped(run_recompute))
 

@@ -1,4 +1,4 @@
-"""python -m windmill repair: publish again what was submitted and is nowhere."""
+"""python -m windmill repair: republish submitted jobs that were lost."""
 
 import argparse
 import asyncio
@@ -28,36 +28,36 @@ from windmill.submit.runs import Progress, Runs, be_the_only_submitter
 from windmill.submit.selection import RegisteredImages
 
 DESCRIPTION = """\
-Finds jobs that the table `runs` says were submitted and that have neither a row in `results` nor a message in any
-queue, and publishes them again. A broker that lost everything costs this one command; queues that are gone are made.
+Republishes jobs that were submitted according to the table `runs` but have neither a row in `results` nor a message in
+any queue. Use it after the broker lost its data. It also declares missing queues.
 
-What waits is learnt by reading the queues through, some thousand jobs a second; empty ones cost nothing. Reading puts
-each job behind the others once, so their order stays. Jobs in the hands of workers cannot be read: `results` is asked
-just before a job is published, but what a worker holds longer than that is done twice, which changes nothing but costs
-its work. For an exact repair stop the workers first.
+To find waiting jobs it reads the queues, some thousand jobs a second; empty queues cost nothing. Each job is moved to
+the end once, so the order stays. Unacknowledged jobs cannot be read. Just before republishing a job it checks
+`results`, but a job that a worker holds for longer is done twice, which changes no result. To avoid that, stop the
+workers first.
 
-Runs of named images (--image-ids) are not in `runs`: submit those again.
+Submissions with --image-ids are not recorded in `runs`: submit them again.
 
-Then looks at all images whose merged boxes, enrichment or consensus do not rest on the rows of now, and marks them for
-the post-processors. Nothing should ever be found: it is there for what was written with the triggers switched off, or
-truncated. Stages that no post-processor ever ran are left out.
+Then it finds images whose merged boxes, enrichment or consensus do not match the current rows, and marks them for the
+post-processors. This finds something only if rows were written with triggers disabled, or truncated. It skips stages
+that no post-processor has ever run.
 """
 EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong use, 70 a defect of Windmill, 75 busy (a producer is at work, a queue is too
-long), 130 interrupted (the same command does the rest)
+exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill, 75 busy (a producer is running, or a queue is too
+long), 130 interrupted (run it again to continue)
 """
 
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "repair",
-        help="publish again what was submitted and is nowhere, as after the loss of a broker",
+        help="republish lost jobs, for example after the broker lost its data",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_services(add)
-    add.add_argument("--run", type=whole(), metavar="ID", help="only what this run submitted (see the table runs)")
+    add.add_argument("--run", type=whole(), metavar="ID", help="only jobs of this run (see the table runs)")
     add.add_argument("--group", metavar="G", help="only images of this group")
     add.add_argument(
         "--scan",
@@ -66,13 +66,17 @@ def add_to(commands: Commands) -> None:
         metavar="N",
         help="refuse to read a queue of more than N jobs (default: %(default)s)",
     )
-    add.add_argument("--force", action="store_true", help="publish what waits in such queues too, instead of refusing")
+    add.add_argument("--force", action="store_true", help="accept longer queues, and republish the jobs in them too")
     add.add_argument(
-        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="wait while a queue holds N (%(default)s)"
+        "--max-queued",
+        type=whole(),
+        default=1_000_000,
+        metavar="N",
+        help="wait while a queue holds N jobs (%(default)s)",
     )
     part = add.add_mutually_exclusive_group()
-    part.add_argument("--only-jobs", action="store_true", help="leave what derives from results alone")
-    part.add_argument("--only-derived", action="store_true", help="leave the queues alone")
+    part.add_argument("--only-jobs", action="store_true", help="do not check derived rows")
+    part.add_argument("--only-derived", action="store_true", help="do not check jobs and queues")
     add.add_argument("--dry-run", action="store_true", help="read and count; publish and mark nothing")
     add_json(add)
     add.set_defaults(start=until_stopped(run_repair))
@@ -107,7 +111,7 @@ async def _must_exist(connection: database.Connection, settings: DatabaseSetting
 async def _derived(
     connection: database.Connection, settings: DatabaseSettings, stop: asyncio.Event, arguments: argparse.Namespace
 ) -> dict[str, int]:
-    """How many images are stale of which nobody said so, by stage."""
+    """How many images are stale without a mark, by stage."""
     wanted = Wanted(image_group=arguments.group)
     marked = {}
     for row in await connection.fetch(queries()["list_stages"], list(STAGES)):

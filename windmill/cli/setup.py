@@ -17,10 +17,12 @@ from windmill.storage.migrations import migrate
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser("migrate", help="create or update the tables; safe to run twice and from two machines")
+    add = commands.add_parser(
+        "migrate", help="create or update the tables; safe to run twice or from two machines at once"
+    )
     add.set_defaults(start=at_once(run_migrate))
 
-    add = commands.add_parser("declare", help="make the queues, and set the limits that park what kills workers")
+    add = commands.add_parser("declare", help="declare the queues and set their policies")
     add_services(add)
     add.set_defaults(start=at_once(run_declare))
 

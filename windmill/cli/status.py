@@ -1,4 +1,4 @@
-"""python -m windmill status: how far the fleet is, once or again and again."""
+"""python -m windmill status: the progress of the fleet, once or repeatedly."""
 
 import argparse
 import asyncio
@@ -19,32 +19,32 @@ WATCH_SECONDS = 2.0
 HANG_SECONDS = 0.5
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 DESCRIPTION = """\
-Per service: what is done and failed, what waits, is in workers' hands, to be tried again or parked, how fast it goes
-and how long it will take at that rate, whether the service is away, and who works. A worker is lost when it sent no
-heartbeat for a while and did not say that it stops. What database or broker cannot tell now is shown as - (JSON: null).
+Per service: jobs done, failed, waiting, held by workers, waiting for a retry and parked; the rate and the ETA; whether
+the service is down; and its workers. A worker is lost if it sends no heartbeat for a while and did not announce that it
+stops. Figures that database or broker cannot supply are shown as - (JSON: null).
 """
 
 
 def add_to(commands: Commands) -> None:
-    said = "per service: what is done, failed and waits, how fast, who works"
+    said = "show progress, rates and workers per service"
     add = commands.add_parser("status", help=said, description=DESCRIPTION)
     add_services(add)
     add_json(add)
-    add.add_argument("--workers", action="store_true", help="show the workers also when they are many")
+    add.add_argument("--workers", action="store_true", help="list the workers even if there are many")
     add.add_argument(
         "--watch",
         nargs="?",
         type=_seconds,
         const=WATCH_SECONDS,
         metavar="SECONDS",
-        help="look again every 2 seconds, or so many, until Ctrl-C; with --json one document a line",
+        help="refresh every 2 seconds, or every SECONDS, until Ctrl-C; with --json one document per line",
     )
     add.add_argument(
         "--lost-after",
         type=_seconds,
         default=LOST_SECONDS,
         metavar="SECONDS",
-        help="how long a worker may be silent before it counts as lost (default: 60)",
+        help="seconds without a heartbeat after which a worker counts as lost (default: 60)",
     )
     add.set_defaults(start=start)
 

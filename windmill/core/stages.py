@@ -41,7 +41,7 @@ class StageSpec:
 # A stage stands behind those that it awaits.
 STAGES: dict[Stage, StageSpec] = {
     "merge": StageSpec(
-        summary="one box for each object, out of the boxes of all detectors",
+        summary="one box for each object, from the boxes of all detectors",
         module="postprocessors.bbox_merger",
         awaits_services_of="merge",
         awaits_stages=(),
@@ -50,7 +50,7 @@ STAGES: dict[Stage, StageSpec] = {
         calibrated=True,
     ),
     "enrich": StageSpec(
-        summary="what services find in the crop of each merged box",
+        summary="services' answers about the crop of each merged box",
         module="postprocessors.spatial_enrichment",
         awaits_services_of="merge",
         awaits_stages=("merge",),
