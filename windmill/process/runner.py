@@ -1,12 +1,12 @@
 """The life of a process: settings, log, signals, event loop and exit code.
 
-Exit codes; those of known failures stand with their error codes in windmill.core.errors.KINDS:
+Exit codes; windmill.core.errors.KINDS has the exit code of each error code:
 
     0    done
-    1    the work failed, or what it needs is away
-    2    a mistake that the same command would make again: wrong use, a wrong setting, something named that is not there
-    70   a defect of Windmill; its traceback is in the log
-    75   somebody else is at it, or a limit holds: later the same command may work
+    1    the work failed, or something it needs is unavailable
+    2    a mistake that a retry would repeat: wrong usage, a wrong setting, something that does not exist
+    70   a bug of Windmill; the traceback is in the log
+    75   another process is at work, or a limit applies: try again later
     130  stopped by Ctrl-C, or by a second signal
 """
 
