@@ -27,7 +27,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.storage import database
 from windmill.submit.batches import batches
-from windmill.submit.publishing import JobPublisher, Walk, publish_all
+from windmill.submit.publishing import PagePublisher, ReconnectingPublisher, publish_all
 from windmill.submit.runs import Runs
 from windmill.submit.selection import RegisteredImages, Submission
 
@@ -39,12 +39,12 @@ async def windmill_producer(settings: Settings, services: Sequence[str], images:
     async with database.connection(settings, "bench") as connection:
         runs = Runs(connection, settings)
         submission = Submission(tuple(services), "all", None)
-        progress = await runs.open(submission, record=True)
+        progress = await runs.resume_or_start(submission, record=True)
         pages = RegisteredImages(connection, settings).pages(submission, progress.last, progress.until)
-        walk = Walk(progress, window=settings.publish_window, limit=images)
-        jobs = JobPublisher(settings, services, most_queued=10**9)
-        await publish_all(pages, lambda: runs.note(progress, finished=False), walk, jobs, asyncio.Event())
-        await runs.note(progress, finished=True)
+        walk = PagePublisher(progress, window=settings.publish_window, limit=images)
+        jobs = ReconnectingPublisher(settings, services, most_queued=10**9)
+        await publish_all(pages, lambda: runs.save_progress(progress, finished=False), walk, jobs, asyncio.Event())
+        await runs.save_progress(progress, finished=True)
     return progress.jobs
 
 
@@ -67,7 +67,7 @@ async def _per_job(settings: Settings, services: Sequence[str], images: int, *, 
         await broker.declare(opened, settings, services)
         jobs = 0
         submission = Submission(tuple(services), "all", None)
-        progress = await Runs(connection, settings).open(submission, record=False)
+        progress = await Runs(connection, settings).resume_or_start(submission, record=False)
         async for page in RegisteredImages(connection, settings).pages(submission, progress.last, progress.until):
             wanted = [
                 (encode(image.job), name)

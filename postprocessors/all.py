@@ -6,8 +6,8 @@ Merges boxes, enriches them, and computes the votes. .env.example describes ever
 import sys
 from importlib import import_module
 
-from postprocessors.base import start
+from postprocessors.stage_loop import start
 from windmill.core.stages import STAGES
 
 if __name__ == "__main__":
-    sys.exit(start(__doc__ or "", "all", *(import_module(spec.module).work for spec in STAGES.values())))
+    sys.exit(start(__doc__ or "", "all", *(import_module(spec.module).make_runner for spec in STAGES.values())))

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postprocessors.base import Work, start
+from postprocessors.stage_loop import StageRunner, start
 from windmill.core.documents import as_json, as_list, as_object
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
-from windmill.derive.answers import Answers, read_answers
 from windmill.derive.calibration import load_calibration
-from windmill.derive.recompute import Recomputing
+from windmill.derive.recompute import RecomputeRunner
+from windmill.derive.source_results import SourceResults, read_source_results
 from windmill.kernels.boxes.box_calibration import BoxCalibration
 from windmill.kernels.boxes.box_identity import KnownBox, inherit
 from windmill.kernels.boxes.fusion import VERSION, Merged, merge
@@ -25,8 +25,8 @@ from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
-class Box:
-    """A row of `merged_boxes`, as far as it decides whether the row has to be written."""
+class MergedBoxRow:
+    """A row of `merged_boxes`: the columns whose change means that it has to be rewritten."""
 
     box_key: str
     anchor: tuple[int, ...]
@@ -37,7 +37,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Summary:
+class MergeRow:
     """A row of `merges`, likewise."""
 
     source_result_ids: tuple[int, ...]
@@ -50,25 +50,25 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Source:
-    """All that is known of an image: what detectors say, and what was made of it before."""
+class MergeSource:
+    """The inputs of an image: detector results, image size and present rows."""
 
-    answers: Answers
+    results: SourceResults
     size: tuple[int, int] | None
-    boxes: dict[int, Box]
-    summary: Summary | None
+    boxes: dict[int, MergedBoxRow]
+    summary: MergeRow | None
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is there, and what should be: no summary where no detector has said anything."""
+class MergeOutcome:
+    """The rows as they should be, beside the present ones; no summary for an image without detector results."""
 
-    source: Source
-    boxes: list[tuple[int | None, Box]]
-    summary: Summary | None
+    source: MergeSource
+    boxes: list[tuple[int | None, MergedBoxRow]]
+    summary: MergeRow | None
 
 
-class Merging:
+class MergeStage:
     """The stage `merge`."""
 
     stage: Stage = "merge"
@@ -77,48 +77,50 @@ class Merging:
         self._calibration = calibration
         self._name = calibration_name
 
-    async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, Source]:
+    async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, MergeSource]:
         sql, ids = queries(), list(image_ids)
-        answers = await read_answers(connection, self.stage, ids)
+        results = await read_source_results(connection, self.stage, ids)
         sizes = {
             row["image_id"]: (row["width"], row["height"]) for row in await connection.fetch(sql["read_sizes"], ids)
         }
-        boxes: dict[int, dict[int, Box]] = {image_id: {} for image_id in ids}
+        boxes: dict[int, dict[int, MergedBoxRow]] = {image_id: {} for image_id in ids}
         for row in await connection.fetch(sql["read_merged_boxes"], ids):
             boxes[row["image_id"]][row["merged_id"]] = _box(row)
         summaries = {row["image_id"]: _summary(row) for row in await connection.fetch(sql["read_merges"], ids)}
-        return {one: Source(answers[one], sizes.get(one), boxes[one], summaries.get(one)) for one in ids}
+        return {one: MergeSource(results[one], sizes.get(one), boxes[one], summaries.get(one)) for one in ids}
 
-    def compute(self, source: Source) -> Outcome:
-        answers = source.answers
-        if not answers.answers:
-            return Outcome(source, [], None)
-        predictions = {service: reply.get("predictions") for service, reply in answers.replies.items()}
+    def compute(self, source: MergeSource) -> MergeOutcome:
+        results = source.results
+        if not results.rows:
+            return MergeOutcome(source, [], None)
+        predictions = {service: reply.get("predictions") for service, reply in results.replies.items()}
         merged = merge(predictions, self._calibration, source.size)
-        rests_on = tuple(answers.result_ids)
-        summary = Summary(
-            rests_on,
+        result_ids = tuple(results.result_ids)
+        summary = MergeRow(
+            result_ids,
             tuple(sorted(predictions)),
-            tuple(answers.awaiting),
+            tuple(results.awaiting),
             as_json(merged.dropped),
             len(merged.boxes),
             VERSION,
             self._name,
         )
-        return Outcome(source, list(self._boxes(source, merged, rests_on)), summary)
+        return MergeOutcome(source, list(self._boxes(source, merged, result_ids)), summary)
 
-    def _boxes(self, source: Source, merged: Merged, rests_on: tuple[int, ...]) -> Iterable[tuple[int | None, Box]]:
-        """The boxes as they should be; one that was there before keeps its key and its number."""
-        numbers = {box.box_key: number for number, box in source.boxes.items()}
+    def _boxes(
+        self, source: MergeSource, merged: Merged, result_ids: tuple[int, ...]
+    ) -> Iterable[tuple[int | None, MergedBoxRow]]:
+        """The boxes as they should be; one that existed before keeps its box_key and merged_id."""
+        merged_ids = {box.box_key: number for number, box in source.boxes.items()}
         known = [KnownBox(box.box_key, _label(box), box.anchor) for box in source.boxes.values()]
-        answers = source.answers
-        more = {"services": sorted(answers.replies), "awaiting_services": answers.awaiting}
-        more |= {"failed_services": sorted(answers.failed)}
+        results = source.results
+        more = {"services": sorted(results.replies), "awaiting_services": results.awaiting}
+        more |= {"failed_services": sorted(results.failed)}
         for one, (key, anchor) in zip(merged.boxes, inherit(known, merged.boxes), strict=True):
             data = as_json(one.as_data() | more)
-            yield numbers.get(key), Box(key, tuple(anchor), rests_on, data, VERSION, self._name)
+            yield merged_ids.get(key), MergedBoxRow(key, tuple(anchor), result_ids, data, VERSION, self._name)
 
-    async def write(self, connection: Connection, computed: Mapping[int, Outcome]) -> int:
+    async def write(self, connection: Connection, computed: Mapping[int, MergeOutcome]) -> int:
         gone = [(i, number) for i, one in computed.items() for number, box in one.source.boxes.items()
                 if (number, box) not in one.boxes]  # fmt: skip
         new = [(i, number, box) for i, one in computed.items() for number, box in one.boxes
@@ -132,7 +134,7 @@ class Merging:
 async def _replace_boxes(
     connection: Connection,
     gone: Sequence[tuple[int, int]],
-    new: Sequence[tuple[int, int | None, Box]],
+    new: Sequence[tuple[int, int | None, MergedBoxRow]],
     version: int,
     calibration: str,
 ) -> None:
@@ -152,7 +154,7 @@ async def _replace_boxes(
 
 
 async def _replace_summaries(
-    connection: Connection, summaries: Mapping[int, Summary | None], version: int, calibration: str
+    connection: Connection, summaries: Mapping[int, MergeRow | None], version: int, calibration: str
 ) -> None:
     sql = queries()
     rows = [
@@ -166,8 +168,8 @@ async def _replace_summaries(
         await connection.execute(sql["insert_merges"], *map(list, zip(*rows, strict=True)), version, calibration)
 
 
-def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
-    return Box(
+def _box(row: Any) -> MergedBoxRow:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
+    return MergedBoxRow(
         row["box_key"],
         tuple(row["anchor"]),
         tuple(row["source_result_ids"]),
@@ -177,8 +179,8 @@ def _box(row: Any) -> Box:  # noqa: ANN401 - a record of the driver, which only 
     )
 
 
-def _summary(row: Any) -> Summary:  # noqa: ANN401 - as above
-    return Summary(
+def _summary(row: Any) -> MergeRow:  # noqa: ANN401 - as above
+    return MergeRow(
         tuple(row["source_result_ids"]),
         tuple(row["services"]),
         tuple(row["awaiting"]),
@@ -189,14 +191,14 @@ def _summary(row: Any) -> Summary:  # noqa: ANN401 - as above
     )
 
 
-def _label(box: Box) -> str:
+def _label(box: MergedBoxRow) -> str:
     return str(as_object(box.merged_data).get("label"))
 
 
-def work(pool: Pool, settings: Settings, fleet: Fleet) -> Work:  # noqa: ARG001 - every stage is made of the same
+def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:  # noqa: ARG001 - all stages take the same arguments
     calibration = load_calibration(settings.calibration)
-    return Recomputing(Merging(calibration.boxes, calibration.version), pool, settings)
+    return RecomputeRunner(MergeStage(calibration.boxes, calibration.version), pool, settings)
 
 
 if __name__ == "__main__":
-    sys.exit(start(__doc__ or "", "bbox_merger", work))
+    sys.exit(start(__doc__ or "", "bbox_merger", make_runner))

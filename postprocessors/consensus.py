@@ -1,4 +1,4 @@
-"""Lets all services vote on what an image shows: python -m postprocessors.consensus
+"""Computes the consensus of all services on an image: python -m postprocessors.consensus
 
 Any number of these may run. Each looks for images with a changed answer, merged box or enrichment, recomputes them, and
 updates `consensus` if anything differs. .env.example describes every setting.
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postprocessors.base import Work, start
+from postprocessors.stage_loop import StageRunner, start
 from windmill.core.documents import as_json, as_list, as_object
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
-from windmill.derive.answers import Answers, read_answers
 from windmill.derive.calibration import load_calibration
-from windmill.derive.recompute import Recomputing
+from windmill.derive.recompute import RecomputeRunner
+from windmill.derive.source_results import SourceResults, read_source_results
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 from windmill.kernels.votes.voting import VERSION, Enrichment, Inputs, vote
 from windmill.storage.database import Connection, Pool
@@ -24,8 +24,8 @@ from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A row of `consensus`, as far as it decides whether the row has to be written."""
+class ConsensusRow:
+    """A row of `consensus`: the columns whose change means that it has to be rewritten."""
 
     consensus_data: str
     source_result_ids: tuple[int, ...]
@@ -36,25 +36,25 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Source:
-    """All that is known of an image, and what was made of it before."""
+class ConsensusSource:
+    """The inputs of an image, and its present row."""
 
-    answers: Answers
+    results: SourceResults
     boxes: dict[int, dict[str, Any]]
     enrichments: dict[int, Enrichment]
-    verdict: Verdict | None
+    row: ConsensusRow | None
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is there, and what should be: nothing where nobody has said anything."""
+class ConsensusOutcome:
+    """The row as it should be, beside the present one; None for an image without results."""
 
-    before: Verdict | None
-    verdict: Verdict | None
+    before: ConsensusRow | None
+    row: ConsensusRow | None
     processing_time: float
 
 
-class Voting:
+class ConsensusStage:
     """The stage `consensus`."""
 
     stage: Stage = "consensus"
@@ -63,71 +63,71 @@ class Voting:
         self._calibration = calibration
         self._name = calibration_name
 
-    async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, Source]:
+    async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, ConsensusSource]:
         sql, ids = queries(), list(image_ids)
-        answers = await read_answers(connection, self.stage, ids)
+        results = await read_source_results(connection, self.stage, ids)
         boxes: dict[int, dict[int, dict[str, Any]]] = {image_id: {} for image_id in ids}
         for row in await connection.fetch(sql["read_merged_boxes"], ids):
             data = as_object(row["merged_data"]) | {"box_key": row["box_key"]}
             boxes[row["image_id"]][row["merged_id"]] = data
         crops: dict[int, dict[int, Enrichment]] = {image_id: {} for image_id in ids}
         for row in await connection.fetch(sql["read_postprocessing"], ids):
-            known = Enrichment(row["box_key"], row["service"], row["status"], as_object(row["data"]))
-            crops[row["image_id"]][row["post_id"]] = known
-        before = {row["image_id"]: _verdict(row) for row in await connection.fetch(sql["read_consensus"], ids)}
-        return {one: Source(answers[one], boxes[one], crops[one], before.get(one)) for one in ids}
+            enrichment = Enrichment(row["box_key"], row["service"], row["status"], as_object(row["data"]))
+            crops[row["image_id"]][row["post_id"]] = enrichment
+        before = {row["image_id"]: _present_row(row) for row in await connection.fetch(sql["read_consensus"], ids)}
+        return {one: ConsensusSource(results[one], boxes[one], crops[one], before.get(one)) for one in ids}
 
-    def compute(self, source: Source) -> Outcome:
-        answers = source.answers
-        if not answers.answers:
-            return Outcome(source.verdict, None, 0.0)
-        total = round(sum(one.processing_time or 0.0 for one in answers.answers if one.error_code is None), 3)
-        latest = max(one.created for one in answers.answers)
+    def compute(self, source: ConsensusSource) -> ConsensusOutcome:
+        results = source.results
+        if not results.rows:
+            return ConsensusOutcome(source.row, None, 0.0)
+        total = round(sum(one.processing_time or 0.0 for one in results.rows if one.error_code is None), 3)
+        latest = max(one.created for one in results.rows)
         inputs = Inputs(
-            answers=answers.replies,
-            failed=answers.failed,
-            awaiting=answers.awaiting,
+            answers=results.replies,
+            failed=results.failed,
+            awaiting=results.awaiting,
             boxes=list(source.boxes.values()),
             enrichments=list(source.enrichments.values()),
             total_processing_time=total,
             latest_result_time=latest.isoformat(),
             calibration=self._calibration,
         )
-        verdict = Verdict(
+        row = ConsensusRow(
             as_json(vote(inputs)),
-            tuple(answers.result_ids),
+            tuple(results.result_ids),
             tuple(sorted(source.boxes)),
             tuple(sorted(source.enrichments)),
             VERSION,
             self._name,
         )
-        return Outcome(source.verdict, verdict, total)
+        return ConsensusOutcome(source.row, row, total)
 
-    async def write(self, connection: Connection, computed: Mapping[int, Outcome]) -> int:
+    async def write(self, connection: Connection, computed: Mapping[int, ConsensusOutcome]) -> int:
         sql = queries()
-        differs = {image_id: one for image_id, one in computed.items() if one.verdict != one.before}
+        differs = {image_id: one for image_id, one in computed.items() if one.row != one.before}
         if differs:
             await connection.execute(sql["delete_consensus"], list(differs))
-        rows = [_row(image_id, one.verdict, one.processing_time) for image_id, one in differs.items() if one.verdict]
+        rows = [_insert_row(image_id, one.row, one.processing_time) for image_id, one in differs.items() if one.row]
         if rows:
             columns = map(list, zip(*rows, strict=True))
             await connection.execute(sql["insert_consensus"], *columns, VERSION, self._name)
         return len(differs)
 
 
-def _row(image_id: int, verdict: Verdict, processing_time: float) -> tuple[object, ...]:
+def _insert_row(image_id: int, row: ConsensusRow, processing_time: float) -> tuple[object, ...]:
     return (
         image_id,
-        verdict.consensus_data,
-        as_list(verdict.source_result_ids),
-        as_list(verdict.source_merged_ids),
-        as_list(verdict.source_post_ids),
+        row.consensus_data,
+        as_list(row.source_result_ids),
+        as_list(row.source_merged_ids),
+        as_list(row.source_post_ids),
         processing_time,
     )
 
 
-def _verdict(row: Any) -> Verdict:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
-    return Verdict(
+def _present_row(row: Any) -> ConsensusRow:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
+    return ConsensusRow(
         as_json(as_object(row["consensus_data"])),
         tuple(row["source_result_ids"]),
         tuple(row["source_merged_ids"]),
@@ -137,10 +137,10 @@ def _verdict(row: Any) -> Verdict:  # noqa: ANN401 - a record of the driver, whi
     )
 
 
-def work(pool: Pool, settings: Settings, fleet: Fleet) -> Work:  # noqa: ARG001 - every stage is made of the same
+def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:  # noqa: ARG001 - all stages take the same arguments
     calibration = load_calibration(settings.calibration)
-    return Recomputing(Voting(calibration.votes, calibration.version), pool, settings)
+    return RecomputeRunner(ConsensusStage(calibration.votes, calibration.version), pool, settings)
 
 
 if __name__ == "__main__":
-    sys.exit(start(__doc__ or "", "consensus", work))
+    sys.exit(start(__doc__ or "", "consensus", make_runner))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from postprocessors.showing import Showing
+from postprocessors.box_calls import BoxCall
 from windmill.calling.canary import CANARY
 from windmill.calling.handler import Caller, Handler
 from windmill.calling.prober import Prober
@@ -18,14 +18,13 @@ from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.process.runner import background
 
-WATCH_SECONDS = 1.0
-LEAST_WAIT_SECONDS = 1.0
-MOST_REMEMBERED = 10_000
+PROBE_SECONDS = 1.0
+MIN_WAIT_SECONDS = 1.0
+MAX_REMEMBERED = 10_000
 
 
 class CropServices:
-    """What a process knows of the services that look at crops: `async with` it, so that those that are away are asked
-    whether they are back."""
+    """The services that take crops, with their state. Enter it with `async with`: it probes those that are away."""
 
     def __init__(
         self,
@@ -34,97 +33,96 @@ class CropServices:
         client: Caller,
         *,
         clock: Callable[[], float] = time.monotonic,
-        watch_seconds: float = WATCH_SECONDS,
+        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        # WORKER_CONCURRENCY is meant for one service's worker; here are several, of which pose bears a single call.
+        # WORKER_CONCURRENCY is for workers of one service; these are several, and pose takes one call at a time.
         own = replace(settings, worker_concurrency=0)
         self.states = {
             service.name: ServiceState(service, own, lambda one: client.upload(one, CANARY), clock=clock)
             for service in services
         }
-        self._handler = Handler(_jpeg_of, client, _never_at_fault)
+        self._handler = Handler(_jpeg_of, client, _no_fault)
         self._probers = [Prober(state) for state in self.states.values()]
         self._outages: Counter[tuple[int, str, str]] = Counter()
-        self._watch_seconds = watch_seconds
+        self._probe_seconds = probe_seconds
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> "CropServices":
-        await self._opened.enter_async_context(background(self._watch()))
+        await self._opened.enter_async_context(background(self._probe()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._opened.aclose()
 
-    def may_be_asked(self, service: str) -> bool:
-        """Whether a call may begin."""
-        return _may_be_asked(self.states[service])
+    def is_available(self, service: str) -> bool:
+        """Whether a call may begin now."""
+        return _is_available(self.states[service])
 
-    def seconds_until_asked(self, service: str) -> float:
-        """In how many seconds a call may begin; 0 when it may now."""
-        return _seconds_until_asked(self.states[service])
+    def seconds_until_available(self, service: str) -> float:
+        """Seconds until a call may begin; 0 when it may now."""
+        return _seconds_until_available(self.states[service])
 
-    def rest_seconds(self) -> float:
-        """In how many seconds any of the services may be asked; 0 while one may."""
-        return min((_seconds_until_asked(state) for state in self.states.values()), default=0.0)
+    def seconds_until_any_available(self) -> float:
+        """Seconds until any service may be called; 0 while one may."""
+        return min((_seconds_until_available(state) for state in self.states.values()), default=0.0)
 
-    async def ask(self, showing: Showing) -> Tried | None:
-        """One call, when its turn comes; None when the service may not be asked then."""
-        state = self.states[showing.service]
+    async def call(self, box_call: BoxCall) -> Tried | None:
+        """Call the service once a slot is free; None when the service is away by then."""
+        state = self.states[box_call.service]
         async with state.slots:
-            if not _may_be_asked(state):
+            if not _is_available(state):
                 return None
             state.in_progress += 1
             try:
-                past = Past(showing.attempt, self._outages[_place(showing)])
-                outcome = await self._handler.handle(state, showing, past)
+                past = Past(box_call.attempt, self._outages[_key(box_call)])
+                outcome = await self._handler.handle(state, box_call, past)
             finally:
                 state.in_progress -= 1
-            # While the slot is still held, so that no call starts between an outage and its notice.
+            # While the slot is still held, so that no call starts before the breaker knows of the outage.
             state.heed(outcome)
         state.count(outcome)
-        self._remember(showing, outcome)
+        self._remember(box_call, outcome)
         return outcome
 
-    def _remember(self, showing: Showing, outcome: Tried) -> None:
-        """How often the service went away while it had this crop in hand. One that takes it away each time is given up
-        in the end, though not while processes come and go: they remember it no longer than they live."""
+    def _remember(self, box_call: BoxCall, outcome: Tried) -> None:
+        """Count the outages that hit this crop, so one that crashes the service finally fails. In memory only."""
         if not isinstance(outcome, Unavailable):
-            self._outages.pop(_place(showing), None)
+            self._outages.pop(_key(box_call), None)
         elif outcome.in_hand:
-            self._outages[_place(showing)] += 1
-            if len(self._outages) > MOST_REMEMBERED:
+            self._outages[_key(box_call)] += 1
+            if len(self._outages) > MAX_REMEMBERED:
                 del self._outages[next(iter(self._outages))]
 
-    async def _watch(self) -> None:
-        """Ask services that are away whether they are back."""
+    async def _probe(self) -> None:
+        """Probe services that are away."""
         try:
             while True:
                 for prober in self._probers:
                     prober.ask_when_due()
-                await asyncio.sleep(self._watch_seconds)
+                await asyncio.sleep(self._probe_seconds)
         finally:
             for prober in self._probers:
                 prober.close()
 
 
-def _place(showing: Showing) -> tuple[int, str, str]:
-    return showing.image_id, showing.box_key, showing.service
+def _key(box_call: BoxCall) -> tuple[int, str, str]:
+    return box_call.image_id, box_call.box_key, box_call.service
 
 
-async def _jpeg_of(showing: Showing) -> bytes:
-    assert showing.crop
-    return showing.crop.jpeg
+async def _jpeg_of(box_call: BoxCall) -> bytes:
+    assert box_call.crop
+    return box_call.crop.jpeg
 
 
-def _never_at_fault(_: bytes) -> None:
-    """A crop was made here, out of an image that could be decoded."""
+def _no_fault(_: bytes) -> None:
+    """A crop comes from an image that could be decoded."""
 
 
-def _may_be_asked(state: ServiceState) -> bool:
-    """While half-open one call tries the service, and others wait for what comes of it."""
+def _is_available(state: ServiceState) -> bool:
+    """While half-open, one trial call runs and the others wait for its outcome."""
     breaker = state.breaker.state
     return breaker == "closed" or (breaker == "half-open" and not state.in_progress)
 
 
-def _seconds_until_asked(state: ServiceState) -> float:
-    return 0.0 if _may_be_asked(state) else max(state.breaker.seconds_left(), LEAST_WAIT_SECONDS)
+def _seconds_until_available(state: ServiceState) -> float:
+    return 0.0 if _is_available(state) else max(state.breaker.seconds_left(), MIN_WAIT_SECONDS)

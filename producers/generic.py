@@ -23,12 +23,12 @@ from windmill.core.setting_parts import ProcessSettings
 from windmill.core.settings import Settings
 from windmill.kernels.text.tables import table
 from windmill.process.health import Health
-from windmill.process.metrics import Sample, of_publishing, of_reconnects
-from windmill.process.monitoring import monitored
+from windmill.process.metrics import Sample, publishing_samples, reconnect_samples
+from windmill.process.metrics_and_health_server import serve_metrics_and_health
 from windmill.process.runner import DONE, INTERRUPTED, run
 from windmill.storage import database
-from windmill.submit.publishing import JobPublisher, Walk, count_all, publish_all
-from windmill.submit.runs import Runs, be_the_only_submitter
+from windmill.submit.publishing import PagePublisher, ReconnectingPublisher, count_all, publish_all
+from windmill.submit.runs import Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages, Selection, Submission
 
 logger = logging.getLogger("producers.generic")
@@ -99,7 +99,7 @@ def selection(arguments: argparse.Namespace) -> Selection:
 async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     fleet = load_fleet(settings.service_config)
     if arguments.list_services:
-        _say(listing(fleet), list_text(fleet), as_json=arguments.json)
+        _print(services_document(fleet), render_services(fleet), as_json=arguments.json)
         return DONE
     if not arguments.services:
         raise WindmillError("USAGE", "no services named", "add --services all, or see --list-services")
@@ -107,8 +107,8 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
     submission = Submission(services, selection(arguments), arguments.group, image_ids)
     async with database.connection(settings, "windmill-producer") as connection:
-        walk = await _produce(connection, submission, settings, stop, arguments)
-    report(walk, arguments, interrupted=stop.is_set())
+        publisher = await _produce(connection, submission, settings, stop, arguments)
+    print_summary(publisher, arguments, interrupted=stop.is_set())
     return INTERRUPTED if stop.is_set() else DONE
 
 
@@ -118,63 +118,77 @@ async def _produce(
     settings: Settings,
     stop: asyncio.Event,
     arguments: argparse.Namespace,
-) -> Walk:
+) -> PagePublisher:
     images, runs = RegisteredImages(connection, settings), Runs(connection, settings)
     if arguments.group:
-        await images.must_have(arguments.group)
+        await images.require_group(arguments.group)
     if not arguments.dry_run:
-        await be_the_only_submitter(connection, settings)
-    progress = await runs.open(submission, record=not arguments.dry_run)
+        await take_producer_lock(connection, settings)
+    progress = await runs.resume_or_start(submission, record=not arguments.dry_run)
     total = None if arguments.image_ids else progress.until - progress.last
-    hide = arguments.quiet or None  # None lets tqdm show the bar on a terminal only
-    with tqdm(total=total, unit=" images", disable=hide, dynamic_ncols=True) as bar:
-        walk = Walk(progress, window=settings.publish_window, limit=arguments.limit, on_images=bar.update)
+    disable_bar = arguments.quiet or None  # None lets tqdm show the bar on a terminal only
+    with tqdm(total=total, unit=" images", disable=disable_bar, dynamic_ncols=True) as bar:
+        publisher = PagePublisher(progress, window=settings.publish_window, limit=arguments.limit, on_images=bar.update)
         pages = images.pages(submission, progress.last, progress.until)
         if arguments.dry_run:
-            await count_all(pages, walk, stop)
+            await count_all(pages, publisher, stop)
         else:
-            jobs = JobPublisher(settings, submission.services, most_queued=arguments.max_queued)
-            async with _told(settings, walk, jobs):
-                await publish_all(pages, lambda: runs.note(progress, finished=False), walk, jobs, stop)
-            await runs.note(progress, finished=not stop.is_set())
-    return walk
+            session = ReconnectingPublisher(settings, submission.services, most_queued=arguments.max_queued)
+            async with _serve_metrics(settings, publisher, session):
+                await publish_all(pages, lambda: runs.save_progress(progress, finished=False), publisher, session, stop)
+            await runs.save_progress(progress, finished=not stop.is_set())
+    return publisher
 
 
-def _told(settings: ProcessSettings, walk: Walk, jobs: JobPublisher) -> AbstractAsyncContextManager[None]:
-    """Metrics and health of a producer while it publishes."""
+def _serve_metrics(
+    settings: ProcessSettings, publisher: PagePublisher, session: ReconnectingPublisher
+) -> AbstractAsyncContextManager[None]:
+    """Serve metrics and health while the producer publishes."""
 
-    async def samples() -> list[Sample]:
-        return [*of_publishing(walk.images, walk.jobs_by_service), *of_reconnects({"broker": jobs.outage.ended})]
+    async def read_samples() -> list[Sample]:
+        return [
+            *publishing_samples(publisher.images, publisher.jobs_by_service),
+            *reconnect_samples({"broker": session.outage.ended}),
+        ]
 
-    return monitored(settings, "producers.generic", Health(alive={}, ready={"broker": jobs.trouble}), samples)
+    health = Health(alive={}, ready={"broker": session.trouble})
+    return serve_metrics_and_health(settings, "producers.generic", health, read_samples)
 
 
-def report(walk: Walk, arguments: argparse.Namespace, *, interrupted: bool) -> None:
-    """The summary, on standard output."""
-    if walk.unknown:
-        logger.warning("no such images", extra={"count": len(walk.unknown), "first": walk.unknown[:5]})
+def print_summary(publisher: PagePublisher, arguments: argparse.Namespace, *, interrupted: bool) -> None:
+    """Print the summary on standard output."""
+    if publisher.unknown_ids:
+        logger.warning(
+            "no such images", extra={"count": len(publisher.unknown_ids), "first": publisher.unknown_ids[:5]}
+        )
     summary = {
-        "run_id": walk.progress.run_id,
-        "images": walk.images,
-        "jobs": sum(walk.jobs_by_service.values()),
-        "jobs_by_service": dict(walk.jobs_by_service),
-        "unknown_images": len(walk.unknown),
+        "run_id": publisher.progress.run_id,
+        "images": publisher.images,
+        "jobs": sum(publisher.jobs_by_service.values()),
+        "jobs_by_service": dict(publisher.jobs_by_service),
+        "unknown_images": len(publisher.unknown_ids),
         "dry_run": arguments.dry_run,
         "interrupted": interrupted,
     }
-    verb = "would publish" if arguments.dry_run else "published"
-    rows = [[name, count] for name, count in walk.jobs_by_service.items()]
+    text = render_summary(publisher, dry_run=arguments.dry_run, interrupted=interrupted)
+    _print(summary, text, as_json=arguments.json)
+
+
+def render_summary(publisher: PagePublisher, *, dry_run: bool, interrupted: bool) -> str:
+    """The summary as text: jobs for each service, and what to do next."""
+    rows = [[name, count] for name, count in publisher.jobs_by_service.items()]
     text = table(["service", "jobs"], rows) if rows else ""
-    text += f"{verb} {summary['jobs']:,} jobs for {walk.images:,} images\n"
-    if not walk.images and not interrupted:
+    jobs = sum(publisher.jobs_by_service.values())
+    text += f"{'would publish' if dry_run else 'published'} {jobs:,} jobs for {publisher.images:,} images\n"
+    if not publisher.images and not interrupted:
         text += "nothing is left to submit: register images, or see --missing, --retry-failed and --reprocess\n"
     if interrupted:
-        text += f"stopped at image {walk.progress.last}; the same command goes on from there\n"
-    _say(summary, text, as_json=arguments.json)
+        text += f"stopped at image {publisher.progress.last}; the same command continues from there\n"
+    return text
 
 
 def read_ids(file: Path) -> Iterator[int]:
-    """The image ids of a file, read as they are needed."""
+    """The image ids of a file, read lazily."""
     try:
         with sys.stdin if str(file) == "-" else file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
@@ -195,13 +209,13 @@ def _id(text: str, file: Path, number: int) -> int:
     return int(text)
 
 
-def listing(fleet: Fleet) -> dict[str, object]:
+def services_document(fleet: Fleet) -> dict[str, object]:
     services = [{"name": s.name, "port": s.port, "category": s.category} for s in fleet.services.values()]
     return {"services": services, "sets": fleet.sets}
 
 
-def list_text(fleet: Fleet) -> str:
-    services = [_service_line(service) for service in fleet.services.values()]
+def render_services(fleet: Fleet) -> str:
+    services = [_service_row(service) for service in fleet.services.values()]
     sets = [[name, ",".join(members), fleet.set_notes[name]] for name, members in fleet.sets.items()]
     return (
         table(["service", "port", "category", "concurrency", "timeout s"], services)
@@ -210,11 +224,11 @@ def list_text(fleet: Fleet) -> str:
     )
 
 
-def _service_line(service: Service) -> list[object]:
+def _service_row(service: Service) -> list[object]:
     return [service.name, str(service.port), service.category, service.concurrency, service.timeout_seconds]
 
 
-def _say(document: object, text: str, *, as_json: bool) -> None:
+def _print(document: object, text: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

@@ -20,8 +20,8 @@ from windmill.core.settings import Settings
 from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.storage import database
 from windmill.submit.batches import batches
-from windmill.submit.entries import Bad, Border, entries
-from windmill.submit.registering import BATCH_IMAGES, Tally, register
+from windmill.submit.image_listing import BadEntry, ImageAccess, list_entries
+from windmill.submit.registration import BATCH_IMAGES, RegistrationCounts, register_batch
 
 SHOWN_SUFFIXES = 5
 ONE_LINE = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -46,27 +46,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    border = Border(settings.image_root.resolve(), frozenset(settings.image_url_allow))
-    # One after another and lazily, but a path that does not exist is told before anything is registered.
-    found = chain.from_iterable([entries(path, sys.stdin, border) for path in arguments.paths])
+    access = ImageAccess(settings.image_root.resolve(), frozenset(settings.image_url_allow))
+    # Lazy, but a path that does not exist is reported before anything is registered.
+    found = chain.from_iterable([list_entries(path, sys.stdin, access) for path in arguments.paths])
     write_bad(arguments.bad_list, (), mode="w")
-    tally = Tally()
+    counts = RegistrationCounts()
     async with database.connection(settings, "windmill-images") as connection:
         with tqdm(unit=" entries", disable=arguments.quiet or None, dynamic_ncols=True) as bar:
             for batch in batches(found, BATCH_IMAGES):
-                write_bad(arguments.bad_list, (entry for entry in batch if isinstance(entry, Bad)))
-                await register(connection, batch, arguments.group, tally)
+                write_bad(arguments.bad_list, (entry for entry in batch if isinstance(entry, BadEntry)))
+                await register_batch(connection, batch, arguments.group, counts)
                 bar.update(len(batch))
                 if stop.is_set():
                     break
-    report(tally, as_json=arguments.json, group=arguments.group)
+    print_summary(counts, as_json=arguments.json, group=arguments.group)
     if stop.is_set():
         return INTERRUPTED
-    return DONE if tally.registered or tally.known else FAILED
+    return DONE if counts.registered or counts.known else FAILED
 
 
-def write_bad(path: Path | None, bad: Iterable[Bad], mode: str = "a") -> None:
-    """Add to the list the user asked for; closed each time, so that what is found can be read at once."""
+def write_bad(path: Path | None, bad: Iterable[BadEntry], mode: str = "a") -> None:
+    """Append to --bad-list; closed after each batch, so that it can be read meanwhile."""
     if path is None:
         return
     try:
@@ -77,28 +77,28 @@ def write_bad(path: Path | None, bad: Iterable[Bad], mode: str = "a") -> None:
         raise WindmillError("USAGE", message, "name a file that can be") from error
 
 
-def report(tally: Tally, *, as_json: bool, group: str | None = None) -> None:
-    """The summary on standard output; what was bad, as far as a person reads, on standard error."""
-    for entry in tally.bad:
+def print_summary(counts: RegistrationCounts, *, as_json: bool, group: str | None = None) -> None:
+    """Print the summary on standard output and the first bad entries on standard error."""
+    for entry in counts.bad:
         sys.stderr.write(f"skipped {entry.name}: {entry.reason}\n")
-    if tally.bad_count > len(tally.bad):
-        sys.stderr.write(f"skipped {tally.bad_count - len(tally.bad):,} more\n")
+    if counts.bad_count > len(counts.bad):
+        sys.stderr.write(f"skipped {counts.bad_count - len(counts.bad):,} more\n")
     if as_json:
-        shown = [{"name": entry.name, "reason": entry.reason} for entry in tally.bad]
-        counts = {"registered": tally.registered, "known": tally.known, "bad": tally.bad_count, "bad_entries": shown}
-        ignored = {"ignored": dict(tally.ignored.most_common())}
-        sys.stdout.write(orjson.dumps(counts | ignored, option=orjson.OPT_INDENT_2).decode() + "\n")
+        shown = [{"name": entry.name, "reason": entry.reason} for entry in counts.bad]
+        totals = {"registered": counts.registered, "known": counts.known, "bad": counts.bad_count, "bad_entries": shown}
+        ignored = {"ignored": dict(counts.ignored.most_common())}
+        sys.stdout.write(orjson.dumps(totals | ignored, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        sys.stdout.write(_summary(tally, group))
+        sys.stdout.write(_render_summary(counts, group))
 
 
-def _summary(tally: Tally, group: str | None) -> str:
-    kept = " (their group stays as it was)" if group and tally.known else ""
-    counts = f"{tally.registered:,} registered, {tally.known:,} known already{kept}, {tally.bad_count:,} bad\n"
-    kinds = [f"{suffix or 'no suffix'} {count:,}" for suffix, count in tally.ignored.most_common(SHOWN_SUFFIXES)]
-    more = ["..."] if len(tally.ignored) > SHOWN_SUFFIXES else []
-    ignored = f"{tally.ignored.total():,} other file(s) ignored ({', '.join(kinds + more)})\n"
-    return counts + ignored if kinds else counts
+def _render_summary(counts: RegistrationCounts, group: str | None) -> str:
+    kept = " (their group stays as it was)" if group and counts.known else ""
+    text = f"{counts.registered:,} registered, {counts.known:,} known already{kept}, {counts.bad_count:,} bad\n"
+    kinds = [f"{suffix or 'no suffix'} {count:,}" for suffix, count in counts.ignored.most_common(SHOWN_SUFFIXES)]
+    more = ["..."] if len(counts.ignored) > SHOWN_SUFFIXES else []
+    ignored = f"{counts.ignored.total():,} other file(s) ignored ({', '.join(kinds + more)})\n"
+    return text + ignored if kinds else text
 
 
 if __name__ == "__main__":

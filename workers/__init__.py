@@ -1,1 +1,1 @@
-"""The workers: one generic program for every service."""
+"""The worker: one program for every service."""

@@ -20,60 +20,62 @@ from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.measures import Commits, MeasuredCommits
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import Settings
-from windmill.edge.lane import Lane
+from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
-from windmill.edge.session import OpenLane, consume
+from windmill.edge.service_consumer import ServiceConsumer
 from windmill.media.image import ImageSource
 from windmill.media.image.check import fault_of_image
-from windmill.process.heartbeat import Presence, executor
-from windmill.process.lifecycle import Program, reporting, wait_for_database
+from windmill.process.heartbeat import Heartbeat, statement_executor
+from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
 from windmill.storage.queries import queries
 from windmill.storage.results import ResultWriter, saver
-from workers.condition import Condition, counts_of
+from workers.worker_status import WorkerStatus, counts_of
 
 logger = logging.getLogger("workers.generic")
 
 
 async def work(program: Program, services: Sequence[Service]) -> None:
-    """The life of one worker process, from start to stop."""
+    """Run the worker until it stops."""
     settings = program.settings
     images, client = ImageSource(settings), ServiceClient(settings)
     states = [ServiceState(service, settings, lambda one: client.upload(one, CANARY)) for service in services]
     async with (
-        reporting(logger, lambda: counts_of(states)),
+        progress_log(logger, lambda: counts_of(states)),
         database.pool(settings, program.title) as pool,
         images,
         client,
     ):
-        presence = Presence(states, settings, executor(pool, settings))
-        condition = Condition(states, presence, MeasuredCommits() if settings.metrics_port else Commits())
-        writer = _writer(pool, settings, condition)
-        open_lane = _lanes(settings, images, client, writer)
-        async with program.observed(condition.ready(), condition.samples):
-            if not await wait_for_database(program, pool, condition.database, queries()["tables_are_there"]):
+        heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
+        status = WorkerStatus(states, heartbeat, MeasuredCommits() if settings.metrics_port else Commits())
+        writer = _result_writer(pool, settings, status)
+        open_consumer = _open_consumers(settings, images, client, writer)
+        async with program.monitoring(status.ready(), status.samples):
+            if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
-            async with background(writer.run()), background(presence.run()):
-                await consume(program, states, open_lane, condition.broker, lambda: _announce(program, services))
+            async with background(writer.run()), background(heartbeat.run()):
+                await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
 
 
-def _writer(pool: database.Pool, settings: Settings, condition: Condition) -> ResultWriter:
+def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:
     return ResultWriter(
         saver(pool, settings),
         batch_rows=settings.batch_rows,
         batch_seconds=settings.batch_milliseconds / 1000,
-        in_progress=condition.in_progress,
-        outage=condition.database,
-        commits=condition.commits,
+        in_progress=status.in_progress,
+        outage=status.database,
+        commits=status.commits,
     )
 
 
-def _lanes(settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter) -> OpenLane:
-    """Lanes share a quarantine, also those of one session and the next."""
+def _open_consumers(
+    settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter
+) -> OpenConsumer:
+    """Consumers of all services and sessions share one quarantine."""
     handler = Handler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
     quarantine = Quarantine()
-    return lambda state, consumption, publisher: Lane(
+    return lambda state, consumption, publisher: ServiceConsumer(
         state, settings, consumption, publisher, handler, writer, quarantine
     )
 

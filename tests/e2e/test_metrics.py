@@ -96,7 +96,7 @@ async def test_a_worker_whose_database_is_away_is_healthy_and_not_ready(
         found = await failing(port)
         return list(found) == ["database"] and found["database"].startswith(what)
 
-    await until(lambda: is_told("takes no heartbeat"), 30, lambda: f"an idle worker notices\n{worker.log}")
+    await until(lambda: is_told("heartbeat not written"), 30, lambda: f"an idle worker notices\n{worker.log}")
     await fleet.register_pictures(1, picture)
     await fleet.produce("--services", "yolov8")
     await until(lambda: is_told("away for "), 30, lambda: worker.log)
@@ -165,7 +165,7 @@ async def test_every_step_of_a_job_is_one_line_that_names_the_job(fleet: Fleet, 
     await fleet.stored(1)
     await worker.says('"settled"')
     lines = [json.loads(line) for line in (await worker.stop()).err.splitlines() if line.startswith("{")]
-    steps = [line for line in lines if line["logger"] == "windmill.edge.edge"]
+    steps = [line for line in lines if line["logger"] == "windmill.edge.delivery_processor"]
     [row] = await fleet.results()
     assert [line["message"] for line in steps] == ["begins", "decided", "settled"]
     assert {(one["image_id"], one["service"], one["attempt"], one["trace_id"]) for one in steps} == {

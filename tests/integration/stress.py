@@ -12,8 +12,8 @@ import asyncpg
 
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.settings import Settings
-from windmill.derive.claims import transaction
-from windmill.derive.recompute import Recipe
+from windmill.derive.recompute import DerivedStage
+from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Pool
 
@@ -129,7 +129,7 @@ async def _kill(rows: asyncpg.Connection, stop: asyncio.Event, dice: random.Rand
     return killed
 
 
-def naive(recipe: Recipe[Any, Any], pool: Pool, settings: Settings, table: str) -> Callable[[], Awaitable[int]]:
+def naive(derived: DerivedStage[Any, Any], pool: Pool, settings: Settings, table: str) -> Callable[[], Awaitable[int]]:
     """What everybody writes first: an image is stale when its newest result is newer than what was made of it."""
     find = (
         f"SELECT r.image_id FROM results AS r LEFT JOIN {table} AS d USING (image_id)"
@@ -140,19 +140,19 @@ def naive(recipe: Recipe[Any, Any], pool: Pool, settings: Settings, table: str) 
         async with transaction(pool, settings) as connection:
             ids = sorted(row["image_id"] for row in await connection.fetch(find))
             if ids:
-                sources = await recipe.read(connection, ids)
-                await recipe.write(connection, {one: recipe.compute(source) for one, source in sources.items()})
+                sources = await derived.read(connection, ids)
+                await derived.write(connection, {one: derived.compute(source) for one, source in sources.items()})
         return len(ids)
 
     return round_of_it
 
 
 async def wrong_images(
-    recipe: Recipe[Any, Any], rows: asyncpg.Connection, images: int, right: Callable[[Any], bool]
+    derived: DerivedStage[Any, Any], rows: asyncpg.Connection, images: int, right: Callable[[Any], bool]
 ) -> list[int]:
     """The images whose derived rows are not what the kernel makes of the rows of now."""
-    sources: Mapping[int, Any] = await recipe.read(rows, list(range(1, images + 1)))
-    return [image_id for image_id, source in sources.items() if not right(recipe.compute(source))]
+    sources: Mapping[int, Any] = await derived.read(rows, list(range(1, images + 1)))
+    return [image_id for image_id, source in sources.items() if not right(derived.compute(source))]
 
 
 async def ask_for_half(rows: asyncpg.Connection, images: int) -> None:

@@ -7,17 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from postprocessors.bbox_merger import Merging
-from postprocessors.bbox_merger import Outcome as MergeOutcome
-from postprocessors.consensus import Outcome as VoteOutcome
-from postprocessors.consensus import Voting
+from postprocessors.bbox_merger import MergeOutcome, MergeStage
+from postprocessors.consensus import ConsensusOutcome, ConsensusStage
 from tests.integration import stress
 from tests.integration.fleet import Fleet
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.derive.calibration import load_calibration
-from windmill.derive.claims import introduce
-from windmill.derive.recompute import Recomputing
+from windmill.derive.recompute import RecomputeRunner
+from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.storage import database
 from windmill.storage.database import Pool
 
@@ -27,14 +25,14 @@ IMAGES = 1_000
 FEW = 300
 
 
-def merging(settings: Settings) -> Merging:
+def merging(settings: Settings) -> MergeStage:
     calibration = load_calibration(settings.calibration)
-    return Merging(calibration.boxes, calibration.version)
+    return MergeStage(calibration.boxes, calibration.version)
 
 
-def voting(settings: Settings) -> Voting:
+def voting(settings: Settings) -> ConsensusStage:
     calibration = load_calibration(settings.calibration)
-    return Voting(calibration.votes, calibration.version)
+    return ConsensusStage(calibration.votes, calibration.version)
 
 
 def boxes_are_right(outcome: MergeOutcome) -> bool:
@@ -44,8 +42,8 @@ def boxes_are_right(outcome: MergeOutcome) -> bool:
     return there == wanted and outcome.source.summary == outcome.summary
 
 
-def vote_is_right(outcome: VoteOutcome) -> bool:
-    return outcome.before == outcome.verdict
+def vote_is_right(outcome: ConsensusOutcome) -> bool:
+    return outcome.before == outcome.row
 
 
 @pytest.fixture
@@ -53,18 +51,18 @@ async def stages(fleet: Fleet) -> None:
     """Merge and consensus, of which nobody has to look at old images."""
     settings = fleet.settings
     async with database.pool(settings, "test") as pool:
-        await introduce(pool, settings, load_fleet(settings.service_config), "merge")
-        await introduce(pool, settings, load_fleet(settings.service_config), "consensus")
+        await register_stage_feeds(pool, settings, load_fleet(settings.service_config), "merge")
+        await register_stage_feeds(pool, settings, load_fleet(settings.service_config), "consensus")
     await fleet.rows.execute("UPDATE stages SET swept_image_id = NULL")
 
 
 def both(pool: Pool, settings: Settings) -> Callable[[], Awaitable[int]]:
-    merge = Recomputing(merging(settings), pool, settings)
-    consensus = Recomputing(voting(settings), pool, settings)
+    merge = RecomputeRunner(merging(settings), pool, settings)
+    consensus = RecomputeRunner(voting(settings), pool, settings)
     never = asyncio.Event()
 
     async def some() -> int:
-        return await merge.round(never) + await consensus.round(never)
+        return await merge.run_round(never) + await consensus.run_round(never)
 
     return some
 

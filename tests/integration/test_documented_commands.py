@@ -11,7 +11,7 @@ from tests.integration.test_calibrate import labelled
 from tests.unit.command_lines import commands
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT
-from windmill.derive.claims import introduce
+from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.storage import database
 
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)]
@@ -40,7 +40,7 @@ async def lived_in(fleet: Fleet) -> Fleet:
     await fleet.put("yolov8.failed", body(17), reasons("SERVICE_ERROR"))
     async with database.pool(fleet.settings, "test") as pool:
         for stage in ("merge", "enrich", "consensus"):
-            await introduce(pool, fleet.settings, load_fleet(fleet.settings.service_config), stage)
+            await register_stage_feeds(pool, fleet.settings, load_fleet(fleet.settings.service_config), stage)
     return fleet
 
 

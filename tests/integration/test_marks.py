@@ -10,7 +10,8 @@ from windmill.core.services import Fleet as Services
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
-from windmill.derive.claims import introduce, read_feeds, transaction
+from windmill.derive.stage_feeds import read_feeds, register_stage_feeds
+from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
@@ -32,7 +33,7 @@ def services(settings: Settings) -> Services:
 @pytest.fixture
 async def all_stages(pool: Pool, settings: Settings, services: Services) -> None:
     for stage in STAGES:
-        await introduce(pool, settings, services, stage)
+        await register_stage_feeds(pool, settings, services, stage)
 
 
 async def marks(rows: asyncpg.Connection) -> set[tuple[str, int]]:
@@ -113,7 +114,7 @@ async def test_nothing_is_marked_for_a_stage_that_nobody_runs(
 ) -> None:
     await fleet.rows.execute(ANSWER, 7, "yolov8")
     assert await marks(fleet.rows) == set()
-    await introduce(pool, settings, services, "merge")
+    await register_stage_feeds(pool, settings, services, "merge")
     await fleet.rows.execute(ANSWER, 8, "yolov8")
     assert await marks(fleet.rows) == {("merge", 8)}
 
@@ -121,13 +122,13 @@ async def test_nothing_is_marked_for_a_stage_that_nobody_runs(
 async def test_a_stage_asks_for_a_look_at_old_images_once_and_again_when_its_services_change(
     fleet: Fleet, pool: Pool, settings: Settings, services: Services
 ) -> None:
-    assert await introduce(pool, settings, services, "merge")
+    assert await register_stage_feeds(pool, settings, services, "merge")
     await fleet.rows.execute("UPDATE stages SET swept_image_id = NULL")
-    assert not await introduce(pool, settings, services, "merge")
+    assert not await register_stage_feeds(pool, settings, services, "merge")
     assert await read_feeds(pool, settings, "merge") == ("detectron2", "rtdetr", "yolov8")
     assert await fleet.rows.fetchval("SELECT swept_image_id FROM stages") is None
     fewer = Services({k: v for k, v in services.services.items() if k != "rtdetr"}, services.set_notes)
-    assert await introduce(pool, settings, fewer, "merge")
+    assert await register_stage_feeds(pool, settings, fewer, "merge")
     assert await read_feeds(pool, settings, "merge") == ("detectron2", "yolov8")
     assert await fleet.rows.fetchval("SELECT swept_image_id FROM stages") == 0
 
@@ -150,7 +151,7 @@ async def test_a_row_that_is_being_written_while_a_stage_is_introduced_is_either
     transaction = fleet.rows.transaction()
     await transaction.start()
     await fleet.rows.execute(ANSWER, 7, "yolov8")
-    introduced = asyncio.create_task(introduce(pool, settings, services, "merge"))
+    introduced = asyncio.create_task(register_stage_feeds(pool, settings, services, "merge"))
     await asyncio.sleep(0.3)
     assert not introduced.done()
     await transaction.commit()

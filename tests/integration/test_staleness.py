@@ -15,8 +15,11 @@ from windmill.core.documents import as_json, as_object
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
-from windmill.derive.claims import claim, end_lease, introduce, lease, put_off, renew, transaction
-from windmill.derive.recompute import Recomputing
+from windmill.derive.claims import claim_stale_images
+from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
+from windmill.derive.recompute import RecomputeRunner
+from windmill.derive.stage_feeds import register_stage_feeds
+from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Connection, Pool
 
@@ -35,7 +38,7 @@ ASK = (
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
     async with database.pool(settings, "test", most=16) as opened:
         for stage in ("merge", "enrich", "consensus"):
-            await introduce(opened, settings, load_fleet(settings.service_config), stage)
+            await register_stage_feeds(opened, settings, load_fleet(settings.service_config), stage)
         yield opened
 
 
@@ -54,7 +57,7 @@ async def marks(rows: asyncpg.Connection, stage: str = STAGE) -> list[dict[str, 
 
 
 async def claimed(pool: Pool, settings: Settings, most: int = 50) -> list[int]:
-    async with claim(pool, settings, STAGE, most) as one:
+    async with claim_stale_images(pool, settings, STAGE, most) as one:
         return one.image_ids
 
 
@@ -73,7 +76,7 @@ async def test_what_a_crash_leaves_unfinished_is_still_marked(
     await rows.execute(MARK, STAGE, [1, 1])
 
     async def crash() -> None:
-        async with claim(pool, settings, STAGE, 50) as one:
+        async with claim_stale_images(pool, settings, STAGE, 50) as one:
             assert one.image_ids == [1]
             raise ZeroDivisionError
 
@@ -88,10 +91,10 @@ async def test_who_comes_second_to_an_image_waits_and_then_sees_what_the_first_h
     await rows.execute(MARK, STAGE, [1])
 
     async def second() -> int:
-        async with claim(pool, settings, STAGE, 50) as one:
+        async with claim_stale_images(pool, settings, STAGE, 50) as one:
             return int(await one.connection.fetchval("SELECT count(*) FROM merges"))
 
-    async with claim(pool, settings, STAGE, 50) as first:
+    async with claim_stale_images(pool, settings, STAGE, 50) as first:
         await rows.execute(MARK, STAGE, [1])
         other = asyncio.create_task(second())
         await asyncio.sleep(0.2)
@@ -186,12 +189,12 @@ class Toy:
 async def test_an_image_that_cannot_be_done_is_put_off_ever_longer_and_holds_up_no_other(
     pool: Pool, settings: Settings, rows: asyncpg.Connection, computes: bool, writes: bool
 ) -> None:
-    work = Recomputing(Toy(computes=computes, writes=writes), pool, settings)
+    work = RecomputeRunner(Toy(computes=computes, writes=writes), pool, settings)
     await rows.execute(MARK, STAGE, [1, 2, 3, 4, 5])
     never = asyncio.Event()
     waits = []
     for tries in (1, 2, 3):
-        while await work.round(never):
+        while await work.run_round(never):
             pass
         (mark,) = await marks(rows)
         assert (mark["image_id"], mark["tries"], mark["due"]) == (3, tries, False)
@@ -212,7 +215,7 @@ async def test_an_image_is_leased_to_one_however_many_ask_at_once(
     images = list(range(1, 41))
     for _ in range(5):
         await rows.execute(MARK, LEASED, images)
-    got = await asyncio.gather(*(lease(pool, settings, LEASED, 30) for _ in range(12)))
+    got = await asyncio.gather(*(take_lease(pool, settings, LEASED, 30) for _ in range(12)))
     taken = [image_id for one in got for image_id in one.tries]
     assert len(taken) == len(set(taken)) > 0
 
@@ -221,16 +224,16 @@ async def test_what_changes_while_an_image_is_leased_is_looked_at_when_the_lease
     pool: Pool, settings: Settings, rows: asyncpg.Connection
 ) -> None:
     await rows.execute(MARK, LEASED, [1])
-    held = await lease(pool, settings, LEASED, 10)
+    held = await take_lease(pool, settings, LEASED, 10)
     assert list(held.tries) == [1]
     await rows.execute(MARK, LEASED, [1])
-    assert (await lease(pool, settings, LEASED, 10)).tries == {}
-    assert (await lease(pool, settings, LEASED, 10)).found == 0  # it is put off, and asked for no more
+    assert (await take_lease(pool, settings, LEASED, 10)).tries == {}
+    assert (await take_lease(pool, settings, LEASED, 10)).found == 0  # it is put off, and asked for no more
     async with transaction(pool, settings) as connection:
         await end_lease(connection, LEASED, 1, held.token)
     (left,) = await marks(rows, LEASED)
     assert (left["leased"], left["due"]) == (False, True)
-    again = await lease(pool, settings, LEASED, 10)
+    again = await take_lease(pool, settings, LEASED, 10)
     async with transaction(pool, settings) as connection:
         await end_lease(connection, LEASED, 1, again.token)
     assert await marks(rows, LEASED) == []
@@ -241,15 +244,15 @@ async def test_a_lease_that_is_renewed_lasts_and_one_that_is_not_goes_to_another
 ) -> None:
     short = Settings.from_env({**environ, "LEASE_SECONDS": "1"})
     await rows.execute(MARK, LEASED, [1])
-    first = await lease(pool, short, LEASED, 10)
+    first = await take_lease(pool, short, LEASED, 10)
     for _ in range(4):
         await asyncio.sleep(0.4)
-        await renew(pool, short, LEASED, first.token, [1])
-        assert (await lease(pool, short, LEASED, 10)).tries == {}
+        await renew_lease(pool, short, LEASED, first.token, [1])
+        assert (await take_lease(pool, short, LEASED, 10)).tries == {}
     got: list[dict[int, int]] = []
 
     async def another() -> bool:
-        got.append((await lease(pool, short, LEASED, 10)).tries)
+        got.append((await take_lease(pool, short, LEASED, 10)).tries)
         return bool(got[-1])
 
     await until(another, 10)
@@ -263,13 +266,13 @@ async def test_an_image_that_is_put_off_comes_due_again_and_says_how_often_it_fa
     pool: Pool, settings: Settings, rows: asyncpg.Connection
 ) -> None:
     await rows.execute(MARK, LEASED, [1])
-    held = await lease(pool, settings, LEASED, 10)
+    held = await take_lease(pool, settings, LEASED, 10)
     async with transaction(pool, settings) as connection:
-        await put_off(connection, LEASED, 1, held.token, 0.0, failed=True)
-    again = await lease(pool, settings, LEASED, 10)
+        await postpone_lease(connection, LEASED, 1, held.token, 0.0, failed=True)
+    again = await take_lease(pool, settings, LEASED, 10)
     assert again.tries == {1: 1}
     async with transaction(pool, settings) as connection:
-        await put_off(connection, LEASED, 1, again.token, 30.0)
+        await postpone_lease(connection, LEASED, 1, again.token, 30.0)
     (mark,) = await marks(rows, LEASED)
     assert (mark["leased"], mark["due"], mark["tries"]) == (False, False, 1)
 

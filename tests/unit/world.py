@@ -1,4 +1,4 @@
-"""What surrounds a worker's edge, by hand: deliveries, a service, a table, queues to publish to."""
+"""What surrounds a delivery processor, by hand: deliveries, a service, a table, queues to publish to."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from windmill.core.messages import Job, encode
 from windmill.core.outcomes import Stored
 from windmill.core.services import Service
 from windmill.core.settings import Settings
-from windmill.edge.edge import Edge
+from windmill.edge.delivery_processor import DeliveryProcessor
 from windmill.edge.quarantine import Quarantine
 from windmill.storage.results import ResultRow
 
@@ -36,7 +36,7 @@ class Clock:
 
 @dataclass
 class World:
-    """Everything around an edge. `events` is what happened in order; the errors are raised once there is one."""
+    """Everything around a processor. `events` is what happened in order; the errors are raised once there is one."""
 
     events: list[str] = field(default_factory=list)
     table: FakeTable = field(default_factory=FakeTable)
@@ -139,8 +139,8 @@ class World:
     def handler(self) -> Handler[Job]:
         return Handler(self.read, self, self.check)
 
-    def edge(self, state: ServiceState, settings: Settings) -> Edge:
-        return Edge(
+    def processor(self, state: ServiceState, settings: Settings) -> DeliveryProcessor:
+        return DeliveryProcessor(
             state,
             settings,
             self.handler(),
@@ -168,6 +168,6 @@ class Delivered:
         self.events.append("hand back")
 
 
-async def take(edge: Edge, delivery: Delivered) -> None:
+async def take(processor: DeliveryProcessor, delivery: Delivered) -> None:
     async with asyncio.timeout(5):
-        await edge.take(cast("Delivery", delivery))
+        await processor.process(cast("Delivery", delivery))

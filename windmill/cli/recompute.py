@@ -11,7 +11,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings, DerivationSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES, Stage
-from windmill.derive.sweep import Wanted, walk
+from windmill.derive.sweep import SweepFilter, sweep
 from windmill.process.runner import DONE, INTERRUPTED
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -73,14 +73,14 @@ async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argp
     return INTERRUPTED if interrupted else DONE
 
 
-def _wanted(settings: DerivationSettings, arguments: argparse.Namespace) -> Wanted:
+def _wanted(settings: DerivationSettings, arguments: argparse.Namespace) -> SweepFilter:
     stage: Stage = arguments.stage
     if arguments.other_calibration and not STAGES[stage].calibrated:
         raise WindmillError("USAGE", f"no calibration enters into the stage {stage}", "leave --other-calibration away")
     other = _calibration(settings) if arguments.other_calibration else None
     ids = tuple(sorted(arguments.image_ids)) if arguments.image_ids is not None else None
     everything = other is None and arguments.older_than_version is None
-    return Wanted(arguments.group, ids, everything, arguments.older_than_version, other)
+    return SweepFilter(arguments.group, ids, everything, arguments.older_than_version, other)
 
 
 def _calibration(settings: DerivationSettings) -> str:
@@ -108,7 +108,7 @@ async def mark_all(
     connection: database.Connection,
     settings: DatabaseSettings,
     stage: Stage,
-    wanted: Wanted,
+    wanted: SweepFilter,
     stop: asyncio.Event,
     *,
     dry: bool,
@@ -116,7 +116,7 @@ async def mark_all(
     """The whole walk with its progress; returns how many images were looked at and how many are marked."""
     looked_at = marked = 0
     with tqdm(desc=stage, unit=" images", disable=None, dynamic_ncols=True, file=sys.stderr) as bar:
-        async for page in walk(connection, settings, stage, wanted, stop, dry=dry):
+        async for page in sweep(connection, settings, stage, wanted, stop, dry=dry):
             looked_at, marked = looked_at + page.looked_at, marked + page.marked
             bar.update(page.looked_at)
     return looked_at, marked

@@ -15,16 +15,16 @@ from windmill.core.services import load_fleet
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
-from windmill.derive.sweep import Wanted
+from windmill.derive.sweep import SweepFilter
 from windmill.kernels.text.tables import table
 from windmill.operate.queued_images import Waiting
 from windmill.operate.repair import Repair, Scope, UnansweredJobs, declare_absent
 from windmill.process.runner import DONE, INTERRUPTED
 from windmill.storage import database
 from windmill.storage.queries import queries
-from windmill.submit.publishing import Walk
-from windmill.submit.room import QueueRoom
-from windmill.submit.runs import Progress, Runs, be_the_only_submitter
+from windmill.submit.backpressure import QueueBackpressure
+from windmill.submit.publishing import PagePublisher
+from windmill.submit.runs import RunProgress, Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages
 
 DESCRIPTION = """\
@@ -92,7 +92,7 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
         await _must_exist(connection, settings, scope)
         if not arguments.only_derived:
             if not arguments.dry_run:
-                await be_the_only_submitter(connection, settings, other="a producer or another repair")
+                await take_producer_lock(connection, settings, other="a producer or another repair")
             repair = await _repair(settings, UnansweredJobs(connection, settings, scope), scope, stop, arguments)
         if not arguments.only_jobs and arguments.run is None:
             marked = await _derived(connection, settings, stop, arguments)
@@ -103,16 +103,16 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
 async def _must_exist(connection: database.Connection, settings: DatabaseSettings, scope: Scope) -> None:
     """A misspelt group or run would look like one that needs no repair."""
     if scope.run_id is not None:
-        await Runs(connection, settings).must_have(scope.run_id)
+        await Runs(connection, settings).require_run(scope.run_id)
     if scope.image_group:
-        await RegisteredImages(connection, settings).must_have(scope.image_group)
+        await RegisteredImages(connection, settings).require_group(scope.image_group)
 
 
 async def _derived(
     connection: database.Connection, settings: DatabaseSettings, stop: asyncio.Event, arguments: argparse.Namespace
 ) -> dict[str, int]:
     """How many images are stale without a mark, by stage."""
-    wanted = Wanted(image_group=arguments.group)
+    wanted = SweepFilter(image_group=arguments.group)
     marked = {}
     for row in await connection.fetch(queries()["list_stages"], list(STAGES)):
         _, count = await mark_all(connection, settings, row["stage"], wanted, stop, dry=arguments.dry_run)
@@ -134,8 +134,8 @@ async def _repair(
             await waiting.read(opened, most=arguments.scan, force=arguments.force)
         async with broker.publisher(other, settings) as publisher:
             target = None if arguments.dry_run else publisher
-            room = QueueRoom(partial(broker.depths, opened, settings, scope.services), arguments.max_queued)
-            walk = Walk(Progress(None, last, first), window=settings.publish_window)
+            room = QueueBackpressure(partial(broker.depths, opened, settings, scope.services), arguments.max_queued)
+            walk = PagePublisher(RunProgress(None, last, first), window=settings.publish_window)
             repair = Repair(waiting.images, target, room, walk, stop)
             with tqdm(total=last - first, unit=" images", disable=None, dynamic_ncols=True) as bar:
                 repair.on_image = lambda reached: bar.update(reached - first - bar.n)

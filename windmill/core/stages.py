@@ -17,7 +17,7 @@ class StageSpec:
     summary: str
     """What it makes, in a line for help texts."""
     module: str
-    """What runs it; there, `work` makes its work."""
+    """What runs it; its `make_runner` makes the stage's runner."""
     awaits_services_of: Stage
     """An image waits for the services that feed this stage: itself, or the one on whose rows it rests."""
     awaits_stages: tuple[Stage, ...]

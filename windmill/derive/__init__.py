@@ -1,1 +1,1 @@
-"""What derives from results: reading them, computing rows anew where these are stale, catching up with old images."""
+"""Derived rows: finding stale images, recomputing their rows, backfilling images that are older than a stage."""

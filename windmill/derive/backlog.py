@@ -1,4 +1,4 @@
-"""The numbers of derived rows: what each stage did, and the open work that the database knows of."""
+"""Metrics of post-processing: what each stage did, and the backlog of stale marks in the database."""
 
 import asyncio
 import logging
@@ -10,51 +10,53 @@ from typing import Protocol
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES, Stage
-from windmill.process.metrics import Sample, of_backlog, of_stage
+from windmill.process.metrics import Sample, backlog_samples, stage_samples
 from windmill.storage.database import Pool, converted
 from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
 
-FRESH_SECONDS = 10.0
-PATIENCE_SECONDS = 3.0
+CACHE_SECONDS = 10.0
+TIMEOUT_SECONDS = 3.0
 
 
-class Counted(Protocol):
-    """A stage that counts what it does."""
+class CountingStage(Protocol):
+    """A stage with its counters."""
 
     stage: Stage
     counts: Counter[str]
 
 
-def of_works(works: Sequence[Counted]) -> list[Sample]:
-    return [sample for work in works for sample in of_stage(work.stage, work.counts)]
+def stages_samples(stages: Sequence[CountingStage]) -> list[Sample]:
+    return [sample for one in stages for sample in stage_samples(one.stage, one.counts)]
 
 
 class BacklogReader:
-    """Open work of all stages. The database is asked when somebody wants to know, and then not again for a while."""
+    """The backlog of all stages; queried at a scrape and cached for some seconds."""
 
     def __init__(self, settings: DatabaseSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._asked = float("-inf")
-        self._known: list[Sample] = []
-        self._asking = asyncio.Lock()
+        self._queried_at = float("-inf")
+        self._cached: list[Sample] = []
+        self._querying = asyncio.Lock()
 
     async def samples(self, pool: Pool) -> list[Sample]:
-        """Nothing while the database is away: old numbers would look like news."""
-        async with self._asking:
-            if self._clock() - self._asked >= FRESH_SECONDS:
-                self._asked = self._clock()
-                self._known = await self._ask(pool)
-        return self._known
+        """Empty while the database is away: cached numbers would look current."""
+        async with self._querying:
+            if self._clock() - self._queried_at >= CACHE_SECONDS:
+                self._queried_at = self._clock()
+                self._cached = await self._query(pool)
+        return self._cached
 
-    async def _ask(self, pool: Pool) -> list[Sample]:
+    async def _query(self, pool: Pool) -> list[Sample]:
         try:
             with converted(self._settings):
-                async with asyncio.timeout(PATIENCE_SECONDS), pool.acquire(timeout=PATIENCE_SECONDS) as connection:
+                async with asyncio.timeout(TIMEOUT_SECONDS), pool.acquire(timeout=TIMEOUT_SECONDS) as connection:
                     rows = await connection.fetch(queries()["list_backlog"], list(STAGES))
         except WindmillError as error:
-            logger.debug("the backlog is not known", extra={"reason": str(error)})
+            logger.debug("the backlog cannot be read", extra={"reason": str(error)})
             return []
-        return [sample for row in rows for sample in of_backlog(row["stage"], row["marks"], row["overdue_seconds"])]
+        return [
+            sample for row in rows for sample in backlog_samples(row["stage"], row["marks"], row["overdue_seconds"])
+        ]

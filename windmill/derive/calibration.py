@@ -1,4 +1,4 @@
-"""What is known of each service's reliability: a JSON file, checked whole; derived rows bear its version."""
+"""Reading the calibration file: how reliable each service is. Derived rows record its version."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 @dataclass(frozen=True)
 class Calibration:
-    """The constants of both kernels; `origin` says what they were fitted on."""
+    """The constants of the box and vote kernels; `origin` says which data they were fitted on."""
 
     version: str
     origin: str
@@ -53,6 +53,6 @@ def load_calibration(path: Path) -> Calibration:
 
 
 def parse_calibration(document: object) -> Calibration:
-    """The calibration that a parsed JSON document describes; raises DocumentInvalid with all that is wrong."""
-    left_out: dict[str, Any] = {"boxes": BoxCalibration(), "votes": VoteCalibration()}
-    return Calibration(**left_out | _READ(document, ""))
+    """The calibration that a parsed JSON document describes; raises DocumentInvalid with every problem."""
+    defaults: dict[str, Any] = {"boxes": BoxCalibration(), "votes": VoteCalibration()}
+    return Calibration(**defaults | _READ(document, ""))

@@ -1,4 +1,4 @@
-"""A stage whose rows follow from other rows: claim images, read, compute, write what differs, in one transaction."""
+"""Recomputing stale images: claim them, read, compute and write the difference, in one transaction."""
 
 import asyncio
 import logging
@@ -11,7 +11,8 @@ from windmill.core.errors import DataRefused
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.core.throttle import Throttle
-from windmill.derive.claims import Claim, claim, postpone, seconds_after_failures, take_marks, transaction
+from windmill.derive.claims import Claim, claim_stale_images, postpone_image, retry_seconds, take_stale_marks
+from windmill.derive.transactions import transaction
 from windmill.storage.database import Connection, Pool
 
 logger = logging.getLogger(__name__)
@@ -20,83 +21,83 @@ S = TypeVar("S")
 D = TypeVar("D")
 
 
-class Recipe(Protocol[S, D]):
-    """What makes a stage this one: its reading, its kernel and its writing."""
+class DerivedStage(Protocol[S, D]):
+    """What a stage that computes has to define."""
 
     stage: Stage
 
     async def read(self, connection: Connection, image_ids: Sequence[int]) -> Mapping[int, S]:
-        """What is known of each image, complete: an image without results is among them, too."""
+        """The inputs of every image, also of one without results, and its present rows."""
         ...
 
     def compute(self, source: S) -> D:
-        """Pure."""
+        """Pure: no I/O and no clock."""
         ...
 
     async def write(self, connection: Connection, computed: Mapping[int, D]) -> int:
-        """Write what differs from what is there, and nothing else; returns for how many images that was so."""
+        """Write only what differs from the present rows; returns how many images changed."""
         ...
 
 
-class Recomputing(Generic[S, D]):
-    """Rounds of a stage that computes. One image that cannot be done is put off, and holds up no other."""
+class RecomputeRunner(Generic[S, D]):
+    """Runs a stage that computes. An image that fails is retried later and does not block the others."""
 
-    def __init__(self, recipe: Recipe[S, D], pool: Pool, settings: DerivationSettings) -> None:
-        self.stage: Stage = recipe.stage
+    def __init__(self, derived: DerivedStage[S, D], pool: Pool, settings: DerivationSettings) -> None:
+        self.stage: Stage = derived.stage
         self.counts: Counter[str] = Counter()
         self.states: Iterable[ServiceState] = ()
-        self._recipe = recipe
+        self._derived = derived
         self._pool = pool
         self._settings = settings
-        self._alone = 0
+        self._one_by_one = 0
         self._throttle = Throttle()
 
-    async def __aenter__(self) -> "Recomputing[S, D]":
+    async def __aenter__(self) -> "RecomputeRunner[S, D]":
         return self
 
     async def __aexit__(self, *_: object) -> None:
         return None
 
-    async def round(self, stop: asyncio.Event) -> int:  # noqa: ARG002 - a round is short; stages that call services ask
-        """One transaction's worth of images."""
-        most = 1 if self._alone else self._settings.postprocess_images
+    async def run_round(self, stop: asyncio.Event) -> int:  # noqa: ARG002 - only stages that call services need it
+        """Recompute the images of one transaction."""
+        most = 1 if self._one_by_one else self._settings.postprocess_images
         tries: dict[int, int] = {}
         found = 0
         try:
-            async with claim(self._pool, self._settings, self.stage, most) as claimed:
+            async with claim_stale_images(self._pool, self._settings, self.stage, most) as claimed:
                 tries, found = claimed.tries, claimed.found
                 if tries:
                     await self._recompute(claimed)
         except DataRefused as error:
-            await self._refused(tries, error)
-        self._alone = max(0, self._alone - 1)
+            await self._on_rejected(tries, error)
+        self._one_by_one = max(0, self._one_by_one - 1)
         return found
 
     async def _recompute(self, claimed: Claim) -> None:
-        sources = await self._recipe.read(claimed.connection, claimed.image_ids)
+        sources = await self._derived.read(claimed.connection, claimed.image_ids)
         computed: dict[int, D] = {}
         for image_id, source in sources.items():
             try:
-                computed[image_id] = self._recipe.compute(source)
-            except Exception as error:  # noqa: BLE001 - a fault of ours with one image must not hold up the others
-                await self._put_off(claimed.connection, image_id, claimed.tries[image_id] + 1, error)
-        changed = await self._recipe.write(claimed.connection, computed)
+                computed[image_id] = self._derived.compute(source)
+            except Exception as error:  # noqa: BLE001 - a bug that one image triggers must not block the others
+                await self._retry_later(claimed.connection, image_id, claimed.tries[image_id] + 1, error)
+        changed = await self._derived.write(claimed.connection, computed)
         self.counts.update(looked_at=len(computed), changed=changed)
 
-    async def _refused(self, tries: Mapping[int, int], error: DataRefused) -> None:
-        """PostgreSQL does not take what was computed of some image: find out which, by doing each alone."""
+    async def _on_rejected(self, tries: Mapping[int, int], error: DataRefused) -> None:
+        """PostgreSQL rejects the row of some image: find out which by recomputing them one by one."""
         if len(tries) > 1:
-            self._alone = len(tries) + 1
+            self._one_by_one = len(tries) + 1
             return
         async with transaction(self._pool, self._settings) as connection:
             for image_id, before in tries.items():
-                await take_marks(connection, self.stage, [image_id])
-                await self._put_off(connection, image_id, before + 1, error)
+                await take_stale_marks(connection, self.stage, [image_id])
+                await self._retry_later(connection, image_id, before + 1, error)
 
-    async def _put_off(self, connection: Connection, image_id: int, tries: int, error: Exception) -> None:
-        seconds = seconds_after_failures(tries)
-        await postpone(connection, self.stage, image_id, seconds, tries)
+    async def _retry_later(self, connection: Connection, image_id: int, tries: int, error: Exception) -> None:
+        seconds = retry_seconds(tries)
+        await postpone_image(connection, self.stage, image_id, seconds, tries)
         self.counts["failed"] += 1
         if admitted := self._throttle.admit(type(error).__name__):
-            said = {"stage": self.stage, "image_id": image_id, "tries": tries, "again_in_seconds": round(seconds)}
-            logger.error("an image cannot be done: %r", error, extra={**said, **admitted.extra()})
+            context = {"stage": self.stage, "image_id": image_id, "tries": tries, "again_in_seconds": round(seconds)}
+            logger.error("an image cannot be recomputed: %r", error, extra={**context, **admitted.extra()})

@@ -1,1 +1,1 @@
-"""A delivery to its end: received, handled, written, and only then acknowledged."""
+"""Consuming jobs: each delivery is received, handled, written or republished, and only then acknowledged."""

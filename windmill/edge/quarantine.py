@@ -1,7 +1,7 @@
-"""A job that came back from lost workers again and again is done alone: nothing else is in the process's hands then.
+"""Quarantine of poison jobs: a job that was redelivered after several worker crashes runs alone in its process.
 
-A lost worker counts for all that it held, begun or not. Without this, harmless jobs would be given up together with the
-one that ends workers, because they lay beside it each time.
+A crash raises the delivery count of every job that the worker held. Without quarantine, harmless jobs would reach the
+delivery limit together with the poison job beside them.
 """
 
 import asyncio
@@ -9,78 +9,78 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ON_TRIAL = 2
+SUSPECT_AFTER_DELIVERIES = 2
 LINGER_SECONDS = 2.0
 
 
 def suspect(handed_out: int, limit: int) -> bool:
-    """Whether a job was handed out often enough to be done alone, and not yet so often as to be given up."""
-    return max(1, min(ON_TRIAL, limit - 1)) <= handed_out < limit
+    """Whether a job was delivered often enough to run alone, but is still below the delivery limit."""
+    return max(1, min(SUSPECT_AFTER_DELIVERIES, limit - 1)) <= handed_out < limit
 
 
 class Quarantine:
-    """One for all edges of a process, as a job of any of them ends it for all. Edges are told apart by identity."""
+    """Shared by all processors of a process, as a crash hits them all; processors are compared by identity."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._owner: object | None = None
         self._left = 0.0
-        self._in_hand = 0
+        self._in_progress = 0
         self._consuming: set[object] = set()
         self._wakers: dict[object, Callable[[], None]] = {}
         self._changed = asyncio.Event()
         self.occupied = False
 
-    def open(self, edge: object, wake: Callable[[], None]) -> None:
-        """An edge begins; `wake` is called when it may be allowed something else."""
-        self._wakers[edge] = wake
+    def register(self, processor: object, wake: Callable[[], None]) -> None:
+        """Add a processor; `wake` is called when its allowed prefetch may have changed."""
+        self._wakers[processor] = wake
 
-    def close(self, edge: object) -> None:
-        """Nothing more is delivered to this edge."""
-        self._wakers.pop(edge, None)
-        self.consumes(edge, 0)
+    def unregister(self, processor: object) -> None:
+        """Remove a processor that gets no more deliveries."""
+        self._wakers.pop(processor, None)
+        self.set_prefetch(processor, 0)
 
-    def consumes(self, edge: object, prefetch: int) -> None:
-        """How many deliveries the edge lets come from now on."""
+    def set_prefetch(self, processor: object, prefetch: int) -> None:
+        """Note the present prefetch of the processor."""
         if prefetch:
-            self._consuming.add(edge)
+            self._consuming.add(processor)
         else:
-            self._consuming.discard(edge)
+            self._consuming.discard(processor)
         self._changed.set()
 
-    def allowed(self, edge: object, wanted: int) -> int:
-        """How many deliveries the edge may let come. Others wait until those that are to be done alone have passed."""
+    def allowed_prefetch(self, processor: object, wanted: int) -> int:
+        """The prefetch that the processor may use. Others get 0 until the suspects of the owner are done."""
         if self.occupied:
             return 0
         if self._owner is None or self._clock() - self._left >= LINGER_SECONDS:
             self._owner = None
             return wanted
-        return min(wanted, 1) if self._owner is edge else 0
+        return min(wanted, 1) if self._owner is processor else 0
 
-    def took(self) -> None:
-        """A delivery is in hand."""
-        self._in_hand += 1
+    def started(self) -> None:
+        """Count a delivery that begins."""
+        self._in_progress += 1
 
     def settled(self) -> None:
-        self._in_hand -= 1
+        self._in_progress -= 1
         self._changed.set()
 
-    def harmless(self, edge: object) -> None:
-        """What is delivered to the edge now need not be done alone."""
-        if self._owner is edge and not self.occupied:
+    def release(self, processor: object) -> None:
+        """A job of this processor is no suspect: end its ownership."""
+        if self._owner is processor and not self.occupied:
             self._owner = None
             self._wake_all()
 
     @asynccontextmanager
-    async def alone(self, edge: object) -> AsyncIterator[bool]:
-        """Wait until this delivery is all that the process holds; False when another one waits for that already."""
+    async def alone(self, processor: object) -> AsyncIterator[bool]:
+        """Wait until this delivery is the only one in the process; False when another one waits already."""
         if self.occupied:
             yield False
             return
-        self.occupied, self._owner = True, edge
+        self.occupied, self._owner = True, processor
         self._wake_all()
         try:
-            while self._consuming or self._in_hand > 1:
+            while self._consuming or self._in_progress > 1:
                 self._changed.clear()
                 await self._changed.wait()
             yield True

@@ -12,7 +12,7 @@ from typing import Any
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.edge.received import envelope
+from windmill.edge.received_messages import read_envelope
 from windmill.kernels.flow.id_ranges import IdRanges
 from windmill.operate.failed.parked import headers_to_stay, image_id_of, parked
 
@@ -94,7 +94,7 @@ Copied = Callable[[broker.Message], Mapping[str, Any]]
 def headers_to_wait(message: broker.Message) -> dict[str, Any]:
     """The headers of a job's copy in its work queue. The broker counts anew how often it hands out a copy, so what it
     counted goes on in a header of ours; a classic queue only tells that it was handed out before."""
-    return envelope(message.headers, message.redelivered).unchanged()
+    return read_envelope(message.headers, message.redelivered).requeue_headers()
 
 
 def _add(images: IdRanges, message: broker.Message) -> None:

@@ -13,8 +13,8 @@ from windmill.core.setting_parts import BrokerSettings, DatabaseSettings
 from windmill.kernels.flow.id_ranges import IdRanges
 from windmill.storage import database
 from windmill.storage.queries import queries
-from windmill.submit.publishing import JobTarget, Walk
-from windmill.submit.room import QueueRoom
+from windmill.submit.backpressure import QueueBackpressure
+from windmill.submit.publishing import JobTarget, PagePublisher
 from windmill.submit.selection import ImageJobs, ImagePage, RegisteredImages, image_jobs
 
 PAGE_IMAGES = 2000
@@ -76,8 +76,8 @@ class Repair:
 
     waiting: Mapping[str, IdRanges]
     target: JobTarget | None
-    room: QueueRoom
-    walk: Walk
+    room: QueueBackpressure
+    walk: PagePublisher
     stop: asyncio.Event
     on_image: Callable[[int], object] = lambda _: None
 
@@ -87,7 +87,7 @@ class Repair:
             async for page in pages:
                 lost = nowhere(page.images, self.waiting)
                 if self.target and lost:
-                    await self.room.wait_for(len(lost), self.stop)
+                    await self.room.wait_for_room(len(lost), self.stop)
                 await self.walk.publish(ImagePage(page.last, lost), self.target, self.stop)
                 self.on_image(page.last)
                 if self.stop.is_set():

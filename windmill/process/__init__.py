@@ -1,1 +1,1 @@
-"""The life of a long-running program: start, signals, log, health, metrics, systemd, heartbeat."""
+"""Running a process: start, signals, exit codes, log, health, metrics, systemd, heartbeat."""

@@ -1,48 +1,48 @@
-"""Whether a process is well: named pings, each of which says what is wrong or nothing.
+"""Liveness and readiness: named health checks, each of which returns what is wrong, or None.
 
-A ping tells what the process knows already. It opens no connection, so that whoever asks costs nothing.
+A check reads what the process already knows. It opens no connection, so probes are cheap.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-Ping = Callable[[], str | None]
+HealthCheck = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
-class Report:
-    """The pings that found nothing, and what the others found."""
+class HealthReport:
+    """The checks that passed, and what is wrong with the others."""
 
     ok: list[str]
     failing: dict[str, str]
 
 
 class Health:
-    """`alive`: a process that fails these has to be started anew. `ready`: one that fails these waits for something,
-    and goes on by itself."""
+    """`alive` checks decide whether the process has to be restarted; `ready` checks whether it waits for something and
+    recovers by itself."""
 
-    def __init__(self, *, alive: Mapping[str, Ping], ready: Mapping[str, Ping]) -> None:
+    def __init__(self, *, alive: Mapping[str, HealthCheck], ready: Mapping[str, HealthCheck]) -> None:
         self._alive = dict(alive)
         self._ready = dict(ready)
 
-    def alive(self) -> Report:
+    def alive(self) -> HealthReport:
         return _report(self._alive)
 
-    def ready(self) -> Report:
+    def ready(self) -> HealthReport:
         """A process that is not alive is not ready either."""
         return _report(self._alive | self._ready)
 
 
-def _report(pings: Mapping[str, Ping]) -> Report:
-    found = {name: _found(ping) for name, ping in pings.items()}
-    return Report(
-        ok=[name for name, trouble in found.items() if trouble is None],
-        failing={name: trouble for name, trouble in found.items() if trouble is not None},
+def _report(checks: Mapping[str, HealthCheck]) -> HealthReport:
+    results = {name: _run(check) for name, check in checks.items()}
+    return HealthReport(
+        ok=[name for name, trouble in results.items() if trouble is None],
+        failing={name: trouble for name, trouble in results.items() if trouble is not None},
     )
 
 
-def _found(ping: Ping) -> str | None:
+def _run(check: HealthCheck) -> str | None:
     try:
-        return ping()
-    except Exception as error:  # noqa: BLE001 - a ping that breaks is a finding, and hides no other
-        return f"the ping itself failed: {error!r}"
+        return check()
+    except Exception as error:  # noqa: BLE001 - a check that raises is a failure, and must not hide the others
+        return f"the check itself failed: {error!r}"

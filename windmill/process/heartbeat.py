@@ -1,7 +1,7 @@
-"""What a process says of itself while it runs: one row for each of its services in the table `workers`.
+"""The heartbeat of a worker: one row for each of its services in the table `workers`.
 
-It looks at its services every second and writes every ten, or at once when a breaker changed. That costs a job
-nothing, and a database that is away costs the worker nothing: who reads the table sees that no heartbeat comes.
+It writes every ten seconds, and within one when a breaker changes state. Jobs never wait for it: while the database is
+away heartbeats are skipped, and the row becomes stale.
 """
 
 import asyncio
@@ -24,32 +24,32 @@ from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 10.0
-LOOK_SECONDS = 1.0
+HEARTBEAT_SECONDS = 10.0
+OBSERVE_SECONDS = 1.0
 RATE_SECONDS = 60.0
-WAIT_SECONDS = 5.0
-GOODBYE_SECONDS = 2.0
-BEATS_BETWEEN_CLEANINGS = 360
-LONGEST_REASON = 300
+TIMEOUT_SECONDS = 5.0
+STOP_WRITE_SECONDS = 2.0
+HEARTBEATS_BETWEEN_CLEANUPS = 360
+MAX_REASON_LENGTH = 300
 
 
 Execute = Callable[..., Awaitable[object]]
 
 
-def executor(pool: Pool, settings: DatabaseSettings) -> Execute:
-    """Runs a statement on a connection of the pool, or gives up soon."""
+def statement_executor(pool: Pool, settings: DatabaseSettings) -> Execute:
+    """Runs statements on a connection of the pool, with a short timeout."""
 
     async def execute(statement: str, *arguments: object) -> None:
         with converted(settings):
-            async with pool.acquire(timeout=WAIT_SECONDS) as connection:
-                await connection.execute(statement, *arguments, timeout=WAIT_SECONDS)
+            async with pool.acquire(timeout=TIMEOUT_SECONDS) as connection:
+                await connection.execute(statement, *arguments, timeout=TIMEOUT_SECONDS)
 
     return execute
 
 
 @dataclass(frozen=True)
-class Beat:
-    """What a process says of one of its services with each heartbeat, in the order in which `note_workers` takes it."""
+class HeartbeatRow:
+    """The columns that a heartbeat writes for one service, in the order of the parameters of `note_workers`."""
 
     service: str
     job_seconds: float | None
@@ -66,31 +66,31 @@ class Beat:
     breaker_reason: str | None
 
 
-class Watched:
-    """One service and what it did lately."""
+class WatchedService:
+    """One service, with its recent jobs and rates."""
 
     def __init__(self, state: ServiceState, now: float) -> None:
         self._state = state
         self._jobs = 0
         self._last_job: float | None = None
-        self._minute = deque([(now, 0, 0)])
-        self._said = "closed"
+        self._last_minute = deque([(now, 0, 0)])
+        self._reported_breaker = "closed"
 
-    def look(self, now: float) -> bool:
-        """Note whether jobs were done; returns whether there is news that cannot wait."""
+    def observe(self, now: float) -> bool:
+        """Note whether jobs were done; returns whether the breaker changed and the heartbeat must not wait."""
         jobs = self._state.counts.total()
         if jobs != self._jobs:
             self._jobs, self._last_job = jobs, now
-        return self._state.breaker.state != self._said
+        return self._state.breaker.state != self._reported_breaker
 
-    def beat(self, now: float) -> Beat:
-        """As it is now. Rates are those of the last minute, or since the start when that is nearer."""
-        self.look(now)
+    def row(self, now: float) -> HeartbeatRow:
+        """The row for now. Rates are those of the last minute, or since the start if that is later."""
+        self.observe(now)
         state, counts = self._state, self._state.counts
         done, failed = counts["Stored"], counts["Failed"] + counts["Unreadable"]
-        self._said = state.breaker.state
+        self._reported_breaker = state.breaker.state
         rate, retry_rate = self._rates(now, done + failed, counts["RetryLater"])
-        return Beat(
+        return HeartbeatRow(
             service=state.service.name,
             job_seconds=None if self._last_job is None else now - self._last_job,
             done=done,
@@ -107,10 +107,10 @@ class Watched:
         )
 
     def _rates(self, now: float, settled: int, retried: int) -> tuple[float, float]:
-        while len(self._minute) > 1 and self._minute[1][0] <= now - RATE_SECONDS:
-            self._minute.popleft()
-        since, settled_then, retried_then = self._minute[0]
-        self._minute.append((now, settled, retried))
+        while len(self._last_minute) > 1 and self._last_minute[1][0] <= now - RATE_SECONDS:
+            self._last_minute.popleft()
+        since, settled_then, retried_then = self._last_minute[0]
+        self._last_minute.append((now, settled, retried))
         seconds = now - since
         if seconds <= 0:
             return 0.0, 0.0
@@ -118,15 +118,15 @@ class Watched:
 
 
 def _reason(error: WindmillError | None) -> str | None:
-    """As PostgreSQL takes it, whatever the service said."""
+    """The reason as text that PostgreSQL accepts: valid UTF-8 without NUL."""
     if error is None:
         return None
-    said = f"{error.code}: {error.message}"[:LONGEST_REASON]
-    return said.encode("utf-8", "replace").decode().replace("\0", "")
+    text = f"{error.code}: {error.message}"[:MAX_REASON_LENGTH]
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
-class Presence:
-    """Writes the rows of this process; `run` ends by saying that it stopped."""
+class Heartbeat:
+    """Writes the rows of this process; `run` finally marks them as stopped."""
 
     def __init__(
         self,
@@ -135,64 +135,64 @@ class Presence:
         execute: Execute,
         *,
         clock: Callable[[], float] = time.monotonic,
-        look_seconds: float = LOOK_SECONDS,
-        goodbye_seconds: float = GOODBYE_SECONDS,
+        observe_seconds: float = OBSERVE_SECONDS,
+        stop_write_seconds: float = STOP_WRITE_SECONDS,
     ) -> None:
         self._process: UUID = uuid4()
-        self._who = (settings.worker_name(), socket.gethostname(), os.getpid())
+        self._identity = (settings.worker_name(), socket.gethostname(), os.getpid())
         self._execute = execute
         self._clock = clock
-        self._look_seconds = look_seconds
-        self._goodbye_seconds = goodbye_seconds
+        self._look_seconds = observe_seconds
+        self._write_stopped_seconds = stop_write_seconds
         self._started = clock()
-        self._watched = [Watched(state, self._started) for state in states]
-        self._beats = 0
-        self.silent = False
+        self._watched = [WatchedService(state, self._started) for state in states]
+        self._heartbeats = 0
+        self.failing = False
 
     async def run(self) -> None:
         try:
             while True:
-                await self._try(self._beat())
-                await self._until_worth_saying()
+                await self._try(self._write_and_clean_up())
+                await self._wait_until_due()
         finally:
-            await self._goodbye()
+            await self._write_stopped()
 
-    async def _beat(self) -> None:
+    async def _write_and_clean_up(self) -> None:
         await self._write(stopped=False)
-        if self._beats % BEATS_BETWEEN_CLEANINGS == 0:
+        if self._heartbeats % HEARTBEATS_BETWEEN_CLEANUPS == 0:
             await self._execute(queries()["forget_gone_workers"], self._process)
-        self._beats += 1
+        self._heartbeats += 1
 
-    async def _until_worth_saying(self) -> None:
-        due = self._clock() + BEAT_SECONDS
+    async def _wait_until_due(self) -> None:
+        due = self._clock() + HEARTBEAT_SECONDS
         while (now := self._clock()) < due:
             await asyncio.sleep(min(self._look_seconds, due - now))
-            news = [watched.look(self._clock()) for watched in self._watched]
-            if any(news):
+            changed = [watched.observe(self._clock()) for watched in self._watched]
+            if any(changed):
                 return
 
     async def _write(self, *, stopped: bool) -> None:
         now = self._clock()
-        beats = [astuple(watched.beat(now)) for watched in self._watched]
-        columns: list[list[Any]] = [list(column) for column in zip(*beats, strict=True)]
-        up = now - self._started
-        await self._execute(queries()["note_workers"], self._process, *self._who, up, stopped, *columns)
+        rows = [astuple(watched.row(now)) for watched in self._watched]
+        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+        uptime = now - self._started
+        await self._execute(queries()["note_workers"], self._process, *self._identity, uptime, stopped, *columns)
 
     async def _try(self, work: Awaitable[None]) -> None:
         try:
             await work
-            self.silent = False
+            self.failing = False
         except (WindmillError, DataRefused) as error:
-            self.silent = True
-            logger.debug("no heartbeat was written", extra={"reason": str(error)})
+            self.failing = True
+            logger.debug("the heartbeat was not written", extra={"reason": str(error)})
             task = asyncio.current_task()
             if task and task.cancelling():
-                # The driver, cancelled while the server hangs, raises the timeout of its clean-up instead.
+                # Cancelled while the server hangs, asyncpg raises the timeout of its clean-up instead.
                 raise asyncio.CancelledError from error
 
-    async def _goodbye(self) -> None:
-        """In a task of its own, as this one is being cancelled."""
-        goodbye = asyncio.ensure_future(self._try(self._write(stopped=True)))
-        await asyncio.wait([goodbye], timeout=self._goodbye_seconds)
-        goodbye.cancel()
-        await asyncio.gather(goodbye, return_exceptions=True)
+    async def _write_stopped(self) -> None:
+        """In a separate task, as this one is being cancelled."""
+        writing = asyncio.ensure_future(self._try(self._write(stopped=True)))
+        await asyncio.wait([writing], timeout=self._write_stopped_seconds)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)

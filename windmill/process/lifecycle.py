@@ -1,9 +1,8 @@
-"""What every long-running program does, as pieces that it puts together: wait patiently for its database, show how it
-does, report what it did, and stop when it is told to.
+"""What long-running programs share: waiting for the database, health and metrics, a progress log, stopping.
 
-A program is read from top to bottom:
+A program puts them together like this:
 
-    async with reporting(logger, counted), database.pool(settings, program.title) as pool, program.observed(...):
+    async with progress_log(logger, counted), database.pool(settings, program.title) as pool, program.monitoring(...):
         if await wait_for_database(program, pool, outage, statement):
             program.announce(logger, "consuming", ...)
             ... until program.stop is set ...
@@ -18,8 +17,8 @@ from dataclasses import dataclass, field
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
-from windmill.process.health import Health, Ping
-from windmill.process.monitoring import Samples, monitored
+from windmill.process.health import Health, HealthCheck
+from windmill.process.metrics_and_health_server import ReadSamples, serve_metrics_and_health
 from windmill.process.runner import background, pause
 from windmill.process.systemd import Notifier
 from windmill.storage import database
@@ -27,64 +26,66 @@ from windmill.storage import database
 REPORT_SECONDS = 60.0
 
 Counts = Callable[[], Mapping[str, int]]
-"""What a program did so far, by name."""
+"""The counters of a program so far, by log key."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One long-running process: what it is called, how it is told to stop, and who hears how it does."""
+    """One long-running process: its names, its settings, its stop event and its systemd notifier."""
 
     name: str
-    """Among the processes of the servers that it uses, such as windmill-worker."""
+    """As PostgreSQL and RabbitMQ list it, such as windmill-worker."""
     module: str
-    """Among metrics, such as workers.generic."""
+    """The label `program` of its metrics, such as workers.generic."""
     settings: Settings
     stop: asyncio.Event
     notifier: Notifier = field(default_factory=Notifier)
 
     @property
     def title(self) -> str:
-        """As servers list its connections."""
+        """The name of its connections at the servers."""
         return f"{self.name} {self.settings.worker_name()}"
 
-    def announce(self, logger: logging.Logger, event: str, status: str, **what: str) -> None:
-        """Say that the work begins, to the log and to systemd."""
-        logger.info(event, extra={**what, "worker_id": self.settings.worker_name()})
+    def announce(self, logger: logging.Logger, event: str, status: str, **context: str) -> None:
+        """Log that the work begins, and tell systemd that the process is ready."""
+        logger.info(event, extra={**context, "worker_id": self.settings.worker_name()})
         self.notifier.ready(status)
 
     @contextlib.asynccontextmanager
-    async def observed(self, ready: Mapping[str, Ping], samples: Samples) -> AsyncIterator[None]:
-        """Give signs of life, and answer on health and metrics, while the block runs. `ready` says what the program
-        waits for, if anything."""
-        health = Health(alive={"main loop": self.notifier.late}, ready={"running": self._stops, **ready})
+    async def monitoring(self, ready: Mapping[str, HealthCheck], samples: ReadSamples) -> AsyncIterator[None]:
+        """Send systemd's watchdog signals and serve health and metrics while the block runs. `ready` are the readiness
+        checks."""
+        health = Health(alive={"main loop": self.notifier.stalled}, ready={"running": self._stopping, **ready})
         async with (
-            background(self.notifier.keep_alive()),
-            monitored(self.settings, self.module, health, samples),
+            background(self.notifier.send_watchdog()),
+            serve_metrics_and_health(self.settings, self.module, health, samples),
         ):
             yield
 
-    def _stops(self) -> str | None:
-        return "stops" if self.stop.is_set() else None
+    def _stopping(self) -> str | None:
+        return "is stopping" if self.stop.is_set() else None
 
 
 @contextlib.asynccontextmanager
-async def reporting(logger: logging.Logger, counts: Counts, *, seconds: float = REPORT_SECONDS) -> AsyncIterator[None]:
-    """Tell once a minute what was done, if anything was, and all of it once the block has ended well."""
-    async with background(_progress(logger, counts, seconds)):
+async def progress_log(
+    logger: logging.Logger, counts: Counts, *, seconds: float = REPORT_SECONDS
+) -> AsyncIterator[None]:
+    """Log the counters once a minute if they changed, and in the end if the block ends well."""
+    async with background(_log_progress(logger, counts, seconds)):
         yield
     logger.info("stopped", extra=dict(counts()))
 
 
-async def _progress(logger: logging.Logger, counts: Counts, seconds: float) -> None:
-    said = counts()
+async def _log_progress(logger: logging.Logger, counts: Counts, seconds: float) -> None:
+    logged = counts()
     while True:
         await asyncio.sleep(seconds)
-        if said != (said := counts()):
-            logger.info("progress", extra=dict(said))
+        if logged != (logged := counts()):
+            logger.info("progress", extra=dict(logged))
 
 
-async def patiently(program: Program, outage: Outage, attempt: Callable[[], Awaitable[object]]) -> bool:
-    """Try until it works (True) or the program is to stop (False). What no patience mends is raised."""
+async def retry_until_stopped(program: Program, outage: Outage, attempt: Callable[[], Awaitable[object]]) -> bool:
+    """Retry until it succeeds (True) or the program stops (False). Errors that retries do not help are raised."""
     while not program.stop.is_set():
         program.notifier.tick()
         try:
@@ -100,5 +101,5 @@ async def patiently(program: Program, outage: Outage, attempt: Callable[[], Awai
 
 
 async def wait_for_database(program: Program, pool: database.Pool, outage: Outage, statement: str) -> bool:
-    """Wait until the statement, which looks for the tables of the program, finds them."""
-    return await patiently(program, outage, lambda: database.check(pool, program.settings, statement))
+    """Wait until the database is reachable and the statement finds the tables of the program."""
+    return await retry_until_stopped(program, outage, lambda: database.check(pool, program.settings, statement))

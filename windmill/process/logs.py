@@ -18,12 +18,12 @@ Redact = Callable[[str], str]
 
 
 def extras(record: logging.LogRecord) -> dict[str, Any]:
-    """What the caller handed in as `extra=`."""
+    """The keys that the caller passed as `extra=`."""
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
 class _Formatter(logging.Formatter):
-    """Whatever a record carries passes through `redact`: message, extras and stack trace."""
+    """Redacts all parts of a record: message, extras and stack trace."""
 
     def __init__(self, redact: Redact | None = None) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class TextFormatter(_Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line, the caller's extras as keys of their own."""
+    """One JSON object for each line; extras become keys of it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -62,7 +62,7 @@ class JsonFormatter(_Formatter):
         try:
             return orjson.dumps(line).decode()
         except orjson.JSONEncodeError:
-            # Lone surrogates and great numbers, which hostile replies may hold.
+            # orjson rejects lone surrogates and huge integers, which replies may contain.
             return json.dumps(line)
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any value in, any JSON out
@@ -77,13 +77,13 @@ class JsonFormatter(_Formatter):
 
 
 def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:
-    """Send this process's log to standard error; none of the secrets appears in it."""
+    """Log to standard error, with the secrets redacted."""
     redact = redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The AMQP client reports at WARNING each step of a lost connection, which the supervisor reports once.
+    # The AMQP client logs each step of a lost connection at WARNING; Outage logs it once.
     for noisy in ("aio_pika", "aiormq", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.ERROR, logging.getLevelName(level)))
-    # And this one each vain try to connect, at ERROR.
+    # And each failed attempt to connect at ERROR.
     logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)

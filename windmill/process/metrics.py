@@ -1,6 +1,6 @@
-"""Every metric that processes show, and how its numbers are read off what a process counts anyway.
+"""The names of all metrics, and their samples, read from counters that a process keeps anyway.
 
-Nothing here needs a library; windmill/process/exposition.py writes samples down as Prometheus reads them.
+No library is needed here; windmill/process/prometheus_exposition.py renders samples for Prometheus.
 """
 
 import platform
@@ -13,21 +13,21 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.measures import Commits, Histogram, MeasuredCommits, MeasuredSteps
 from windmill.process.health import Health
 
-Kind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A name, what it tells, and by what it is split."""
+    """A metric: name, kind, help text and labels."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
 
 
 class Sample(NamedTuple):
-    """One number, or for a histogram its buckets; `labels` are values in the order of the metric's."""
+    """One number, or a histogram; `labels` are the label values in the order of the metric's labels."""
 
     metric: Metric
     labels: tuple[str, ...]
@@ -35,7 +35,10 @@ class Sample(NamedTuple):
 
 
 BUILD_INFO = Metric(
-    "windmill_build_info", "gauge", "Always 1; the labels say what runs", ("version", "python", "program")
+    "windmill_build_info",
+    "gauge",
+    "Always 1; the labels are version, Python and program",
+    ("version", "python", "program"),
 )
 READY = Metric("windmill_ready", "gauge", "1 while this check of /readyz passes, else 0", ("check",))
 RECONNECTS = Metric(
@@ -67,7 +70,7 @@ IMAGE_READ = Metric("windmill_image_read_seconds", "histogram", "Reading an imag
 SERVICE_CALL = Metric(
     "windmill_service_call_seconds", "histogram", "A call to the service, answered or failed", ("service",)
 )
-JOB = Metric("windmill_job_seconds", "histogram", "From submission until the answer is committed", ("service",))
+JOB = Metric("windmill_job_seconds", "histogram", "From submission until the result is committed", ("service",))
 COMMIT = Metric("windmill_commit_seconds", "histogram", "Committing a batch of rows")
 COMMIT_ROWS = Metric("windmill_commit_rows", "histogram", "Rows in a batch")
 
@@ -125,21 +128,21 @@ _OUTCOMES = {
 }
 
 
-def of_process(program: str, health: Health) -> Iterator[Sample]:
-    """What every process shows."""
+def process_samples(program: str, health: Health) -> Iterator[Sample]:
+    """The samples of every process: build info and readiness."""
     yield Sample(BUILD_INFO, (VERSION, platform.python_version(), program), 1)
     ready = health.ready()
     yield from (Sample(READY, (name,), 1) for name in ready.ok)
     yield from (Sample(READY, (name,), 0) for name in ready.failing)
 
 
-def of_reconnects(times: Mapping[str, int]) -> Iterator[Sample]:
-    """How often each server was reached again."""
+def reconnect_samples(times: Mapping[str, int]) -> Iterator[Sample]:
+    """How often each server was reached again after an outage."""
     return (Sample(RECONNECTS, (server,), count) for server, count in times.items())
 
 
-def of_calls(state: ServiceState) -> Iterator[Sample]:
-    """What whoever calls a service knows of it, be it for jobs or for boxes."""
+def call_samples(state: ServiceState) -> Iterator[Sample]:
+    """The samples of a process that calls a service, for jobs or for boxes."""
     service = (state.service.name,)
     yield Sample(CALLS, service, state.slots.taken)
     yield Sample(CONCURRENCY, service, state.slots.size)
@@ -147,13 +150,13 @@ def of_calls(state: ServiceState) -> Iterator[Sample]:
     yield Sample(DEFECTS, service, state.defects)
 
 
-def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:
-    """What a process knows of the services that it calls."""
+def service_samples(states: Iterable[ServiceState]) -> Iterator[Sample]:
+    """The samples of a worker, for each of its services."""
     for state in states:
         service = (state.service.name,)
-        yield from _of_jobs(state)
+        yield from _job_samples(state)
         yield Sample(IN_PROGRESS, service, state.in_progress)
-        yield from of_calls(state)
+        yield from call_samples(state)
         if isinstance(steps := state.steps, MeasuredSteps):
             yield Sample(QUEUE_WAIT, service, steps.waits)
             yield Sample(IMAGE_READ, service, steps.reads)
@@ -161,27 +164,27 @@ def of_services(states: Iterable[ServiceState]) -> Iterator[Sample]:
             yield Sample(JOB, service, steps.jobs)
 
 
-def _of_jobs(state: ServiceState) -> Iterator[Sample]:
-    """Those that were stored are told from the start, as a rate needs a number before the first one."""
+def _job_samples(state: ServiceState) -> Iterator[Sample]:
+    """`stored` is sampled from the start, as rate() needs a value before the first job."""
     name = state.service.name
     yield Sample(JOBS, (name, _OUTCOMES["Stored"], ""), state.counts["Stored"])
     for (outcome, code), count in sorted(state.codes.items()):
         yield Sample(JOBS, (name, _OUTCOMES[outcome], code), count)
 
 
-def of_commits(commits: Commits) -> Iterator[Sample]:
+def commit_samples(commits: Commits) -> Iterator[Sample]:
     if isinstance(commits, MeasuredCommits):
         yield Sample(COMMIT, (), commits.seconds)
         yield Sample(COMMIT_ROWS, (), commits.rows)
 
 
-def of_publishing(images: int, jobs_by_service: Mapping[str, int]) -> Iterator[Sample]:
+def publishing_samples(images: int, jobs_by_service: Mapping[str, int]) -> Iterator[Sample]:
     yield Sample(PUBLISHED_IMAGES, (), images)
     yield from (Sample(PUBLISHED_JOBS, (service,), jobs) for service, jobs in sorted(jobs_by_service.items()))
 
 
-def of_stage(stage: str, counts: Mapping[str, int]) -> Iterator[Sample]:
-    """What a post-processor did; `counts` are those of its work."""
+def stage_samples(stage: str, counts: Mapping[str, int]) -> Iterator[Sample]:
+    """The samples of a stage, from the counters of its runner."""
     looked_at, changed = counts.get("looked_at", 0), counts.get("changed", 0)
     yield Sample(RECOMPUTES, (stage, "changed"), changed)
     yield Sample(RECOMPUTES, (stage, "unchanged"), looked_at - changed)
@@ -190,6 +193,6 @@ def of_stage(stage: str, counts: Mapping[str, int]) -> Iterator[Sample]:
         yield Sample(BOX_CALLS, (stage,), counts["calls"])
 
 
-def of_backlog(stage: str, marks: int, overdue_seconds: float | None) -> Iterator[Sample]:
+def backlog_samples(stage: str, marks: int, overdue_seconds: float | None) -> Iterator[Sample]:
     yield Sample(STALE_MARKS, (stage,), marks)
     yield Sample(STALE_OVERDUE, (stage,), overdue_seconds or 0.0)

@@ -1,4 +1,4 @@
-"""The life of a process: settings, log, signals, event loop and exit code.
+"""Running a program: settings, log, signals, event loop and exit code.
 
 Exit codes; windmill.core.errors.KINDS has the exit code of each error code:
 
@@ -31,12 +31,12 @@ Main = Callable[[Settings, asyncio.Event], Awaitable[int]]
 
 
 def run(main: Main) -> int:
-    """Run an asynchronous main with the settings of this process; `main` ends soon after the event is set."""
+    """Run an asynchronous main; it has to return soon after the event is set by SIGTERM or Ctrl-C."""
     return command(lambda settings: uvloop.run(_until_done(main, settings)))
 
 
 def command(main: Callable[[Settings], int]) -> int:
-    """Run a main with the settings of this process; a known failure becomes one message and an exit code."""
+    """Run a main with the settings; a known error becomes one message on standard error and an exit code."""
     try:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format, settings.secrets())
@@ -45,12 +45,12 @@ def command(main: Callable[[Settings], int]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except DataRefused as error:
-        sys.stderr.write(f"PostgreSQL does not take the data: {error}\n")
+        sys.stderr.write(f"PostgreSQL rejects the data: {error}\n")
         return FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
     except OSError:
-        raise  # a full disk or a closed pipe is no bug, and the system's own word says best what it is
+        raise  # a full disk or a closed pipe is no bug, and its own message is clearest
     except Exception as error:
         defect = unexpected(error)
         logger.exception("unexpected fault", extra={"code": defect.code, "remedy": defect.remedy})
@@ -70,29 +70,29 @@ async def _until_done(main: Main, settings: Settings) -> int:
             logger.info("stopping", extra={"signal": name})
             stop.set()
 
-    def on_stray(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # What a driver still had under way when its server hung ends somehow, and nobody waits for it any more.
+    def on_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Tasks that a driver left when its server hung fail while we stop, and no code awaits them.
         if stop.is_set():
-            logger.debug("left behind while stopping", extra={"reason": repr(context.get("exception"))})
+            logger.debug("unhandled error while stopping", extra={"reason": repr(context.get("exception"))})
         else:
             loop.default_exception_handler(context)
 
-    loop.set_exception_handler(on_stray)
+    loop.set_exception_handler(on_unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     return await task
 
 
 def background(work: Coroutine[None, None, None]) -> contextlib.AbstractAsyncContextManager[None]:
-    """Let something run beside the block. The end of the block cancels it; should it fail, the block is cancelled and
-    the very failure raised. Work that comes to its end by itself leaves the block alone.
+    """Run a coroutine as a task while the block runs; the end of the block cancels it. If it fails, the block is
+    cancelled and its exception raised. If it returns, the block continues.
 
-    An asyncio.TaskGroup is not it: it waits for work to end, and raises groups of errors."""
+    An asyncio.TaskGroup would wait for the task, and raise exception groups."""
     return _Background(work)
 
 
 class _Background:
-    """Of two failures the first is raised. A cancellation from outside goes before both, as nobody repeats it."""
+    """Of two failures the first is raised. A cancellation from outside precedes both, as it comes only once."""
 
     def __init__(self, work: Coroutine[None, None, None]) -> None:
         self._work = work
@@ -107,8 +107,8 @@ class _Background:
         self._task.add_done_callback(self._on_end)
 
     def _on_end(self, ended: "asyncio.Task[None]") -> None:
-        # Called a step after the end. A block that was left meanwhile sees the failure itself, and a cancellation would
-        # hit whatever comes after it.
+        # Called one loop iteration later. A block that was left meanwhile sees the failure in __aexit__; cancelling
+        # then would hit the code after it.
         if not self._leaving and not ended.cancelled() and ended.exception():
             self._interrupted = True
             self._block.cancel()
@@ -121,33 +121,33 @@ class _Background:
         failure = None if self._task.cancelled() else self._task.exception()
         raised = cancelled or self._first(own, failure)
         if raised and failure and raised is not failure:
-            raised.add_note(f"What ran in the background failed, too: {failure!r}")
+            raised.add_note(f"The background task also failed: {failure!r}")
         if raised and raised is not own:
             raise raised
 
     async def _ended(self) -> asyncio.CancelledError | None:
-        """End the work. A cancellation that comes meanwhile is passed on to it, and returned."""
-        met = None
+        """Cancel the task and wait for it. A cancellation from outside meanwhile is returned."""
+        cancelled = None
         self._task.cancel()
         while not self._task.done():
             try:
                 await asyncio.wait([self._task])
             except asyncio.CancelledError as error:
-                met = error
+                cancelled = error
                 self._task.cancel()
-        return met
+        return cancelled
 
     def _first(self, own: BaseException | None, failure: BaseException | None) -> BaseException | None:
         if not self._interrupted:
             return own or failure
         if self._block.cancelling() > self._cancels_before:
-            # Cancelled from outside as well, before the block was told of either.
+            # Cancelled from outside as well, before the block noticed either.
             return own if isinstance(own, asyncio.CancelledError) else asyncio.CancelledError()
         return failure
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but wake at once when the process is to stop."""
+    """Sleep, but return at once when `stop` is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

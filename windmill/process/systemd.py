@@ -1,4 +1,4 @@
-"""Telling systemd how this process does: ready, alive, stopping. Nothing happens where systemd does not ask."""
+"""sd_notify: telling systemd that the process is ready, alive (watchdog) or stopping. No-op without NOTIFY_SOCKET."""
 
 import asyncio
 import contextlib
@@ -9,22 +9,22 @@ from collections.abc import Awaitable, Callable
 
 from windmill.core.settings import Supervisor, supervisor
 
-STALE_SECONDS = 30.0
+STALL_SECONDS = 30.0
 
 
 class Notifier:
-    """Sends states to the socket that systemd named; elsewhere it is silent."""
+    """Sends states to the socket of systemd, if there is one."""
 
     def __init__(
         self,
-        asked: Supervisor | None = None,
+        supervised_by: Supervisor | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._asked = asked or supervisor()
+        self._supervisor = supervised_by or supervisor()
         self._clock = clock
-        self._rest = rest
+        self._sleep = sleep
         self._ticked = clock()
 
     def ready(self, status: str) -> None:
@@ -32,37 +32,37 @@ class Notifier:
         self.status(status)
 
     def status(self, status: str) -> None:
-        # A second line would be another report.
+        # A newline would begin another state.
         self._send(f"STATUS={' '.join(status.split())}")
 
     def stopping(self) -> None:
-        """From here on it is TimeoutStopSec that ends a process which hangs: finishing may take long."""
+        """Finishing may take long, so from now on TimeoutStopSec guards against hangs instead of the watchdog."""
         self._send("STOPPING=1")
         self._ticked = math.inf
 
     def tick(self) -> None:
-        """The main loop of the process came round."""
+        """Note that the main loop made an iteration."""
         self._ticked = self._clock()
 
-    def late(self) -> str | None:
-        """What is wrong when the main loop has not come round for long."""
+    def stalled(self) -> str | None:
+        """What is wrong, when the main loop has made no iteration for long."""
         age = self._clock() - self._ticked
-        return f"has not come round for {age:.0f} s" if age >= STALE_SECONDS else None
+        return f"no iteration for {age:.0f} s" if age >= STALL_SECONDS else None
 
-    async def keep_alive(self) -> None:
-        """Give signs of life for as long as the main loop comes round, and not merely the event loop."""
-        if self._asked is None or self._asked.watchdog_seconds is None:
+    async def send_watchdog(self) -> None:
+        """Send watchdog signals while the main loop iterates, which shows more than a running event loop."""
+        if self._supervisor is None or self._supervisor.watchdog_seconds is None:
             return
         while True:
-            if not self.late():
+            if not self.stalled():
                 self._send("WATCHDOG=1")
-            await self._rest(self._asked.watchdog_seconds / 3)
+            await self._sleep(self._supervisor.watchdog_seconds / 3)
 
     def _send(self, state: str) -> None:
-        if self._asked is None:
+        if self._supervisor is None:
             return
-        address = self._asked.socket
-        # A name that begins with @ is one of Linux's abstract sockets.
+        address = self._supervisor.socket
+        # A name with a leading @ is an abstract socket.
         target = "\0" + address[1:] if address.startswith("@") else address
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto(state.encode(errors="replace"), target)

@@ -1,2 +1,1 @@
-"""Submitting: registering images, and putting them into the queues of services. For every program that submits: none
-of it reads a command line, draws a bar or prints."""
+"""Registering images and publishing their jobs, as a library: no command line, no progress bar, no printing."""

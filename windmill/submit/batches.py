@@ -1,4 +1,4 @@
-"""Any number of values in lists of a size that one statement or one window takes."""
+"""Splitting an iterable into batches."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Walking a submission: publish page after page, a window at a time, and note how far it came."""
+"""Publishing a submission page by page, with a window of unconfirmed publishes; reconnects after an outage."""
 
 import asyncio
 import contextlib
@@ -14,35 +14,35 @@ from windmill.core.messages import encode
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
 from windmill.process.runner import background, pause
-from windmill.submit.room import ASK_SECONDS, QueueRoom
-from windmill.submit.runs import Progress
+from windmill.submit.backpressure import POLL_SECONDS, QueueBackpressure
+from windmill.submit.runs import RunProgress
 from windmill.submit.selection import ImageJobs, ImagePage
 
 logger = logging.getLogger(__name__)
 
 
 class JobTarget(Protocol):
-    """Where jobs go: returns when every queue has the message."""
+    """Publishes a job to the queues of its services; returns when every queue has confirmed."""
 
     async def to_services(self, body: bytes, services: Sequence[str]) -> None: ...
 
 
 class Blockable(Protocol):
-    """What can say whether it takes anything at all."""
+    """A broker connection that RabbitMQ may block (connection.blocked)."""
 
     async def blocked(self) -> bool: ...
 
 
 class _Broker(JobTarget, Blockable, Protocol):
-    """Both of a session with the broker."""
+    """A publishing connection."""
 
 
-class Walk:
-    """One walk over the images of a submission: what it has published, and whether it is done."""
+class PagePublisher:
+    """Publishes the pages of a submission in order, with counters and its limit."""
 
     def __init__(
         self,
-        progress: Progress,
+        progress: RunProgress,
         *,
         window: int,
         limit: int | None = None,
@@ -50,54 +50,54 @@ class Walk:
     ) -> None:
         self.progress = progress
         self._window = window
-        self._left = limit
+        self._remaining = limit
         self._on_images = on_images
         self.jobs_by_service: Counter[str] = Counter()
         self.images = 0
-        self.unknown: list[int] = []
+        self.unknown_ids: list[int] = []
 
     @property
     def limit_reached(self) -> bool:
-        return self._left == 0
+        return self._remaining == 0
 
     async def publish(self, page: ImagePage, target: JobTarget | None, stop: asyncio.Event) -> None:
-        """Publish what is left of a page, or only count it when there is no target. Whatever interrupts this, the
-        images that were confirmed are off the page and the progress stands behind them."""
+        """Publish the images left in a page; without a target only count them. After an interruption the confirmed
+        images are off the page and included in the progress."""
         while page.images and not (stop.is_set() or self.limit_reached):
             chunk = self._next_chunk(page)
-            busy = [image for image in chunk if image.services]
+            with_jobs = [image for image in chunk if image.services]
             if target:
-                await asyncio.gather(*(target.to_services(encode(image.job), image.services) for image in busy))
+                await asyncio.gather(*(target.to_services(encode(image.job), image.services) for image in with_jobs))
             del page.images[: len(chunk)]
-            self._note(chunk, busy)
+            self._count(chunk, with_jobs)
         if not page.images:
             self.progress.last = page.last
-            self.unknown += page.absent
+            self.unknown_ids += page.absent
 
     def _next_chunk(self, page: ImagePage) -> list[ImageJobs]:
-        """As many as may be on their way at once; the limit counts images that have something to publish."""
+        """The next images, at most a window; the limit counts only images with jobs."""
         chunk = page.images[: self._window]
-        room = len(chunk) if self._left is None else self._left
-        for place, image in enumerate(chunk):
+        room = len(chunk) if self._remaining is None else self._remaining
+        for index, image in enumerate(chunk):
             if image.services and room == 0:
-                return chunk[:place]
+                return chunk[:index]
             room -= bool(image.services)
         return chunk
 
-    def _note(self, chunk: Sequence[ImageJobs], busy: Sequence[ImageJobs]) -> None:
-        for image in busy:
+    def _count(self, chunk: Sequence[ImageJobs], with_jobs: Sequence[ImageJobs]) -> None:
+        for image in with_jobs:
             self.jobs_by_service.update(image.services)
-        if self._left is not None:
-            self._left -= len(busy)
-        self.images += len(busy)
-        self.progress.images += len(busy)
-        self.progress.jobs += sum(len(image.services) for image in busy)
+        if self._remaining is not None:
+            self._remaining -= len(with_jobs)
+        self.images += len(with_jobs)
+        self.progress.images += len(with_jobs)
+        self.progress.jobs += sum(len(image.services) for image in with_jobs)
         self.progress.last = chunk[-1].job.image_id
         self._on_images(len(chunk))
 
 
-class JobPublisher:
-    """The broker as a submission uses it: one session, opened when it is needed and again after it broke."""
+class ReconnectingPublisher:
+    """Publishes pages over one broker session, which is opened when needed and again after an outage."""
 
     def __init__(self, settings: Settings, services: Sequence[str], *, most_queued: int) -> None:
         self._settings = settings
@@ -105,25 +105,25 @@ class JobPublisher:
         self._most = most_queued
         self.outage = Outage("the broker")
         self._stack = contextlib.AsyncExitStack()
-        self._room: QueueRoom | None = None
+        self._backpressure: QueueBackpressure | None = None
         self._target: _Broker | None = None
 
     def trouble(self) -> str | None:
-        """What is wrong with the broker; None while there is a session with it."""
+        """The readiness check of the broker: None while connected, else what is wrong."""
         return None if self._target else self.outage.trouble
 
     async def aclose(self) -> None:
-        self._room = self._target = None
+        self._backpressure = self._target = None
         await self._stack.aclose()
 
-    async def publish(self, page: ImagePage, walk: Walk, stop: asyncio.Event) -> None:
-        """Publish the page, however often the broker goes away meanwhile."""
+    async def publish(self, page: ImagePage, pages: PagePublisher, stop: asyncio.Event) -> None:
+        """Publish the page with back-pressure, retrying through outages of the broker."""
         while not stop.is_set():
             try:
-                room, target = await self._session()
-                await room.wait_for(len(page.images), stop)
-                async with background(say_when_blocked(target)):
-                    await walk.publish(page, target, stop)
+                backpressure, target = await self._session()
+                await backpressure.wait_for_room(len(page.images), stop)
+                async with background(log_when_blocked(target)):
+                    await pages.publish(page, target, stop)
             except WindmillError as error:
                 if error.code != "BROKER_UNAVAILABLE":
                     raise
@@ -133,51 +133,52 @@ class JobPublisher:
                 self.outage.over()
                 return
 
-    async def _session(self) -> tuple[QueueRoom, _Broker]:
-        """One connection to publish and one to ask: RabbitMQ stops listening to a publisher when it is short."""
-        if self._room is None or self._target is None:
+    async def _session(self) -> tuple[QueueBackpressure, _Broker]:
+        """Two connections, as RabbitMQ blocks one that publishes when it is short of memory."""
+        if self._backpressure is None or self._target is None:
             name = "windmill-producer"
-            watching = await self._stack.enter_async_context(broker.connection(self._settings, name))
+            reading = await self._stack.enter_async_context(broker.connection(self._settings, name))
             publishing = await self._stack.enter_async_context(broker.connection(self._settings, f"{name} publishing"))
-            # Before the first publish: the broker drops in silence what one missing queue among many should get.
-            await broker.declare(watching, self._settings, self._services)
+            # Before the first publish: the broker silently drops the copy for a queue that does not exist.
+            await broker.declare(reading, self._settings, self._services)
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
-            self._room = QueueRoom(partial(broker.depths, watching, self._settings, self._services), self._most)
-        return self._room, self._target
+            depths = partial(broker.depths, reading, self._settings, self._services)
+            self._backpressure = QueueBackpressure(depths, self._most)
+        return self._backpressure, self._target
 
 
-async def say_when_blocked(target: Blockable, every: float = ASK_SECONDS) -> None:
-    """RabbitMQ stops listening to publishers while it is short of memory or disk. Publishes wait, and time out, and are
-    tried again; a user who sees no progress is told why."""
-    short = False
+async def log_when_blocked(target: Blockable, poll_seconds: float = POLL_SECONDS) -> None:
+    """Log when RabbitMQ blocks publishers because it is short of memory or disk. Publishes time out and are retried
+    meanwhile, and the user sees why there is no progress."""
+    blocked = False
     while True:
-        await asyncio.sleep(every)
-        if short != (short := await target.blocked()):
-            if short:
-                logger.warning("RabbitMQ takes no messages: it is short of memory or disk; waiting until it does")
+        await asyncio.sleep(poll_seconds)
+        if blocked != (blocked := await target.blocked()):
+            if blocked:
+                logger.warning("RabbitMQ blocks publishers: it is short of memory or disk; waiting")
             else:
-                logger.info("RabbitMQ takes messages again")
+                logger.info("RabbitMQ no longer blocks publishers")
 
 
 async def publish_all(
     pages: AsyncIterator[ImagePage],
-    note: Callable[[], Awaitable[None]],
-    walk: Walk,
-    jobs: JobPublisher,
+    save_progress: Callable[[], Awaitable[None]],
+    publisher: PagePublisher,
+    session: ReconnectingPublisher,
     stop: asyncio.Event,
 ) -> None:
-    """Publish until there are no more pages, the limit is reached or the process is to stop."""
-    async with contextlib.aclosing(jobs):
+    """Publish all pages, up to the limit, until `stop` is set."""
+    async with contextlib.aclosing(session):
         async for page in pages:
-            await jobs.publish(page, walk, stop)
-            await note()
-            if stop.is_set() or walk.limit_reached:
+            await session.publish(page, publisher, stop)
+            await save_progress()
+            if stop.is_set() or publisher.limit_reached:
                 return
 
 
-async def count_all(pages: AsyncIterator[ImagePage], walk: Walk, stop: asyncio.Event) -> None:
-    """Count what would be published, and publish nothing."""
+async def count_all(pages: AsyncIterator[ImagePage], publisher: PagePublisher, stop: asyncio.Event) -> None:
+    """Dry run: count what would be published."""
     async for page in pages:
-        await walk.publish(page, None, stop)
-        if stop.is_set() or walk.limit_reached:
+        await publisher.publish(page, None, stop)
+        if stop.is_set() or publisher.limit_reached:
             return

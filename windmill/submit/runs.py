@@ -1,4 +1,4 @@
-"""The table `runs`: the record of how far a submission came, so that it goes on where it was interrupted."""
+"""The table `runs`: the progress of a submission, so that an interrupted one resumes there."""
 
 import logging
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
-    """How far a run is. `run_id` is None for runs that are not recorded: dry ones, and those of named images."""
+class RunProgress:
+    """The progress of a run. `run_id` is None for unrecorded runs: dry runs, and those with --image-ids."""
 
     run_id: int | None
     until: int
@@ -23,11 +23,11 @@ class Progress:
     jobs: int = 0
 
 
-async def be_the_only_submitter(
+async def take_producer_lock(
     connection: Connection, settings: DatabaseSettings, *, other: str = "another producer"
 ) -> None:
-    """As long as the connection lives. Two that walk the same images would submit all of them twice, and one at work
-    may have published what its run does not say yet."""
+    """Take the lock of the producers, held until the connection closes; raises BUSY. Two producers of the same images
+    would submit each twice, and a run is saved only after its jobs are published."""
     if not await connection.fetchval(queries()["try_to_be_the_only_producer"]):
         raise WindmillError(
             "BUSY",
@@ -37,36 +37,36 @@ async def be_the_only_submitter(
 
 
 class Runs:
-    """The runs of submissions: started, continued, noted."""
+    """Starts and resumes runs, and saves their progress."""
 
     def __init__(self, connection: Connection, settings: DatabaseSettings) -> None:
         self._connection = connection
         self._settings = settings
         self._sql = queries()
 
-    async def must_have(self, run_id: int) -> None:
-        """A mistyped run would look like one that is all done."""
+    async def require_run(self, run_id: int) -> None:
+        """Raise NOT_FOUND for an unknown run, which would look like a finished one."""
         if not await self._connection.fetchval(self._sql["run_exists"], run_id):
             raise WindmillError("NOT_FOUND", f"there is no run {run_id}", "see the table runs")
 
-    async def open(self, submission: Submission, *, record: bool) -> Progress:
-        """Continue the unfinished run of this submission, or start one."""
+    async def resume_or_start(self, submission: Submission, *, record: bool) -> RunProgress:
+        """Resume the unfinished run of this submission, or start one."""
         until = await self._bound()
         services = list(submission.services)
         if submission.image_ids is not None or not record:
-            return Progress(None, until, await self._first(submission))
+            return RunProgress(None, until, await self._first(submission))
         key = (services, submission.selection, submission.image_group)
         row = await self._connection.fetchrow(self._sql["continue_run"], *key, until)
         if row is not None:
-            said = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
-            logger.info("continuing the run that was interrupted", extra=said)
+            context = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
+            logger.info("resuming the interrupted run", extra=context)
         else:
             first = await self._first(submission)
             if first >= until:
-                return Progress(None, until, first)  # nothing was registered since; a timer leaves no trace of this
+                return RunProgress(None, until, first)  # no new images; a timer must not add a row each time
             row = await self._connection.fetchrow(self._sql["start_run"], *key, first, until)
         assert row is not None
-        return Progress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])
+        return RunProgress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])
 
     async def _bound(self) -> int:
         async with self._connection.transaction():
@@ -79,7 +79,7 @@ class Runs:
         statement = self._sql["first_unsubmitted_image_id"]
         return int(await self._connection.fetchval(statement, list(submission.services), submission.image_group))
 
-    async def note(self, progress: Progress, *, finished: bool) -> None:
+    async def save_progress(self, progress: RunProgress, *, finished: bool) -> None:
         if progress.run_id is None:
             return
         with converted(self._settings):

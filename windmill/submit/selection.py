@@ -1,4 +1,4 @@
-"""Which images are submitted to which services, page by page."""
+"""Selecting which images are submitted to which services, page by page."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,7 +19,7 @@ PAGE_IMAGES = 1000
 
 @dataclass(frozen=True)
 class Submission:
-    """What the user asked for; `image_ids` names images instead of walking all of them."""
+    """The request of the user; `image_ids` selects images by id instead of all of them."""
 
     services: tuple[str, ...]
     selection: Selection
@@ -29,7 +29,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class ImageJobs:
-    """One image and the services it is to be submitted to, perhaps none."""
+    """An image and the services to submit it to, perhaps none."""
 
     job: Job
     services: tuple[str, ...]
@@ -37,7 +37,7 @@ class ImageJobs:
 
 @dataclass
 class ImagePage:
-    """Images in the order of their ids; `absent` are ids that were named but are not registered."""
+    """Images by ascending id; `absent` are requested ids that are not registered."""
 
     last: int
     images: list[ImageJobs] = field(default_factory=list)
@@ -45,23 +45,23 @@ class ImagePage:
 
 
 class RegisteredImages:
-    """The table `images`, as one who submits chooses from it."""
+    """Selects from the table `images`."""
 
     def __init__(self, connection: Connection, settings: DatabaseSettings) -> None:
         self._connection = connection
         self._settings = settings
         self._sql = queries()
 
-    async def must_have(self, group: str) -> None:
-        """A misspelt group would look like one that is all done."""
+    async def require_group(self, group: str) -> None:
+        """Raise NOT_FOUND for an unknown group, which would look like a finished one."""
         if await self._connection.fetchval(self._sql["group_exists"], group):
             return
         groups = [row["image_group"] for row in await self._connection.fetch(self._sql["some_groups"])]
-        said = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
-        raise WindmillError("NOT_FOUND", f"no image has the group {group!r}", said)
+        remedy = f"there are: {', '.join(groups)}" if groups else "no image has a group; register with --group"
+        raise WindmillError("NOT_FOUND", f"no image has the group {group!r}", remedy)
 
     async def pages(self, submission: Submission, after: int, until: int) -> AsyncIterator[ImagePage]:
-        """The images above `after`, up to `until`, or those that are named; never more than a page in memory."""
+        """The images with ids above `after` up to `until`, or the requested ones; one page in memory at a time."""
         if submission.image_ids is not None:
             for ids in batches(submission.image_ids, PAGE_IMAGES):
                 yield await self._page(submission, ids)
@@ -71,7 +71,7 @@ class RegisteredImages:
             yield await self._page(submission, ids)
 
     async def next_ids(self, after: int, until: int, group: str | None, most: int) -> list[int]:
-        """The ids that follow `after`, of one group or of all."""
+        """The next ids above `after`, of one group or of all."""
         with converted(self._settings):
             rows = await self._connection.fetch(self._sql["next_image_ids"], after, until, group, most)
         return [row["image_id"] for row in rows]
@@ -86,11 +86,11 @@ class RegisteredImages:
 
 
 def image_jobs(rows: Iterable[Any]) -> list[ImageJobs]:
-    """Rows of an image and its services as jobs of now, each with a trace id of its own."""
+    """Jobs for the rows, submitted now, each with a new trace id."""
     now = datetime.now(UTC)
     return [ImageJobs(_job(row, now), tuple(row["services"])) for row in rows]
 
 
 def _job(row: Any, now: datetime) -> Job:  # noqa: ANN401 - a row as the driver has it
-    place = (row["image_id"], row["image_filename"], row["image_path"], row["image_url"])
-    return Job(*place, now, uuid.uuid4().hex)
+    location = (row["image_id"], row["image_filename"], row["image_path"], row["image_url"])
+    return Job(*location, now, uuid.uuid4().hex)

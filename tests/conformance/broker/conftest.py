@@ -9,7 +9,7 @@ import pytest
 from tests.fake_broker import FAILED, FakeBroker
 from windmill import broker
 from windmill.core.settings import Settings
-from windmill.edge.copies import Republisher
+from windmill.edge.retries_and_dead_letters import RepublishTarget
 
 SERVICES = ["clip", "ocr"]
 RETRY_DELAY = 0.2
@@ -50,7 +50,7 @@ class AnyBroker(Protocol):
     retry_delay: float
 
     @property
-    def publisher(self) -> Republisher: ...
+    def publisher(self) -> RepublishTarget: ...
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]: ...
 
@@ -65,7 +65,7 @@ class InMemory:
         self._broker = FakeBroker(SERVICES, [RETRY_DELAY])
 
     @property
-    def publisher(self) -> Republisher:
+    def publisher(self) -> RepublishTarget:
         return self._broker
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
@@ -86,7 +86,7 @@ class RabbitMQ:
         self._publisher = publisher
 
     @property
-    def publisher(self) -> Republisher:
+    def publisher(self) -> RepublishTarget:
         return self._publisher
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:

@@ -97,7 +97,7 @@ READERS_OF_SETTINGS = {
     "windmill/core/settings.py",
     "windmill/core/services.py",
     "windmill/derive/calibration.py",
-    "windmill/process/monitoring.py",  # METRICS_HOST
+    "windmill/process/metrics_and_health_server.py",  # METRICS_HOST
     "workers/generic.py",  # SERVICE_NAME
     # What a server says of the account, name and certificate that the settings give for it.
     "windmill/broker/connection.py",

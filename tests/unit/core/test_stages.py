@@ -85,7 +85,7 @@ def test_no_query_spells_a_stage_but_that_which_finds_its_stale_images() -> None
 def test_the_module_of_a_stage_runs_that_stage(stage: Stage, spec: StageSpec) -> None:
     module = import_module(spec.module)
     classes = [one for one in vars(module).values() if getattr(one, "__module__", None) == spec.module]
-    assert callable(module.work)
+    assert callable(module.make_runner)
     assert [one.stage for one in classes if isinstance(getattr(one, "stage", None), str)] == [stage]
 
 

@@ -12,7 +12,7 @@ from dev.servers.files import write_private
 from tests.integration.fleet import unavailable
 from windmill.core.settings import ROOT
 from windmill.core.stages import STAGES
-from windmill.process.systemd import STALE_SECONDS
+from windmill.process.systemd import STALL_SECONDS
 
 UNITS = ROOT / "deploy" / "systemd"
 POSTPROCESSORS = [*sorted(spec.program for spec in STAGES.values()), "all"]
@@ -87,4 +87,4 @@ def test_every_unit_starts_a_program_that_is_there(instance: str) -> None:
 def test_the_watchdog_waits_longer_than_a_main_loop_may_rest() -> None:
     watched = [setting(file, "WatchdogSec") for file in SERVICES if setting(file, "Type") == ["notify"]]
     assert len(watched) == 2
-    assert all(int(seconds) > STALE_SECONDS for (seconds,) in watched)
+    assert all(int(seconds) > STALL_SECONDS for (seconds,) in watched)

@@ -1,4 +1,4 @@
-"""How much work is open, as a post-processor tells it: seldom asked, and never old."""
+"""The metrics of the backlog: queried rarely, and never outdated."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.unit.world import Clock
 from tests.waiting import forever
 from windmill.core.settings import Settings
 from windmill.derive import backlog as backlog_module
-from windmill.derive.backlog import FRESH_SECONDS, BacklogReader, of_works
+from windmill.derive.backlog import CACHE_SECONDS, BacklogReader, stages_samples
 from windmill.process.metrics import STALE_MARKS
 from windmill.storage.database import Pool
 
@@ -20,7 +20,7 @@ SETTINGS = Settings.from_env({})
 
 
 class Database:
-    """A pool that counts what is asked of it."""
+    """A pool that counts its queries."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -61,18 +61,18 @@ async def marks(backlog: BacklogReader, database: Database) -> list[object]:
     return [sample.value for sample in samples if sample.metric is STALE_MARKS]
 
 
-async def test_nobody_asks_the_database_while_nobody_wants_to_know(backlog: BacklogReader, database: Database) -> None:
+async def test_the_database_is_queried_only_at_a_scrape(backlog: BacklogReader, database: Database) -> None:
     assert database.asked == 0
     assert await marks(backlog, database) == [5]
     assert database.asked == 1
 
 
-async def test_whoever_asks_often_hears_what_is_known_and_is_told_anew_after_a_while(
+async def test_frequent_scrapes_get_cached_samples_until_these_expire(
     backlog: BacklogReader, database: Database, clock: Clock
 ) -> None:
     await marks(backlog, database)
     database.marks = 9
-    clock.now += FRESH_SECONDS - 0.1
+    clock.now += CACHE_SECONDS - 0.1
     assert await marks(backlog, database) == [5]
     assert await asyncio.gather(*(marks(backlog, database) for _ in range(5))) == [[5]] * 5
     clock.now += 0.1
@@ -81,18 +81,18 @@ async def test_whoever_asks_often_hears_what_is_known_and_is_told_anew_after_a_w
 
 
 @pytest.mark.parametrize("how", ["gone", "hangs"])
-async def test_while_the_database_is_away_nothing_old_is_told_and_it_is_not_asked_more_often(
+async def test_during_a_database_outage_there_are_no_samples_and_no_further_queries(
     how: str, backlog: BacklogReader, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog_module, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(backlog_module, "TIMEOUT_SECONDS", 0.05)
     await marks(backlog, database)
-    clock.now += FRESH_SECONDS
+    clock.now += CACHE_SECONDS
     database.error, database.hangs = OSError("gone"), how == "hangs"
     assert await marks(backlog, database) == []
     assert await marks(backlog, database) == []
     assert database.asked == 2
     database.error, database.hangs = None, False
-    clock.now += FRESH_SECONDS
+    clock.now += CACHE_SECONDS
     assert await marks(backlog, database) == [5]
 
 
@@ -103,9 +103,9 @@ class Work:
         self.counts = Counter(looked_at=3, changed=1)
 
 
-def test_the_counts_of_each_stage_are_read_when_they_are_asked_for() -> None:
+def test_the_counters_of_each_stage_are_read_at_each_scrape() -> None:
     work = Work()
-    before = [sample.value for sample in of_works([cast("Any", work)])]
+    before = [sample.value for sample in stages_samples([cast("Any", work)])]
     work.counts.update(looked_at=1, changed=1)
-    after = [sample.value for sample in of_works([cast("Any", work)])]
+    after = [sample.value for sample in stages_samples([cast("Any", work)])]
     assert (before, after) == ([1, 2, 0], [2, 2, 0])

@@ -12,7 +12,7 @@ from windmill.kernels.votes.vote_calibration import VoteCalibration
 NAMED = {"version": "v1", "origin": "guessed"}
 
 
-def test_the_constants_that_are_left_out_have_their_defaults() -> None:
+def test_omitted_constants_have_their_defaults() -> None:
     read = parse_calibration(NAMED)
     assert (read.boxes, read.votes) == (BoxCalibration(), VoteCalibration())
 
@@ -35,6 +35,6 @@ def test_the_shipped_calibration_survives_being_written() -> None:
         ),
     ],
 )
-def test_everything_that_is_wrong_is_told_at_once(document: object, complaint: str) -> None:
+def test_all_problems_are_reported_at_once(document: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse_calibration(document)

@@ -1,4 +1,4 @@
-"""Jobs that may have ended workers are done alone, whatever else the process serves."""
+"""Suspected poison jobs run alone in their process."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def test_a_job_is_suspect_from_its_second_return_until_it_is_given_up(
     assert suspect(handed_out, limit) is expected
 
 
-async def test_a_suspect_begins_when_nothing_else_is_in_hand_and_nothing_can_come() -> None:
+async def test_a_suspect_begins_when_no_other_job_runs_and_no_consumer_consumes() -> None:
     quarantine = Quarantine()
     began = asyncio.Event()
 
@@ -36,14 +36,14 @@ async def test_a_suspect_begins_when_nothing_else_is_in_hand_and_nothing_can_com
             assert granted
             began.set()
 
-    quarantine.consumes("here", 100)
-    quarantine.consumes("there", 100)
-    quarantine.took()
-    quarantine.took()
+    quarantine.set_prefetch("here", 100)
+    quarantine.set_prefetch("there", 100)
+    quarantine.started()
+    quarantine.started()
     job = asyncio.create_task(suspect_job())
     changes: list[Callable[[], None]] = [
-        lambda: quarantine.consumes("here", 0),
-        lambda: quarantine.consumes("there", 0),
+        lambda: quarantine.set_prefetch("here", 0),
+        lambda: quarantine.set_prefetch("there", 0),
         quarantine.settled,
     ]
     for change in changes:
@@ -53,49 +53,49 @@ async def test_a_suspect_begins_when_nothing_else_is_in_hand_and_nothing_can_com
     await asyncio.wait_for(job, 5)
 
 
-async def test_while_one_suspect_waits_or_works_every_lane_stops_and_a_second_one_is_turned_away() -> None:
+async def test_while_one_suspect_waits_or_runs_every_consumer_stops_and_a_second_suspect_is_requeued() -> None:
     quarantine = Quarantine()
     woken: list[str] = []
-    quarantine.open("here", lambda: woken.append("here"))
-    quarantine.open("there", lambda: woken.append("there"))
-    quarantine.took()
+    quarantine.register("here", lambda: woken.append("here"))
+    quarantine.register("there", lambda: woken.append("there"))
+    quarantine.started()
     async with quarantine.alone("here") as first:
         assert first
         assert woken == ["here", "there"]
-        assert [quarantine.allowed(lane, 9) for lane in ("here", "there")] == [0, 0]
+        assert [quarantine.allowed_prefetch(consumer, 9) for consumer in ("here", "there")] == [0, 0]
         async with quarantine.alone("there") as second:
             assert not second
         assert quarantine.occupied, "who is turned away ends nothing"
     assert not quarantine.occupied
 
 
-async def test_after_a_suspect_its_lane_goes_on_one_by_one_until_a_harmless_job_comes() -> None:
+async def test_after_a_suspect_its_consumer_continues_one_by_one_until_a_harmless_job() -> None:
     quarantine = Quarantine()
-    quarantine.took()
+    quarantine.started()
     async with quarantine.alone("here"):
-        quarantine.harmless("here")
-    assert [quarantine.allowed(lane, 9) for lane in ("here", "there")] == [1, 0]
-    quarantine.harmless("there")
-    assert quarantine.allowed("here", 9) == 1
-    quarantine.harmless("here")
-    assert [quarantine.allowed(lane, 9) for lane in ("here", "there")] == [9, 9]
+        quarantine.release("here")
+    assert [quarantine.allowed_prefetch(consumer, 9) for consumer in ("here", "there")] == [1, 0]
+    quarantine.release("there")
+    assert quarantine.allowed_prefetch("here", 9) == 1
+    quarantine.release("here")
+    assert [quarantine.allowed_prefetch(consumer, 9) for consumer in ("here", "there")] == [9, 9]
 
 
-async def test_a_lane_to_which_nothing_comes_any_more_holds_nobody_up() -> None:
+async def test_a_consumer_without_further_deliveries_releases_the_others_after_a_while() -> None:
     clock = Clock()
     quarantine = Quarantine(clock=clock)
-    quarantine.took()
+    quarantine.started()
     async with quarantine.alone("here"):
         clock.now += 100
-    assert quarantine.allowed("there", 9) == 0
+    assert quarantine.allowed_prefetch("there", 9) == 0
     clock.now += LINGER_SECONDS
-    assert quarantine.allowed("there", 9) == 9
+    assert quarantine.allowed_prefetch("there", 9) == 9
 
 
-async def test_a_lane_that_closes_is_not_waited_for_and_one_that_is_cancelled_frees_the_place() -> None:
+async def test_a_closed_consumer_is_not_waited_for_and_a_cancelled_one_ends_the_quarantine() -> None:
     quarantine = Quarantine()
-    quarantine.took()
-    quarantine.consumes("there", 5)
+    quarantine.started()
+    quarantine.set_prefetch("there", 5)
 
     async def suspect_job() -> None:
         async with quarantine.alone("here"):
@@ -107,5 +107,5 @@ async def test_a_lane_that_closes_is_not_waited_for_and_one_that_is_cancelled_fr
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)
     assert not quarantine.occupied
-    quarantine.close("there")
+    quarantine.unregister("there")
     await asyncio.wait_for(suspect_job(), 5)

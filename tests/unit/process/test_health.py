@@ -1,11 +1,11 @@
-"""Whether a process is well, by what it knows already."""
+"""Liveness and readiness checks."""
 
 import pytest
 
 from tests.unit.world import Clock
 from windmill.core.outages import Outage
-from windmill.process.health import Health, Ping, Report
-from windmill.process.systemd import STALE_SECONDS, Notifier
+from windmill.process.health import Health, HealthCheck, HealthReport
+from windmill.process.systemd import STALL_SECONDS, Notifier
 
 
 def well() -> None:
@@ -19,49 +19,54 @@ def broken() -> str | None:
 @pytest.mark.parametrize(
     ("alive", "ready", "told_alive", "told_ready"),
     [
-        ({}, {}, Report([], {}), Report([], {})),
-        ({"loop": well}, {"broker": well}, Report(["loop"], {}), Report(["loop", "broker"], {})),
-        ({"loop": well}, {"broker": lambda: "away"}, Report(["loop"], {}), Report(["loop"], {"broker": "away"})),
+        ({}, {}, HealthReport([], {}), HealthReport([], {})),
+        ({"loop": well}, {"broker": well}, HealthReport(["loop"], {}), HealthReport(["loop", "broker"], {})),
+        (
+            {"loop": well},
+            {"broker": lambda: "away"},
+            HealthReport(["loop"], {}),
+            HealthReport(["loop"], {"broker": "away"}),
+        ),
         (
             {"loop": lambda: "late"},
             {"broker": well},
-            Report([], {"loop": "late"}),
-            Report(["broker"], {"loop": "late"}),
+            HealthReport([], {"loop": "late"}),
+            HealthReport(["broker"], {"loop": "late"}),
         ),
     ],
 )
-def test_what_waits_is_alive_and_what_is_not_alive_is_not_ready(
-    alive: dict[str, Ping], ready: dict[str, Ping], told_alive: Report, told_ready: Report
+def test_a_process_that_waits_is_alive_and_one_that_is_not_alive_is_not_ready(
+    alive: dict[str, HealthCheck], ready: dict[str, HealthCheck], told_alive: HealthReport, told_ready: HealthReport
 ) -> None:
     health = Health(alive=alive, ready=ready)
     assert (health.alive(), health.ready()) == (told_alive, told_ready)
 
 
-def test_a_ping_that_breaks_fails_and_hides_no_other() -> None:
+def test_a_check_that_raises_fails_and_hides_no_other() -> None:
     report = Health(alive={"one": broken, "other": well}, ready={}).alive()
-    assert report == Report(["other"], {"one": "the ping itself failed: RuntimeError('no such thing')"})
+    assert report == HealthReport(["other"], {"one": "the check itself failed: RuntimeError('no such thing')"})
 
 
-def test_a_main_loop_is_late_once_it_did_not_come_round_for_long_until_it_does() -> None:
+def test_a_main_loop_without_an_iteration_for_long_is_stalled_until_the_next_one() -> None:
     clock = Clock()
     notifier = Notifier(clock=clock)
-    clock.now += STALE_SECONDS - 1
-    assert notifier.late() is None
+    clock.now += STALL_SECONDS - 1
+    assert notifier.stalled() is None
     clock.now += 1
-    assert notifier.late() == "has not come round for 30 s"
+    assert notifier.stalled() == "no iteration for 30 s"
     notifier.tick()
-    assert notifier.late() is None
+    assert notifier.stalled() is None
 
 
-def test_a_main_loop_that_ends_what_has_begun_is_never_late() -> None:
+def test_a_main_loop_is_never_stalled_while_the_process_stops() -> None:
     clock = Clock()
     notifier = Notifier(clock=clock)
     notifier.stopping()
     clock.now += 1000
-    assert notifier.late() is None
+    assert notifier.stalled() is None
 
 
-def test_a_server_is_in_trouble_until_it_is_reached_and_while_it_is_away() -> None:
+def test_a_server_fails_its_check_until_it_is_reached_and_during_an_outage() -> None:
     clock = Clock()
     outage = Outage("the broker", clock=clock)
     assert outage.trouble == "not reached yet"

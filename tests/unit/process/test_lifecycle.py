@@ -1,4 +1,4 @@
-"""What every long-running program does: it waits for its database, reports what it did, and stops when told to."""
+"""What long-running programs share: waiting for the database, a progress log, stopping."""
 
 import asyncio
 import itertools
@@ -12,8 +12,8 @@ from tests.unit.world import Clock
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
-from windmill.process.lifecycle import Program, patiently, reporting
-from windmill.process.systemd import STALE_SECONDS, Notifier
+from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
+from windmill.process.systemd import STALL_SECONDS, Notifier
 
 logger = logging.getLogger("tests.program")
 AWAY = WindmillError("DATABASE_UNAVAILABLE", "no route to it")
@@ -21,7 +21,7 @@ WRONG = WindmillError("CONFIG_INVALID", "no such account")
 
 
 class Server:
-    """Answers after so many failures; `on_try` is called at each try."""
+    """Succeeds after some failures; `on_try` is called at each try."""
 
     def __init__(self, *failures: WindmillError, on_try: Callable[[], None] = lambda: None) -> None:
         self._failures = list(failures)
@@ -60,32 +60,32 @@ async def said(caplog: pytest.LogCaptureFixture, message: str) -> logging.LogRec
 
 
 async def test_a_program_waits_for_its_database_until_it_is_there(program: Program, outage: Outage) -> None:
-    assert await patiently(program, outage, Server(AWAY, AWAY).ask)
+    assert await retry_until_stopped(program, outage, Server(AWAY, AWAY).ask)
     assert not outage.lasts
     assert outage.ended == 1
 
 
 async def test_a_program_that_waits_for_its_database_is_alive(program: Program, outage: Outage, clock: Clock) -> None:
     def a_long_time_passes() -> None:
-        clock.now += STALE_SECONDS - 1
+        clock.now += STALL_SECONDS - 1
 
-    assert await patiently(program, outage, Server(AWAY, AWAY, on_try=a_long_time_passes).ask)
-    assert program.notifier.late() is None
+    assert await retry_until_stopped(program, outage, Server(AWAY, AWAY, on_try=a_long_time_passes).ask)
+    assert program.notifier.stalled() is None
 
 
-async def test_a_program_that_waits_for_its_database_stops_when_it_is_told_to(program: Program) -> None:
+async def test_a_program_that_waits_for_its_database_stops_on_a_signal(program: Program) -> None:
     for_hours = Outage("the database", first=3600, most=3600)
     server = Server(*[AWAY] * 9, on_try=program.stop.set)
-    assert await asyncio.wait_for(patiently(program, for_hours, server.ask), 5) is False
+    assert await asyncio.wait_for(retry_until_stopped(program, for_hours, server.ask), 5) is False
 
 
-async def test_what_no_patience_mends_ends_the_waiting(program: Program, outage: Outage) -> None:
+async def test_an_error_that_retries_do_not_help_ends_the_waiting(program: Program, outage: Outage) -> None:
     with pytest.raises(WindmillError) as raised:
-        await patiently(program, outage, Server(AWAY, WRONG).ask)
+        await retry_until_stopped(program, outage, Server(AWAY, WRONG).ask)
     assert raised.value is WRONG
 
 
-async def test_progress_is_reported_only_when_something_changed(caplog: pytest.LogCaptureFixture) -> None:
+async def test_progress_is_logged_only_when_a_counter_changed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     counts: Counter[str] = Counter(stored=3)
     looks, looked_often = itertools.count(1), asyncio.Event()
@@ -95,25 +95,25 @@ async def test_progress_is_reported_only_when_something_changed(caplog: pytest.L
             looked_often.set()
         return dict(counts)
 
-    async with reporting(logger, counted, seconds=0.0), asyncio.timeout(5):
+    async with progress_log(logger, counted, seconds=0.0), asyncio.timeout(5):
         await looked_often.wait()
         assert caplog.records == []
         counts["stored"] = 7
         assert vars(await said(caplog, "progress"))["stored"] == 7
 
 
-async def test_the_last_line_of_a_program_tells_all_that_it_did(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_last_line_of_a_program_has_all_its_counters(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     counts: Counter[str] = Counter()
-    async with reporting(logger, lambda: counts):
+    async with progress_log(logger, lambda: counts):
         counts["stored"] = 2
     assert [(record.getMessage(), vars(record)["stored"]) for record in caplog.records] == [("stopped", 2)]
 
 
-async def test_a_program_that_failed_does_not_say_that_it_stopped(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_program_that_failed_does_not_log_that_it_stopped(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with pytest.raises(WindmillError):
-        async with reporting(logger, dict):
+        async with progress_log(logger, dict):
             raise AWAY
     assert caplog.records == []
 

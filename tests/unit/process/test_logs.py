@@ -20,8 +20,8 @@ from windmill.process.logs import JsonFormatter, TextFormatter
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
-    made = logging.getLogger("windmill.edge.edge").makeRecord(
-        "windmill.edge.edge", logging.WARNING, "edge.py", 1, message, arguments, None, extra=extra
+    made = logging.getLogger("windmill.edge.delivery_processor").makeRecord(
+        "windmill.edge.delivery_processor", logging.WARNING, "edge.py", 1, message, arguments, None, extra=extra
     )
     made.created = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC).timestamp()
     return made
@@ -37,7 +37,7 @@ def with_exception(made: logging.LogRecord) -> logging.LogRecord:
 
 def test_a_text_line_has_time_level_logger_message_and_pairs() -> None:
     line = TextFormatter().format(record("stored %s rows", 25, service="clip", ms=3))
-    assert line == "03:04:05 WARNING windmill.edge.edge stored 25 rows service=clip ms=3"
+    assert line == "03:04:05 WARNING windmill.edge.delivery_processor stored 25 rows service=clip ms=3"
 
 
 def test_a_text_line_is_followed_by_the_stack_trace() -> None:
@@ -52,7 +52,7 @@ def test_a_json_line_is_one_object_with_the_extras_as_keys() -> None:
     assert orjson.loads(line) == {
         "time": "2026-01-02T03:04:05.678+00:00",
         "level": "WARNING",
-        "logger": "windmill.edge.edge",
+        "logger": "windmill.edge.delivery_processor",
         "message": "stored 25 rows",
         "service": "clip",
         "ms": 3,
@@ -65,13 +65,13 @@ def test_a_json_line_stays_one_line_with_an_exception_and_line_ends_in_the_messa
     assert orjson.loads(line)["exception"].endswith("ValueError: broken")
 
 
-def test_values_that_are_no_json_are_written_as_their_text() -> None:
+def test_values_that_json_lacks_are_written_as_text() -> None:
     line = JsonFormatter().format(record("x", path=object, error=OSError("gone")))
     assert orjson.loads(line)["error"] == "gone"
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**70, {1: "x"}, {"a": {"b"}}])
-def test_a_json_line_is_written_whatever_a_service_said(value: object) -> None:
+def test_a_json_line_is_written_for_any_reply_of_a_service(value: object) -> None:
     assert json.loads(JsonFormatter().format(record("x", value=value)))["message"] == "x"
 
 
@@ -81,7 +81,7 @@ SECRET = st.text(min_size=8).filter(lambda one: "*" not in one and one not in or
 
 
 def everywhere(secret: str) -> logging.LogRecord:
-    """A record that carries the secret wherever one can."""
+    """A record with the secret in every place."""
     made = record(
         "refused %s", secret, reason=f"at {secret}.", nested={secret: [secret, {"x": (secret,)}]}, path=Where(secret)
     )
@@ -96,7 +96,7 @@ def everywhere(secret: str) -> logging.LogRecord:
 
 
 class Where:
-    """Something that is no JSON."""
+    """A value that JSON lacks."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -115,7 +115,7 @@ def test_no_part_of_a_record_shows_a_secret(formatter: type[logging.Formatter], 
 
 
 @pytest.mark.parametrize("formatter", FORMATTERS)
-def test_what_goes_by_a_secret_name_is_not_shown(formatter: Callable[[], logging.Formatter]) -> None:
+def test_values_of_secret_names_are_not_shown(formatter: Callable[[], logging.Formatter]) -> None:
     line = formatter().format(record("x", db_password="a b", api_key=12345, headers={"Authorization": "Basic YTpi"}))
     assert not any(secret in line for secret in ("a b", "12345", "YTpi"))
     assert line.count("***") == 3
@@ -149,7 +149,7 @@ def untouched_logging() -> Iterator[None]:
 
 @pytest.mark.parametrize(("log_format", "start"), [("text", None), ("json", "{")])
 @pytest.mark.usefixtures("untouched_logging")
-def test_the_log_goes_to_standard_error_from_the_level_on(
+def test_the_log_goes_to_standard_error_at_its_level(
     log_format: LogFormat, start: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("INFO", log_format)

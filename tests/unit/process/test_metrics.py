@@ -1,4 +1,4 @@
-"""What is shown of what is counted, and the port at which it is told."""
+"""Metrics, their rendering, and the server for metrics and health."""
 
 import asyncio
 import json
@@ -26,20 +26,20 @@ from windmill.core.measures import Histogram, MeasuredCommits
 from windmill.core.messages import ATTEMPT_HEADER, encode
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
-from windmill.process.exposition import page
 from windmill.process.health import Health
 from windmill.process.metrics import (
     METRICS,
     Sample,
-    of_backlog,
-    of_commits,
-    of_process,
-    of_publishing,
-    of_reconnects,
-    of_services,
-    of_stage,
+    backlog_samples,
+    commit_samples,
+    process_samples,
+    publishing_samples,
+    reconnect_samples,
+    service_samples,
+    stage_samples,
 )
-from windmill.process.monitoring import monitored
+from windmill.process.metrics_and_health_server import serve_metrics_and_health
+from windmill.process.prometheus_exposition import render_metrics
 from windmill.storage.results import ResultRow, ResultWriter
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
@@ -51,10 +51,10 @@ Numbers = dict[tuple[str, ...], float]
 
 
 def numbers(samples: Iterable[Sample]) -> Numbers:
-    """What Prometheus reads of ours: by name, and the values of the labels in the order of their names."""
+    """Our metrics as Prometheus parses them, by name and label values in the order of the label names."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(page(samples).decode())
+        for family in text_string_to_metric_families(render_metrics(samples).decode())
         for sample in family.samples
         if sample.name.startswith("windmill_")
     }
@@ -71,21 +71,23 @@ def state(world: World) -> ServiceState:
 
 
 def jobs(state: ServiceState) -> Numbers:
-    return {key[1:3]: value for key, value in numbers(of_services([state])).items() if key[0] == "windmill_jobs_total"}
+    return {
+        key[1:3]: value for key, value in numbers(service_samples([state])).items() if key[0] == "windmill_jobs_total"
+    }
 
 
-async def test_jobs_are_counted_by_what_became_of_them_and_why(world: World, state: ServiceState) -> None:
+async def test_jobs_are_counted_by_outcome_and_code(world: World, state: ServiceState) -> None:
     assert jobs(state) == {("", "stored"): 0}
-    edge = world.edge(state, ON)
-    await take(edge, world.delivery())
-    await take(edge, world.delivery(b"no job"))
+    processor = world.processor(state, ON)
+    await take(processor, world.delivery())
+    await take(processor, world.delivery(b"no job"))
     world.write_errors = [DataRefused("a NUL")]
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     world.call_error = WindmillError("SERVICE_ERROR", "because")
-    await take(edge, world.delivery())
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 2}))
+    await take(processor, world.delivery())
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 2}))
     world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert jobs(state) == {
         ("", "stored"): 1,
         ("BAD_MESSAGE", "unreadable"): 1,
@@ -96,26 +98,26 @@ async def test_jobs_are_counted_by_what_became_of_them_and_why(world: World, sta
     }
 
 
-async def test_a_job_that_comes_again_because_nothing_was_safe_is_counted_once(
+async def test_a_job_that_is_redelivered_after_a_failed_write_is_counted_once(
     world: World, state: ServiceState
 ) -> None:
-    edge = world.edge(state, ON)
+    processor = world.processor(state, ON)
     world.write_errors = [WindmillError("DATABASE_UNAVAILABLE", "stops")]
-    await take(edge, world.delivery())
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
+    await take(processor, world.delivery())
     assert jobs(state) == {("", "stored"): 1}
 
 
 async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(world: World, state: ServiceState) -> None:
-    edge = world.edge(state, ON)
-    edge.on_trial = False
+    processor = world.processor(state, ON)
+    processor.has_suspects = False
     world.gate.clear()
-    taken = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
+    taken = [asyncio.create_task(take(processor, world.delivery())) for _ in range(3)]
     await settled()
     shown = ("jobs_in_progress", "calls_in_flight", "concurrency", "breaker_state")
 
     def seen() -> list[float]:
-        found = numbers(of_services([state]))
+        found = numbers(service_samples([state]))
         return [found[f"windmill_{name}", "clip"] for name in shown]
 
     assert seen() == [3, 2, 2, 0]
@@ -127,20 +129,18 @@ async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(worl
     assert seen() == [0, 0, 2, 1]
 
 
-async def test_faults_of_ours_are_counted_from_nothing_on_wherever_they_are_met(
-    world: World, state: ServiceState
-) -> None:
-    edge = world.edge(state, ON)
+async def test_defects_are_counted_from_zero_in_every_place(world: World, state: ServiceState) -> None:
+    processor = world.processor(state, ON)
 
     def defects() -> float:
-        return numbers(of_services([state]))["windmill_defects_total", "clip"]
+        return numbers(service_samples([state]))["windmill_defects_total", "clip"]
 
     assert defects() == 0
     world.call_error = ZeroDivisionError("at the call")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert defects() == 1
     world.call_error, world.write_errors = None, [TypeError("at the commit")]
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert defects() == 2
     assert state.codes["RetryLater", "DEFECT"] == 1
 
@@ -151,8 +151,8 @@ def histogram(found: Numbers, name: str, *labels: str) -> list[float]:
 
 
 async def test_each_step_of_a_job_is_measured_once(world: World, state: ServiceState) -> None:
-    edge = world.edge(state, ON)
-    edge.on_trial = False
+    processor = world.processor(state, ON)
+    processor.has_suspects = False
 
     async def read(seconds: float) -> None:
         await turns(1)
@@ -160,11 +160,11 @@ async def test_each_step_of_a_job_is_measured_once(world: World, state: ServiceS
 
     hour_ago = replace(JOB, submitted_at=datetime.now(UTC) - timedelta(hours=1))
     world.gate.clear()
-    taken = asyncio.create_task(take(edge, world.delivery(encode(hour_ago))))
+    taken = asyncio.create_task(take(processor, world.delivery(encode(hour_ago))))
     await read(0.3)
     world.gate.set()
     await taken
-    found = numbers(of_services([state]))
+    found = numbers(service_samples([state]))
     assert histogram(found, "service_call_seconds", "clip") == [1, pytest.approx(0.3)]
     assert histogram(found, "image_read_seconds", "clip") == [1, 0]
     assert histogram(found, "queue_wait_seconds", "clip") == [1, pytest.approx(3600, abs=10)]
@@ -173,12 +173,12 @@ async def test_each_step_of_a_job_is_measured_once(world: World, state: ServiceS
     assert found["windmill_service_call_seconds_bucket", "0.5", "clip"] == 1
 
 
-async def test_a_further_try_waited_for_its_turn_only_once_and_a_failed_call_took_its_time(
+async def test_queue_wait_counts_the_first_try_only_and_failed_calls_are_measured(
     world: World, state: ServiceState
 ) -> None:
     world.call_error = WindmillError("SERVICE_ERROR", "because")
-    await take(world.edge(state, ON), world.delivery(**{ATTEMPT_HEADER: 2}))
-    found = numbers(of_services([state]))
+    await take(world.processor(state, ON), world.delivery(**{ATTEMPT_HEADER: 2}))
+    found = numbers(service_samples([state]))
     assert histogram(found, "queue_wait_seconds", "clip") == [0, 0]
     assert histogram(found, "service_call_seconds", "clip") == [1, 0]
     assert histogram(found, "job_seconds", "clip") == [0, 0], "a job that failed has no answer that could be late"
@@ -186,16 +186,16 @@ async def test_a_further_try_waited_for_its_turn_only_once_and_a_failed_call_too
 
 async def test_a_clock_that_is_ahead_makes_no_time_negative(world: World, state: ServiceState) -> None:
     ahead = replace(JOB, submitted_at=datetime.now(UTC) + timedelta(hours=1))
-    await take(world.edge(state, ON), world.delivery(encode(ahead)))
-    found = numbers(of_services([state]))
+    await take(world.processor(state, ON), world.delivery(encode(ahead)))
+    found = numbers(service_samples([state]))
     assert histogram(found, "queue_wait_seconds", "clip") == [1, 0]
     assert histogram(found, "job_seconds", "clip") == [1, 0]
 
 
 async def test_without_a_port_no_step_is_measured(world: World) -> None:
     state = world.state(CLIP, OFF)
-    await take(world.edge(state, OFF), world.delivery())
-    shown = {key[0] for key in numbers(of_services([state]))}
+    await take(world.processor(state, OFF), world.delivery())
+    shown = {key[0] for key in numbers(service_samples([state]))}
     assert "windmill_jobs_total" in shown
     assert not any("seconds" in name for name in shown)
 
@@ -211,7 +211,7 @@ async def test_commits_show_their_rows_and_how_long_they_took() -> None:
     await asyncio.gather(*(writer.write(row) for _ in range(4)))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    found = numbers(of_commits(commits))
+    found = numbers(commit_samples(commits))
     assert histogram(found, "commit_rows") == [2, 4]
     assert found["windmill_commit_rows_bucket", "1.0"] == 1
     count, seconds = histogram(found, "commit_seconds")
@@ -230,37 +230,37 @@ def test_every_value_is_in_the_buckets_of_all_bounds_that_it_does_not_exceed(val
     assert made.total == pytest.approx(sum(values))
 
 
-def test_reconnects_are_told_by_server() -> None:
-    found = numbers(of_reconnects({"broker": 2, "database": 0}))
+def test_reconnects_are_counted_for_each_server() -> None:
+    found = numbers(reconnect_samples({"broker": 2, "database": 0}))
     assert found == {("windmill_reconnects_total", "broker"): 2, ("windmill_reconnects_total", "database"): 0}
 
 
-def test_a_stage_shows_what_it_changed_what_it_need_not_have_looked_at_and_what_failed() -> None:
-    found = numbers(of_stage("merge", {"looked_at": 10, "changed": 4, "failed": 1}))
+def test_a_stage_counts_changed_unchanged_and_failed_images() -> None:
+    found = numbers(stage_samples("merge", {"looked_at": 10, "changed": 4, "failed": 1}))
     assert found == {
         ("windmill_recomputes_total", "changed", "merge"): 4,
         ("windmill_recomputes_total", "unchanged", "merge"): 6,
         ("windmill_recomputes_total", "failed", "merge"): 1,
     }
-    assert numbers(of_stage("enrich", {"calls": 7}))["windmill_box_calls_total", "enrich"] == 7
+    assert numbers(stage_samples("enrich", {"calls": 7}))["windmill_box_calls_total", "enrich"] == 7
 
 
 def test_a_stage_without_open_work_is_not_overdue() -> None:
-    found = numbers([*of_backlog("merge", 0, None), *of_backlog("enrich", 3, 1.5)])
+    found = numbers([*backlog_samples("merge", 0, None), *backlog_samples("enrich", 3, 1.5)])
     assert found["windmill_stale_overdue_seconds", "merge"] == 0
     assert (found["windmill_stale_marks", "enrich"], found["windmill_stale_overdue_seconds", "enrich"]) == (3, 1.5)
 
 
 def test_a_producer_shows_images_and_the_jobs_of_each_service() -> None:
-    assert numbers(of_publishing(2, {"clip": 2, "ocr": 1})) == {
+    assert numbers(publishing_samples(2, {"clip": 2, "ocr": 1})) == {
         ("windmill_published_images_total",): 2,
         ("windmill_published_jobs_total", "clip"): 2,
         ("windmill_published_jobs_total", "ocr"): 1,
     }
 
 
-def test_every_process_shows_what_runs_and_what_it_waits_for() -> None:
-    found = numbers(of_process("workers.generic", HEALTH))
+def test_every_process_exports_its_build_and_its_readiness() -> None:
+    found = numbers(process_samples("workers.generic", HEALTH))
     python = ".".join(map(str, sys.version_info[:3]))
     assert found["windmill_build_info", "workers.generic", python, VERSION] == 1
     assert (found["windmill_ready", "main loop"], found["windmill_ready", "broker"]) == (1, 0)
@@ -270,8 +270,8 @@ def test_the_version_is_that_of_the_project() -> None:
     assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_the_page_tells_memory_and_cpu_of_the_process() -> None:
-    names = {family.name for family in text_string_to_metric_families(page([]).decode())}
+def test_the_metrics_include_memory_and_cpu_of_the_process() -> None:
+    names = {family.name for family in text_string_to_metric_families(render_metrics([]).decode())}
     assert {"process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds"} <= names
 
 
@@ -283,7 +283,7 @@ def test_a_name_keeps_the_conventions(metric: object) -> None:
     assert not re.search("_(milliseconds|ms|minutes|kilobytes|mb|percent)(_|$)", name)
 
 
-def test_the_page_of_documentation_tells_each_metric_with_its_labels_as_it_is_exported() -> None:
+def test_the_documentation_lists_each_metric_with_its_labels_as_exported() -> None:
     rows = re.findall(
         r"^\| `(windmill_\w+)` \| ([^|]*) \| ([^|]*) \| (.*) \|$", (ROOT / "docs/metrics.md").read_text(), re.M
     )
@@ -298,11 +298,11 @@ async def site(health: Health = HEALTH, fails: bool = False) -> AsyncIterator[in
     async def samples() -> Iterable[Sample]:
         if fails:
             raise RuntimeError("no numbers")
-        return of_publishing(2, {})
+        return publishing_samples(2, {})
 
     first = 20_000 + free_offset([20_000])
     settings = replace(OFF, metrics_port=first, metrics_host="127.0.0.1")
-    async with monitored(settings, "a.program", health, samples):
+    async with serve_metrics_and_health(settings, "a.program", health, samples):
         yield first
 
 
@@ -320,7 +320,7 @@ def get(path: str, method: str = "GET") -> str:
     return f"{method} {path} HTTP/1.1\r\nHost: here\r\nAccept: */*\r\n\r\n"
 
 
-async def test_metrics_are_told_as_prometheus_reads_them() -> None:
+async def test_metrics_are_served_in_the_format_of_prometheus() -> None:
     async with site() as port:
         status, header, body = await asked(port, get("/metrics?x=1"))
     assert (status, header["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -345,20 +345,20 @@ async def test_a_process_that_waits_is_healthy_and_not_ready() -> None:
         (get("/healthz", "HEAD"), 200),
     ],
 )
-async def test_what_is_no_question_gets_an_answer_all_the_same(request_: str, status: int) -> None:
+async def test_a_bad_request_gets_a_response(request_: str, status: int) -> None:
     async with site() as port:
         found, header, body = await asked(port, request_)
         assert found == status
         assert len(body) == (0 if request_.startswith("HEAD") else int(header["Content-Length"]))
 
 
-async def test_a_fault_in_telling_is_told_and_stops_nothing() -> None:
+async def test_a_fault_while_reading_samples_is_a_500_and_the_server_goes_on() -> None:
     async with site(fails=True) as port:
         assert (await asked(port, get("/metrics")))[0] == 500
         assert (await asked(port, get("/healthz")))[0] == 200
 
 
-async def test_who_says_too_much_or_leaves_troubles_nobody() -> None:
+async def test_a_client_that_sends_too_much_or_disconnects_does_no_harm() -> None:
     async with site() as port:
         assert await said(port, b"GET /" + b"x" * 100_000) == b""
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -381,7 +381,10 @@ async def test_processes_that_share_their_settings_take_one_port_each() -> None:
     first = 20_000 + free_offset([20_000, 20_001])
     settings = replace(OFF, metrics_port=first, metrics_host="127.0.0.1")
 
-    async with monitored(settings, "one", HEALTH, nothing), monitored(settings, "other", HEALTH, nothing):
+    async with (
+        serve_metrics_and_health(settings, "one", HEALTH, nothing),
+        serve_metrics_and_health(settings, "other", HEALTH, nothing),
+    ):
         told = [await asked(port, get("/metrics")) for port in (first, first + 1)]
     assert [re.findall('program="(.*?)"', body) for _, _, body in told] == [["one"], ["other"]]
     with pytest.raises(OSError, match=r"."):
@@ -392,31 +395,32 @@ async def nothing() -> Iterable[Sample]:
     return []
 
 
-async def test_an_address_that_is_not_ours_is_a_mistake_that_is_named() -> None:
+async def test_an_address_of_another_machine_is_a_config_error() -> None:
     settings = replace(OFF, metrics_port=20_000, metrics_host="192.0.2.1")
-    with pytest.raises(ConfigInvalid, match=r"METRICS_HOST='192\.0\.2\.1': must be an address of ours"):
-        async with monitored(settings, "x", HEALTH, nothing):
+    with pytest.raises(ConfigInvalid, match=r"METRICS_HOST='192\.0\.2\.1': must be an address of this machine"):
+        async with serve_metrics_and_health(settings, "x", HEALTH, nothing):
             raise AssertionError("it listens")
 
 
-async def test_where_no_port_is_free_the_ports_are_named_and_later_they_may_be() -> None:
+async def test_without_a_free_port_the_error_names_the_ports_and_is_busy() -> None:
     port = 65_535
     settings = replace(OFF, metrics_port=port, metrics_host="127.0.0.1")
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(WindmillError, match="BUSY: METRICS_PORT=65535: neither it nor one of the 31 after it is free"),
     ):
-        async with monitored(settings, "x", HEALTH, nothing):
+        async with serve_metrics_and_health(settings, "x", HEALTH, nothing):
             raise AssertionError("it listens")
 
 
 async def test_without_a_port_nothing_listens_and_the_library_is_not_loaded() -> None:
     script = (
-        "import asyncio, socket, sys, workers.generic, producers.generic, windmill.process.monitoring as m;"
+        "import asyncio, socket, sys, workers.generic, producers.generic;"
+        "import windmill.process.metrics_and_health_server as m;"
         "from windmill.core.settings import Settings;"
         "from windmill.process.health import Health;"
         "socket.socket.bind = None;"
-        "run = m.monitored(Settings.from_env({}), 'x', Health(alive={}, ready={}), None);"
+        "run = m.serve_metrics_and_health(Settings.from_env({}), 'x', Health(alive={}, ready={}), None);"
         "asyncio.run(run.__aenter__());"
         "print(*(name for name in sys.modules if 'prometheus' in name))"
     )
@@ -432,6 +436,6 @@ async def test_without_a_port_nothing_listens_and_the_library_is_not_loaded() ->
     assert (ran.stdout, ran.stderr) == ("\n", "")
 
 
-def test_the_port_is_shut_unless_somebody_opens_it() -> None:
+def test_the_port_is_closed_by_default_and_otherwise_open_on_all_addresses() -> None:
     assert Settings.from_env({}).metrics_port == 0
-    assert socket.inet_aton(Settings.from_env({}).metrics_host) == bytes(4), "whoever opens it is asked from elsewhere"
+    assert socket.inet_aton(Settings.from_env({}).metrics_host) == bytes(4), "Prometheus scrapes from another machine"

@@ -1,4 +1,4 @@
-"""The life of a process: exit codes, signals, and work that runs beside."""
+"""Running a program: exit codes, signals and background tasks."""
 
 import asyncio
 import contextlib
@@ -79,7 +79,7 @@ def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
         ("sys.exit(command(fail(KeyboardInterrupt())))", 130),
     ],
 )
-def test_how_the_work_ended_is_the_exit_code(start: Start, code: str, expected: int) -> None:
+def test_the_exit_code_shows_how_the_program_ended(start: Start, code: str, expected: int) -> None:
     status, out, err = finished(start(code))
     assert status == expected
     assert out == ""
@@ -87,7 +87,7 @@ def test_how_the_work_ended_is_the_exit_code(start: Start, code: str, expected: 
     assert ("it broke. Remedy: " in err) == ("it broke" in code)
 
 
-def test_a_defect_ends_with_a_code_of_its_own_a_stack_trace_and_whom_to_tell(start: Start) -> None:
+def test_a_defect_ends_with_exit_code_70_a_stack_trace_and_a_remedy(start: Start) -> None:
     status, out, err = finished(start("sys.exit(command(fail(ZeroDivisionError('oops'))))"))
     assert (status, out) == (70, "")
     assert "Traceback" in err
@@ -96,14 +96,14 @@ def test_a_defect_ends_with_a_code_of_its_own_a_stack_trace_and_whom_to_tell(sta
     assert "report the traceback" in err
 
 
-def test_what_the_system_refuses_is_no_defect(start: Start) -> None:
+def test_an_os_error_is_no_defect(start: Start) -> None:
     status, _, err = finished(start("sys.exit(command(fail(OSError(28, 'the disk is full'))))"))
     assert status == 1
     assert "the disk is full" in err
     assert "DEFECT" not in err
 
 
-def test_settings_that_are_wrong_are_told_at_once_without_a_stack_trace(start: Start) -> None:
+def test_wrong_settings_are_reported_at_once_without_a_stack_trace(start: Start) -> None:
     status, _, err = finished(start("sys.exit(run(forever))", QUEUE_PORT="rabbit", DB_PORT="-1"))
     assert status == 2
     assert err.splitlines() == [
@@ -113,7 +113,7 @@ def test_settings_that_are_wrong_are_told_at_once_without_a_stack_trace(start: S
     ]
 
 
-def test_a_misspelt_name_in_env_is_told_before_anything_starts(start: Start, tmp_path: Path) -> None:
+def test_a_misspelt_name_in_env_is_reported_before_anything_starts(start: Start, tmp_path: Path) -> None:
     mine = tmp_path / "mine.env"
     mine.write_text("QUEUE_HOTS=mq.example\n")
     status, out, err = finished(start("sys.exit(run(forever))", ENV_FILE=str(mine)))
@@ -122,7 +122,7 @@ def test_a_misspelt_name_in_env_is_told_before_anything_starts(start: Start, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_the_work_come_to_its_end(start: Start, number: signal.Signals) -> None:
+def test_a_signal_lets_the_program_finish(start: Start, number: signal.Signals) -> None:
     process = start("sys.exit(run(forever))")
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
@@ -145,7 +145,7 @@ def test_a_second_signal_stops_at_once_and_still_cleans_up(start: Start) -> None
     assert "Traceback" not in err
 
 
-async def test_work_beside_a_block_ends_with_the_block() -> None:
+async def test_a_background_task_ends_with_its_block() -> None:
     seen: list[str] = []
 
     async def work() -> None:
@@ -161,7 +161,7 @@ async def test_work_beside_a_block_ends_with_the_block() -> None:
     assert seen == ["begun", "ended"]
 
 
-async def test_when_the_work_beside_fails_the_block_is_left_with_that_failure() -> None:
+async def test_a_failing_background_task_ends_the_block_with_its_exception() -> None:
     left = []
 
     async def work() -> None:
@@ -187,7 +187,7 @@ async def test_a_block_that_fails_keeps_its_own_failure() -> None:
             raise KeyError("block")
 
 
-async def test_work_that_ends_by_itself_leaves_the_block_alone() -> None:
+async def test_a_background_task_that_returns_leaves_the_block_running() -> None:
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -199,8 +199,8 @@ async def test_work_that_ends_by_itself_leaves_the_block_alone() -> None:
     assert cancels() == 0
 
 
-async def test_a_cancellation_while_the_block_is_left_is_not_lost() -> None:
-    """It comes while the work still cleans up."""
+async def test_a_cancellation_while_the_block_exits_is_not_lost() -> None:
+    """It comes while the task still cleans up."""
     cleaning, cleaned, went_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -226,8 +226,8 @@ async def test_a_cancellation_while_the_block_is_left_is_not_lost() -> None:
     assert not went_on.is_set()
 
 
-async def test_a_cancellation_while_a_failed_block_is_left_goes_before_its_failure() -> None:
-    """Who meets the failure would try again, and never hear that it is to stop."""
+async def test_a_cancellation_while_a_failed_block_exits_precedes_its_failure() -> None:
+    """A caller that catches the failure would retry and never notice the cancellation."""
     cleaning = asyncio.Event()
 
     async def work() -> None:
@@ -271,7 +271,7 @@ async def test_a_cancellation_in_the_same_step_as_a_failure_is_not_lost() -> Non
     assert task.cancelled()
 
 
-async def test_after_a_failure_the_task_is_not_taken_for_one_that_is_being_cancelled() -> None:
+async def test_after_a_failure_the_task_does_not_count_as_cancelling() -> None:
     with pytest.raises(ValueError, match="beside"):
         async with background(failing(ValueError("beside"))):
             await asyncio.sleep(60)
@@ -280,7 +280,7 @@ async def test_after_a_failure_the_task_is_not_taken_for_one_that_is_being_cance
         await steps(3)
 
 
-async def test_a_failure_in_the_step_in_which_the_block_ends_is_told_once() -> None:
+async def test_a_failure_in_the_step_in_which_the_block_ends_is_raised_once() -> None:
     together = asyncio.Event()
 
     async def work() -> None:
@@ -299,7 +299,7 @@ async def test_a_failure_in_the_step_in_which_the_block_ends_is_told_once() -> N
     assert cancels() == 0
 
 
-async def test_a_failure_in_two_backgrounds_at_once_is_told_once() -> None:
+async def test_a_failure_in_two_backgrounds_at_once_is_raised_once() -> None:
     with pytest.raises(ValueError, match="outer"):
         async with background(failing(ValueError("outer"))), background(failing(KeyError("inner"))):
             await asyncio.sleep(60)
@@ -321,7 +321,7 @@ async def test_a_block_that_fails_first_keeps_its_failure_and_notes_the_other() 
 
     with pytest.raises(KeyError) as met:
         await program()
-    assert met.value.__notes__ == ["What ran in the background failed, too: ValueError('beside')"]
+    assert met.value.__notes__ == ["The background task also failed: ValueError('beside')"]
 
 
 async def test_a_block_that_fails_as_it_is_interrupted_does_not_hide_why() -> None:
@@ -342,7 +342,7 @@ async def failing(error: Exception) -> None:
 
 
 async def steps(count: int) -> None:
-    """Let the others run so many times."""
+    """Let the event loop run some iterations."""
     for _ in range(count):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""What a process tells systemd, over a real socket of the kind that systemd listens at."""
+"""sd_notify over a real socket, as systemd opens it."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,11 @@ import pytest
 from tests.unit.world import Clock
 from tests.waiting import settled, turns
 from windmill.core.settings import Supervisor, supervisor
-from windmill.process.systemd import STALE_SECONDS, Notifier
+from windmill.process.systemd import STALL_SECONDS, Notifier
 
 
 class Systemd:
-    """The end at which systemd would read."""
+    """The end of the socket that systemd reads."""
 
     def __init__(self, path: str) -> None:
         self.name = path
@@ -46,14 +46,14 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
 def notifier(
     systemd: Systemd, watchdog: float | None = None, clock: Clock | None = None, rests: list[float] | None = None
 ) -> Notifier:
-    """Its rests take no time; how long they would be is noted."""
+    """Sleeps take no time; their lengths are recorded."""
 
     async def rest(seconds: float) -> None:
         if rests is not None:
             rests.append(seconds)
         await turns(20)  # a socket takes only so many messages that nobody reads
 
-    return Notifier(Supervisor(systemd.name, watchdog), clock=clock or Clock(), rest=rest)
+    return Notifier(Supervisor(systemd.name, watchdog), clock=clock or Clock(), sleep=rest)
 
 
 def test_states_arrive_at_the_socket(systemd: Systemd) -> None:
@@ -74,7 +74,7 @@ def test_a_status_is_one_line_whatever_an_error_says(systemd: Systemd) -> None:
     assert systemd.heard() == ["STATUS=refused READY=1 and ? more"]
 
 
-def test_nothing_is_said_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_without_a_notify_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object) -> None:
         raise AssertionError("a socket was opened")
 
@@ -87,14 +87,14 @@ def test_nothing_is_said_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> N
     one.tick()
 
 
-async def test_without_a_watchdog_there_are_no_signs_of_life(systemd: Systemd) -> None:
-    await asyncio.wait_for(notifier(systemd).keep_alive(), 1)
-    await asyncio.wait_for(Notifier(None).keep_alive(), 1)
+async def test_without_a_watchdog_no_watchdog_signals_are_sent(systemd: Systemd) -> None:
+    await asyncio.wait_for(notifier(systemd).send_watchdog(), 1)
+    await asyncio.wait_for(Notifier(None).send_watchdog(), 1)
     assert systemd.heard() == []
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "@nobody-listens-here", "/" + "x" * 500])
-def test_a_socket_that_is_gone_troubles_nobody(name: str) -> None:
+def test_a_missing_socket_is_ignored(name: str) -> None:
     one = Notifier(Supervisor(name, None))
     one.ready("consumes clip")
     one.stopping()
@@ -102,14 +102,14 @@ def test_a_socket_that_is_gone_troubles_nobody(name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def alive(one: Notifier) -> AsyncIterator[None]:
-    task = asyncio.create_task(one.keep_alive())
+    task = asyncio.create_task(one.send_watchdog())
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
-async def test_signs_of_life_come_three_times_as_often_as_they_must(systemd: Systemd) -> None:
+async def test_watchdog_signals_are_sent_three_times_as_often_as_required(systemd: Systemd) -> None:
     rests: list[float] = []
     async with alive(notifier(systemd, watchdog=0.15, rests=rests)):
         await settled()
@@ -119,13 +119,13 @@ async def test_signs_of_life_come_three_times_as_often_as_they_must(systemd: Sys
     assert rests == pytest.approx([0.05] * len(rests))
 
 
-async def test_a_main_loop_that_stopped_gives_no_sign_of_life_until_it_comes_round_again(systemd: Systemd) -> None:
+async def test_a_stalled_main_loop_sends_no_watchdog_signal_until_its_next_iteration(systemd: Systemd) -> None:
     clock = Clock()
     one = notifier(systemd, watchdog=0.03, clock=clock)
     async with alive(one):
         await settled()
         assert systemd.heard()
-        clock.now += STALE_SECONDS
+        clock.now += STALL_SECONDS
         await settled()
         assert systemd.heard() == [], "the event loop runs, and that is not enough"
         one.tick()
@@ -133,7 +133,7 @@ async def test_a_main_loop_that_stopped_gives_no_sign_of_life_until_it_comes_rou
         assert "WATCHDOG=1" in systemd.heard()
 
 
-async def test_finishing_what_has_begun_may_take_longer_than_the_main_loop_may_rest(systemd: Systemd) -> None:
+async def test_finishing_may_take_longer_than_a_main_loop_may_stall(systemd: Systemd) -> None:
     clock = Clock()
     one = notifier(systemd, watchdog=0.03, clock=clock)
     async with alive(one):
@@ -157,5 +157,7 @@ async def test_finishing_what_has_begun_may_take_longer_than_the_main_loop_may_r
         ({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "soon"}, Supervisor("/run/x", None)),
     ],
 )
-def test_what_systemd_asks_for_is_read_from_its_variables(environ: dict[str, str], expected: Supervisor | None) -> None:
+def test_the_supervisor_is_read_from_the_variables_of_systemd(
+    environ: dict[str, str], expected: Supervisor | None
+) -> None:
     assert supervisor(environ) == expected

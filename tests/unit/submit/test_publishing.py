@@ -1,4 +1,4 @@
-"""Walking a run: the limit, the window, the stop, and what an interruption leaves behind."""
+"""Publishing a submission: limit, window, stop and interruption."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.process.runner import background
 from windmill.submit.batches import batches
-from windmill.submit.publishing import Walk, say_when_blocked
-from windmill.submit.runs import Progress
+from windmill.submit.publishing import PagePublisher, log_when_blocked
+from windmill.submit.runs import RunProgress
 from windmill.submit.selection import ImageJobs, ImagePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -25,13 +25,13 @@ def image(image_id: int, services: tuple[str, ...] = BOTH) -> ImageJobs:
 
 
 def page(ids: Sequence[int], idle: Sequence[int] = (), absent: Sequence[int] = ()) -> ImagePage:
-    """A page of images; the idle ones have nothing to be submitted to."""
+    """A page of images; the idle ones have no services."""
     images = [image(number, () if number in idle else BOTH) for number in ids]
     return ImagePage(max([*ids, *absent, 0]), images, list(absent))
 
 
 class Target:
-    """Confirms what it is given; breaks at one image, or asks to stop at another."""
+    """Confirms publishes; fails at one image, or sets the stop at another."""
 
     def __init__(self, breaks_at: int = 0, stops_at: int = 0, stop: asyncio.Event | None = None) -> None:
         self.published: list[tuple[int, tuple[str, ...]]] = []
@@ -66,8 +66,8 @@ class Bar:
         self.seen += count
 
 
-def walk(window: int = 3, limit: int | None = None, bar: Bar | None = None) -> Walk:
-    return Walk(Progress(1, until=100, last=0), window=window, limit=limit, on_images=(bar or Bar()).update)
+def walk(window: int = 3, limit: int | None = None, bar: Bar | None = None) -> PagePublisher:
+    return PagePublisher(RunProgress(1, until=100, last=0), window=window, limit=limit, on_images=(bar or Bar()).update)
 
 
 async def test_every_image_is_published_once_to_its_services_and_counted() -> None:
@@ -80,7 +80,7 @@ async def test_every_image_is_published_once_to_its_services_and_counted() -> No
     assert bar.seen == 7
 
 
-async def test_no_more_than_the_window_is_on_its_way_at_a_time() -> None:
+async def test_unconfirmed_publishes_never_exceed_the_window() -> None:
     target = Target()
     await walk(window=3).publish(page(range(1, 20)), target, asyncio.Event())
     assert target.most_under_way == 3
@@ -91,9 +91,7 @@ async def test_no_more_than_the_window_is_on_its_way_at_a_time() -> None:
     ("limit", "published", "last"),
     [(1, [1], 2), (2, [1, 3], 3), (3, [1, 3, 4], 5), (4, [1, 3, 4, 6], 6), (9, [1, 3, 4, 6], 6)],
 )
-async def test_the_limit_counts_images_that_have_something_to_publish(
-    limit: int, published: list[int], last: int
-) -> None:
+async def test_the_limit_counts_only_images_with_jobs(limit: int, published: list[int], last: int) -> None:
     one, target = walk(window=10, limit=limit), Target()
     rest = page(range(1, 7), idle=[2, 5])
     await one.publish(rest, target, asyncio.Event())
@@ -113,13 +111,13 @@ async def test_the_limit_holds_over_pages() -> None:
     assert one.progress.last == 3
 
 
-async def test_a_dry_walk_counts_and_publishes_nothing() -> None:
+async def test_a_dry_run_counts_and_publishes_nothing() -> None:
     one = walk(limit=2)
     await one.publish(page([1, 2, 3]), None, asyncio.Event())
     assert (one.images, one.jobs_by_service) == (2, {"clip": 2, "ocr": 2})
 
 
-async def test_a_stop_ends_the_walk_behind_what_is_confirmed() -> None:
+async def test_a_stop_ends_publishing_after_the_confirmed_images() -> None:
     stop = asyncio.Event()
     one, target = walk(window=2), Target(stops_at=3, stop=stop)
     rest = page(range(1, 10))
@@ -144,16 +142,16 @@ async def test_a_broker_that_goes_away_leaves_the_unconfirmed_images_on_the_page
     with pytest.raises(WindmillError):
         await one.publish(rest, target, asyncio.Event())
     assert [left.job.image_id for left in rest.images] == [3, 4, 5, 6]
-    assert (one.progress.last, one.images, one.unknown) == (2, 2, [])
+    assert (one.progress.last, one.images, one.unknown_ids) == (2, 2, [])
     await one.publish(rest, target, asyncio.Event())
     assert set(target.ids) == {1, 2, 3, 4, 5, 6}, "nothing is lost; what shared the window may come twice"
-    assert (one.progress.last, one.images, one.unknown) == (9, 6, [9])
+    assert (one.progress.last, one.images, one.unknown_ids) == (9, 6, [9])
 
 
-async def test_the_walk_moves_on_over_images_that_are_not_registered() -> None:
+async def test_publishing_skips_images_that_are_not_registered() -> None:
     one = walk()
     await one.publish(page([], absent=[5, 6]), Target(), asyncio.Event())
-    assert one.unknown == [5, 6]
+    assert one.unknown_ids == [5, 6]
     assert one.progress.last == 6
 
 
@@ -166,7 +164,7 @@ def test_batches_hold_every_value_once_in_order(values: Sequence[int], size: int
 
 
 class Short:
-    """A broker that takes nothing until it is no longer short of memory."""
+    """A broker that blocks publishers for some time."""
 
     def __init__(self) -> None:
         self.short = True
@@ -175,12 +173,12 @@ class Short:
         return self.short
 
 
-async def test_a_broker_that_takes_nothing_is_told_once_and_once_when_it_does_again(
+async def test_a_blocked_broker_is_logged_once_and_its_recovery_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     target = Short()
     with caplog.at_level("INFO"):
-        async with background(say_when_blocked(target, every=0.001)):
+        async with background(log_when_blocked(target, poll_seconds=0.001)):
             await until(lambda: "short of memory or disk" in caplog.text)
             target.short = False
             await until(lambda: len(caplog.records) == 2)

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from windmill.process.heartbeat import Beat
+from windmill.process.heartbeat import HeartbeatRow
 
 FRESH_SECONDS = 25.0
 """Two heartbeats and a half: who was silent for longer does nothing now, whether lost already or not."""
 
 
 @dataclass(frozen=True)
-class Worker(Beat):
+class Worker(HeartbeatRow):
     """The last beat of one service of one process that runs, or that is lost: silent for too long without having said
     goodbye. Its `job_seconds` count until now."""
 

@@ -1,4 +1,4 @@
-"""Where images are listed: every trap of a folder or a list is named and skipped."""
+"""Listing images: each bad entry of a folder or a list is reported and skipped."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from windmill.core.errors import WindmillError
-from windmill.submit.entries import Bad, Border, Entry, Found, Ignored, entries
+from windmill.submit.image_listing import BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, list_entries
 
 JPEG = b"\xff\xd8\xff\xe0 picture"
 
@@ -28,45 +28,45 @@ def root(tmp_path: Path) -> Path:
 
 
 def listed(argument: object, root: Path, stdin: str = "", allowed: Iterable[str] = ()) -> list[Entry]:
-    return list(entries(str(argument), io.StringIO(stdin), Border(root, frozenset(allowed))))
+    return list(list_entries(str(argument), io.StringIO(stdin), ImageAccess(root, frozenset(allowed))))
 
 
 def good(found: Iterable[Entry]) -> list[str]:
-    return sorted(str(entry.image_path or entry.image_url) for entry in found if isinstance(entry, Found))
+    return sorted(str(entry.image_path or entry.image_url) for entry in found if isinstance(entry, FoundImage))
 
 
 def reasons(found: Iterable[Entry]) -> dict[str, str]:
-    return {Path(entry.name).name: entry.reason for entry in found if isinstance(entry, Bad)}
+    return {Path(entry.name).name: entry.reason for entry in found if isinstance(entry, BadEntry)}
 
 
-def test_a_folder_is_searched_with_all_below_it_and_other_files_are_told_by_their_kind(root: Path) -> None:
+def test_a_folder_is_searched_recursively_and_other_files_are_counted_by_suffix(root: Path) -> None:
     for name in ("inner/c.HEIC", "README", "scan.000001", "scan.000002", "\udcff.raw\udcff"):
         (root / name).touch()
     found = listed(root, root)
     assert good(found) == [str(root / "a.jpg"), str(root / "inner" / "deep" / "B.PNG")]
     assert reasons(found) == {}
-    kinds = sorted(entry.suffix for entry in found if isinstance(entry, Ignored))
+    kinds = sorted(entry.suffix for entry in found if isinstance(entry, IgnoredFile))
     assert kinds == ["", "", "", ".heic", ".md", ".raw\\udcff"]
 
 
-def test_a_folder_without_any_image_is_told(tmp_path: Path) -> None:
-    told = Bad(str(tmp_path), "no image found in it")
+def test_a_folder_without_any_image_is_reported(tmp_path: Path) -> None:
+    told = BadEntry(str(tmp_path), "no image found in it")
     assert listed(tmp_path, tmp_path) == [told]
     (tmp_path / "a.heic").touch()
-    assert listed(tmp_path, tmp_path) == [Ignored(".heic"), told]
+    assert listed(tmp_path, tmp_path) == [IgnoredFile(".heic"), told]
 
 
 @pytest.mark.parametrize(
     ("name", "content"), [("t.csv", "path\n"), ("t.txt", "# none\n"), ("t.json", '{"images": []}')]
 )
-def test_a_list_without_any_image_is_told(tmp_path: Path, name: str, content: str) -> None:
+def test_a_list_without_any_image_is_reported(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    assert listed(tmp_path / name, tmp_path) == [Bad(str(tmp_path / name), "no image found in it")]
+    assert listed(tmp_path / name, tmp_path) == [BadEntry(str(tmp_path / name), "no image found in it")]
 
 
-def test_a_source_with_a_bad_entry_is_not_told_to_be_without_images_as_well(tmp_path: Path) -> None:
+def test_a_source_with_a_bad_entry_is_not_also_reported_as_empty(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
-    assert listed(tmp_path, tmp_path) == [Bad(str(tmp_path / "a.jpg"), "is empty")]
+    assert listed(tmp_path, tmp_path) == [BadEntry(str(tmp_path / "a.jpg"), "is empty")]
 
 
 def test_the_traps_of_a_folder_are_named_and_skipped(root: Path) -> None:
@@ -102,10 +102,10 @@ def test_a_link_to_a_folder_that_is_named_itself_is_searched(root: Path) -> None
     assert len(good(listed(root.parent / "link", root))) == 2
 
 
-def test_names_that_are_not_utf_8_are_skipped_and_can_be_told(root: Path) -> None:
+def test_names_that_are_not_utf_8_are_skipped_and_can_be_printed(root: Path) -> None:
     for name in (b"bad-\xff.jpg", b"worse-\xff.jpg"):
         (Path(os.fsdecode(os.fsencode(root) + b"/" + name))).write_bytes(JPEG if name.startswith(b"bad") else b"text")
-    bad = [entry for entry in listed(root, root) if isinstance(entry, Bad)]
+    bad = [entry for entry in listed(root, root) if isinstance(entry, BadEntry)]
     assert sorted(entry.reason for entry in bad) == [
         "does not begin as an image",
         "its name holds NUL or is not valid UTF-8",
@@ -113,20 +113,20 @@ def test_names_that_are_not_utf_8_are_skipped_and_can_be_told(root: Path) -> Non
     assert b"\\\\udcff" in orjson.dumps([entry.name for entry in bad])
 
 
-def test_a_reason_that_is_not_utf_8_can_be_told(root: Path) -> None:
+def test_a_reason_that_is_not_utf_8_can_be_printed(root: Path) -> None:
     [bad] = listed(root / "a.jpg", Path("/pictures-\udcff"))
-    assert bad == Bad(str(root / "a.jpg"), "lies outside IMAGE_ROOT=/pictures-\\udcff")
+    assert bad == BadEntry(str(root / "a.jpg"), "lies outside IMAGE_ROOT=/pictures-\\udcff")
 
 
 def test_an_image_is_registered_by_where_it_really_lies(root: Path) -> None:
     (root / "link.jpg").symlink_to("a.jpg")
-    assert listed(root / "link.jpg", root) == [Found("a.jpg", str(root / "a.jpg"), None)]
+    assert listed(root / "link.jpg", root) == [FoundImage("a.jpg", str(root / "a.jpg"), None)]
 
 
 @pytest.mark.parametrize("argument", ["nothing", "nothing.csv", "x" * 300, "nul\0"])
-def test_a_path_that_is_not_there_is_told_before_anything_is_listed(root: Path, argument: str) -> None:
+def test_a_missing_path_is_reported_before_anything_is_listed(root: Path, argument: str) -> None:
     with pytest.raises(WindmillError, match="there is no file or folder") as refused:
-        entries(str(root / argument), io.StringIO(), Border(root))
+        list_entries(str(root / argument), io.StringIO(), ImageAccess(root))
     assert refused.value.code == "NOT_FOUND"
 
 
@@ -150,24 +150,24 @@ def test_a_list_on_standard_input_is_read(root: Path) -> None:
     ]
 
 
-def test_standard_input_that_is_no_text_is_a_mistake_and_not_a_crash(root: Path) -> None:
+def test_binary_standard_input_is_a_usage_error(root: Path) -> None:
     with pytest.raises(WindmillError, match="- cannot be read"):
-        list(entries("-", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"), Border(root)))
+        list(list_entries("-", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8"), ImageAccess(root)))
 
 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://example.com/a/b.jpg?x=1", Found("b.jpg", None, "http://example.com/a/b.jpg?x=1")),
-        ("https://example.com/", Found("https://example.com/", None, "https://example.com/")),
-        ("http://", Bad("http://", "is not an http or https URL")),
-        ("http:///a.jpg", Bad("http:///a.jpg", "is not an http or https URL")),
-        ("http://[::1/a.jpg", Bad("http://[::1/a.jpg", "Invalid IPv6 URL")),
-        ("http://x:99999/a.jpg", Bad("http://x:99999/a.jpg", "Port out of range 0-65535")),
-        ("ftp://x/y.jpg", Bad("ftp://x/y.jpg", "is not an http or https URL")),
-        ("http://\udcff/", Bad("http://\\udcff/", ANY)),
-        ("http://x/\udcff", Bad("http://x/\\udcff", "its name holds NUL or is not valid UTF-8")),
-        ("http://x/\0", Bad("http://x/\0", "its name holds NUL or is not valid UTF-8")),
+        ("http://example.com/a/b.jpg?x=1", FoundImage("b.jpg", None, "http://example.com/a/b.jpg?x=1")),
+        ("https://example.com/", FoundImage("https://example.com/", None, "https://example.com/")),
+        ("http://", BadEntry("http://", "is not an http or https URL")),
+        ("http:///a.jpg", BadEntry("http:///a.jpg", "is not an http or https URL")),
+        ("http://[::1/a.jpg", BadEntry("http://[::1/a.jpg", "Invalid IPv6 URL")),
+        ("http://x:99999/a.jpg", BadEntry("http://x:99999/a.jpg", "Port out of range 0-65535")),
+        ("ftp://x/y.jpg", BadEntry("ftp://x/y.jpg", "is not an http or https URL")),
+        ("http://\udcff/", BadEntry("http://\\udcff/", ANY)),
+        ("http://x/\udcff", BadEntry("http://x/\\udcff", "its name holds NUL or is not valid UTF-8")),
+        ("http://x/\0", BadEntry("http://x/\0", "its name holds NUL or is not valid UTF-8")),
     ],
 )
 def test_a_url_is_taken_as_it_is(root: Path, url: str, expected: Entry) -> None:
@@ -191,9 +191,9 @@ def test_a_url_no_worker_would_fetch_is_bad_unless_its_host_is_allowed(root: Pat
     url = f"http://{host}/a.jpg"
     for argument, stdin in ((url, ""), ("-", f"{url}\n")):
         [bad] = listed(argument, root, stdin)
-        assert isinstance(bad, Bad)
+        assert isinstance(bad, BadEntry)
         assert bad.reason == f"{named} is not a public address; workers fetch from it if IMAGE_URL_ALLOW names it"
-    assert listed(url, root, allowed=[named]) == [Found("a.jpg", None, url)]
+    assert listed(url, root, allowed=[named]) == [FoundImage("a.jpg", None, url)]
 
 
 def test_localhost_is_allowed_by_its_address_too(root: Path) -> None:
@@ -207,9 +207,9 @@ def test_a_public_address_is_taken_and_any_name_even_if_it_leads_nowhere(root: P
 
 def test_what_would_not_fit_in_a_message_is_not_registered(root: Path) -> None:
     (found,) = listed("http://example.com/a?token=" + "x" * 3600, root)
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundImage)
     (bad,) = listed("http://example.com/a?token=" + "x" * 4000, root)
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadEntry)
     assert bad.reason == "is too long a name for a message"
 
 
@@ -226,10 +226,13 @@ def test_a_csv_table_gives_names_groups_and_sizes(root: Path) -> None:
         encoding="utf-8",
     )
     found = listed(root / "t.csv", root)
-    assert found[0] == Found("first", str(root / "a.jpg"), None, "holidays", 640, 480)
-    assert found[1] == Found("x.jpg", None, "http://example.com/x.jpg")
-    assert found[2] == Found("y.jpg", None, "http://example.com/y.jpg")
-    assert [entry.name.split(":")[0] for entry in found if isinstance(entry, Bad)] == ["t.csv, line 5", "t.csv, line 6"]
+    assert found[0] == FoundImage("first", str(root / "a.jpg"), None, "holidays", 640, 480)
+    assert found[1] == FoundImage("x.jpg", None, "http://example.com/x.jpg")
+    assert found[2] == FoundImage("y.jpg", None, "http://example.com/y.jpg")
+    assert [entry.name.split(":")[0] for entry in found if isinstance(entry, BadEntry)] == [
+        "t.csv, line 5",
+        "t.csv, line 6",
+    ]
     assert len(good(found)) == 5
 
 
@@ -238,8 +241,8 @@ def test_a_csv_table_may_be_separated_by_semicolons_or_tabs(root: Path, separato
     rows = [("image_path", '"image_url"', "group"), ("a.jpg", "", "one, two"), ("", "http://example.com/b,c.jpg", "")]
     (root / "t.csv").write_text("\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
     assert listed(root / "t.csv", root) == [
-        Found("a.jpg", str(root / "a.jpg"), None, "one, two"),
-        Found("b,c.jpg", None, "http://example.com/b,c.jpg"),
+        FoundImage("a.jpg", str(root / "a.jpg"), None, "one, two"),
+        FoundImage("b,c.jpg", None, "http://example.com/b,c.jpg"),
     ]
 
 
@@ -248,16 +251,16 @@ def test_a_comma_stays_the_separator_where_another_mark_stands_in_the_header(roo
     assert good(listed(root / "t.csv", root)) == [str(root / "a.jpg")]
 
 
-def test_a_csv_row_that_names_nothing_is_told_so(root: Path) -> None:
+def test_a_csv_row_without_a_path_or_url_is_reported(root: Path) -> None:
     (root / "t.csv").write_text("path,url,group\n,,holidays\n")
-    assert listed(root / "t.csv", root) == [Bad("t.csv, line 2", "has neither a path nor a URL")]
+    assert listed(root / "t.csv", root) == [BadEntry("t.csv, line 2", "has neither a path nor a URL")]
 
 
 def test_a_url_in_a_column_of_paths_is_taken_for_one(root: Path) -> None:
     (root / "t.csv").write_text("file\nhttp://example.com/a.jpg\nftp://x/y.jpg\n")
     found = listed(root / "t.csv", root)
     assert good(found) == ["http://example.com/a.jpg"]
-    assert found[1] == Bad("t.csv, line 3: ftp://x/y.jpg", "is not an http or https URL")
+    assert found[1] == BadEntry("t.csv, line 3: ftp://x/y.jpg", "is not an http or https URL")
 
 
 @pytest.mark.parametrize("column", ["path", "file", "file_name", "filename", "image_path"])
@@ -267,13 +270,13 @@ def test_a_csv_column_with_paths_may_have_any_usual_name(root: Path, column: str
 
 
 @pytest.mark.parametrize("content", ["", "\n", "id,name\n1,a\n", "a.jpg\nb.jpg\n"])
-def test_a_csv_without_a_column_of_paths_is_a_mistake(root: Path, content: str) -> None:
+def test_a_csv_without_a_path_column_is_a_usage_error(root: Path, content: str) -> None:
     (root / "t.csv").write_text(content)
     with pytest.raises(WindmillError, match="has no column with a path or URL"):
         listed(root / "t.csv", root)
 
 
-def test_a_csv_field_without_end_is_a_mistake_and_not_a_crash(root: Path) -> None:
+def test_an_unterminated_csv_field_is_a_usage_error(root: Path) -> None:
     (root / "t.csv").write_text('image_path\n"' + "x" * 200_000)
     with pytest.raises(WindmillError, match=r"t\.csv cannot be read: field larger"):
         listed(root / "t.csv", root)
@@ -306,10 +309,10 @@ def test_a_coco_document_gives_its_images(root: Path) -> None:
     (root / "coco.json").write_text(json.dumps({"images": images, "annotations": []}))
     found = listed(root / "coco.json", root)
     assert found[:2] == [
-        Found("a.jpg", str(root / "a.jpg"), None, None, 640, 480),
-        Found("b.jpg", None, "http://example.com/b.jpg"),
+        FoundImage("a.jpg", str(root / "a.jpg"), None, None, 640, 480),
+        FoundImage("b.jpg", None, "http://example.com/b.jpg"),
     ]
-    bad = [entry for entry in found if isinstance(entry, Bad)]
+    bad = [entry for entry in found if isinstance(entry, BadEntry)]
     assert len(bad) == 6
     orjson.dumps([entry.name for entry in bad])
     assert bad[0].name.startswith("coco.json, image 2")
@@ -318,7 +321,7 @@ def test_a_coco_document_gives_its_images(root: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "null", "{}", '{"images": 5}', '{"images": null}', "\x00", "[" * 100_000]
 )
-def test_what_is_no_coco_document_is_a_mistake_and_not_a_crash(root: Path, content: str) -> None:
+def test_an_invalid_coco_document_is_a_usage_error(root: Path, content: str) -> None:
     (root / "coco.json").write_text(content)
     with pytest.raises(WindmillError, match=r"coco\.json is not a COCO document"):
         listed(root / "coco.json", root)
@@ -326,12 +329,12 @@ def test_what_is_no_coco_document_is_a_mistake_and_not_a_crash(root: Path, conte
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 @pytest.mark.parametrize("name", ["list.txt", "t.csv"])
-def test_a_list_that_may_not_be_read_is_a_mistake_and_not_a_crash(root: Path, name: str) -> None:
+def test_an_unreadable_list_is_a_usage_error(root: Path, name: str) -> None:
     (root / name).touch(0)
     with pytest.raises(WindmillError, match="cannot be read"):
         listed(root / name, root)
 
 
-def test_a_folder_of_any_size_is_listed_as_it_is_needed(root: Path) -> None:
-    found = entries(str(root), io.StringIO(), Border(root))
+def test_a_folder_is_listed_lazily(root: Path) -> None:
+    found = list_entries(str(root), io.StringIO(), ImageAccess(root))
     assert isinstance(next(found), Entry)

@@ -1,4 +1,4 @@
-"""A delivery is read once: what its body and headers tell is told by one value."""
+"""Parsing a delivery: body and headers."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,34 +7,34 @@ import pytest
 
 from tests.unit.world import JOB
 from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, Past, encode
-from windmill.edge.received import Envelope, Received, UnreadableMessage, envelope, receive
+from windmill.edge.received_messages import Envelope, ReceivedJob, UnreadableMessage, read_delivery, read_envelope
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def test_a_job_without_headers_has_no_past() -> None:
-    received = receive(encode(JOB), {}, False, NOW)
-    assert received == Received(encode(JOB), Envelope({}, Past(), 0, False), JOB)
-    assert received.envelope.unchanged() == received.envelope.kept() == {}
+def test_a_job_without_headers_has_no_history() -> None:
+    received = read_delivery(encode(JOB), {}, False, NOW)
+    assert received == ReceivedJob(encode(JOB), Envelope({}, Past(), 0, False), JOB)
+    assert received.envelope.requeue_headers() == received.envelope.headers_to_keep() == {}
 
 
-def test_what_the_headers_tell_is_told_of_a_job_and_of_what_is_none() -> None:
+def test_headers_are_parsed_for_jobs_and_unreadable_messages() -> None:
     headers = {ATTEMPT_HEADER: 3, OUTAGES_HEADER: 2, "x-delivery-count": 1, HANDED_OUT_HEADER: 4}
-    for body, kind in ((encode(JOB), Received), (b"no job", UnreadableMessage)):
-        received = receive(body, headers, True, NOW)
+    for body, kind in ((encode(JOB), ReceivedJob), (b"no job", UnreadableMessage)):
+        received = read_delivery(body, headers, True, NOW)
         assert isinstance(received, kind)
         assert (received.body, received.envelope) == (body, Envelope(headers, Past(3, 2), 5, False))
 
 
-def test_what_is_no_job_says_why() -> None:
-    received = receive(b"[]", {}, False, NOW)
+def test_an_unreadable_message_has_the_reason() -> None:
+    received = read_delivery(b"[]", {}, False, NOW)
     assert isinstance(received, UnreadableMessage)
     assert received.message == "the body is not a JSON object"
 
 
-def test_a_job_that_does_not_say_when_it_was_submitted_was_when_it_came() -> None:
-    received = receive(b'{"image_id": 1, "image_path": "/a.jpg"}', {}, False, NOW)
-    assert isinstance(received, Received)
+def test_a_job_without_submission_time_gets_its_arrival_time() -> None:
+    received = read_delivery(b'{"image_id": 1, "image_path": "/a.jpg"}', {}, False, NOW)
+    assert isinstance(received, ReceivedJob)
     assert received.job.submitted_at == NOW
 
 
@@ -49,8 +49,8 @@ def test_a_job_that_does_not_say_when_it_was_submitted_was_when_it_came() -> Non
         ({"x-delivery-count": 1, "mine": 5}, True, False, {HANDED_OUT_HEADER: 1, "mine": 5}),
     ],
 )
-def test_a_copy_says_how_often_the_job_was_handed_out_also_where_the_queue_does_not_count(
+def test_a_copy_carries_the_delivery_count_even_if_the_queue_does_not_count(
     headers: dict[str, Any], redelivered: bool, uncounted: bool, unchanged: dict[str, Any]
 ) -> None:
-    read = envelope(headers, redelivered)
-    assert (read.uncounted, read.unchanged()) == (uncounted, unchanged)
+    read = read_envelope(headers, redelivered)
+    assert (read.uncounted, read.requeue_headers()) == (uncounted, unchanged)

@@ -1,4 +1,4 @@
-"""The broker edge: what is written, published and acknowledged for each outcome, and in which order."""
+"""The delivery processor: what is written, published and acknowledged for each outcome, and in which order."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HE
 from windmill.core.outcomes import MOST_OUTAGES
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
-from windmill.edge.edge import Edge
+from windmill.edge.delivery_processor import DeliveryProcessor
 from windmill.storage.results import ResultRow
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
@@ -33,9 +33,9 @@ def state(world: World) -> ServiceState:
 
 
 @pytest.fixture
-def edge(world: World, state: ServiceState) -> Edge:
-    made = world.edge(state, SETTINGS)
-    made.on_trial = False  # as after the first job
+def processor(world: World, state: ServiceState) -> DeliveryProcessor:
+    made = world.processor(state, SETTINGS)
+    made.has_suspects = False  # as after the first job
     return made
 
 
@@ -48,8 +48,10 @@ def half_open(state: ServiceState) -> None:
     state.breaker.let_one_try()
 
 
-async def test_an_answer_is_written_and_only_then_acknowledged(world: World, edge: Edge, state: ServiceState) -> None:
-    await take(edge, world.delivery())
+async def test_an_answer_is_written_and_only_then_acknowledged(
+    world: World, processor: DeliveryProcessor, state: ServiceState
+) -> None:
+    await take(processor, world.delivery())
     assert world.events == ["call", "write", "ack"]
     assert world.rows == [
         ResultRow(
@@ -66,38 +68,38 @@ async def test_an_answer_is_written_and_only_then_acknowledged(world: World, edg
         )
     ]
     assert state.counts == {"Stored": 1}
-    assert edge.deliveries == 1
+    assert processor.deliveries == 1
 
 
 @pytest.mark.parametrize(("attempt", "delay"), [(1, 5), (2, 10), (3, 10)])
-async def test_a_job_that_may_pass_is_republished_with_one_try_more_and_only_then_acknowledged(
-    world: World, edge: Edge, attempt: int, delay: float
+async def test_a_retry_is_republished_with_the_next_attempt_and_only_then_acknowledged(
+    world: World, processor: DeliveryProcessor, attempt: int, delay: float
 ) -> None:
     world.call_error = failing("SERVICE_ERROR")
     headers = {ATTEMPT_HEADER: attempt, "x-death": [1], "x-delivery-count": 2, "CC": ["queue_ocr"], "mine": "kept"}
-    await take(edge, world.delivery(**headers))
+    await take(processor, world.delivery(**headers))
     assert world.events == ["call", "canary", "retry", "ack"]
     assert world.sent == [("retry", delay, encode(JOB), {ATTEMPT_HEADER: attempt + 1, "mine": "kept"})]
     assert world.rows == []
 
 
-async def test_where_many_tries_fail_the_last_delay_serves_all_later_tries(
-    world: World, edge: Edge, state: ServiceState
+async def test_all_later_tries_use_the_last_delay(
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     for _ in range(500):
         state.failed(first_try=True)
     world.call_error = failing("SERVICE_ERROR")
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 30}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 30}))
     ((how, delay, _, headers),) = world.sent
     assert (how, delay, headers[ATTEMPT_HEADER]) == ("retry", 10, 31)
 
 
 @pytest.mark.parametrize(("code", "attempt"), [("SERVICE_REJECTED", 1), ("SERVICE_ERROR", 4), ("BAD_RESPONSE", 5)])
-async def test_a_job_that_is_given_up_is_written_then_parked_with_its_reason_and_then_acknowledged(
-    world: World, edge: Edge, code: Code, attempt: int
+async def test_a_failed_job_is_written_then_parked_with_its_reason_and_then_acknowledged(
+    world: World, processor: DeliveryProcessor, code: Code, attempt: int
 ) -> None:
     world.call_error = failing(code)
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: attempt, "x-death": [1]}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: attempt, "x-death": [1]}))
     assert world.events == ["call", "canary", "write", "park", "ack"]
     (row,) = world.rows
     assert (row.data, row.error_code, row.error_message, row.attempt) == (None, code, "because", attempt)
@@ -113,11 +115,11 @@ async def test_a_job_that_is_given_up_is_written_then_parked_with_its_reason_and
 
 
 @pytest.mark.parametrize("code", ["SERVICE_ERROR", "SERVICE_REJECTED"])
-async def test_an_image_that_is_broken_is_parked_as_such_and_the_service_is_not_asked(
-    world: World, edge: Edge, state: ServiceState, code: Code
+async def test_a_broken_image_is_parked_and_the_service_is_not_probed(
+    world: World, processor: DeliveryProcessor, state: ServiceState, code: Code
 ) -> None:
     world.call_error, world.image_fault = failing(code), failing("IMAGE_UNREADABLE")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert world.events == ["call", "write", "park", "ack"]
     assert world.rows[0].error_code == "IMAGE_UNREADABLE"
     assert world.sent[0][3]["windmill-code"] == "IMAGE_UNREADABLE"
@@ -125,43 +127,45 @@ async def test_an_image_that_is_broken_is_parked_as_such_and_the_service_is_not_
 
 
 @pytest.mark.parametrize("code", ["SERVICE_UNREACHABLE", "SERVICE_OVERLOADED"])
-async def test_a_service_that_says_it_is_away_costs_the_job_nothing_and_opens_the_breaker(
-    world: World, edge: Edge, state: ServiceState, code: Code
+async def test_an_unavailable_service_costs_the_job_no_try_and_opens_the_breaker(
+    world: World, processor: DeliveryProcessor, state: ServiceState, code: Code
 ) -> None:
     world.call_error = failing(code)
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "x-death": [1], "mine": "kept"}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "x-death": [1], "mine": "kept"}))
     assert world.events == ["call", "back", "ack"]
     assert world.sent == [("back", None, encode(JOB), {ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "mine": "kept"})]
     assert (state.breaker.state, world.changes, world.rows) == ("open", 1, [])
     assert state.counts == {"Unavailable": 1}
 
 
-async def test_a_share_that_is_not_mounted_opens_the_breaker_too(world: World, edge: Edge, state: ServiceState) -> None:
+async def test_a_share_that_is_not_mounted_opens_the_breaker_too(
+    world: World, processor: DeliveryProcessor, state: ServiceState
+) -> None:
     world.read_error = WindmillError("IMAGE_NOT_FOUND", "IMAGE_ROOT is empty", retry="pause")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert world.events == ["back", "ack"]
     assert state.breaker.state == "open"
 
 
 @pytest.mark.parametrize("before", [0, 1, MOST_OUTAGES - 2])
-async def test_a_job_in_hand_when_the_service_went_away_goes_back_and_remembers_it(
-    world: World, edge: Edge, state: ServiceState, before: int
+async def test_a_job_that_an_outage_hits_goes_back_with_the_outage_counted(
+    world: World, processor: DeliveryProcessor, state: ServiceState, before: int
 ) -> None:
     world.call_error = world.canary_error = failing("SERVICE_TIMEOUT")
-    await take(edge, world.delivery(**({OUTAGES_HEADER: before} if before else {})))
+    await take(processor, world.delivery(**({OUTAGES_HEADER: before} if before else {})))
     assert world.events == ["call", "canary", "back", "ack"]
     assert world.sent == [("back", None, encode(JOB), {OUTAGES_HEADER: before + 1})]
     assert (state.breaker.state, world.changes) == ("open", 1)
 
 
 @pytest.mark.parametrize("breaker", ["closed", "half-open"])
-async def test_a_job_that_took_the_service_away_too_often_is_parked_and_the_breaker_opens_all_the_same(
-    world: World, edge: Edge, state: ServiceState, breaker: str
+async def test_a_job_that_caused_too_many_outages_is_parked_and_the_breaker_opens(
+    world: World, processor: DeliveryProcessor, state: ServiceState, breaker: str
 ) -> None:
     if breaker == "half-open":
         half_open(state)
     world.call_error, world.canary_error = failing("BAD_RESPONSE"), failing("SERVICE_UNREACHABLE")
-    await take(edge, world.delivery(**{OUTAGES_HEADER: MOST_OUTAGES - 1}))
+    await take(processor, world.delivery(**{OUTAGES_HEADER: MOST_OUTAGES - 1}))
     assert world.events == ["call", "canary", "write", "park", "ack"]
     assert world.rows[0].error_code == "BAD_RESPONSE"
     assert f"went away {MOST_OUTAGES} times" in world.sent[0][3]["windmill-reason"]
@@ -169,16 +173,18 @@ async def test_a_job_that_took_the_service_away_too_often_is_parked_and_the_brea
 
 
 async def test_the_wait_that_the_service_asks_for_reaches_the_breaker(
-    world: World, edge: Edge, state: ServiceState
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     world.call_error = failing("SERVICE_OVERLOADED", retry_after=120)
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert state.breaker.seconds_left() == 120
 
 
-async def test_no_job_begins_between_an_outage_and_its_notice(world: World, edge: Edge, state: ServiceState) -> None:
+async def test_no_job_begins_between_an_outage_and_its_notice(
+    world: World, processor: DeliveryProcessor, state: ServiceState
+) -> None:
     world.gate.clear()
-    takes = [asyncio.create_task(take(edge, world.delivery(mine=number))) for number in range(20)]
+    takes = [asyncio.create_task(take(processor, world.delivery(mine=number))) for number in range(20)]
     await settled()
     world.call_error = failing("SERVICE_UNREACHABLE")
     world.gate.set()
@@ -190,19 +196,19 @@ async def test_no_job_begins_between_an_outage_and_its_notice(world: World, edge
     assert state.slots.taken == 0
 
 
-@pytest.mark.parametrize("closed_by", ["breaker", "edge"])
-async def test_what_was_not_begun_goes_back_as_a_copy_or_where_none_can_be_made_as_a_refusal(
-    world: World, edge: Edge, state: ServiceState, closed_by: str
+@pytest.mark.parametrize("closed_by", ["breaker", "processor"])
+async def test_a_job_that_has_not_begun_is_requeued_as_a_copy_or_else_rejected(
+    world: World, processor: DeliveryProcessor, state: ServiceState, closed_by: str
 ) -> None:
     if closed_by == "breaker":
         state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     else:
-        edge.close()
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 2, "x-death": [1]}))
+        processor.close()
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 2, "x-death": [1]}))
     assert world.events == ["back", "ack"]
     assert world.sent == [("back", None, encode(JOB), {ATTEMPT_HEADER: 2})]
     world.send_error = WindmillError("BROKER_UNAVAILABLE", "no confirm")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert world.events[2:] == ["hand back"]
     assert world.broken == []
     assert state.counts == {}, "nothing became of it"
@@ -224,9 +230,9 @@ async def test_what_was_not_begun_goes_back_as_a_copy_or_where_none_can_be_made_
         ("SERVICE_REJECTED", "SERVICE_REJECTED", None, {}, "open"),
     ],
 )
-async def test_what_the_one_job_that_is_let_through_does_to_the_breaker(
+async def test_the_trial_job_closes_or_opens_the_breaker(
     world: World,
-    edge: Edge,
+    processor: DeliveryProcessor,
     state: ServiceState,
     call: Code | None,
     canary: Code | None,
@@ -238,26 +244,26 @@ async def test_what_the_one_job_that_is_let_through_does_to_the_breaker(
     world.call_error = failing(call) if call else None
     world.canary_error = failing(canary) if canary else None
     world.image_fault = failing(fault) if fault else None
-    await take(edge, world.delivery(**headers))
+    await take(processor, world.delivery(**headers))
     assert state.breaker.state == expected
-    assert world.changes == (expected != "half-open") + edge.on_trial
+    assert world.changes == (expected != "half-open") + processor.has_suspects
 
 
-async def test_what_is_no_job_or_has_no_image_says_nothing_of_the_service(
-    world: World, edge: Edge, state: ServiceState
+async def test_a_bad_message_or_missing_image_does_not_count_for_the_service(
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     half_open(state)
-    await take(edge, world.delivery(b"{}"))
+    await take(processor, world.delivery(b"{}"))
     world.read_error = failing("IMAGE_NOT_FOUND")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert state.breaker.state == "half-open"
 
 
 async def test_a_late_answer_is_stored_while_the_breaker_is_open_and_leaves_it_open(
-    world: World, edge: Edge, state: ServiceState
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     world.gate.clear()
-    late = asyncio.create_task(take(edge, world.delivery()))
+    late = asyncio.create_task(take(processor, world.delivery()))
     await settled()
     state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     left = state.breaker.seconds_left()
@@ -281,50 +287,52 @@ async def test_a_late_answer_is_stored_while_the_breaker_is_open_and_leaves_it_o
         (True, {HANDED_OUT_HEADER: 1}, ["back", "ack"]),
     ],
 )
-async def test_a_job_over_which_workers_were_lost_too_often_is_parked(
-    world: World, edge: Edge, redelivered: bool, headers: dict[str, int], events: list[str]
+async def test_a_job_that_reached_the_delivery_limit_is_parked(
+    world: World, processor: DeliveryProcessor, redelivered: bool, headers: dict[str, int], events: list[str]
 ) -> None:
-    await take(edge, (world.redelivery if redelivered else world.delivery)(**headers))
+    await take(processor, (world.redelivery if redelivered else world.delivery)(**headers))
     assert world.events == events
     if "park" in events:
         assert world.rows[0].error_code == world.sent[0][3]["windmill-code"] == "WORKER_LOST"
         assert "3 times" in (world.rows[0].error_message or "")
 
 
-async def test_a_classic_queue_s_job_is_counted_in_its_own_header_until_it_is_parked(world: World, edge: Edge) -> None:
+async def test_a_classic_queue_s_job_is_counted_in_its_own_header_until_it_is_parked(
+    world: World, processor: DeliveryProcessor
+) -> None:
     headers: dict[str, object] = {"mine": "kept"}
     for times in (1, 2, 3):
         world.sent.clear()
-        await take(edge, world.redelivery(**headers))
+        await take(processor, world.redelivery(**headers))
         [(event, _, body, copied)] = world.sent
         assert (event, body, copied) == ("back", encode(JOB), {"mine": "kept", HANDED_OUT_HEADER: times})
         headers = dict(copied)
-    await take(edge, world.delivery(**headers))
+    await take(processor, world.delivery(**headers))
     assert world.sent[-1][0] == "park"
     assert "call" not in world.events
 
 
 async def test_a_redelivered_job_that_cannot_be_counted_is_not_begun_and_not_acknowledged(
-    world: World, edge: Edge
+    world: World, processor: DeliveryProcessor
 ) -> None:
     world.send_error = WindmillError("BROKER_UNAVAILABLE", "no confirm")
-    await take(edge, world.redelivery())
+    await take(processor, world.redelivery())
     assert world.events == []
     assert world.broken == [world.send_error]
 
 
 @pytest.mark.parametrize("how", ["not begun", "refused", "in hand"])
-async def test_a_copy_does_not_forget_how_often_the_job_was_handed_out(
-    world: World, edge: Edge, state: ServiceState, how: str
+async def test_a_copy_keeps_the_delivery_count(
+    world: World, processor: DeliveryProcessor, state: ServiceState, how: str
 ) -> None:
-    """The broker counts a copy from none; a job that ends workers would never be found out."""
+    """The broker restarts the count for a copy, so a poison job would never reach the limit."""
     if how == "not begun":
         state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     elif how == "refused":
         world.call_error = failing("SERVICE_UNREACHABLE")
     else:
         world.call_error = world.canary_error = failing("SERVICE_TIMEOUT")
-    await take(edge, world.redelivery(**{"x-delivery-count": 1, HANDED_OUT_HEADER: 1}))
+    await take(processor, world.redelivery(**{"x-delivery-count": 1, HANDED_OUT_HEADER: 1}))
     assert world.sent[0][0] == "back"
     assert world.sent[0][3][HANDED_OUT_HEADER] == 2
 
@@ -339,8 +347,10 @@ async def test_a_copy_does_not_forget_how_often_the_job_was_handed_out(
         b'{"image_path": "a", "image_id": ' + b"[" * 1000 + b"]" * 1000 + b"}",
     ],
 )
-async def test_a_body_that_is_no_job_is_parked_with_its_bytes(world: World, edge: Edge, body: bytes) -> None:
-    await take(edge, world.delivery(body, mine="kept"))
+async def test_a_body_that_is_no_job_is_parked_with_its_bytes(
+    world: World, processor: DeliveryProcessor, body: bytes
+) -> None:
+    await take(processor, world.delivery(body, mine="kept"))
     assert world.events == ["park", "ack"]
     ((_, _, parked, headers),) = world.sent
     assert parked == body
@@ -349,60 +359,62 @@ async def test_a_body_that_is_no_job_is_parked_with_its_bytes(world: World, edge
     assert world.rows == []
 
 
-async def test_a_reply_that_postgresql_refuses_is_written_as_an_error_and_parked(world: World, edge: Edge) -> None:
+async def test_a_reply_that_postgresql_rejects_is_written_as_an_error_and_parked(
+    world: World, processor: DeliveryProcessor
+) -> None:
     world.write_errors = [DataRefused("invalid byte sequence")]
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert world.events == ["call", "write", "park", "ack"]
     assert world.rows[0].error_code == "BAD_RESPONSE"
     assert "invalid byte sequence" in (world.rows[0].error_message or "")
     assert world.rows[0].data is None
 
 
-async def test_a_job_of_which_postgresql_refuses_even_the_error_is_still_parked(world: World, edge: Edge) -> None:
+async def test_a_job_is_parked_even_if_postgresql_rejects_its_error(world: World, processor: DeliveryProcessor) -> None:
     world.write_errors = [DataRefused("first"), DataRefused("second")]
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert world.events == ["call", "park", "ack"]
     assert "second" in world.sent[0][3]["windmill-reason"]
 
 
-async def test_the_reason_in_the_headers_is_short(world: World, edge: Edge) -> None:
+async def test_the_reason_in_the_headers_is_short(world: World, processor: DeliveryProcessor) -> None:
     world.call_error = WindmillError("SERVICE_REJECTED", "x" * 100_000)
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert len(world.sent[0][3]["windmill-reason"]) == 500
 
 
 async def test_a_thousand_failed_jobs_are_a_few_lines_in_the_log(
-    world: World, edge: Edge, caplog: pytest.LogCaptureFixture
+    world: World, processor: DeliveryProcessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     world.call_error = failing("IMAGE_TOO_LARGE")
     for _ in range(1000):
-        await take(edge, world.delivery())
+        await take(processor, world.delivery())
     assert caplog.messages == ["job failed"] * 5
     assert len(world.sent) == 1000
 
 
 @pytest.mark.parametrize("code", ["SERVICE_ERROR", "SERVICE_REJECTED", "SERVICE_UNREACHABLE"])
 async def test_a_publish_that_fails_leaves_the_delivery_unacknowledged_and_reports_the_session(
-    world: World, edge: Edge, code: Code
+    world: World, processor: DeliveryProcessor, code: Code
 ) -> None:
     world.call_error = failing(code)
     world.send_error = WindmillError("BROKER_UNAVAILABLE", "no confirm")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert "ack" not in world.events
     assert world.broken == [world.send_error]
-    await asyncio.wait_for(edge.drained(), 1)
+    await asyncio.wait_for(processor.drained(), 1)
 
 
 @pytest.mark.parametrize("where", ["write", "send"])
-async def test_a_fault_of_ours_leaves_the_delivery_to_the_next_session_instead_of_holding_it(
-    world: World, edge: Edge, state: ServiceState, where: str, caplog: pytest.LogCaptureFixture
+async def test_a_defect_leaves_the_delivery_to_the_next_session_instead_of_holding_it(
+    world: World, processor: DeliveryProcessor, state: ServiceState, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     if where == "write":
         world.write_errors = [TypeError("oops")]
     else:
         world.call_error, world.send_error = failing("SERVICE_ERROR"), TypeError("oops")
-    await take(edge, world.delivery())
+    await take(processor, world.delivery())
     assert "ack" not in world.events
     assert [error.code for error in world.broken] == ["DEFECT"]
     [record] = [record for record in caplog.records if record.exc_info]
@@ -412,9 +424,11 @@ async def test_a_fault_of_ours_leaves_the_delivery_to_the_next_session_instead_o
     assert (state.in_progress, state.slots.taken) == (0, 0)
 
 
-async def test_no_more_jobs_run_at_a_time_than_the_service_bears(world: World, edge: Edge, state: ServiceState) -> None:
+async def test_jobs_run_up_to_the_concurrency_of_the_service(
+    world: World, processor: DeliveryProcessor, state: ServiceState
+) -> None:
     world.gate.clear()
-    takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(6)]
+    takes = [asyncio.create_task(take(processor, world.delivery())) for _ in range(6)]
     await settled()
     assert (world.calling, state.in_progress) == (2, 6)
     world.gate.set()
@@ -423,43 +437,47 @@ async def test_no_more_jobs_run_at_a_time_than_the_service_bears(world: World, e
     assert world.events.count("ack") == 6
 
 
-async def test_two_sessions_of_one_process_share_the_calls_that_the_service_bears(
-    world: World, edge: Edge, state: ServiceState
+async def test_two_sessions_of_one_process_share_the_concurrency_of_the_service(
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     world.gate.clear()
-    following = world.edge(state, SETTINGS)
-    old = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
+    following = world.processor(state, SETTINGS)
+    old = [asyncio.create_task(take(processor, world.delivery())) for _ in range(3)]
     await settled()
-    edge.close()
+    processor.close()
     new = [asyncio.create_task(take(following, world.delivery())) for _ in range(3)]
     await settled()
     assert (world.calling, state.in_progress) == (2, 6)
-    drained = asyncio.create_task(edge.drained())
+    drained = asyncio.create_task(processor.drained())
     world.gate.set()
     await asyncio.gather(*old, *new, drained)
     assert world.most_calling == 2
     assert (world.events.count("call"), world.events.count("back"), world.events.count("ack")) == (5, 1, 6)
 
 
-async def test_a_closed_edge_hands_back_what_has_not_begun_and_finishes_what_has(world: World, edge: Edge) -> None:
+async def test_a_closed_processor_requeues_waiting_jobs_and_finishes_running_ones(
+    world: World, processor: DeliveryProcessor
+) -> None:
     world.gate.clear()
-    takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(5)]
+    takes = [asyncio.create_task(take(processor, world.delivery())) for _ in range(5)]
     await settled()
-    edge.close()
+    processor.close()
     world.gate.set()
-    await asyncio.gather(*takes, take(edge, world.delivery()))
+    await asyncio.gather(*takes, take(processor, world.delivery()))
     assert world.events.count("call") == 2
     assert world.events.count("write") == 2
     assert world.events.count("back") == 4
     assert world.events.count("ack") == 6
 
 
-async def test_an_edge_is_drained_when_the_last_delivery_is_settled(world: World, edge: Edge) -> None:
-    await asyncio.wait_for(edge.drained(), 1)
+async def test_a_processor_is_drained_when_the_last_delivery_is_settled(
+    world: World, processor: DeliveryProcessor
+) -> None:
+    await asyncio.wait_for(processor.drained(), 1)
     world.gate.clear()
-    takes = [asyncio.create_task(take(edge, world.delivery())) for _ in range(3)]
+    takes = [asyncio.create_task(take(processor, world.delivery())) for _ in range(3)]
     await settled()
-    drained = asyncio.create_task(edge.drained())
+    drained = asyncio.create_task(processor.drained())
     await settled()
     assert not drained.done()
     world.gate.set()
@@ -479,11 +497,11 @@ def while_asking(world: World) -> None:
 
 @pytest.mark.parametrize("busy", [while_calling, while_asking])
 async def test_cancelled_jobs_are_neither_written_nor_acknowledged_and_leave_nothing_behind(
-    world: World, edge: Edge, state: ServiceState, busy: Callable[[World], None]
+    world: World, processor: DeliveryProcessor, state: ServiceState, busy: Callable[[World], None]
 ) -> None:
     before = asyncio.all_tasks()
     busy(world)
-    tasks = [asyncio.create_task(take(edge, world.delivery())) for _ in range(5)]
+    tasks = [asyncio.create_task(take(processor, world.delivery())) for _ in range(5)]
     await settled()
     for task in tasks:
         task.cancel()
@@ -492,24 +510,26 @@ async def test_cancelled_jobs_are_neither_written_nor_acknowledged_and_leave_not
     assert {"write", "ack", "back", "retry"}.isdisjoint(world.events)
     assert (state.in_progress, state.slots.taken) == (0, 0)
     assert asyncio.all_tasks() == before
-    await asyncio.wait_for(edge.drained(), 1)
+    await asyncio.wait_for(processor.drained(), 1)
 
 
-async def test_a_job_carries_the_tries_that_it_was_promised_when_its_service_was_ill(
-    world: World, edge: Edge, state: ServiceState
+async def test_a_job_carries_the_number_of_tries_it_was_granted(
+    world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
     for _ in range(200):
         state.failed(first_try=True)
     world.call_error = failing("SERVICE_ERROR")
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 4}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 4}))
     headers = world.sent[0][3]
     assert headers[ATTEMPT_HEADER] == 5
     assert headers[TRIES_HEADER] > 10
 
 
-async def test_a_promise_holds_for_a_process_that_has_seen_no_failure(world: World, edge: Edge) -> None:
+async def test_granted_tries_hold_in_a_process_that_has_seen_no_failure(
+    world: World, processor: DeliveryProcessor
+) -> None:
     world.call_error = failing("SERVICE_ERROR")
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 9, TRIES_HEADER: 12}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 9, TRIES_HEADER: 12}))
     assert world.sent[0][3][ATTEMPT_HEADER] == 10
-    await take(edge, world.delivery(**{ATTEMPT_HEADER: 12, TRIES_HEADER: 12}))
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 12, TRIES_HEADER: 12}))
     assert world.events[-2:] == ["park", "ack"]

@@ -1,4 +1,4 @@
-"""One service's lane: when deliveries come, when they pause, and when the session is of no more use."""
+"""The consumer of a service: prefetch, pauses, and when it is lost or stalled."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,15 @@ from windmill.core.errors import Code, WindmillError
 from windmill.core.messages import OUTAGES_HEADER
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
-from windmill.edge import lane as lane_module
-from windmill.edge.lane import COMMIT_SECONDS, MOST_WAITING, STALLED_SECONDS, Lane, prefetch, worth_changing
+from windmill.edge import service_consumer as consumer_module
+from windmill.edge.service_consumer import (
+    MAX_WAITING_FOR_COMMIT,
+    STALLED_SECONDS,
+    TYPICAL_COMMIT_SECONDS,
+    ServiceConsumer,
+    prefetch,
+    prefetch_needs_change,
+)
 from windmill.storage.results import ResultWriter
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
@@ -28,7 +35,7 @@ Take = Callable[[Delivery], Awaitable[None]]
 
 @dataclass
 class Queue:
-    """A consumer that is started and stopped, hands out what it is told to, and may get lost."""
+    """A queue of the broker: records start and stop, delivers on demand, and may lose its consumer."""
 
     world: World
     events: list[str] = field(default_factory=list)
@@ -55,7 +62,7 @@ class Queue:
         return self.jobs
 
     async def deliver(self, **headers: object) -> None:
-        """Hand out one job, as soon as there is a consumer, and return when it is settled."""
+        """Deliver one job as soon as there is a consumer, and return when it is settled."""
         await asyncio.wait_for(self.started.wait(), 1)
         await self.hand_out(**headers)
 
@@ -66,19 +73,19 @@ class Queue:
 
 @dataclass
 class Bench:
-    """A lane that runs, and all that surrounds it."""
+    """A running consumer with everything around it."""
 
     world: World
     queue: Queue
     state: ServiceState
-    lane: Lane
+    consumer: ServiceConsumer
     stop: asyncio.Event
     running: "asyncio.Task[None]"
 
     async def settle(self) -> None:
-        """Let the lane come to rest."""
+        """Wait until the consumer is idle."""
         for _ in range(3):
-            self.lane.wake()
+            self.consumer.wake()
             await settled()
 
     async def later(self, seconds: float) -> None:
@@ -87,7 +94,7 @@ class Bench:
 
     async def end(self) -> None:
         self.stop.set()
-        self.lane.wake()
+        self.consumer.wake()
         await asyncio.wait_for(self.running, 0.5)
 
     async def raised(self) -> WindmillError:
@@ -99,9 +106,11 @@ class Bench:
 def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
     consumption, publisher, writer = cast("Consumption", queue), cast("Publisher", world), cast("ResultWriter", world)
     stop = asyncio.Event()
-    lane = Lane(state, SETTINGS, consumption, publisher, world.handler(), writer, world.quarantine, clock=world.clock)
-    lane.edge.on_trial = False  # as after the first job
-    return Bench(world, queue, state, lane, stop, asyncio.create_task(lane.run(stop)))
+    consumer = ServiceConsumer(
+        state, SETTINGS, consumption, publisher, world.handler(), writer, world.quarantine, clock=world.clock
+    )
+    consumer.processor.has_suspects = False  # as after the first job
+    return Bench(world, queue, state, consumer, stop, asyncio.create_task(consumer.run(stop)))
 
 
 @contextlib.asynccontextmanager
@@ -136,13 +145,15 @@ def failing(code: Code, retry_after: float | None = None) -> WindmillError:
     [
         (1, 60, 1 + 1 + 1),
         (4, 60, 4 + 1 + 1),
-        (4, COMMIT_SECONDS, 4 + 1 + 4),
-        (4, COMMIT_SECONDS / 10, 4 + 1 + 40),
-        (4, 0, 4 + 1 + MOST_WAITING),
-        (64, 0.001, 64 + 1 + MOST_WAITING),
+        (4, TYPICAL_COMMIT_SECONDS, 4 + 1 + 4),
+        (4, TYPICAL_COMMIT_SECONDS / 10, 4 + 1 + 40),
+        (4, 0, 4 + 1 + MAX_WAITING_FOR_COMMIT),
+        (64, 0.001, 64 + 1 + MAX_WAITING_FOR_COMMIT),
     ],
 )
-def test_a_quick_service_fills_batches_and_a_slow_one_hoards_nothing(calls: int, seconds: float, held: int) -> None:
+def test_prefetch_fills_batches_of_fast_services_and_is_small_for_slow_ones(
+    calls: int, seconds: float, held: int
+) -> None:
     assert prefetch(calls, seconds) == held
 
 
@@ -167,11 +178,11 @@ def test_a_quick_service_fills_batches_and_a_slow_one_hoards_nothing(calls: int,
         (100, 74, True),
     ],
 )
-def test_a_consumer_is_made_anew_only_for_a_number_that_differs_enough(held: int, wanted: int, worth: bool) -> None:
-    assert worth_changing(held, wanted) is worth
+def test_prefetch_changes_only_if_the_number_differs_enough(held: int, wanted: int, worth: bool) -> None:
+    assert prefetch_needs_change(held, wanted) is worth
 
 
-async def test_a_lane_consumes_until_told_to_stop(bench: Bench) -> None:
+async def test_a_consumer_consumes_until_told_to_stop(bench: Bench) -> None:
     await bench.queue.deliver()
     await bench.end()
     assert bench.queue.events == ["stop", f"start {FULL}", "stop"]
@@ -180,7 +191,7 @@ async def test_a_lane_consumes_until_told_to_stop(bench: Bench) -> None:
     assert bench.world.events[3:] == ["back", "ack"], "what comes after the stop was not begun"
 
 
-async def test_a_lane_holds_more_jobs_where_calls_turn_out_quick(bench: Bench) -> None:
+async def test_prefetch_grows_when_calls_are_fast(bench: Bench) -> None:
     for _ in range(500):
         bench.state.answered(bench.world.clock.now - 0.001, 1, first_try=True)
     await bench.settle()
@@ -210,7 +221,7 @@ async def test_an_outage_goes_through_open_and_half_open_to_closed(bench: Bench)
     await bench.end()
 
 
-async def test_one_more_outage_while_half_open_means_a_longer_wait(bench: Bench) -> None:
+async def test_another_outage_while_half_open_doubles_the_wait(bench: Bench) -> None:
     bench.world.call_error = failing("SERVICE_OVERLOADED")
     for wait in (1, 2, 4, 8):
         await bench.queue.deliver()
@@ -223,7 +234,7 @@ async def test_one_more_outage_while_half_open_means_a_longer_wait(bench: Bench)
     assert bench.world.events.count("call") == bench.world.events.count("canary") == 4
 
 
-async def test_the_service_is_not_asked_before_the_time_that_it_names(bench: Bench) -> None:
+async def test_the_service_is_not_probed_before_its_retry_after(bench: Bench) -> None:
     bench.world.call_error = failing("SERVICE_OVERLOADED", retry_after=300)
     await bench.queue.deliver()
     await bench.later(299)
@@ -232,7 +243,7 @@ async def test_the_service_is_not_asked_before_the_time_that_it_names(bench: Ben
     assert "canary" in bench.world.events
 
 
-async def test_a_job_that_takes_the_service_away_each_time_is_parked_in_the_end(bench: Bench) -> None:
+async def test_a_job_that_causes_an_outage_each_time_is_finally_parked(bench: Bench) -> None:
     headers: dict[str, object] = {}
     for outages in range(1, 10):
         bench.world.call_error = bench.world.canary_error = failing("SERVICE_TIMEOUT")
@@ -254,7 +265,7 @@ async def test_a_job_that_takes_the_service_away_each_time_is_parked_in_the_end(
     ("to_the_picture", "state"),
     [(None, "half-open"), ("SERVICE_REJECTED", "half-open"), ("SERVICE_ERROR", "open"), ("SERVICE_TIMEOUT", "open")],
 )
-async def test_what_the_service_says_to_a_good_picture_lets_a_job_try_or_not(
+async def test_the_reply_to_a_probe_decides_whether_a_trial_job_runs(
     bench: Bench, to_the_picture: Code | None, state: str
 ) -> None:
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
@@ -263,7 +274,7 @@ async def test_what_the_service_says_to_a_good_picture_lets_a_job_try_or_not(
     assert bench.state.breaker.state == state
 
 
-async def test_a_question_takes_its_time_and_is_asked_once(bench: Bench) -> None:
+async def test_a_slow_probe_is_sent_once(bench: Bench) -> None:
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     bench.world.canary_gate.clear()
     for _ in range(5):
@@ -275,7 +286,7 @@ async def test_a_question_takes_its_time_and_is_asked_once(bench: Bench) -> None
     assert (bench.state.breaker.state, bench.state.slots.taken) == ("half-open", 0)
 
 
-async def test_the_question_waits_for_calls_that_hang_and_none_of_the_jobs_behind_them_is_begun(bench: Bench) -> None:
+async def test_a_probe_waits_for_hanging_calls_and_no_waiting_job_begins(bench: Bench) -> None:
     bench.world.gate.clear()
     takes = [asyncio.create_task(bench.queue.deliver()) for _ in range(5)]
     await bench.settle()
@@ -291,7 +302,7 @@ async def test_the_question_waits_for_calls_that_hang_and_none_of_the_jobs_behin
     assert bench.state.breaker.state == "half-open"
 
 
-async def test_jobs_that_wait_for_a_call_when_the_breaker_opens_go_back_as_copies(bench: Bench) -> None:
+async def test_jobs_that_wait_for_a_slot_when_the_breaker_opens_are_requeued(bench: Bench) -> None:
     bench.world.gate.clear()
     bench.world.call_error = failing("SERVICE_UNREACHABLE")
     takes = [asyncio.create_task(bench.queue.deliver()) for _ in range(10)]
@@ -313,7 +324,7 @@ async def test_while_the_database_is_away_nothing_is_consumed(bench: Bench) -> N
     assert bench.queue.events[3:] == ["stop", f"start {FULL}"]
 
 
-async def test_a_database_that_goes_away_while_one_job_tries_the_service_is_waited_for(bench: Bench) -> None:
+async def test_a_database_outage_during_a_trial_job_is_waited_for(bench: Bench) -> None:
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     await bench.later(1.3)
     assert bench.queue.events[-1] == "start 1"
@@ -329,16 +340,16 @@ async def test_a_database_that_goes_away_while_one_job_tries_the_service_is_wait
     assert bench.queue.events[-1] == f"start {FULL}"
 
 
-async def test_a_change_is_seen_without_being_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "WATCH_SECONDS", 0.01)
-    bench.lane.wake()
+async def test_a_change_is_noticed_by_polling(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "CHECK_SECONDS", 0.01)
+    bench.consumer.wake()
     await settled()
     bench.world.away = True
     await until(lambda: bench.queue.events[-1] == "stop")
     assert bench.queue.events[-1] == "stop"
 
 
-async def test_jobs_that_wait_while_an_idle_lane_gets_none_end_the_session(bench: Bench) -> None:
+async def test_jobs_that_wait_while_an_idle_consumer_gets_none_end_the_session(bench: Bench) -> None:
     bench.queue.jobs = 7
     await bench.later(STALLED_SECONDS - 0.1)
     assert not bench.running.done()
@@ -348,14 +359,14 @@ async def test_jobs_that_wait_while_an_idle_lane_gets_none_end_the_session(bench
     assert "clip has jobs, but none was delivered" in raised.message
 
 
-async def test_an_empty_queue_is_asked_now_and_then_and_ends_nothing(bench: Bench) -> None:
+async def test_an_empty_queue_is_checked_rarely_and_keeps_the_session(bench: Bench) -> None:
     for _ in range(10):
         await bench.later(STALLED_SECONDS / 3 + 0.1)
     assert 2 <= bench.queue.asked_depth <= 4
     assert not bench.running.done()
 
 
-async def test_a_lane_that_gets_jobs_or_has_some_in_hand_is_served(bench: Bench) -> None:
+async def test_a_consumer_with_deliveries_or_running_jobs_is_not_stalled(bench: Bench) -> None:
     bench.queue.jobs = 7
     for _ in range(4):
         await bench.later(STALLED_SECONDS - 1)
@@ -370,7 +381,7 @@ async def test_a_lane_that_gets_jobs_or_has_some_in_hand_is_served(bench: Bench)
     await hangs
 
 
-async def test_the_time_of_an_outage_is_not_taken_for_one_without_deliveries(bench: Bench) -> None:
+async def test_an_outage_does_not_count_as_a_stall(bench: Bench) -> None:
     bench.queue.jobs = 7
     bench.world.canary_error = failing("SERVICE_UNREACHABLE")
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
@@ -391,7 +402,7 @@ async def test_stopping_ends_a_pause_at_once(bench: Bench) -> None:
     await bench.end()
 
 
-async def test_stopping_while_the_service_is_asked_leaves_no_question_behind(bench: Bench) -> None:
+async def test_stopping_during_a_probe_cancels_it(bench: Bench) -> None:
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     bench.world.canary_gate.clear()
     await bench.later(1.3)
@@ -401,7 +412,7 @@ async def test_stopping_while_the_service_is_asked_leaves_no_question_behind(ben
     assert (bench.state.slots.taken, bench.state.breaker.state) == (0, "open")
 
 
-async def test_stopping_while_the_question_waits_for_its_turn_leaves_none_behind(bench: Bench) -> None:
+async def test_stopping_while_a_probe_waits_for_a_slot_cancels_it(bench: Bench) -> None:
     bench.world.gate.clear()
     takes = [asyncio.create_task(bench.queue.deliver()) for _ in range(2)]
     await bench.settle()
@@ -415,14 +426,14 @@ async def test_stopping_while_the_question_waits_for_its_turn_leaves_none_behind
     assert bench.state.slots.taken == 0
 
 
-async def test_stopping_while_one_job_tries_the_service_sees_it_through(bench: Bench) -> None:
+async def test_stopping_during_a_trial_job_finishes_it(bench: Bench) -> None:
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     await bench.later(1.3)
     bench.world.gate.clear()
     trying = asyncio.create_task(bench.queue.deliver())
     await bench.settle()
     await bench.end()
-    drained = asyncio.create_task(bench.lane.edge.drained())
+    drained = asyncio.create_task(bench.consumer.processor.drained())
     await settled()
     assert not drained.done()
     bench.world.gate.set()
@@ -431,9 +442,9 @@ async def test_stopping_while_one_job_tries_the_service_sees_it_through(bench: B
     assert bench.state.breaker.state == "closed"
 
 
-async def test_a_consumer_that_is_lost_ends_the_session_and_what_waits_is_not_begun(bench: Bench) -> None:
+async def test_a_lost_consumer_ends_the_session_and_no_waiting_job_begins(bench: Bench) -> None:
     bench.queue.is_lost = True
-    bench.lane.wake()
+    bench.consumer.wake()
     raised = await bench.raised()
     assert (raised.code, raised.message) == ("BROKER_UNAVAILABLE", "the consumer of clip was lost")
     await bench.queue.hand_out()
@@ -449,7 +460,7 @@ async def test_a_publish_that_failed_ends_the_session(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", ["open", "half-open"])
-async def test_an_outage_outlasts_the_session(bench: Bench, state: str) -> None:
+async def test_an_open_breaker_outlasts_the_session(bench: Bench, state: str) -> None:
     bench.world.canary_error = failing("SERVICE_UNREACHABLE")
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     await bench.settle()
@@ -457,7 +468,7 @@ async def test_an_outage_outlasts_the_session(bench: Bench, state: str) -> None:
         bench.state.breaker.let_one_try()
         await bench.settle()
     bench.queue.is_lost = True
-    bench.lane.wake()
+    bench.consumer.wake()
     await bench.raised()
     following = bench_of(bench.world, Queue(bench.world), bench.state)
     await following.settle()
@@ -477,7 +488,7 @@ async def test_calls_of_a_lost_session_that_still_hang_are_counted_with_those_of
     old = [asyncio.create_task(bench.queue.deliver()) for _ in range(3)]
     await bench.settle()
     bench.queue.is_lost = True
-    bench.lane.wake()
+    bench.consumer.wake()
     await bench.raised()
     following = bench_of(bench.world, Queue(bench.world), bench.state)
     await following.settle()
@@ -490,7 +501,7 @@ async def test_calls_of_a_lost_session_that_still_hang_are_counted_with_those_of
     await following.end()
 
 
-async def test_the_outage_of_one_service_is_nothing_to_the_lane_of_another(bench: Bench) -> None:
+async def test_the_outage_of_one_service_leaves_the_consumer_of_another_running(bench: Bench) -> None:
     other = bench_of(bench.world, Queue(bench.world), bench.world.state(CLIP, SETTINGS))
     await other.settle()
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
@@ -503,15 +514,15 @@ async def test_the_outage_of_one_service_is_nothing_to_the_lane_of_another(bench
     await other.end()
 
 
-async def test_a_lane_that_is_cancelled_begins_nothing_more(bench: Bench) -> None:
+async def test_a_cancelled_consumer_begins_no_further_job(bench: Bench) -> None:
     bench.running.cancel()
     await asyncio.gather(bench.running, return_exceptions=True)
     await bench.queue.hand_out()
     assert bench.world.events == ["back", "ack"]
 
 
-async def test_a_lane_begins_with_one_job_and_takes_more_when_that_comes_from_no_lost_worker(bench: Bench) -> None:
-    bench.lane.edge.on_trial = True
+async def test_a_consumer_starts_with_prefetch_1_until_a_job_is_no_suspect(bench: Bench) -> None:
+    bench.consumer.processor.has_suspects = True
     await bench.settle()
     assert bench.queue.events[-1] == "start 1"
     await bench.queue.hand_out(**{"x-delivery-count": 2})
@@ -523,7 +534,7 @@ async def test_a_lane_begins_with_one_job_and_takes_more_when_that_comes_from_no
     assert bench.queue.events[-1] != "start 1"
 
 
-async def test_a_job_that_came_back_from_lost_workers_is_held_alone(bench: Bench) -> None:
+async def test_a_suspected_poison_job_is_held_alone(bench: Bench) -> None:
     await bench.settle()
     await bench.queue.hand_out(**{"x-delivery-count": 5})
     await bench.settle()

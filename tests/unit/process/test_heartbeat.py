@@ -1,4 +1,4 @@
-"""What a worker says of itself: when, and which numbers."""
+"""The heartbeat of a worker: when it writes, and which numbers."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
-from windmill.process.heartbeat import Beat, Execute, Presence, Watched
+from windmill.process.heartbeat import Execute, Heartbeat, HeartbeatRow, WatchedService
 from windmill.storage.queries import queries
 
 SETTINGS = Settings.from_env({"WORKER_ID": "pi"})
@@ -22,7 +22,7 @@ AWAY = WindmillError("SERVICE_UNREACHABLE", "refused")
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that tests advance."""
 
     now = 1000.0
 
@@ -43,71 +43,71 @@ def state_of(clock: Clock, settings: Settings = SETTINGS) -> ServiceState:
     return ServiceState(CLIP, settings, answer, clock=clock)
 
 
-def test_a_beat_says_what_the_service_did_so_far(clock: Clock) -> None:
+def test_a_heartbeat_row_has_the_counts_of_the_service(clock: Clock) -> None:
     state = state_of(clock)
-    watched = Watched(state, clock())
+    watched = WatchedService(state, clock())
     state.counts.update(Stored=20, Failed=3, Unreadable=2, RetryLater=10, Unavailable=4)
     state.in_progress = 5
     clock.now += 10
-    beat = watched.beat(clock())
-    assert beat == Beat("clip", 0.0, 20, 5, 10, 4, 2.5, 1.0, 5, state.slots.size, False, "closed", None)
+    beat = watched.row(clock())
+    assert beat == HeartbeatRow("clip", 0.0, 20, 5, 10, 4, 2.5, 1.0, 5, state.slots.size, False, "closed", None)
 
 
-def test_a_service_that_finds_its_concurrency_says_so(clock: Clock) -> None:
+def test_a_heartbeat_row_shows_that_the_concurrency_is_automatic(clock: Clock) -> None:
     state = state_of(clock, Settings.from_env({"WORKER_CONCURRENCY": "auto"}))
-    assert Watched(state, clock()).beat(clock()).concurrency_auto
+    assert WatchedService(state, clock()).row(clock()).concurrency_auto
 
 
 def test_the_last_job_is_known_to_the_second_and_none_before_the_first(clock: Clock) -> None:
     state = state_of(clock)
-    watched = Watched(state, clock())
-    assert watched.beat(clock()).job_seconds is None
+    watched = WatchedService(state, clock())
+    assert watched.row(clock()).job_seconds is None
     state.counts["Failed"] += 1
-    watched.look(clock())
+    watched.observe(clock())
     clock.now += 7
-    watched.look(clock())
-    assert watched.beat(clock()).job_seconds == 7
+    watched.observe(clock())
+    assert watched.row(clock()).job_seconds == 7
 
 
 def test_the_rate_is_that_of_the_last_minute(clock: Clock) -> None:
     state = state_of(clock)
-    watched = Watched(state, clock())
+    watched = WatchedService(state, clock())
     rates = []
     for second in range(10, 190, 10):
         clock.now = 1000 + second
         state.counts["Stored"] += 30 if second <= 60 else 0
-        rates.append(watched.beat(clock()).rate)
+        rates.append(watched.row(clock()).rate)
     assert rates[:6] == [3.0] * 6
     assert rates[6:13] == [2.5, 2.0, 1.5, 1.0, 0.5, 0.0, 0.0]
 
 
-def test_the_first_beat_has_no_rate_yet(clock: Clock) -> None:
-    assert Watched(state_of(clock), clock()).beat(clock()).rate == 0
+def test_the_first_heartbeat_has_no_rate_yet(clock: Clock) -> None:
+    assert WatchedService(state_of(clock), clock()).row(clock()).rate == 0
 
 
-def test_only_a_breaker_that_changed_is_news(clock: Clock) -> None:
+def test_only_a_changed_breaker_makes_a_heartbeat_due_at_once(clock: Clock) -> None:
     state = state_of(clock)
-    watched = Watched(state, clock())
+    watched = WatchedService(state, clock())
     state.counts["Stored"] += 1
-    assert not watched.look(clock())
+    assert not watched.observe(clock())
     state.breaker.trip(AWAY)
-    assert watched.look(clock())
-    beat = watched.beat(clock())
+    assert watched.observe(clock())
+    beat = watched.row(clock())
     assert (beat.breaker, beat.breaker_reason) == ("open", "SERVICE_UNREACHABLE: refused")
-    assert not watched.look(clock())
+    assert not watched.observe(clock())
 
 
-def test_a_reason_is_such_that_postgresql_takes_it(clock: Clock) -> None:
+def test_a_reason_is_text_that_postgresql_accepts(clock: Clock) -> None:
     state = state_of(clock)
     state.breaker.trip(WindmillError("SERVICE_UNREACHABLE", "a\0b\ud800" + "c" * 1000))
-    reason = Watched(state, clock()).beat(clock()).breaker_reason
+    reason = WatchedService(state, clock()).row(clock()).breaker_reason
     assert reason is not None
     assert reason.startswith("SERVICE_UNREACHABLE: ab?c")
     assert len(reason) <= 300
 
 
 class Database:
-    """Keeps what it was asked to execute, or fails."""
+    """Records the executed statements, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -127,15 +127,15 @@ class Database:
 
 @contextlib.asynccontextmanager
 async def present(clock: Clock, execute: Execute, *states: ServiceState) -> AsyncIterator["asyncio.Task[None]"]:
-    presence = Presence(states, SETTINGS, execute, clock=clock, look_seconds=0.001)
-    running = asyncio.create_task(presence.run())
+    heartbeat = Heartbeat(states, SETTINGS, execute, clock=clock, observe_seconds=0.001)
+    running = asyncio.create_task(heartbeat.run())
     yield running
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
 
 
-async def test_it_speaks_at_once_again_after_ten_seconds_and_at_the_end(clock: Clock) -> None:
+async def test_heartbeats_are_written_at_the_start_every_ten_seconds_and_at_the_end(clock: Clock) -> None:
     database = Database()
     async with present(clock, database.execute, state_of(clock), ServiceState(OCR, SETTINGS, answer)):
         await until(lambda: database.notes)
@@ -153,7 +153,7 @@ async def test_it_speaks_at_once_again_after_ten_seconds_and_at_the_end(clock: C
     assert database.cleanings == 1, "the gone are looked for at the start and then once an hour"
 
 
-async def test_a_breaker_that_opens_is_told_at_once(clock: Clock) -> None:
+async def test_an_opening_breaker_is_written_at_once(clock: Clock) -> None:
     database, state = Database(), state_of(clock)
     async with present(clock, database.execute, state):
         await until(lambda: database.notes)
@@ -163,7 +163,7 @@ async def test_a_breaker_that_opens_is_told_at_once(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("error", [WindmillError("DATABASE_UNAVAILABLE", "it is away"), DataRefused("never")])
-async def test_a_database_that_is_away_is_one_debug_line_a_beat_and_ends_nothing(
+async def test_a_database_outage_is_one_debug_line_for_each_heartbeat_and_stops_nothing(
     clock: Clock, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(error)
@@ -189,8 +189,8 @@ async def test_two_processes_of_one_name_keep_their_rows_apart(clock: Clock) -> 
     assert len({note[0] for note in database.notes}) == 2
 
 
-async def test_it_ends_when_it_is_cancelled_although_the_driver_says_something_else(clock: Clock) -> None:
-    """As it does while the server hangs: the timeout of its own clean-up takes the cancellation's place."""
+async def test_the_heartbeat_ends_when_cancelled_although_the_driver_raises_a_timeout(clock: Clock) -> None:
+    """While the server hangs, asyncpg raises the timeout of its clean-up instead of the cancellation."""
     begun = asyncio.Event()
 
     async def hang(*_: object) -> None:
@@ -200,8 +200,8 @@ async def test_it_ends_when_it_is_cancelled_although_the_driver_says_something_e
         except asyncio.CancelledError as cancelled:
             raise WindmillError("DATABASE_UNAVAILABLE", "TimeoutError") from cancelled
 
-    presence = Presence([state_of(clock)], SETTINGS, hang, clock=clock, goodbye_seconds=0.01)
-    running = asyncio.create_task(presence.run())
+    heartbeat = Heartbeat([state_of(clock)], SETTINGS, hang, clock=clock, stop_write_seconds=0.01)
+    running = asyncio.create_task(heartbeat.run())
     await begun.wait()
     running.cancel()
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""The rows that workers write of themselves, on a real PostgreSQL, and what status makes of them."""
+"""Heartbeat rows on a real PostgreSQL, and how `status` shows them."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.operate.status.figures import FleetStatus, ServiceStatus, Worker
 from windmill.operate.status.reading import read_status
-from windmill.process.heartbeat import Presence, executor
+from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.runner import background
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -33,7 +33,7 @@ async def answer(_: object) -> None:
 
 
 class Process:
-    """One worker process as far as its presence goes."""
+    """The heartbeat of one worker process."""
 
     def __init__(self, settings: Settings, services: str) -> None:
         self.settings = settings
@@ -45,10 +45,10 @@ class Process:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Process"]:
         async with database.pool(self.settings, "test") as pool:
-            presence = Presence(
-                list(self.states.values()), self.settings, executor(pool, self.settings), look_seconds=0.05
+            heartbeat = Heartbeat(
+                list(self.states.values()), self.settings, statement_executor(pool, self.settings), observe_seconds=0.05
             )
-            async with background(presence.run()):
+            async with background(heartbeat.run()):
                 yield self
 
 
@@ -72,7 +72,7 @@ async def clip(fleet: Fleet, lost_seconds: float = 60) -> ServiceStatus:
     return next(one for one in (await looked(fleet, lost_seconds)).services if one.service == "clip")
 
 
-async def test_each_service_of_a_process_has_a_row_at_once_and_a_goodbye_at_the_end(fleet: Fleet) -> None:
+async def test_each_service_of_a_process_has_a_row_at_once_that_is_marked_stopped_at_the_end(fleet: Fleet) -> None:
     process = Process(fleet.settings, "clip,ocr")
     process.states["clip"].counts.update(Stored=7, Failed=1, RetryLater=2, Unavailable=3)
     async with process.running():
@@ -113,7 +113,7 @@ async def test_a_breaker_that_opens_is_seen_at_once_with_its_reason(fleet: Fleet
 
 
 async def silent(fleet: Fleet, seconds: float) -> Worker | None:
-    """How the only worker is seen after so long without a heartbeat."""
+    """How `status` shows the only worker after some time without a heartbeat."""
     await fleet.rows.execute("UPDATE workers SET heartbeat_at = now() - make_interval(secs => $1)", seconds)
     found = (await looked(fleet)).workers
     return found[0] if found else None
@@ -131,7 +131,7 @@ async def test_without_a_heartbeat_a_worker_is_lost_after_a_minute_and_out_of_si
         assert await silent(fleet, 3_601) is None
 
 
-async def test_rows_of_the_gone_are_removed_after_seven_days_by_the_next_who_starts(fleet: Fleet) -> None:
+async def test_rows_of_lost_workers_are_removed_after_seven_days(fleet: Fleet) -> None:
     async with Process(fleet.settings, "clip").running():
         await there(fleet, 1)
     await fleet.rows.execute(
@@ -160,7 +160,7 @@ async def test_a_row_that_somebody_removed_comes_back_with_its_start(fleet: Flee
     assert abs(after["started_at"] - before["started_at"]) < timedelta(seconds=0.5)
 
 
-async def test_a_database_that_hangs_holds_up_the_end_for_seconds_only(
+async def test_a_hanging_database_delays_the_stop_for_seconds_only(
     fleet: Fleet, database_proxy: Proxy, environ: dict[str, str]
 ) -> None:
     settings = Settings.from_env({**environ, "DB_PORT": str(database_proxy.port)})
@@ -175,7 +175,7 @@ async def test_a_database_that_hangs_holds_up_the_end_for_seconds_only(
     assert loop.time() - began < 25
 
 
-async def test_the_tables_backlog_is_shown_with_the_age_of_its_oldest_mark_that_is_due(fleet: Fleet) -> None:
+async def test_the_backlog_is_shown_with_the_age_of_its_oldest_due_mark(fleet: Fleet) -> None:
     await fleet.rows.execute(
         "INSERT INTO stale (stage, image_id, due) VALUES ('merge', 1, now() - interval '90 s'), ('merge', 2, now()),"
         " ('enrich', 1, now() + interval '1 h')"
@@ -186,8 +186,8 @@ async def test_the_tables_backlog_is_shown_with_the_age_of_its_oldest_mark_that_
     assert (enrich.overdue_seconds, consensus.overdue_seconds) == (None, None)
 
 
-async def test_status_reads_neither_results_nor_images_whole(fleet: Fleet) -> None:
-    """What it asks is planned without a scan of the tables that grow."""
+async def test_status_scans_neither_results_nor_images(fleet: Fleet) -> None:
+    """Its queries are planned without a scan of the tables that grow."""
     parameters = {"list_backlog": [list(STAGES)]}
     for name in ("count_images", "count_results_by_service", "median_times", "count_outcomes", "list_backlog"):
         given = parameters.get(name, [])

@@ -1,4 +1,4 @@
-"""The results that a stage is made of, read for many images at once."""
+"""Reading the results from which a stage computes, for many images at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One row of `results`; `reply` is empty when it is an error, or nothing that can be read."""
+class SourceResult:
+    """One row of `results`; `reply` is empty for an error or an unreadable reply."""
 
     service: str
     result_id: int
@@ -24,34 +24,36 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """All that a stage reads of `results` for one image."""
+class SourceResults:
+    """The results of one image that a stage reads, and the services it still awaits."""
 
-    answers: list[Answer] = field(default_factory=list)
+    rows: list[SourceResult] = field(default_factory=list)
     awaiting: list[str] = field(default_factory=list)
 
     @property
     def result_ids(self) -> list[int]:
-        return sorted(one.result_id for one in self.answers)
+        return sorted(one.result_id for one in self.rows)
 
     @property
     def replies(self) -> dict[str, dict[str, Any]]:
-        """The replies of the services that answered."""
-        return {one.service: one.reply for one in self.answers if one.error_code is None}
+        """The reply of each service that succeeded."""
+        return {one.service: one.reply for one in self.rows if one.error_code is None}
 
     @property
     def failed(self) -> dict[str, str]:
-        """The services that failed, each with the code."""
-        return {one.service: one.error_code for one in self.answers if one.error_code is not None}
+        """The error code of each service that failed."""
+        return {one.service: one.error_code for one in self.rows if one.error_code is not None}
 
 
-async def read_answers(connection: Connection, stage: Stage, image_ids: Sequence[int]) -> dict[int, Answers]:
-    """For each of the images, also for those without any."""
+async def read_source_results(
+    connection: Connection, stage: Stage, image_ids: Sequence[int]
+) -> dict[int, SourceResults]:
+    """The results of each image; empty for images without results."""
     sql = queries()
-    found = {image_id: Answers() for image_id in image_ids}
+    found = {image_id: SourceResults() for image_id in image_ids}
     for row in await connection.fetch(sql["read_sources"], stage, list(image_ids)):
-        found[row["image_id"]].answers.append(
-            Answer(
+        found[row["image_id"]].rows.append(
+            SourceResult(
                 row["service"],
                 row["result_id"],
                 row["error_code"],

@@ -1,4 +1,4 @@
-"""Samples as Prometheus reads them. Only imported where metrics are wanted: the library needs memory."""
+"""Rendering samples in Prometheus' text format. Imported only if METRICS_PORT is set, as the library needs memory."""
 
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
@@ -12,38 +12,38 @@ from windmill.core.measures import Histogram
 from windmill.process.metrics import METRICS, Metric, Sample
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-_PROCESS = ProcessCollector(registry=None)
+_PROCESS_COLLECTOR = ProcessCollector(registry=None)
 
 
-def page(samples: Iterable[Sample]) -> bytes:
-    """The text of all samples, and of what the library tells of the process."""
-    return generate_latest(_Collected(list(samples)))
+def render_metrics(samples: Iterable[Sample]) -> bytes:
+    """The text of all samples, and of the process metrics of the library."""
+    return generate_latest(_SampleCollector(list(samples)))
 
 
-class _Collected(Collector):
+class _SampleCollector(Collector):
     def __init__(self, samples: list[Sample]) -> None:
         self._samples = samples
 
     def collect(self) -> Iterator[Family]:
         for metric in METRICS:
-            ours = [sample for sample in self._samples if sample.metric is metric]
-            if ours:
-                yield _family(metric, ours)
-        yield from _PROCESS.collect()
+            of_metric = [sample for sample in self._samples if sample.metric is metric]
+            if of_metric:
+                yield _family(metric, of_metric)
+        yield from _PROCESS_COLLECTOR.collect()
 
 
 def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
     if metric.kind == "histogram":
-        return _histograms(metric, samples)
-    made = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = made(metric.name, metric.help, labels=metric.labels)
+        return _histogram_family(metric, samples)
+    family_type = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = family_type(metric.name, metric.help, labels=metric.labels)
     for _, labels, value in samples:
         assert not isinstance(value, Histogram)
         family.add_metric(labels, value)
     return family
 
 
-def _histograms(metric: Metric, samples: Iterable[Sample]) -> Family:
+def _histogram_family(metric: Metric, samples: Iterable[Sample]) -> Family:
     family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
     for _, labels, value in samples:
         assert isinstance(value, Histogram)

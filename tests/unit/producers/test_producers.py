@@ -1,4 +1,4 @@
-"""The producer's command line: what is asked, and every way to ask wrongly."""
+"""The command lines of the producers."""
 
 import argparse
 import asyncio
@@ -11,10 +11,10 @@ import pytest
 from producers import generic, images
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.submit.entries import Bad
-from windmill.submit.publishing import Walk
-from windmill.submit.registering import Tally
-from windmill.submit.runs import Progress
+from windmill.submit.image_listing import BadEntry
+from windmill.submit.publishing import PagePublisher
+from windmill.submit.registration import RegistrationCounts
+from windmill.submit.runs import RunProgress
 
 SETTINGS = Settings.from_env({})
 
@@ -46,7 +46,7 @@ def test_each_flag_selects_its_images(flags: list[str], selection: str) -> None:
         (["yolov8"], "unrecognized arguments: yolov8"),
     ],
 )
-def test_wrong_use_ends_with_2_and_says_why(
+def test_wrong_use_ends_with_exit_code_2_and_the_reason(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -61,7 +61,7 @@ async def test_services_must_be_named() -> None:
     assert refused.value.code == "USAGE"
 
 
-async def test_an_unknown_service_is_told_before_anything_is_connected() -> None:
+async def test_an_unknown_service_is_reported_before_anything_is_connected() -> None:
     with pytest.raises(WindmillError, match="unknown service or set 'yolo'") as refused:
         await generic.main(SETTINGS, asyncio.Event(), parsed("--services", "yolo"))
     assert "did you mean 'yolov8'?" in refused.value.remedy
@@ -88,7 +88,7 @@ def test_ids_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("line", ["x", "-1", "1.0", "1,2", "٣", "9223372036854775808", "9" * 5000, "\ufeff1"])
-def test_a_line_that_is_no_id_is_told_with_its_number(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_no_id_is_reported_with_its_number(tmp_path: Path, line: str) -> None:
     file = tmp_path / "ids"
     file.write_text(f"1\n{line}\n")
     with pytest.raises(WindmillError, match=r"ids, line 2: .* is not an image id") as refused:
@@ -98,7 +98,7 @@ def test_a_line_that_is_no_id_is_told_with_its_number(tmp_path: Path, line: str)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "no text"])
-def test_a_file_of_ids_that_cannot_be_read_is_a_mistake_and_not_a_crash(tmp_path: Path, kind: str) -> None:
+def test_an_unreadable_file_of_ids_is_a_usage_error(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "ids"
     if kind == "folder":
         file.mkdir()
@@ -108,29 +108,29 @@ def test_a_file_of_ids_that_cannot_be_read_is_a_mistake_and_not_a_crash(tmp_path
         list(generic.read_ids(file))
 
 
-def walked() -> Walk:
-    walk = Walk(Progress(7, until=100, last=42), window=1, limit=None, on_images=lambda _: None)
+def walked() -> PagePublisher:
+    walk = PagePublisher(RunProgress(7, until=100, last=42), window=1, limit=None, on_images=lambda _: None)
     walk.images = 1500
     walk.jobs_by_service.update({"clip": 1500, "ocr": 2})
-    walk.unknown = [5, 6]
+    walk.unknown_ids = [5, 6]
     return walk
 
 
 def test_the_summary_counts_jobs_and_images(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    generic.report(walked(), parsed("--services", "all"), interrupted=False)
+    generic.print_summary(walked(), parsed("--services", "all"), interrupted=False)
     assert capsys.readouterr().out.splitlines()[-1] == "published 1,502 jobs for 1,500 images"
     assert caplog.messages == ["no such images"]
 
 
-def test_the_summary_of_an_interrupted_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    generic.report(walked(), parsed("--services", "all"), interrupted=True)
-    assert "stopped at image 42; the same command goes on from there" in capsys.readouterr().out
+def test_the_summary_of_an_interrupted_run_says_how_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
+    generic.print_summary(walked(), parsed("--services", "all"), interrupted=True)
+    assert "stopped at image 42; the same command continues from there" in capsys.readouterr().out
 
 
 def test_the_summary_for_programs_is_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    generic.report(walked(), parsed("--services", "all", "--json", "--dry-run"), interrupted=False)
+    generic.print_summary(walked(), parsed("--services", "all", "--json", "--dry-run"), interrupted=False)
     assert json.loads(capsys.readouterr().out) == {
         "run_id": 7,
         "images": 1500,
@@ -149,22 +149,22 @@ def test_registering_needs_a_path(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PATH" in capsys.readouterr().err
 
 
-async def test_a_path_that_is_not_there_is_told_before_anything_is_connected(tmp_path: Path) -> None:
+async def test_a_missing_path_is_reported_before_anything_is_connected(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     arguments = images.parser().parse_args([str(tmp_path / "a.txt"), str(tmp_path / "missing")])
     with pytest.raises(WindmillError, match="there is no file or folder"):
         await images.main(SETTINGS, asyncio.Event(), arguments)
 
 
-def test_what_was_skipped_is_named_on_standard_error_as_far_as_a_person_reads(
+def test_the_first_skipped_entries_are_named_on_standard_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tally = Tally(registered=1200, known=3, bad=[Bad("a.jpg", "is empty")], bad_count=5)
-    images.report(tally, as_json=False)
+    tally = RegistrationCounts(registered=1200, known=3, bad=[BadEntry("a.jpg", "is empty")], bad_count=5)
+    images.print_summary(tally, as_json=False)
     said = capsys.readouterr()
     assert said.out == "1,200 registered, 3 known already, 5 bad\n"
     assert said.err == "skipped a.jpg: is empty\nskipped 4 more\n"
-    images.report(tally, as_json=True)
+    images.print_summary(tally, as_json=True)
     assert json.loads(capsys.readouterr().out) == {
         "registered": 1200,
         "known": 3,

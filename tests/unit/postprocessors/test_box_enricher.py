@@ -1,4 +1,4 @@
-"""Showing boxes to services, over HTTP: which calls are made, what becomes of each, and what an image costs."""
+"""Sending boxes to services over HTTP: the calls, their outcomes, and how often an image is read."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ import orjson
 import pytest
 from PIL import Image
 
-from postprocessors.enriching import Enricher
-from postprocessors.showing import BoxToShow, Enriched
+from postprocessors.box_calls import EnrichmentResult, PendingBox
+from postprocessors.box_enricher import Enricher
 from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock
@@ -121,12 +121,12 @@ class World:
     def service(self, name: str) -> Service:
         return replace(FLEET[name], host="127.0.0.1", port=self.site.port, path=f"/{name}")
 
-    async def show(self, *boxes: BoxToShow) -> Enriched:
+    async def show(self, *boxes: PendingBox) -> EnrichmentResult:
         async with asyncio.timeout(10):
             return await self.enricher.enrich(JOB, boxes)
 
     async def later(self, seconds: float) -> None:
-        """Let time pass, and the watch over the services come round."""
+        """Let time pass, and wait for the next probe of the services."""
         self.clock.now += seconds
         await asyncio.sleep(0.05)
 
@@ -143,7 +143,7 @@ async def world_of(change: Callable[[Service], Service] = lambda one: one, **giv
     async with serving(world.answer) as world.site, ServiceClient(SETTINGS) as client:
         services = [change(world.service(name)) for name in ALL] + [FLEET["yolov8"]]
         world.enricher = Enricher(
-            services, SETTINGS, world.read, client, world.crops, clock=world.clock, watch_seconds=0.005
+            services, SETTINGS, world.read, client, world.crops, clock=world.clock, probe_seconds=0.005
         )
         async with world.enricher:
             yield world
@@ -155,8 +155,8 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
-def box(data: object = PERSON, key: str = "one", tries: Mapping[str, int] | None = None) -> BoxToShow:
-    return BoxToShow(key, data, dict.fromkeys(ALL, 0) if tries is None else tries)
+def box(data: object = PERSON, key: str = "one", tries: Mapping[str, int] | None = None) -> PendingBox:
+    return PendingBox(key, data, dict.fromkeys(ALL, 0) if tries is None else tries)
 
 
 def failing(code: Code, retry: Retry | None = None) -> WindmillError:
@@ -168,14 +168,14 @@ def trip(world: World, *services: str) -> None:
         world.enricher.states[service].breaker.trip(failing("SERVICE_UNREACHABLE"))
 
 
-def codes(enriched: Enriched) -> dict[str, str | None]:
+def codes(enriched: EnrichmentResult) -> dict[str, str | None]:
     return {row.service: row.error_code for row in enriched.rows}
 
 
-async def test_a_person_is_shown_to_three_services_and_their_answers_are_placed_in_the_image(world: World) -> None:
+async def test_a_person_is_sent_to_three_services_and_their_replies_are_located_in_the_image(world: World) -> None:
     enriched = await world.show(box())
     assert sorted(world.sizes) == [(name, (40, 60)) for name in ALL]
-    assert (enriched.later, enriched.away, enriched.wait) == ([], {}, None)
+    assert (enriched.retries, enriched.unavailable, enriched.wait) == ([], {}, None)
     rows = {row.service: row for row in enriched.rows}
     assert set(rows) == set(ALL)
     crop = {"x": 20, "y": 10, "width": 40, "height": 60}
@@ -195,7 +195,7 @@ async def test_a_person_is_shown_to_three_services_and_their_answers_are_placed_
         assert world.enricher.states[name].counts == {"Stored": 1}
 
 
-async def test_which_services_see_a_box_is_what_their_entries_say(world: World) -> None:
+async def test_the_service_entries_decide_which_services_get_a_box(world: World) -> None:
     assert world.enricher.services_for(PERSON) == ALL
     assert world.enricher.services_for(DOG) == ("colors",)
     assert set(world.enricher.states) == set(ALL), "a detector sees no crops"
@@ -207,46 +207,46 @@ async def test_an_image_is_read_and_decoded_once_for_all_its_boxes(world: World)
     assert len({(row.box_key, row.service) for row in enriched.rows}) == len(enriched.rows) == 60
 
 
-async def test_no_image_is_read_for_no_box(world: World) -> None:
-    assert await world.show() == await world.show(box(tries={})) == Enriched()
+async def test_an_image_without_boxes_is_not_read(world: World) -> None:
+    assert await world.show() == await world.show(box(tries={})) == EnrichmentResult()
     assert world.reads == 0
 
 
-async def test_crops_that_are_too_large_together_are_cut_in_turns_and_each_is_shown_once() -> None:
+async def test_crops_that_are_too_large_together_are_cut_in_turns_and_each_is_sent_once() -> None:
     async with world_of(crops=Counting(most_bytes=1)) as world:
         enriched = await world.show(*(box(DOG, str(number), {"colors": 0}) for number in range(5)))
         assert sorted(row.box_key for row in enriched.rows) == ["0", "1", "2", "3", "4"]
         assert (world.reads, world.crops.decoded, world.calls["colors"]) == (1, 5, 5)
 
 
-async def test_while_no_service_may_be_asked_nothing_is_read_and_nobody_is_called(world: World) -> None:
+async def test_while_no_service_is_available_no_image_is_read_and_no_call_is_made(world: World) -> None:
     trip(world, *ALL)
     enriched = await world.show(box(), box(DOG, "two", {"colors": 2}))
     assert (world.reads, world.crops.decoded, world.calls) == (0, 0, Counter())
-    assert (enriched.rows, enriched.later, set(enriched.away)) == ([], [], set(ALL))
-    assert enriched.wait == min(enriched.away.values())
-    assert all(1 <= seconds <= 1.2 for seconds in enriched.away.values())
-    assert world.enricher.rest_seconds() == enriched.wait
+    assert (enriched.rows, enriched.retries, set(enriched.unavailable)) == ([], [], set(ALL))
+    assert enriched.wait == min(enriched.unavailable.values())
+    assert all(1 <= seconds <= 1.2 for seconds in enriched.unavailable.values())
+    assert world.enricher.seconds_until_any_available() == enriched.wait
 
 
-async def test_one_service_that_is_away_keeps_no_other_from_its_work(world: World) -> None:
+async def test_one_unavailable_service_does_not_block_the_others(world: World) -> None:
     trip(world, "pose")
     enriched = await world.show(box())
     assert codes(enriched) == {"colors": None, "face": None}
-    assert set(enriched.away) == {"pose"}
-    assert (world.calls["pose"], world.enricher.rest_seconds()) == (0, 0)
+    assert set(enriched.unavailable) == {"pose"}
+    assert (world.calls["pose"], world.enricher.seconds_until_any_available()) == (0, 0)
 
 
-async def test_a_service_that_goes_away_costs_no_try_and_is_called_no_more(world: World) -> None:
+async def test_an_outage_costs_no_try_and_stops_the_calls(world: World) -> None:
     world.says["colors"] = [HANGS_UP]
     world.of_canary["colors"] = HANGS_UP
     enriched = await world.show(*(box(DOG, str(number), {"colors": 0}) for number in range(50)))
-    assert (enriched.rows, enriched.later, set(enriched.away)) == ([], [], {"colors"})
+    assert (enriched.rows, enriched.retries, set(enriched.unavailable)) == ([], [], {"colors"})
     assert world.calls["colors"] <= 4
     assert world.enricher.states["colors"].breaker.state == "open"
 
 
-async def test_a_service_is_asked_with_our_picture_then_with_one_crop_and_then_with_all(world: World) -> None:
+async def test_a_recovering_service_gets_the_canary_then_one_crop_and_then_all(world: World) -> None:
     colors = world.enricher.states["colors"]
     world.of_canary["colors"] = HANGS_UP
     trip(world, "colors")
@@ -262,10 +262,10 @@ async def test_a_service_is_asked_with_our_picture_then_with_one_crop_and_then_w
     boxes = [box(DOG, str(number), {"colors": 0}) for number in range(4)]
     enriched = await world.show(*boxes)
     assert (len(enriched.rows), world.calls["colors"], colors.breaker.state) == (1, 1, "closed")
-    assert enriched.away == {"colors": 1}
+    assert enriched.unavailable == {"colors": 1}
 
     enriched = await world.show(*boxes[1:])
-    assert (len(enriched.rows), enriched.away) == (3, {})
+    assert (len(enriched.rows), enriched.unavailable) == (3, {})
 
 
 async def test_pose_gets_one_call_at_a_time_and_colors_four_however_many_images_there_are(world: World) -> None:
@@ -278,7 +278,7 @@ async def test_pose_gets_one_call_at_a_time_and_colors_four_however_many_images_
     assert FLEET["pose"].concurrency == 1
 
 
-async def test_our_own_picture_is_no_second_call_of_pose(world: World) -> None:
+async def test_the_canary_respects_the_concurrency_of_pose(world: World) -> None:
     world.seconds = 0.01
     world.says["pose"] = [SAYS_500]
     await asyncio.gather(*(world.show(box(tries={"pose": 0})) for _ in range(4)))
@@ -297,15 +297,15 @@ async def test_our_own_picture_is_no_second_call_of_pose(world: World) -> None:
     ],
 )
 @pytest.mark.parametrize(("tries", "delay"), [(0, 5), (1, 10), (2, 20), (3, None)])
-async def test_a_failure_that_may_pass_is_tried_again_later_and_is_final_after_the_last_try(
+async def test_a_transient_failure_is_retried_and_final_after_the_last_try(
     world: World, said: bytes, code: str, tries: int, delay: float | None
 ) -> None:
     world.says["face"] = [said]
     enriched = await world.show(box(tries={"face": tries}))
-    found = [(one.service, one.attempt, one.delay, one.error_code) for one in enriched.later]
+    found = [(one.service, one.attempt, one.delay, one.error_code) for one in enriched.retries]
     assert found == ([] if delay is None else [("face", tries + 1, delay, code)])
     assert [(row.attempt, row.error_code) for row in enriched.rows] == ([] if delay else [(tries + 1, code)])
-    assert (enriched.wait, enriched.away) == (delay, {})
+    assert (enriched.wait, enriched.unavailable) == (delay, {})
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ async def test_a_failure_that_may_pass_is_tried_again_later_and_is_final_after_t
         (answering([{"x": "y" * 5_000_000}]), "RESPONSE_TOO_LARGE"),
     ],
 )
-async def test_a_failure_that_no_further_try_would_mend_is_final_at_once(world: World, said: bytes, code: str) -> None:
+async def test_a_permanent_failure_is_final_at_once(world: World, said: bytes, code: str) -> None:
     world.says["face"] = [said]
     enriched = await world.show(box())
     assert codes(enriched) == {"colors": None, "pose": None, "face": code}
@@ -332,19 +332,19 @@ async def test_a_failure_that_no_further_try_would_mend_is_final_at_once(world: 
         (reply(b'{"service": "yolo", "status": "success", "predictions": []}'), 1),
     ],
 )
-async def test_a_service_that_takes_no_calls_is_waited_for_and_no_try_is_counted(
+async def test_an_overloaded_service_is_waited_for_and_no_try_is_counted(
     world: World, said: bytes, wait: float
 ) -> None:
     world.says["face"] = [said]
     enriched = await world.show(box(tries={"face": 3}))
-    assert (enriched.rows, enriched.later) == ([], [])
-    assert wait <= enriched.away["face"] <= 1.2 * wait
+    assert (enriched.rows, enriched.retries) == ([], [])
+    assert wait <= enriched.unavailable["face"] <= 1.2 * wait
 
 
-async def test_a_port_where_nobody_listens_is_waited_for(world: World) -> None:
+async def test_a_refused_connection_is_waited_for(world: World) -> None:
     async with world_of(lambda one: replace(one, port=9)) as world:
         enriched = await world.show(box())
-        assert (enriched.rows, set(enriched.away)) == ([], set(ALL))
+        assert (enriched.rows, set(enriched.unavailable)) == ([], set(ALL))
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ async def test_a_port_where_nobody_listens_is_waited_for(world: World) -> None:
         ("[" + ",".join(['{"bbox": [1, 1, 1, 1]}'] * 20_000) + "]", None),
     ],
 )
-async def test_whatever_a_service_says_ends_in_a_row_with_json_or_with_a_code(
+async def test_any_reply_becomes_a_row_with_json_or_an_error_code(
     world: World, predictions: str, code: str | None
 ) -> None:
     world.says["face"] = [reply(b'{"status": "success", "predictions": %s}' % predictions.encode())]
@@ -376,9 +376,7 @@ async def test_whatever_a_service_says_ends_in_a_row_with_json_or_with_a_code(
 
 
 @pytest.mark.parametrize("code", ["IMAGE_NOT_FOUND", "IMAGE_UNREADABLE", "IMAGE_TOO_LARGE", "IMAGE_FORBIDDEN"])
-async def test_an_image_that_cannot_be_had_fails_for_each_box_at_each_service_away_or_not(
-    world: World, code: Code
-) -> None:
+async def test_an_unreadable_image_fails_each_box_for_each_service(world: World, code: Code) -> None:
     world.read_error = failing(code)
     trip(world, "pose")
     enriched = await world.show(box(key="one"), box(DOG, "two", {"colors": 2}), box(key="three", tries={"pose": 0}))
@@ -394,32 +392,32 @@ async def test_an_image_that_cannot_be_had_fails_for_each_box_at_each_service_aw
 @pytest.mark.parametrize(
     ("image", "code"), [(picture()[:-500], "IMAGE_UNREADABLE"), (picture(4000, 2600), "IMAGE_TOO_LARGE")]
 )
-async def test_an_image_that_does_not_decode_fails_for_each_box(world: World, image: bytes, code: str) -> None:
+async def test_an_image_that_cannot_be_decoded_fails_each_box(world: World, image: bytes, code: str) -> None:
     world.image = image
     assert codes(await world.show(box())) == dict.fromkeys(ALL, code)
     assert world.calls == Counter()
 
 
-async def test_a_bad_moment_of_the_disk_is_a_try_of_each_box(world: World) -> None:
+async def test_a_transient_disk_error_counts_as_a_try_of_each_box(world: World) -> None:
     world.read_error = failing("IMAGE_UNREADABLE", "later")
     enriched = await world.show(box(tries={"face": 0, "pose": 3}))
-    assert [(one.service, one.attempt, one.delay) for one in enriched.later] == [("face", 1, 5)]
+    assert [(one.service, one.attempt, one.delay) for one in enriched.retries] == [("face", 1, 5)]
     assert codes(enriched) == {"pose": "IMAGE_UNREADABLE"}
 
 
 async def test_a_share_that_is_not_mounted_is_waited_for(world: World) -> None:
     world.read_error = failing("IMAGE_NOT_FOUND", "pause")
-    first = (await world.show(box())).away
-    second = (await world.show(box())).away
+    first = (await world.show(box())).unavailable
+    second = (await world.show(box())).unavailable
     assert set(first) == set(second) == set(ALL)
     assert 0 < first["face"] < second["face"]
     mounted, world.read_error = world.read_error, None
     assert len((await world.show(box())).rows) == 3
     world.read_error = mounted
-    assert (await world.show(box())).away["face"] < second["face"], "another outage begins anew"
+    assert (await world.show(box())).unavailable["face"] < second["face"], "another outage begins anew"
 
 
-async def test_a_box_beside_the_image_is_shown_to_nobody_and_that_is_final(world: World) -> None:
+async def test_a_box_outside_the_image_is_sent_to_no_service_and_fails(world: World) -> None:
     enriched = await world.show(box(BESIDE), box(DOG, "two", {"colors": 0}), box("no box", "three", {"colors": 1}))
     assert {(row.box_key, row.service, row.error_code) for row in enriched.rows} == {
         *(("one", name, "BAD_RESPONSE") for name in ALL),
@@ -436,31 +434,31 @@ async def test_a_crop_is_sent_even_to_a_service_that_fetches_images_itself() -> 
 
 
 async def take_away(world: World, times: int) -> None:
-    """Let face go away so many times when it is shown a crop, and come back."""
+    """Let face crash on a crop that many times, and recover."""
     world.says["face"] = [HANGS_UP]
     for _ in range(times):
         world.of_canary["face"] = HANGS_UP
-        assert set((await world.show(box(tries={"face": 0}))).away) == {"face"}
+        assert set((await world.show(box(tries={"face": 0}))).unavailable) == {"face"}
         del world.of_canary["face"]
         await world.later(60)
         assert world.enricher.states["face"].breaker.state == "half-open"
 
 
-async def test_a_crop_that_takes_the_service_away_each_time_is_given_up_in_the_end(world: World) -> None:
+async def test_a_crop_that_causes_an_outage_each_time_finally_fails(world: World) -> None:
     await take_away(world, MOST_OUTAGES - 1)
     world.of_canary["face"] = HANGS_UP
     assert codes(await world.show(box(tries={"face": 0}))) == {"face": "BAD_RESPONSE"}
     assert world.enricher.states["face"].breaker.state == "open"
 
 
-async def test_a_crop_that_was_answered_after_outages_is_suspected_no_more(world: World) -> None:
+async def test_a_reply_resets_the_outages_of_a_crop(world: World) -> None:
     await take_away(world, MOST_OUTAGES - 1)
     del world.says["face"]
     assert codes(await world.show(box(tries={"face": 0}))) == {"face": None}
     await take_away(world, 1)
 
 
-async def test_what_is_cancelled_leaves_no_call_behind(world: World) -> None:
+async def test_cancelling_ends_all_calls(world: World) -> None:
     world.seconds = 5
     working = asyncio.create_task(world.show(box(key="one"), box(key="two")))
     await asyncio.sleep(0.1)

@@ -1,7 +1,7 @@
-"""The broker edge: takes a delivery, asks the handler for an outcome, and is the only one to act on it.
+"""Processing a delivery: the handler turns the job into an outcome, which is written or republished here.
 
-A delivery is acknowledged only when what became of it is safe: its row committed, or its copy confirmed in
-another queue. Whatever goes wrong before that leaves it unacknowledged, and the broker hands it out again.
+A delivery is acknowledged only after its row is committed or its copy is confirmed in another queue. After any failure
+before that it stays unacknowledged, and the broker redelivers it.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ from windmill.core.errors import Code, DataRefused, WindmillError, unexpected
 from windmill.core.messages import Job
 from windmill.core.outcomes import Failed, Outcome, RetryLater, Stored, Tried, Unavailable, Unreadable, code_of
 from windmill.core.settings import Settings
-from windmill.edge.copies import Copies, Republisher, job_context
 from windmill.edge.quarantine import Quarantine, suspect
-from windmill.edge.received import AnyReceived, Received, UnreadableMessage, receive
+from windmill.edge.received_messages import ReceivedJob, ReceivedMessage, UnreadableMessage, read_delivery
+from windmill.edge.retries_and_dead_letters import JobRepublisher, RepublishTarget, job_context
 from windmill.storage.results import ResultRow
 
 logger = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
-    """Where rows go; returns when they are committed."""
+    """Writes rows; returns when they are committed."""
 
     async def write(self, row: ResultRow) -> None: ...
 
 
-class Edge:
-    """One service's deliveries of one broker session."""
+class DeliveryProcessor:
+    """Processes the deliveries of one service in one broker session."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Edge:
         settings: Settings,
         handler: Handler[Job],
         writer: Writer,
-        republisher: Republisher,
+        target: RepublishTarget,
         quarantine: Quarantine,
         *,
         on_change: Callable[[], None],
@@ -52,7 +52,7 @@ class Edge:
         self._handler = handler
         self._writer = writer
         self._quarantine = quarantine
-        self._copies = Copies(state.service.name, settings, republisher)
+        self._republisher = JobRepublisher(state.service.name, settings, target)
         self._on_change = on_change
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
@@ -60,35 +60,35 @@ class Edge:
         self._idle.set()
         self._closing = False
         self._in_progress = 0
-        # Asked once: most jobs are taken where nobody looks so closely.
-        self._tells_steps = logger.isEnabledFor(logging.DEBUG)
+        # Checked once, as every job passes here.
+        self._logs_steps = logger.isEnabledFor(logging.DEBUG)
         self.deliveries = 0
-        self.on_trial = True
+        self.has_suspects = True
 
     def close(self) -> None:
-        """From now on deliveries that have not been started go back to the queue."""
+        """From now on deliveries that have not begun go back to the queue."""
         self._closing = True
 
     async def drained(self) -> None:
-        """Return when every delivery that was taken is settled."""
+        """Return when every delivery is settled."""
         await self._idle.wait()
 
-    async def take(self, delivery: Delivery) -> None:
-        """See one delivery through to its end."""
+    async def process(self, delivery: Delivery) -> None:
+        """Process one delivery until it is settled."""
         self.deliveries += 1
         self._in_progress += 1
         self._state.in_progress += 1
-        self._quarantine.took()
+        self._quarantine.started()
         self._idle.clear()
         try:
-            received = receive(delivery.body, delivery.headers, delivery.redelivered, datetime.now(UTC))
-            self._judge_by_past(received)
+            received = read_delivery(delivery.body, delivery.headers, delivery.redelivered, datetime.now(UTC))
+            self._note_suspects(received)
             await self._settle(delivery, received)
         except WindmillError as error:
-            # The broker took neither the copy nor a refusal: only a new session helps, and it brings this job back.
+            # The broker confirmed neither a copy nor a reject: reconnect, and it redelivers the job.
             self._on_broken(error)
         except Exception as error:
-            # A fault of ours; a delivery that nobody settles would be held for as long as the session lasts.
+            # A bug of Windmill: reconnect, or this delivery would stay unsettled as long as the session lasts.
             defect = unexpected(error)
             logger.exception(
                 "unexpected fault", extra={"service": self._name, "code": defect.code, "remedy": defect.remedy}
@@ -102,124 +102,126 @@ class Edge:
             if not self._in_progress:
                 self._idle.set()
 
-    def _judge_by_past(self, received: AnyReceived) -> None:
-        """Jobs that came back from lost workers more than once are tried one at a time: all that a worker holds comes
-        back with the one that kills it. At the start it is not known yet whether these are such jobs."""
-        on_trial = self._is_suspect(received)
-        if not on_trial:
-            self._quarantine.harmless(self)
-        if on_trial != self.on_trial:
-            self.on_trial = on_trial
+    def _note_suspects(self, received: ReceivedMessage) -> None:
+        """Suspected poison jobs come one at a time, because a crash redelivers every job that the worker holds. A new
+        processor assumes suspects until its first job."""
+        has_suspects = self._is_suspect(received)
+        if not has_suspects:
+            self._quarantine.release(self)
+        if has_suspects != self.has_suspects:
+            self.has_suspects = has_suspects
             self._on_change()
 
-    def _is_suspect(self, received: AnyReceived) -> bool:
+    def _is_suspect(self, received: ReceivedMessage) -> bool:
         return received.envelope.handed_out > 0 and suspect(received.envelope.handed_out, self._settings.delivery_limit)
 
-    async def _settle(self, delivery: Delivery, received: AnyReceived) -> None:
+    async def _settle(self, delivery: Delivery, received: ReceivedMessage) -> None:
         if received.envelope.uncounted:
-            await self._copies.count_delivery(delivery, received)
+            await self._republisher.requeue_counted(delivery, received)
         elif self._is_suspect(received):
             async with self._quarantine.alone(self) as granted:
                 if granted:
-                    await self._doing(delivery, received, alone=True)
+                    await self._process_received(delivery, received, alone=True)
                 else:
-                    await self._copies.hand_back(delivery, received)
+                    await self._republisher.requeue_unstarted(delivery, received)
         else:
-            await self._doing(delivery, received)
+            await self._process_received(delivery, received)
 
-    def _doing(self, delivery: Delivery, received: AnyReceived, *, alone: bool = False) -> Coroutine[Any, Any, None]:
-        """What is done about it; a plain function, as this is on the way of every job."""
+    def _process_received(
+        self, delivery: Delivery, received: ReceivedMessage, *, alone: bool = False
+    ) -> Coroutine[Any, Any, None]:
+        """A plain function that returns the coroutine, as every job passes here."""
         match received:
-            case Received():
-                return self._do(delivery, received, alone)
+            case ReceivedJob():
+                return self._run_job(delivery, received, alone)
             case UnreadableMessage():
-                return self._refuse(delivery, received, alone)
+                return self._dead_letter_unreadable(delivery, received, alone)
             case _:
                 assert_never(received)
 
-    async def _do(self, delivery: Delivery, received: Received, alone: bool) -> None:
+    async def _run_job(self, delivery: Delivery, received: ReceivedJob, alone: bool) -> None:
         async with self._state.slots:
-            if self._must_not_begin(alone):
-                await self._copies.hand_back(delivery, received)
+            if self._must_requeue(alone):
+                await self._republisher.requeue_unstarted(delivery, received)
                 return
-            tried = await self._try(received)
-            # While the slot is still held, so that no job starts between an outage and its notice.
+            tried = await self._attempt(received)
+            # While the slot is still held, so that no job starts before the breaker knows of the outage.
             if self._state.heed(tried):
                 self._on_change()
-        if self._tells_steps:
-            self._tell("decided", received, tried)
-        outcome = await self._act(received, tried)
+        if self._logs_steps:
+            self._log_step("decided", received, tried)
+        outcome = await self._apply(received, tried)
         self._settled(delivery, received, outcome)
         if isinstance(outcome, Stored):
             self._state.steps.ended(received.job.submitted_at)
 
-    async def _refuse(self, delivery: Delivery, received: UnreadableMessage, alone: bool) -> None:
-        """Park what is no job; the service has no part in it, so it takes no slot."""
-        if self._must_not_begin(alone):
-            await self._copies.hand_back(delivery, received)
+    async def _dead_letter_unreadable(self, delivery: Delivery, received: UnreadableMessage, alone: bool) -> None:
+        """Park a body that is no job. It needs no slot, as the service is not called."""
+        if self._must_requeue(alone):
+            await self._republisher.requeue_unstarted(delivery, received)
             return
-        await self._copies.park(received, "BAD_MESSAGE", received.message)
+        await self._republisher.dead_letter(received, "BAD_MESSAGE", received.message)
         self._settled(delivery, received, Unreadable(received.message))
 
-    def _must_not_begin(self, alone: bool) -> bool:
+    def _must_requeue(self, alone: bool) -> bool:
         others_first = self._quarantine.occupied and not alone
         return self._closing or self._state.breaker.state == "open" or others_first
 
-    def _settled(self, delivery: Delivery, received: AnyReceived, outcome: Outcome) -> None:
-        """What became of it is safe now."""
+    def _settled(self, delivery: Delivery, received: ReceivedMessage, outcome: Outcome) -> None:
+        """Acknowledge: the outcome is stored."""
         delivery.acknowledge()
         self._state.count(outcome)
-        if self._tells_steps:
-            self._tell("settled", received, outcome)
+        if self._logs_steps:
+            self._log_step("settled", received, outcome)
 
-    async def _try(self, received: Received) -> Tried:
-        if self._tells_steps:
-            self._tell("begins", received)
+    async def _attempt(self, received: ReceivedJob) -> Tried:
+        if self._logs_steps:
+            self._log_step("begins", received)
         if received.envelope.past.attempt == 1:
             self._state.steps.waited(received.job.submitted_at, datetime.now(UTC))
         if (times := received.envelope.handed_out) >= self._settings.delivery_limit:
             return Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
         return await self._handler.handle(self._state, received.job, received.envelope.past)
 
-    async def _act(self, received: Received, tried: Tried) -> Tried:
-        """Make it safe; returns what it came to in the end."""
+    async def _apply(self, received: ReceivedJob, tried: Tried) -> Tried:
+        """Write or republish the outcome; returns the final one, which differs if PostgreSQL rejects the reply."""
         match tried:
             case Stored():
                 return await self._store(received, tried)
             case RetryLater():
-                await self._copies.retry(received, tried)
+                await self._republisher.retry_later(received, tried)
             case Failed():
                 await self._fail(received, tried.code, tried.message)
             case Unavailable():
-                await self._copies.keep(received, tried)
+                await self._republisher.return_after_outage(received, tried)
             case _:
                 assert_never(tried)
         return tried
 
-    async def _store(self, received: Received, stored: Stored) -> Tried:
+    async def _store(self, received: ReceivedJob, stored: Stored) -> Tried:
         try:
             await self._writer.write(self._row(received, stored.data, stored.processing_time))
         except DataRefused as error:
-            failed = Failed("BAD_RESPONSE", f"PostgreSQL does not take the reply: {error}")
+            failed = Failed("BAD_RESPONSE", f"PostgreSQL rejects the reply: {error}")
             await self._fail(received, failed.code, failed.message)
             return failed
         return stored
 
-    async def _fail(self, received: Received, code: Code, message: str) -> None:
+    async def _fail(self, received: ReceivedJob, code: Code, message: str) -> None:
         try:
             await self._writer.write(self._row(received, None, None, code, message))
         except DataRefused as error:
-            message = f"{message} (and PostgreSQL does not take the error: {error})"
-        await self._copies.park(received, code, message)
+            message = f"{message} (and PostgreSQL rejects the error: {error})"
+        await self._republisher.dead_letter(received, code, message)
 
-    def _tell(self, step: str, received: AnyReceived, outcome: Outcome | None = None) -> None:
-        """One line for a step of a job, for those who look closely."""
-        said = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
-        logger.debug(step, extra=job_context(self._name, received) | said)
+    def _log_step(self, step: str, received: ReceivedMessage, outcome: Outcome | None = None) -> None:
+        """One debug line for a step of a job."""
+        result = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
+        logger.debug(step, extra=job_context(self._name, received) | result)
 
     def _row(
         self,
-        received: Received,
+        received: ReceivedJob,
         data: str | None,
         processing_time: float | None,
         code: Code | None = None,

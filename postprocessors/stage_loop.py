@@ -1,0 +1,155 @@
+"""The main loop of every post-processor: process stale images round by round, wait while the database is away, and
+backfill images that are older than the stage.
+"""
+
+import argparse
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Protocol
+
+from windmill.calling.service_state import ServiceState
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
+from windmill.core.services import Fleet, load_fleet
+from windmill.core.settings import Settings
+from windmill.core.stages import Stage
+from windmill.derive.backfill import backfill
+from windmill.derive.backlog import BacklogReader, stages_samples
+from windmill.derive.stage_feeds import register_stage_feeds
+from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
+from windmill.process.metrics import Sample, call_samples, reconnect_samples
+from windmill.process.runner import DONE, pause, run
+from windmill.storage import database
+from windmill.storage.queries import queries
+
+logger = logging.getLogger("postprocessors")
+
+
+class StageRunner(Protocol):
+    """Processes the stale images of one stage in rounds."""
+
+    stage: Stage
+    counts: Counter[str]
+    """Counters of images: looked_at, changed, failed."""
+    states: Iterable[ServiceState]
+    """The services that it calls."""
+
+    async def __aenter__(self) -> "StageRunner": ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def run_round(self, stop: asyncio.Event) -> int:
+        """Process some stale images; returns how many, 0 when none is due."""
+        ...
+
+
+MakeRunner = Callable[[database.Pool, Settings, Fleet], StageRunner]
+
+
+class PostProcessor:
+    """One process with the runners of its stages."""
+
+    def __init__(self, program: Program, make_runners: Sequence[MakeRunner]) -> None:
+        self._program = program
+        self._settings = program.settings
+        self._make_runners = make_runners
+        self._runners: list[StageRunner] = []
+        self._outages: list[Outage] = []
+
+    async def run(self) -> None:
+        program, settings = self._program, self._settings
+        fleet, backlog = load_fleet(settings.service_config), BacklogReader(settings)
+        async with (
+            progress_log(logger, self._counts),
+            database.pool(settings, program.title, most=2 * len(self._make_runners) + 2) as pool,
+            AsyncExitStack() as stack,
+            program.monitoring({"database": self._database_trouble}, partial(self._samples, backlog, pool)),
+        ):
+            self._runners = [
+                await stack.enter_async_context(make_runner(pool, settings, fleet))
+                for make_runner in self._make_runners
+            ]
+            if not await self._registered(pool, fleet):
+                return
+            stages = ",".join(runner.stage for runner in self._runners)
+            program.announce(logger, "post-processing", f"post-processes {stages}", stages=stages)
+            await self._run_loops(pool)
+
+    async def _registered(self, pool: database.Pool, fleet: Fleet) -> bool:
+        """Register the stages, waiting for the database; False when `stop` is set before that."""
+        outage = self._new_outage()
+        for runner in self._runners:
+            if not await retry_until_stopped(self._program, outage, partial(self._register, pool, fleet, runner.stage)):
+                return False
+        return True
+
+    async def _register(self, pool: database.Pool, fleet: Fleet, stage: Stage) -> None:
+        await database.check(pool, self._settings, queries()["derived_tables_are_there"])
+        if await register_stage_feeds(pool, self._settings, fleet, stage):
+            logger.info("backfill of all images begins", extra={"stage": stage})
+
+    async def _run_loops(self, pool: database.Pool) -> None:
+        """Run a loop for each stage; the first failure ends them all."""
+        stop = self._program.stop
+        loops = [asyncio.ensure_future(self._loop(runner)) for runner in self._runners]
+        loops += [asyncio.ensure_future(backfill(pool, self._settings, runner.stage, stop)) for runner in self._runners]
+        try:
+            await asyncio.gather(*loops)
+        finally:
+            for one in loops:
+                one.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _loop(self, runner: StageRunner) -> None:
+        """Round after round. Every database error is retried here, as the database worked at the start."""
+        program, outage = self._program, self._new_outage()
+        while not program.stop.is_set():
+            program.notifier.tick()
+            try:
+                done = await runner.run_round(program.stop)
+            except WindmillError as error:
+                await pause(program.stop, outage.failed(error))
+                continue
+            outage.over()
+            if not done:
+                await pause(program.stop, self._settings.poll_milliseconds / 1000)
+        program.notifier.stopping()
+
+    def _new_outage(self) -> Outage:
+        self._outages.append(Outage("the database"))
+        return self._outages[-1]
+
+    def _database_trouble(self) -> str | None:
+        """The readiness check of the database, for all stages."""
+        troubles = (outage.trouble for outage in self._outages)
+        return next((trouble for trouble in troubles if trouble), None if self._outages else "not reached yet")
+
+    async def _samples(self, backlog: BacklogReader, pool: database.Pool) -> list[Sample]:
+        reconnects = {"database": max((outage.ended for outage in self._outages), default=0)}
+        calls = [sample for runner in self._runners for state in runner.states for sample in call_samples(state)]
+        return [*stages_samples(self._runners), *calls, *reconnect_samples(reconnects), *await backlog.samples(pool)]
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            f"{runner.stage}_{name}": count for runner in self._runners for name, count in sorted(runner.counts.items())
+        }
+
+
+def start(description: str, module: str, *make_runners: MakeRunner) -> int:
+    """The main function of a post-processor module; returns its exit code."""
+    argparse.ArgumentParser(
+        prog=f"python -m postprocessors.{module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+
+    async def main(settings: Settings, stop: asyncio.Event) -> int:
+        program = Program("windmill-postprocessor", "postprocessors", settings, stop)
+        await PostProcessor(program, make_runners).run()
+        return DONE
+
+    return run(main)

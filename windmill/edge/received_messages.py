@@ -1,0 +1,69 @@
+"""Parsing a delivery: its job, the history in its headers, and its delivery count."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from windmill.core.errors import WindmillError
+from windmill.core.messages import FIRST, HANDED_OUT_HEADER, Job, Past, decode, handed_out, headers_to_keep, past_of
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The parsed headers. `handed_out` counts earlier deliveries that no worker settled; `uncounted` marks a redelivery
+    by a classic queue, which gives no count."""
+
+    headers: dict[str, Any]
+    past: Past
+    handed_out: int
+    uncounted: bool
+
+    def headers_to_keep(self) -> dict[str, Any]:
+        """The headers that every copy of the message keeps."""
+        return headers_to_keep(self.headers)
+
+    def requeue_headers(self) -> dict[str, Any]:
+        """The headers of a copy that goes back to its queue. It carries the delivery count, because the broker
+        restarts at zero and a poison job would never reach the limit."""
+        times = self.handed_out + self.uncounted
+        return self.headers_to_keep() | ({HANDED_OUT_HEADER: times} if times else {})
+
+
+# Most jobs have no headers and come for the first time: they share this value.
+_PLAIN = Envelope({}, FIRST, 0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedJob:
+    """A delivery with a valid job."""
+
+    body: bytes
+    envelope: Envelope
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableMessage:
+    """A delivery whose body is no valid job, and why."""
+
+    body: bytes
+    envelope: Envelope
+    message: str
+
+
+ReceivedMessage = ReceivedJob | UnreadableMessage
+
+
+def read_delivery(body: bytes, headers: dict[str, Any], redelivered: bool, now: datetime) -> ReceivedMessage:
+    """Parse a delivery that arrived at `now`."""
+    read = read_envelope(headers, redelivered) if headers or redelivered else _PLAIN
+    try:
+        return ReceivedJob(body, read, decode(body, now))
+    except WindmillError as error:
+        return UnreadableMessage(body, read, error.message)
+
+
+def read_envelope(headers: dict[str, Any], redelivered: bool) -> Envelope:
+    """Parse the headers alone, for code that moves messages without reading them."""
+    uncounted = redelivered and "x-delivery-count" not in headers
+    return Envelope(headers, past_of(headers), handed_out(headers), uncounted)
