@@ -130,7 +130,7 @@ class Fleet:
         return self._noted(Command(process, out, err))
 
     async def run(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Finished:
-        """The same to its end."""
+        """The same to its end; it begins with all libraries loaded, as that is most of what a short command does."""
         given, out, err = self._files(stdin)
         process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
         return await self._noted(Command(process, out, err)).finished(60)
