@@ -28,7 +28,7 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 	@$(BIN)/python -m dev.demo
 
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-slow: $(READY) ## run the slow tests, about five minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal

@@ -51,6 +51,8 @@ def servers() -> Iterator[dict[str, str]]:
             found = private_servers.up(STATE, named, report=lambda _: None)
         except WindmillError as error:
             unavailable(str(error))
+        if "DB_HOST" not in named:
+            asyncio.run(_do_not_wait_for_the_disk(Settings.from_env({**found, **named, "DB_NAME": "postgres"})))
         yield found | named
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,6 +111,13 @@ async def database_proxy(fleet: Fleet) -> AsyncIterator[Proxy]:
     """The same to PostgreSQL."""
     async with Proxy(fleet.settings.db_host, fleet.settings.db_port) as proxy:
         yield proxy
+
+
+async def _do_not_wait_for_the_disk(settings: Settings) -> None:
+    """What the private server holds is to outlive its processes, which tests kill, but not this machine."""
+    async with database.connection(settings, "tests") as connection:
+        await connection.execute("ALTER SYSTEM SET fsync = off")
+        await connection.execute("SELECT pg_reload_conf()")
 
 
 async def _delete_queues(settings: Settings) -> None:

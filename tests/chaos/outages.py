@@ -10,6 +10,7 @@ from typing import Protocol
 from dev import servers
 from tests.e2e.conftest import Farm
 from tests.integration.proxy import LOOPBACK, Proxy
+from tests.waiting import until
 
 START_SECONDS = 120
 
@@ -38,13 +39,16 @@ class Restart:
 
     async def _accepts(self) -> datetime:
         """The first moment at which anybody listens, which may be a little before it lets a client in."""
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection(LOOPBACK, self._port)
-                    writer.close()
-                    return datetime.now(UTC)
-                await asyncio.sleep(0.02)
+
+        async def listens() -> bool:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(LOOPBACK, self._port)
+                writer.close()
+                return True
+            return False
+
+        await until(listens, START_SECONDS, f"{self._server} listens")
+        return datetime.now(UTC)
 
 
 class Cut:

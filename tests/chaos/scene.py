@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -68,11 +69,16 @@ class Scene:
         moved, before = clock(), -1
         async with database.connection(self.fleet.settings, "test") as rows:
             statement = f"SELECT count(*) FROM results WHERE {condition}"
-            while (there := int(await rows.fetchval(statement))) < number:
+
+            async def reached() -> bool:
+                nonlocal moved, before
+                there = int(await rows.fetchval(statement))
                 self.none_has_ended()
                 moved, before = (moved, before) if there == before else (clock(), there)
                 assert clock() - moved < STALL_SECONDS, f"{there} of {number} rows, then no more\n{self.fleet.logs()}"
-                await asyncio.sleep(0.03)
+                return there >= number
+
+            await until(reached, math.inf)
 
     def none_has_ended(self) -> None:
         """Fails when a worker is gone that nobody killed."""

@@ -63,7 +63,7 @@ async def test_nothing_is_lost_when_each_node_of_a_cluster_dies_once_under_load(
         assert there < JOBS, "all was done before the fault"
         deaths.append(datetime.now(UTC))
         cluster.kill(node)
-        await asyncio.sleep(3)
+        await rows_reach(fleet.rows, there + 100, worker)  # the others go on
         await cluster.bring_back(node)
         await until(lambda: len(_members(cluster.nodes[0], queue, "online")) == len(cluster.nodes), 60)
     await rows_reach(fleet.rows, JOBS, worker, 300)

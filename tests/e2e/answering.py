@@ -27,7 +27,7 @@ SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 and __name__ == "__main__" els
 
 async def answer(request: web.Request) -> web.Response:
     await request.read()
-    await asyncio.sleep(SECONDS)
+    await asyncio.sleep(SECONDS)  # the time that it takes, as a service
     return web.Response(body=ANSWER, content_type="application/json")
 
 

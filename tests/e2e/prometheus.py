@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +14,7 @@ from ruamel.yaml import YAML
 
 from dev.servers import ports
 from tests.unit.manifests import DEPLOY, document
+from tests.waiting import wait_until
 
 FOLDER = DEPLOY / "prometheus"
 READY_SECONDS = 30
@@ -80,11 +80,12 @@ def running_prometheus(program: str, folder: Path, targets: Mapping[str, Sequenc
     with log.open("wb") as output, subprocess.Popen(argv, stdout=output, stderr=output, cwd=folder) as process:
         try:
             started = Prometheus(port)
-            deadline = time.monotonic() + READY_SECONDS
-            while not started.is_ready():
+
+            def is_ready() -> bool:
                 assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
+                return started.is_ready()
+
+            wait_until(is_ready, READY_SECONDS, log.read_text)
             yield started
         finally:
             process.terminate()

@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
 from windmill.core.settings import ROOT
 
 MOST_LOOKS = 4
@@ -65,13 +65,13 @@ def children(parent: int) -> dict[int, str]:
 
 def child(process: "subprocess.Popen[str]", words: str) -> int:
     """The child whose command line has these words, once it is there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        for pid, command in children(process.pid).items():
-            if words in command:
-                return pid
-        time.sleep(0.05)
-    raise AssertionError(f"no child {words!r}; the demo said:\n{process.communicate()[0]}")
+
+    def found() -> list[int]:
+        assert process.poll() is None, f"no child {words!r}; the demo said:\n{process.communicate()[0]}"
+        return [pid for pid, command in children(process.pid).items() if words in command]
+
+    wait_until(found, 60, f"a child {words!r}")
+    return found()[0]
 
 
 def test_it_ends_well_with_every_result_and_a_line_for_each_service(

@@ -84,6 +84,7 @@ async def test_a_worker_counts_what_became_of_its_jobs(fleet: Fleet, farm: Farm,
     assert (await worker.stop()).code == 0
 
 
+@pytest.mark.slow(reason="21 s: an idle worker sends a heartbeat every 10 s, and two have to come")
 async def test_a_worker_whose_database_is_away_is_healthy_and_not_ready(
     fleet: Fleet, farm: Farm, picture: bytes, database_proxy: Proxy
 ) -> None:
@@ -174,8 +175,8 @@ async def test_every_step_of_a_job_is_one_line_that_names_the_job(fleet: Fleet, 
 
 
 async def test_a_database_that_is_away_is_no_flood_in_the_log(fleet: Fleet, database_proxy: Proxy) -> None:
-    await database_proxy.cut()
+    await database_proxy.hang_up()
     worker = fleet.start("workers.generic", SERVICE_NAME="yolov8", DB_PORT=str(database_proxy.port))
     await worker.says("the database is away")
-    await asyncio.sleep(4)
+    await until(lambda: database_proxy.turned_away >= 4, what=lambda: worker.log)
     assert worker.log.count("\n") < 5, worker.log

@@ -30,6 +30,11 @@ SAVE = """
 INSERT INTO results (image_id, service, status, data, processing_time) VALUES ($1, $2, 'success', $3, 0.1)
 ON CONFLICT (image_id, service) DO UPDATE SET result_id = nextval('result_ids'), data = excluded.data
 """
+VOTE_ON_TWO_BOXES = "SELECT count(*) = 1 FROM consensus WHERE image_id = $1 AND cardinality(source_merged_ids) = 2"
+CREATED = """
+SELECT extract(epoch FROM merges.created)::float8, extract(epoch FROM consensus.created)::float8
+FROM merges JOIN consensus USING (image_id) WHERE image_id = $1
+"""
 
 
 async def started(fleet: Fleet, module: str = "all", **variables: str) -> Command:
@@ -70,30 +75,41 @@ def calls(farm: Farm) -> dict[str, int]:
     return {service: farm.calls(service) for service in LOOKERS}
 
 
-async def test_a_result_is_merged_and_voted_on_within_a_moment_of_its_commit(fleet: Fleet) -> None:
-    """An idle fleet, and images of which nothing more is expected: so without any wait for more."""
-    await started(fleet, "bbox_merger")
-    await started(fleet, "consensus")
-    merged, voted = [], []
-    for image_id in range(1, 81):
-        await says(fleet, image_id, "yolov8", [box(0), box(1)])
-        began = time.perf_counter()
-        merged.append(
-            await _seconds(fleet, began, "SELECT count(*) = 2 FROM merged_boxes WHERE image_id = $1", image_id)
-        )
-        voted.append(
-            await _seconds(
-                fleet,
-                began,
-                "SELECT count(*) = 1 FROM consensus WHERE image_id = $1 AND cardinality(source_merged_ids) = 2",
-                image_id,
-            )
-        )
-        await asyncio.sleep(0.01 * (image_id % 7))  # at any moment between two questions
-    _tell("merged boxes", merged)
-    _tell("consensus that rests on them", voted)
-    assert statistics.median(voted) <= 0.150
-    assert sorted(voted)[-1] <= 0.500
+class Looks(Proxy):
+    """A way to PostgreSQL that notes when a stage looked for images: it begins a transaction for each look."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(fleet.settings.db_host, fleet.settings.db_port)
+        self._begun: list[float] = []
+
+    def _passes(self, data: bytes) -> None:
+        super()._passes(data)
+        self._begun += [time.time()] * data.count(b"BEGIN ISOLATION")
+
+    def between(self, first: float, last: float) -> int:
+        return sum(first < moment < last for moment in self._begun)
+
+
+async def test_a_result_is_merged_and_voted_on_by_the_first_looks_after_its_commit(fleet: Fleet) -> None:
+    """An idle fleet, and images of which nothing more is expected: so without any wait for more. What a look takes is
+    this machine's affair; how many there are is ours."""
+    assert fleet.settings.poll_milliseconds <= 50
+    merged, voted, taken = [], [], []
+    merging, voting = Looks(fleet), Looks(fleet)
+    async with merging, voting:
+        await started(fleet, "bbox_merger", DB_PORT=str(merging.port))
+        await started(fleet, "consensus", DB_PORT=str(voting.port))
+        for image_id in range(1, 41):
+            await says(fleet, image_id, "yolov8", [box(0), box(1)])
+            committed = time.time()
+            await until(partial(fleet.rows.fetchval, VOTE_ON_TWO_BOXES, image_id), 10, fleet.logs)
+            [(boxes, vote)] = await fleet.rows.fetch(CREATED, image_id)
+            merged.append(merging.between(committed, boxes))
+            voted.append(voting.between(boxes, vote))
+            taken.append(vote - committed)
+    _tell("consensus that rests on merged boxes", taken)
+    assert statistics.median(merged) == statistics.median(voted) == 1
+    assert max(merged + voted) <= 3, "now and then a stage looks for something else, too"
 
 
 async def test_an_image_of_which_more_is_expected_waits_for_it_a_little(fleet: Fleet) -> None:
@@ -120,9 +136,7 @@ async def test_an_image_of_which_more_is_expected_waits_for_it_a_little(fleet: F
 
 
 async def _seconds(fleet: Fleet, began: float, question: str, image_id: int) -> float:
-    while not await fleet.rows.fetchval(question, image_id):
-        assert time.perf_counter() - began < 10, fleet.logs()
-        await asyncio.sleep(0.002)
+    await until(lambda: fleet.rows.fetchval(question, image_id), 10, fleet.logs)
     return time.perf_counter() - began
 
 

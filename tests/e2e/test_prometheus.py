@@ -72,6 +72,7 @@ def environ(metered_broker: MeteredBroker, servers: Mapping[str, str], template:
     asyncio.run(databases.drop(settings, name))
 
 
+@pytest.mark.slow(reason="25 s: starts a RabbitMQ and a Prometheus, which asks once a second")
 async def test_a_fleet_at_work_answers_all_that_dashboard_and_alerts_ask(
     fleet: Fleet, farm: Farm, picture: bytes, metered_broker: MeteredBroker, program: str, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ async def test_jobs_that_were_done_show_in_every_column(fleet: Fleet, farm: Farm
     assert seen["eta_seconds"] == pytest.approx((seen["queued"] + seen["in_flight"]) / seen["rate"], rel=0.01)
     assert 0 < seen["in_flight"] <= 6
     assert seen["p50"] > 0
+    farm.behave("yolov8")  # enough was seen of it at work
     await fleet.stored(120, 90)
     after = await yolov8(fleet)
     assert (after["done"], after["failed"], after["failures"]) == (120, 1, {"IMAGE_NOT_FOUND": 1})
@@ -217,7 +218,7 @@ async def test_watch_is_interrupted_at_once_although_its_servers_hang(
         await watch.documents()
         database_proxy.freeze()
         queue_proxy.freeze()
-        await asyncio.sleep(0.5)  # so that it hangs in the middle of a question
+        await until(lambda: database_proxy.held_back and queue_proxy.held_back)  # in the middle of a question
         await watch.ends_well()
 
 

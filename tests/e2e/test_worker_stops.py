@@ -1,6 +1,5 @@
 """A worker that is stopped, killed or cut off from its servers: nothing is lost and nothing is stored twice."""
 
-import asyncio
 import signal
 
 import pytest
@@ -11,6 +10,9 @@ from tests.integration.proxy import Proxy
 from tests.waiting import until
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+TRIES = 4
+"""So often a worker asks a server that is away before a test goes on."""
 
 
 async def submitted(fleet: Fleet, services: str, picture: bytes, count: int) -> list[int]:
@@ -116,7 +118,7 @@ async def test_a_job_over_which_two_workers_die_is_parked_by_the_third(
     fleet.environ |= {"QUEUE_TYPE": queue_type, "DELIVERY_LIMIT": "2"}
     if queue_type == "classic":
         fleet.environ["RETRY_DELAYS"] = "0.77"  # tiers that no test with quorum queues has
-    farm.misbehave("yolov8", slowness=3)
+    farm.misbehave("yolov8", slowness=1.5)
     [image] = await submitted(fleet, "yolov8", picture, 1)
     for _ in range(2):
         worker = await fleet.worker("yolov8")
@@ -160,17 +162,17 @@ async def test_a_broker_connection_that_is_cut_three_times_costs_nothing(
     await waiting(fleet, "yolov8", 0)
 
 
-async def test_a_database_that_is_away_for_three_seconds_costs_nothing(
+async def test_a_database_that_is_away_while_the_worker_tries_again_and_again_costs_nothing(
     fleet: Fleet, farm: Farm, picture: bytes, database_proxy: Proxy
 ) -> None:
     farm.misbehave("yolov8", slowness=0.02)
     images = await submitted(fleet, "yolov8", picture, 150)
     worker = await fleet.worker("yolov8", DB_PORT=str(database_proxy.port))
     await fleet.stored(20)
-    await database_proxy.cut()
+    await database_proxy.hang_up()
     before = await fleet.count()
     await worker.says("the database is away")
-    await asyncio.sleep(3)  # the outage itself
+    await until(lambda: database_proxy.turned_away >= TRIES, what=lambda: worker.log)
     assert await fleet.count() == before
     called = farm.calls("yolov8")
     assert called <= before + 10, "the service was called on and on while nothing could be stored"
@@ -211,9 +213,9 @@ async def test_a_worker_stops_on_sigterm_although_the_database_hangs_without_a_w
 
 async def test_a_long_outage_is_a_few_lines_in_the_log(fleet: Fleet, farm: Farm, queue_proxy: Proxy) -> None:
     worker = await fleet.worker("yolov8", QUEUE_PORT=str(queue_proxy.port))
-    await queue_proxy.cut()
+    await queue_proxy.hang_up()
     await worker.says("the broker is away")
-    await asyncio.sleep(4)  # the outage itself; the worker tries some times meanwhile
+    await until(lambda: queue_proxy.turned_away >= TRIES, what=lambda: worker.log)
     assert len(worker.log.splitlines()) == 2, worker.log
 
 

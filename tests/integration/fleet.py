@@ -17,6 +17,7 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
+from tests.integration.forked import Forked
 from tests.waiting import until
 from windmill import broker
 from windmill.core.settings import ROOT, Settings
@@ -48,7 +49,7 @@ class Finished:
 class Command:
     """One process of the fleet; its output goes to files, so that it never waits for a reader."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", out: Path, err: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | Forked", out: Path, err: Path) -> None:
         self.process = process
         self._out = out
         self._err = err
@@ -59,6 +60,7 @@ class Command:
 
     async def finished(self, seconds: float = 30) -> Finished:
         await until(lambda: self.process.poll() is not None, seconds, lambda: f"the end of the process\n{self.log}")
+        assert self.process.returncode is not None
         return Finished(self.process.returncode, self._out.read_text(errors="replace"), self.log)
 
     async def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> Finished:
@@ -89,6 +91,12 @@ class Message:
         return int(orjson.loads(self.body)["image_id"])
 
 
+async def waits_for_a_lock(rows: asyncpg.Connection) -> bool:
+    """Whether anybody in this database waits for what another holds."""
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await rows.fetchval(statement))
+
+
 class Fleet:
     """Starts commands with this test's settings and asks its servers, past any proxy."""
 
@@ -109,10 +117,7 @@ class Fleet:
 
     def start(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
         """`python -m module arguments` with this fleet's variables and no others."""
-        number = len(self._started)
-        out, err = self.folder / f"{number}.out", self.folder / f"{number}.err"
-        given = self.folder / f"{number}.in"
-        given.write_text(stdin)
+        given, out, err = self._files(stdin)
         with out.open("wb") as to_out, err.open("wb") as to_err, given.open("rb") as from_in:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
@@ -120,14 +125,31 @@ class Fleet:
                 stdout=to_out,
                 stderr=to_err,
                 cwd=ROOT,
-                env={**clean_environment(self.folder), **self.environ, **variables},
+                env=self._environment(variables),
             )
-        command = Command(process, out, err)
-        self._started.append(command)
-        return command
+        return self._noted(Command(process, out, err))
 
     async def run(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Finished:
-        return await self.start(module, *arguments, stdin=stdin, **variables).finished(60)
+        """The same to its end; it begins with all libraries loaded, as that is most of what a short command does."""
+        given, out, err = self._files(stdin)
+        process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
+        return await self._noted(Command(process, out, err)).finished(60)
+
+    def _files(self, stdin: str) -> tuple[Path, Path, Path]:
+        """What one command reads and writes."""
+        number = len(self._started)
+        given, out, err = (self.folder / f"{number}.{name}" for name in ("in", "out", "err"))
+        given.write_text(stdin)
+        out.touch()
+        err.touch()
+        return given, out, err
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {**clean_environment(self.folder), **self.environ, **variables}
+
+    def _noted(self, command: Command) -> Command:
+        self._started.append(command)
+        return command
 
     async def produce(self, *arguments: str, **variables: str) -> Finished:
         return await self.run("producers.generic", *arguments, **variables)

@@ -1,6 +1,5 @@
 """How long a fleet stood still when something it needs was lost under load."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,6 +9,7 @@ import asyncpg
 
 from tests.integration.fleet import Command, Fleet
 from tests.parallel import free_offset
+from tests.waiting import until
 from windmill.core.services import load_fleet
 
 SERVICE = "yolov8"
@@ -44,8 +44,13 @@ async def loaded_worker(fleet: Fleet, jobs: int, seconds: float, concurrency: in
 
 async def rows_reach(rows: asyncpg.Connection, number: int, worker: Command, seconds: float = 120) -> int:
     """How many rows there are once there are so many; the worker must not end meanwhile."""
-    async with asyncio.timeout(seconds):
-        while (there := int(await rows.fetchval("SELECT count(*) FROM results"))) < number:
-            assert worker.process.poll() is None, worker.log
-            await asyncio.sleep(0.1)
+    there = 0
+
+    async def reached() -> bool:
+        nonlocal there
+        there = int(await rows.fetchval("SELECT count(*) FROM results"))
+        assert there >= number or worker.process.poll() is None, worker.log
+        return there >= number
+
+    await until(reached, seconds, lambda: f"{there} of {number} rows\n{worker.log}")
     return there

@@ -17,6 +17,12 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
+        self.held_back = 0
+        """Bytes that came while nothing was passed on."""
+        self.passed = 0
+        """Bytes that went either way."""
+        self.turned_away = 0
+        """Connections that were hung up on at once."""
 
     async def __aenter__(self) -> "Proxy":
         await self.mend()
@@ -27,6 +33,8 @@ class Proxy:
 
     async def mend(self) -> None:
         """Accept connections again."""
+        if self._server:
+            self._server.close()
         self._server = await asyncio.start_server(self._accepted, LOOPBACK, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -40,9 +48,20 @@ class Proxy:
         self.thaw()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def hang_up(self) -> None:
+        """Reset every connection, and each new one as soon as it is there: unlike `cut`, this shows who tries."""
+        await self.cut()
+        self.turned_away = 0
+        self._server = await asyncio.start_server(self._turn_away, LOOPBACK, self.port)
+
+    def _turn_away(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.turned_away += 1
+        writer.transport.abort()
+
     def freeze(self) -> None:
         """Keep the connections and pass nothing on until thawed or cut, as a network does that lost its way."""
         self._flowing.clear()
+        self.held_back = 0
 
     def thaw(self) -> None:
         self._flowing.set()
@@ -72,10 +91,16 @@ class Proxy:
         finally:
             self._links -= {writer, questions}
 
+    def _passes(self, data: bytes) -> None:
+        self.passed += len(data)
+
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
+                if not self._flowing.is_set():
+                    self.held_back += len(data)
                 await self._flowing.wait()
+                self._passes(data)
                 sink.write(data)
                 await sink.drain()
         sink.close()

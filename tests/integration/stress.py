@@ -80,7 +80,7 @@ async def _write(pool: Pool, todo: list[tuple[int, str]], dice: random.Random, h
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(SAVE, image_id, service, reply(service, dice))
             if dice.random() < 0.3:  # rows become visible in another order than the one in which they are stamped
-                await asyncio.sleep(dice.random() * held_seconds)
+                await asyncio.sleep(dice.random() * held_seconds)  # so long a row waits for its commit
 
 
 def reply(service: str, dice: random.Random) -> str:
@@ -110,7 +110,7 @@ async def _recompute(
                 found = await deal_with_some()
             rounds.append(found)
             if not found:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # the pace of a stage that has nothing to do
             idle = idle + 0.02 if written.is_set() and not found else 0.0
     stop.set()
 
@@ -119,7 +119,7 @@ async def _kill(rows: asyncpg.Connection, stop: asyncio.Event, dice: random.Rand
     """A connection of a recomputer ends in the middle of whatever it does, some ten times a second."""
     killed = 0
     while not stop.is_set():
-        await asyncio.sleep(dice.uniform(0.02, 0.2))
+        await asyncio.sleep(dice.uniform(0.02, 0.2))  # at any moment: that is the stress
         pids = await rows.fetch(
             "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()", NAME
         )

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
-from tests.waiting import until
+from tests.waiting import settled, turns, until
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.messages import headers_to_keep
@@ -183,8 +183,9 @@ async def test_no_more_is_handed_out_than_was_asked_for(
     async with broker.consumption(opened, settings, "clip") as consumption:
         await consumption.start(keep, 2)
         await until(lambda: len(taken) == 2, 5, "two")
-        await asyncio.sleep(0.1)
-        assert await consumption.depth() == 3
+        assert await consumption.depth() == 3  # which the queue tells after all that it hands out
+        await settled()
+        assert len(taken) == 2
         taken[1].acknowledge()
         await until(lambda: len(taken) == 3, 5, "one more")
         assert [delivery.body for delivery in taken] == [b"0", b"1", b"2"]
@@ -241,7 +242,7 @@ async def test_acknowledging_on_a_channel_that_is_gone_is_nothing_and_the_job_co
         await consumption.start(keep, 10)
         await until(lambda: taken, 5, "the delivery")
     taken[0].acknowledge()
-    await asyncio.sleep(0)
+    await turns(1)
     await until(lambda: fleet.depth("clip"), 5, "the job")
 
 

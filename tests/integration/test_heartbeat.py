@@ -170,7 +170,7 @@ async def test_a_hanging_database_delays_the_stop_for_seconds_only(
         await there(fleet, 1)
         database_proxy.freeze()
         process.states["clip"].breaker.trip(AWAY)
-        await asyncio.sleep(0.3)  # so that it hangs in the middle of a heartbeat
+        await until(lambda: database_proxy.held_back)  # it hangs in the middle of a heartbeat
         began = loop.time()
     assert loop.time() - began < 25
 

@@ -1,11 +1,13 @@
 """Whoever changes a source row leaves marks in the same transaction, for the stages that somebody runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from tests.integration.fleet import Fleet
+from tests.integration.fleet import Fleet, waits_for_a_lock
+from tests.waiting import until
 from windmill.core.services import Fleet as Services
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -146,13 +148,12 @@ async def test_a_row_that_is_being_written_while_a_stage_is_introduced_is_either
     fleet: Fleet, pool: Pool, settings: Settings, services: Services
 ) -> None:
     """The introduction waits for writers that began without leaving marks."""
-    import asyncio
-
     transaction = fleet.rows.transaction()
     await transaction.start()
     await fleet.rows.execute(ANSWER, 7, "yolov8")
     introduced = asyncio.create_task(register_stage_feeds(pool, settings, services, "merge"))
-    await asyncio.sleep(0.3)
+    async with database.connection(settings, "test") as rows:  # the fleet's own is in the transaction
+        await until(lambda: waits_for_a_lock(rows))
     assert not introduced.done()
     await transaction.commit()
     assert await introduced

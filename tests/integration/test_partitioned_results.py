@@ -120,7 +120,7 @@ async def test_writers_go_on_while_the_table_is_converted_and_grows(
     async def write() -> None:
         while not stopped.is_set():
             await save([row(next(numbers), "yolov8") for _ in range(5)])
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # at the pace of a fleet, so that the table does not outgrow its partitions
 
     writers = [asyncio.create_task(write()) for _ in range(4)]
     await converted(fleet)

@@ -1,6 +1,5 @@
 """python -m producers.generic: what is published, to whom, and that nothing is left out or done twice."""
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -189,10 +188,12 @@ async def test_max_queued_holds_the_producer_until_the_queue_drains(fleet: Fleet
     await producer.says("waiting for the queues to drain")
     got = await fleet.image_ids("clip")
     assert len(got) == PAGE_IMAGES
-    while producer.process.poll() is None:
-        got += await fleet.image_ids("clip")
-        assert len(got) <= len(images)
-        await asyncio.sleep(0.05)
+
+    async def drained_to_the_end() -> bool:
+        got.extend(await fleet.image_ids("clip"))
+        return producer.process.poll() is not None
+
+    await until(drained_to_the_end, 60, fleet.logs)
     got += await fleet.image_ids("clip")
     assert (await producer.finished()).code == 0
     assert sorted(got) == images

@@ -92,12 +92,12 @@ async def test_eight_writers_who_replace_delete_and_roll_back_leave_exact_counts
                     await undone.rollback()
 
     async def sum_up() -> None:
-        for _ in range(60):
+        while not all(writer.done() for writer in writers):
             async with pool.acquire() as connection:
                 await connection.execute("SELECT sum_up_row_counts('results')")
-            await asyncio.sleep(0.01)
 
-    await asyncio.gather(*(write(number) for number in range(8)), sum_up())
+    writers = [asyncio.create_task(write(number)) for number in range(8)]
+    await asyncio.gather(*writers, sum_up())
     assert await known(rows) == await counted(rows) != {}
 
 

@@ -107,15 +107,6 @@ class RabbitMQ:
             yield consumption
 
 
-@pytest.fixture(params=["in memory", pytest.param("RabbitMQ", marks=pytest.mark.broker)])
-def real_settings(request: pytest.FixtureRequest) -> Settings | None:
-    """None for the one in memory."""
-    if request.param == "in memory":
-        return None
-    settings: Settings = request.getfixturevalue("settings")
-    return settings
-
-
 @pytest.fixture
 async def any_broker(real_settings: Settings | None) -> AsyncIterator[AnyBroker]:
     if real_settings is None:

@@ -44,15 +44,6 @@ class PostgreSQL:
         return [ResultRow(**{name: row[name] for name in ResultRow._fields}) for row in found]
 
 
-@pytest.fixture(params=["in memory", pytest.param("PostgreSQL", marks=pytest.mark.database)])
-def real_settings(request: pytest.FixtureRequest) -> Settings | None:
-    """None for the one in memory."""
-    if request.param == "in memory":
-        return None
-    settings: Settings = request.getfixturevalue("settings")
-    return settings
-
-
 @pytest.fixture
 async def any_table(real_settings: Settings | None) -> AsyncIterator[AnyTable]:
     if real_settings is None:

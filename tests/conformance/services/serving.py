@@ -1,9 +1,8 @@
 """A farm inside the test's own process, and a client that says what came back."""
 
-import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,15 +57,6 @@ class Client:
         form = aiohttp.FormData()
         form.add_field(field, io.BytesIO(data), filename=filename, content_type="image/jpeg")
         return await self.request(service, "POST", path, data=form, params=query)
-
-
-async def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    """Whether the condition comes true in time."""
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 @asynccontextmanager

@@ -12,8 +12,9 @@ import pytest
 from dev.farm.counts import NO_REPLY
 from dev.farm.faults import KNOBS, RATES, Faults, parse_changes
 from tests.conformance.services import pictures
-from tests.conformance.services.serving import Client, Got, eventually, serving
+from tests.conformance.services.serving import Client, Got, serving
 from tests.conformance.services.structure import captured, unlike
+from tests.waiting import until
 from windmill.core.errors import WindmillError
 
 SERVICE = "yolov8"
@@ -121,7 +122,7 @@ async def test_a_timeout_keeps_silent_until_the_client_leaves() -> None:
         await client.farm.set_faults([SERVICE], {"timeout-rate": 1})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.3)
-        assert await eventually(lambda: counts.in_flight == 0)
+        await until(lambda: counts.in_flight == 0)
         assert counts.replies["POST /analyze", NO_REPLY] == 1
 
 
@@ -131,7 +132,7 @@ async def test_a_reply_that_nobody_waits_for_any_more_counts_as_none() -> None:
         await client.farm.set_faults([SERVICE], {"slowness": 0.4})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.2)
-        assert await eventually(lambda: counts.in_flight == 0)
+        await until(lambda: counts.in_flight == 0)
         assert dict(counts.replies) == {("POST /analyze", NO_REPLY): 1}
 
 
@@ -179,7 +180,7 @@ async def test_going_down_cuts_requests_that_are_under_way() -> None:
     async with serving(SERVICE) as client:
         await client.farm.set_faults([SERVICE], {"slowness": 30})
         upload = asyncio.create_task(client.upload(SERVICE, pictures.PLAIN))
-        assert await eventually(lambda: client.farm.fronts[SERVICE].counts.in_flight == 1)
+        await until(lambda: client.farm.fronts[SERVICE].counts.in_flight == 1)
         started = time.perf_counter()
         await client.farm.set_faults([SERVICE], {"down": 1})
         with pytest.raises(aiohttp.ClientError):

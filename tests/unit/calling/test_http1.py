@@ -71,7 +71,7 @@ async def both(converse: Conversation) -> AsyncIterator[tuple[Http1Client, Site]
 
 async def a_moment() -> None:
     """Time for what was sent on loopback to arrive; whether it did can be seen only by what does not happen then."""
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.03)  # nothing tells that nothing came
 
 
 # How replies end.

@@ -309,7 +309,7 @@ async def test_a_body_that_drips_is_given_up_when_its_time_is_over(root: Path) -
         while True:
             writer.write(b"x")
             await writer.drain()
-            await asyncio.sleep(0.02)  # a drip
+            await asyncio.sleep(0.02)  # a drip, which never comes to its end
 
     async with serving(drip) as site, source(root, allow="127.0.0.1", url_seconds=0.3) as images:
         assert await refused(images, at_url(f"http://127.0.0.1:{site.port}/")) == ("IMAGE_NOT_FOUND", "later")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.world import Clock
+from tests.waiting import until
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
@@ -51,12 +52,12 @@ def outage() -> Outage:
 
 async def said(caplog: pytest.LogCaptureFixture, message: str) -> logging.LogRecord:
     """The first line with this message, as soon as it is there."""
-    async with asyncio.timeout(5):
-        while True:
-            found = [record for record in caplog.records if record.getMessage() == message]
-            if found:
-                return found[0]
-            await asyncio.sleep(0)
+
+    def found() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if record.getMessage() == message]
+
+    await until(found, 5, lambda: f"{message!r} in {caplog.messages}")
+    return found()[0]
 
 
 async def test_a_program_waits_for_its_database_until_it_is_there(program: Program, outage: Outage) -> None:

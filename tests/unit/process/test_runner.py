@@ -195,7 +195,7 @@ async def test_a_background_task_that_returns_leaves_the_block_running() -> None
 
     async with background(work()):
         await ended.wait()
-        await steps(5)
+        await turns(5)
     assert cancels() == 0
 
 
@@ -205,16 +205,16 @@ async def test_a_cancellation_while_the_block_exits_is_not_lost() -> None:
 
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await forever()
         finally:
             cleaning.set()
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
+                await forever()
             cleaned.set()
 
     async def program() -> None:
         async with background(work()):
-            await steps(2)
+            await turns(2)
         went_on.set()
 
     task = asyncio.create_task(program())
@@ -232,15 +232,15 @@ async def test_a_cancellation_while_a_failed_block_exits_precedes_its_failure() 
 
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await forever()
         finally:
             cleaning.set()
-            await asyncio.sleep(60)
+            await forever()
 
     async def program() -> None:
         with contextlib.suppress(KeyError):
             async with background(work()):
-                await steps(2)
+                await turns(2)
                 raise KeyError("block")
 
     task = asyncio.create_task(program())
@@ -260,12 +260,12 @@ async def test_a_cancellation_in_the_same_step_as_a_failure_is_not_lost() -> Non
     async def program() -> None:
         with contextlib.suppress(ValueError):
             async with background(work()):
-                await asyncio.sleep(60)
+                await forever()
 
     task = asyncio.create_task(program())
-    await steps(3)
+    await turns(3)
     fail.set()
-    await steps(1)
+    await turns(1)
     task.cancel()
     await asyncio.wait([task], timeout=2)
     assert task.cancelled()
@@ -274,10 +274,10 @@ async def test_a_cancellation_in_the_same_step_as_a_failure_is_not_lost() -> Non
 async def test_after_a_failure_the_task_does_not_count_as_cancelling() -> None:
     with pytest.raises(ValueError, match="beside"):
         async with background(failing(ValueError("beside"))):
-            await asyncio.sleep(60)
+            await forever()
     assert cancels() == 0
     async with asyncio.timeout(2):
-        await steps(3)
+        await turns(3)
 
 
 async def test_a_failure_in_the_step_in_which_the_block_ends_is_raised_once() -> None:
@@ -289,34 +289,34 @@ async def test_a_failure_in_the_step_in_which_the_block_ends_is_raised_once() ->
 
     async def program() -> None:
         async with background(work()):
-            await steps(2)  # so that the work waits first, and is woken first
+            await turns(2)  # so that the work waits first, and is woken first
             asyncio.get_running_loop().call_soon(together.set)
             await together.wait()
 
     with pytest.raises(ValueError, match="beside"):
         await program()
-    await steps(3)
+    await turns(3)
     assert cancels() == 0
 
 
 async def test_a_failure_in_two_backgrounds_at_once_is_raised_once() -> None:
     with pytest.raises(ValueError, match="outer"):
         async with background(failing(ValueError("outer"))), background(failing(KeyError("inner"))):
-            await asyncio.sleep(60)
-    await steps(3)
+            await forever()
+    await turns(3)
     assert cancels() == 0
 
 
 async def test_a_block_that_fails_first_keeps_its_failure_and_notes_the_other() -> None:
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await forever()
         finally:
             raise ValueError("beside")
 
     async def program() -> None:
         async with background(work()):
-            await steps(2)
+            await turns(2)
             raise KeyError("block")
 
     with pytest.raises(KeyError) as met:
@@ -328,7 +328,7 @@ async def test_a_block_that_fails_as_it_is_interrupted_does_not_hide_why() -> No
     async def program() -> None:
         async with background(failing(ValueError("beside"))):
             try:
-                await asyncio.sleep(60)
+                await forever()
             finally:
                 raise KeyError("cleaning up")
 
@@ -339,12 +339,6 @@ async def test_a_block_that_fails_as_it_is_interrupted_does_not_hide_why() -> No
 
 async def failing(error: Exception) -> None:
     raise error
-
-
-async def steps(count: int) -> None:
-    """Let the event loop run some iterations."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 def cancels() -> int:
