@@ -42,7 +42,7 @@ async def windmill_producer(settings: Settings, services: Sequence[str], images:
         progress = await runs.resume_or_start(submission, record=True)
         pages = RegisteredImages(connection, settings).pages(submission, progress.last, progress.until)
         walk = PagePublisher(progress, window=settings.publish_window, limit=images)
-        jobs = ReconnectingPublisher(settings, services, most_queued=10**9)
+        jobs = ReconnectingPublisher(settings, services, program="bench", most_queued=10**9)
         await publish_all(pages, lambda: runs.save_progress(progress, finished=False), walk, jobs, asyncio.Event())
         await runs.save_progress(progress, finished=True)
     return progress.jobs
