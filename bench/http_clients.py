@@ -53,7 +53,7 @@ class Cost:
     megabytes: float
 
 
-class Service(asyncio.Protocol):
+class StubService(asyncio.Protocol):
     """Reads a request of known length and answers it, on a connection that it keeps."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ def serve(told: Connection) -> None:
     """A service that costs nothing beside the exchange; it ends when it is terminated."""
 
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(Service, HOST, 0)
+        server = await asyncio.get_running_loop().create_server(StubService, HOST, 0)
         told.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

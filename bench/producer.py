@@ -31,7 +31,7 @@ from windmill.submit.publishing import PagePublisher, ReconnectingPublisher, pub
 from windmill.submit.runs import Runs
 from windmill.submit.selection import RegisteredImages, Submission
 
-Way = Callable[[Settings, Sequence[str], int], Coroutine[None, None, int]]
+PublishWay = Callable[[Settings, Sequence[str], int], Coroutine[None, None, int]]
 
 
 async def windmill_producer(settings: Settings, services: Sequence[str], images: int) -> int:
@@ -88,7 +88,7 @@ async def _emptied(settings: Settings, services: Sequence[str]) -> None:
 
 
 @dataclass
-class Measured:
+class Measurement:
     """Rounds of one way: jobs a second, and milliseconds of this process's CPU for a job."""
 
     rates: list[float] = field(default_factory=list)
@@ -99,15 +99,15 @@ class Measured:
         self.cpu.append(cpu_seconds / jobs * 1000)
 
 
-def measure(environ: dict[str, str], images: int, rounds: int) -> dict[str, Measured]:
+def measure(environ: dict[str, str], images: int, rounds: int) -> dict[str, Measurement]:
     settings = Settings.from_env(environ)
     services = list(load_fleet(settings.service_config).services)
-    ways: dict[str, Way] = {
+    ways: dict[str, PublishWay] = {
         "windmill: one publish per image": windmill_producer,
         "one publish per job, in turn": publish_per_job_in_turn,
         "one publish per job, same window": publish_per_job,
     }
-    measured = {name: Measured() for name in ways}
+    measured = {name: Measurement() for name in ways}
     asyncio.run(add_images(settings, images))
     for _ in range(rounds):
         for name, way in ways.items():

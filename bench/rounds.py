@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import meter
-from bench.ways import Place, Way, python
+from bench.ways import Testbed, Way, python
 from windmill import broker
 from windmill.core.messages import Job, encode
 from windmill.core.settings import ROOT
@@ -49,7 +49,7 @@ class Round:
 class Course:
     """The jobs, and the connections to fill queues and to watch rows."""
 
-    place: Place
+    place: Testbed
     bodies: Sequence[bytes]
     logs: Path
     rows: database.Connection

@@ -17,7 +17,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 
 @dataclass(frozen=True)
-class Place:
+class Testbed:
     """Where a benchmark happens: the servers, nginx, and how many calls at a time a worker may make."""
 
     environ: dict[str, str]
@@ -45,7 +45,7 @@ class Place:
         return broker.work_queue(self.settings, service)
 
 
-def peer_variables(place: Place, service: str) -> dict[str, str]:
+def peer_variables(place: Testbed, service: str) -> dict[str, str]:
     """What bench/peers/place.py reads."""
     return {
         "BENCH_AMQP": place.amqp,
@@ -56,7 +56,7 @@ def peer_variables(place: Place, service: str) -> dict[str, str]:
     }
 
 
-def windmill_variables(place: Place, service: str) -> dict[str, str]:
+def windmill_variables(place: Testbed, service: str) -> dict[str, str]:
     """The fleet's own settings, with one service moved to where nginx answers."""
     usual = load_fleet(place.settings.service_config).services[service].port
     return {
@@ -73,8 +73,8 @@ class Way:
     """One worker. `publisher` is the module that sends jobs in its own format; without it they are Windmill's."""
 
     name: str
-    command: Callable[[Place], Sequence[str]]
-    variables: Callable[[Place, str], dict[str, str]] = peer_variables
+    command: Callable[[Testbed], Sequence[str]]
+    variables: Callable[[Testbed, str], dict[str, str]] = peer_variables
     publisher: str = ""
     needs: tuple[str, ...] = ()
 
@@ -84,22 +84,22 @@ class Way:
         return SERVICE if self.name == OURS else self.name
 
 
-def plain(place: Place) -> Sequence[str]:
+def plain(place: Testbed) -> Sequence[str]:
     return [
         "bench/plain_worker.py",
         *(place.amqp, place.queue("plain"), place.dsn, place.url, str(place.concurrency)),
     ]
 
 
-def celery(place: Place) -> Sequence[str]:
+def celery(place: Testbed) -> Sequence[str]:
     return ["-m", "celery", "-A", "bench.peers.celery_app", "worker", "--concurrency", str(place.concurrency)]
 
 
-def dramatiq(place: Place) -> Sequence[str]:
+def dramatiq(place: Testbed) -> Sequence[str]:
     return ["-m", "dramatiq", "bench.peers.dramatiq_app", "--processes", "1", "--threads", str(place.concurrency)]
 
 
-def taskiq(place: Place) -> Sequence[str]:
+def taskiq(place: Testbed) -> Sequence[str]:
     tasks = ["--workers", "1", "--max-async-tasks", str(place.concurrency), "--log-level", "WARNING"]
     return ["-m", "taskiq", "worker", "bench.peers.taskiq_app:broker", *tasks]
 

@@ -25,7 +25,7 @@ from bench import nginx, pictures
 from bench.rounds import Course, Round, WayFailed, bodies
 from bench.throwaway import STATE, throwaway_fleet
 from bench.vhost import own_virtual_host
-from bench.ways import OURS, WAYS, Place, Way, missing
+from bench.ways import OURS, WAYS, Testbed, Way, missing
 from dev.servers import files
 from windmill import broker
 from windmill.core.errors import WindmillError
@@ -41,7 +41,7 @@ MEMORY_TARGETS = {"plain": 1.0}
 Results = dict[str, list[Round]]
 
 
-async def measure(place: Place, ways: Sequence[Way], jobs: int, rounds: int) -> Results:
+async def measure(place: Testbed, ways: Sequence[Way], jobs: int, rounds: int) -> Results:
     """Every way in every round, in an order that begins with another one each time."""
     messages = bodies(jobs, pictures.drawn(STATE / "pictures"))
     results: Results = {way.name: [] for way in ways}
@@ -127,7 +127,7 @@ def at_least(low: int) -> Callable[[str], int]:
     return parse
 
 
-def document(place: Place, jobs: int, results: Results) -> str:
+def document(place: Testbed, jobs: int, results: Results) -> str:
     rounds = {name: [asdict(each) for each in its] for name, its in results.items()}
     middle = {name: asdict(its) for name, its in medians(results).items()}
     return json.dumps({"jobs": jobs, "concurrency": place.concurrency, "medians": middle, "rounds": rounds}, indent=2)
@@ -141,7 +141,7 @@ def run(wanted: argparse.Namespace, ways: Sequence[Way]) -> str:
         throwaway_fleet() as fleet,
         own_virtual_host(fleet) as environ,
     ):
-        place = Place(environ, Settings.from_env(environ), port, wanted.concurrency)
+        place = Testbed(environ, Settings.from_env(environ), port, wanted.concurrency)
         results = asyncio.run(measure(place, ways, wanted.jobs, wanted.rounds))
     return document(place, wanted.jobs, results) if wanted.json else table(medians(results))
 

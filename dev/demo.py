@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dev import servers
-from dev.programs import Interrupted, ProgramFailed, Programs
+from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from dev.servers import databases, ports
 from windmill import broker
 from windmill.core.errors import WindmillError
@@ -61,7 +61,7 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         fleet = load_fleet(settings.service_config)
         await start_afresh(settings, list(fleet.services))
         try:
-            async with Programs({**named_by_user(), **environ}, HOME, stop) as programs:
+            async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
                 finished = await show(programs, settings, fleet, options.images, options.seed)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
@@ -109,7 +109,7 @@ async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
         await broker.delete_queues(opened, settings, services)
 
 
-async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
+async def show(programs: ProgramRunner, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
     """The demo itself; True when every result is there."""
     await prepare(programs, settings, fleet, images, seed)
     say("worker, post-processors and producer")
@@ -128,7 +128,7 @@ async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int
     return stored == total and derived
 
 
-async def prepare(programs: Programs, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
+async def prepare(programs: ProgramRunner, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
     """Services that answer, tables, and images that are registered."""
     wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
     programs.start("farm", "-m", "dev.farm", "--seed", str(seed), "--keep-alive")
@@ -141,7 +141,7 @@ async def prepare(programs: Programs, settings: FleetSettings, fleet: Fleet, ima
     say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
 
 
-async def watch(settings: DatabaseSettings, total: int, programs: Programs) -> int:
+async def watch(settings: DatabaseSettings, total: int, programs: ProgramRunner) -> int:
     """Follow the results until all are there or nothing has come for a minute."""
     moved = time.monotonic()
     before = successes = 0
@@ -171,7 +171,7 @@ async def counts(settings: DatabaseSettings) -> AsyncIterator[tuple[int, int]]:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def post_processed(settings: DatabaseSettings, programs: Programs) -> bool:
+async def post_processed(settings: DatabaseSettings, programs: ProgramRunner) -> bool:
     """Wait until nothing is stale, or nothing has moved for a minute; say what was made of the results."""
     began = moved = time.monotonic()
     before: object = None

@@ -19,7 +19,7 @@ class Interrupted(Exception):
     """The user has seen enough."""
 
 
-class Programs:
+class ProgramRunner:
     """Runs `python ...` with these variables; on leaving, all that were started are stopped, the last one first.
 
     They are recorded under `home`, so that the next one stops what is left of one that was killed.
@@ -31,7 +31,7 @@ class Programs:
         self._home = home
         self._started: list[str] = []
 
-    async def __aenter__(self) -> "Programs":
+    async def __aenter__(self) -> "ProgramRunner":
         self._home.mkdir(parents=True, exist_ok=True)
         for record in self._home.glob("*.json"):
             await asyncio.to_thread(processes.stop, record)

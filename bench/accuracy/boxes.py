@@ -25,7 +25,7 @@ from windmill.kernels.boxes.detections import Detections, read
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.boxes.geometry import corners
 
-Method = Callable[[Example], Labelled]
+MergeMethod = Callable[[Example], Labelled]
 _FILE = Path("calibration.json")
 _WEIGHTS = {"detectron2": 1.0, "rtdetr": 2.0, "yolov8": 2.0}
 _FIT_COUNT = 500
@@ -35,7 +35,7 @@ _COLUMNS = ("mAP", "AP50", "AP75", "precision", "recall", "F1", "best_F1", "ECE"
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """Means of one method with so many services of one fleet."""
 
     fleet: str
@@ -48,7 +48,7 @@ class Row:
         return f"{self.fleet:14s}{self.services} {self.method:14s}{figures}"
 
 
-def methods(calibration: BoxCalibration) -> dict[str, Method]:
+def methods(calibration: BoxCalibration) -> dict[str, MergeMethod]:
     """Each takes an image's answers to boxes with scores."""
     return {
         "alone": partial(_rival, alone),
@@ -60,17 +60,19 @@ def methods(calibration: BoxCalibration) -> dict[str, Method]:
     }
 
 
-def rows(fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, Method], most: bool) -> Iterator[Row]:
+def rows(
+    fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, MergeMethod], most: bool
+) -> Iterator[FigureRow]:
     """Figures of every method, for one, two and three services, or for three only. `data` is by seed."""
     for size in (1, 2, 3) if most else (3,):
         subsets = list(combinations(DETECTORS, size))
         for name, method in known.items():
             if (name == "alone") == (size == 1) or name == "windmill":
                 found = [_figures(method, images, subset) for images in data for subset in subsets]
-                yield Row(fleet, size, name, _mean(found))
+                yield FigureRow(fleet, size, name, _mean(found))
 
 
-def _figures(method: Method, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
+def _figures(method: MergeMethod, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
     seconds, pairs = [], []
     for image in images:
         part = replace(image, answers={service: image.answers[service] for service in services})
@@ -135,7 +137,7 @@ def main() -> None:
         _refit(_numbers(chosen.fit), chosen.count)
     known = methods(BoxCalibration.from_document(_document()["boxes"]))
     print(f"{'fleet':14s}n {'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
-    found: list[Row] = []
+    found: list[FigureRow] = []
     for fleet in chosen.fleets.split(","):
         data = [list(examples(fleet, chosen.count, seed)) for seed in _numbers(chosen.seeds)]
         for row in rows(fleet, data, known, most=fleet == "usual"):

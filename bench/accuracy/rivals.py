@@ -12,7 +12,7 @@ from windmill.kernels.boxes.average_precision import Labelled
 from windmill.kernels.boxes.detections import Detections
 from windmill.kernels.boxes.geometry import Floats, ious, suppressed
 
-Ints = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 NMS_OVERLAP, WBF_OVERLAP, QUORUM_OVERLAP = 0.5, 0.55, 0.5
 
 
@@ -55,7 +55,7 @@ def quorum(detections: Detections) -> Labelled:
     return alone(ranked.only(heads & (voters >= needed)))
 
 
-def _running_clusters(detections: Detections, members: Ints, score: Floats) -> list[list[int]]:
+def _running_clusters(detections: Detections, members: IntArray, score: Floats) -> list[list[int]]:
     clusters: list[list[int]] = []
     means = np.zeros((0, 4))
     for place in members.tolist():
@@ -76,7 +76,7 @@ def _mean_box(detections: Detections, cluster: list[int], score: Floats) -> Floa
     return mean
 
 
-def _each_label(detections: Detections, score: Floats) -> Iterator[tuple[str, Ints]]:
+def _each_label(detections: Detections, score: Floats) -> Iterator[tuple[str, IntArray]]:
     """The members of each label, surest first."""
     order = np.argsort(-score, kind="stable")
     for place, label in enumerate(detections.labels):

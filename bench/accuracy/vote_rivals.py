@@ -12,14 +12,14 @@ from windmill.kernels.votes.vote_design import Example, Floats
 _ROUNDS = 20
 
 
-class Verdict(NamedTuple):
+class RivalVotes(NamedTuple):
     """What an image shows by one method, as groups of emojis."""
 
     chances: dict[str, float]
     listed: set[str]
 
 
-Method = Callable[[Sequence[Example]], list[Verdict]]
+VoteMethod = Callable[[Sequence[Example]], list[RivalVotes]]
 
 
 def voters(example: Example) -> list[str]:
@@ -27,34 +27,34 @@ def voters(example: Example) -> list[str]:
     return [service for service in example.answers if service not in ("colors", "metadata", "pose")]
 
 
-def first_version(examples: Sequence[Example]) -> list[Verdict]:
+def first_version(examples: Sequence[Example]) -> list[RivalVotes]:
     """Two services wrote the same string."""
     return [_counted(example, _said(example, str), least=2) for example in examples]
 
 
-def any_voice(examples: Sequence[Example]) -> list[Verdict]:
+def any_voice(examples: Sequence[Example]) -> list[RivalVotes]:
     """One service said it."""
     return [_counted(example, _said(example, group_of), least=1) for example in examples]
 
 
-def two_voices(examples: Sequence[Example]) -> list[Verdict]:
+def two_voices(examples: Sequence[Example]) -> list[RivalVotes]:
     """Two services said it, however it is spelt."""
     return [_counted(example, _said(example, group_of), least=2) for example in examples]
 
 
-def majority(examples: Sequence[Example]) -> list[Verdict]:
+def majority(examples: Sequence[Example]) -> list[RivalVotes]:
     """At least half of the services that say emojis."""
     return [_counted(example, _said(example, group_of), least=_half(example)) for example in examples]
 
 
-def dawid_skene(examples: Sequence[Example]) -> list[Verdict]:
+def dawid_skene(examples: Sequence[Example]) -> list[RivalVotes]:
     """How often each service says what is so, and what is not so, found from how they agree (EM, no labels)."""
     services = sorted({service for example in examples for service in voters(example)})
     keys = [(number, emoji) for number, example in enumerate(examples) for emoji in _said(example, group_of)]
     said = [_said(example, group_of) for example in examples]
     yes = np.array([[service in said[number][emoji] for service in services] for number, emoji in keys], dtype=float)
     chances = _expected(yes.reshape(-1, len(services)))
-    verdicts = [Verdict({}, set()) for _ in examples]
+    verdicts = [RivalVotes({}, set()) for _ in examples]
     for (number, emoji), chance in zip(keys, chances.tolist(), strict=True):
         verdicts[number].chances[emoji] = chance
         if chance >= 0.5:
@@ -78,7 +78,7 @@ def _half(example: Example) -> int:
     return max(1, (len(voters(example)) + 1) // 2)
 
 
-def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verdict:
+def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> RivalVotes:
     """Chances are shares of the services that spoke; the first version states none."""
     spoke = max(len(voters(example)), 1)
     chances: dict[str, float] = {}
@@ -88,7 +88,7 @@ def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verd
         chances[group] = max(chances.get(group, 0.0), len(services) / spoke)
         if len(services) >= least:
             listed.add(group)
-    return Verdict(chances, listed)
+    return RivalVotes(chances, listed)
 
 
 def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
@@ -103,7 +103,7 @@ def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set
     return said
 
 
-RIVALS: Mapping[str, Method] = {
+RIVALS: Mapping[str, VoteMethod] = {
     "first version": first_version,
     "any voice": any_voice,
     "two voices": two_voices,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.accuracy.scenes import answered
-from bench.accuracy.vote_rivals import RIVALS, Method, Verdict
+from bench.accuracy.vote_rivals import RIVALS, RivalVotes, VoteMethod
 from dev.farm.emojis import singular
 from dev.farm.truth import Scene
 from windmill.kernels.boxes.box_calibration import BoxCalibration
@@ -65,7 +65,7 @@ def _with_boxes(example: Example, boxes: BoxCalibration) -> Example:
     return Example(example.answers, example.truth, found)
 
 
-def rows(data: Sequence[Sequence[Example]], known: Mapping[str, Method]) -> Iterator[tuple[str, dict[str, float]]]:
+def rows(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod]) -> Iterator[tuple[str, dict[str, float]]]:
     """The figures of each method; `data` is by seed."""
     for name, method in known.items():
         found = []
@@ -78,9 +78,9 @@ def rows(data: Sequence[Sequence[Example]], known: Mapping[str, Method]) -> Iter
         yield name, {column: float(np.mean([one[column] for one in found])) for column in _COLUMNS}
 
 
-def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[Verdict]:
+def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[RivalVotes]:
     """This project's vote."""
-    return [Verdict(*listing(image, calibration)) for image in images]
+    return [RivalVotes(*listing(image, calibration)) for image in images]
 
 
 def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
@@ -122,7 +122,10 @@ def main() -> None:
     boxes = BoxCalibration.from_document(document["boxes"])
     if chosen.fit:
         document = _refit(_numbers(chosen.fit), document, chosen.count, boxes)
-    known: dict[str, Method] = {**RIVALS, "windmill": partial(ours, VoteCalibration.from_document(document["votes"]))}
+    known: dict[str, VoteMethod] = {
+        **RIVALS,
+        "windmill": partial(ours, VoteCalibration.from_document(document["votes"])),
+    }
     data = [examples(chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
     print(f"{'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
     for name, found in rows(data, known):
@@ -130,7 +133,7 @@ def main() -> None:
     _print_arrivals(data, known, boxes)
 
 
-def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, Method], boxes: BoxCalibration) -> None:
+def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod], boxes: BoxCalibration) -> None:
     """F1 after so many answers, for each method."""
     scores: dict[str, list[float]] = {name: [] for name in known}
     for stage in _STAGES:

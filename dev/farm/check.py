@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import requests
 
 from dev.farm.judging import Observation, judge
-from dev.farm.probes import Probe, probes_for
+from dev.farm.probes import ContractProbe, probes_for
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import FleetSettings
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProbeResult:
     """What a probe found; no departures means that the contract is kept."""
 
     probe: str
@@ -30,13 +30,13 @@ def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     return 1 if any(verdict.departures for verdict in verdicts) else 0
 
 
-def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[Verdict]:
+def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[ProbeResult]:
     """All probes one after the other: a service may not bear two requests at once."""
     base = _base_of(url)
     with requests.Session() as session:
         _must_answer(session, base, timeout)
         return [
-            Verdict(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
+            ProbeResult(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
             for probe in probes_for(service, with_health=with_health)
         ]
 
@@ -54,7 +54,7 @@ def _must_answer(session: requests.Session, base: str, timeout: float) -> None:
         raise WindmillError("SERVICE_UNREACHABLE", f"nothing answers at {base}: {exc}") from exc
 
 
-def _observe(session: requests.Session, base: str, probe: Probe, timeout: float) -> Observation:
+def _observe(session: requests.Session, base: str, probe: ContractProbe, timeout: float) -> Observation:
     files = None
     if probe.upload:
         field, filename, data = probe.upload
@@ -75,7 +75,7 @@ def _observe(session: requests.Session, base: str, probe: Probe, timeout: float)
     return Observation(reply.status_code, reply.headers.get("Content-Type", ""), reply.content)
 
 
-def _as_lines(verdicts: list[Verdict]) -> str:
+def _as_lines(verdicts: list[ProbeResult]) -> str:
     lines = [
         f"departs  {verdict.probe}: {departure}" if departure else f"ok       {verdict.probe}"
         for verdict in verdicts
@@ -85,6 +85,6 @@ def _as_lines(verdicts: list[Verdict]) -> str:
     return "\n".join(lines) + f"\n{len(verdicts) - departing} ok, {departing} depart\n"
 
 
-def _as_json(verdicts: list[Verdict]) -> str:
+def _as_json(verdicts: list[ProbeResult]) -> str:
     checks = [{"check": v.probe, "ok": not v.departures, "departures": v.departures} for v in verdicts]
     return json.dumps({"ok": all(c["ok"] for c in checks), "checks": checks}) + "\n"

@@ -11,7 +11,7 @@ NO_REPLY = 0
 
 
 @dataclass
-class Counts:
+class RequestCounts:
     """The counts of one service. A request is counted by route and status when its reply is decided."""
 
     replies: Counter[tuple[str, int]] = field(default_factory=Counter)

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from dev.farm import wire
-from dev.farm.counts import NO_REPLY, OTHER_PATHS, Counts
+from dev.farm.counts import NO_REPLY, OTHER_PATHS, RequestCounts
 from dev.farm.faults import Faults
-from dev.farm.replies import Reply
+from dev.farm.replies import StandInReply
 from dev.farm.sources import Call
 from dev.farm.spoiling import spoil
 from dev.farm.standin import StandIn
@@ -22,7 +22,7 @@ class Front:
 
     def __init__(self, stand_in: StandIn, seed: int, *, keep_alive: bool = False) -> None:
         self.stand_in = stand_in
-        self.counts = Counts()
+        self.counts = RequestCounts()
         self._seed = seed
         self._keep_alive = keep_alive
         self._open: dict[int, web.BaseRequest] = {}
@@ -49,7 +49,7 @@ class Front:
             return await wire.send_half(request, reply)
         return wire.to_response(reply, keep_alive=self._keep_alive)
 
-    async def _decide(self, request: web.BaseRequest) -> tuple[str | None, Reply | None]:
+    async def _decide(self, request: web.BaseRequest) -> tuple[str | None, StandInReply | None]:
         """The fault that strikes this request, if any, and the reply; None when there shall be none."""
         try:
             call = await wire.read_call(request)
@@ -81,7 +81,7 @@ class Front:
             self.counts.faults[fault] += 1
         return fault
 
-    async def _reply(self, request: web.BaseRequest, call: Call, fault: str | None) -> Reply | None:
+    async def _reply(self, request: web.BaseRequest, call: Call, fault: str | None) -> StandInReply | None:
         if fault == "reset-rate":
             return None
         if fault == "timeout-rate":
@@ -95,7 +95,7 @@ class Front:
             await asyncio.sleep(self.faults["slowness"])
             return await self._analysed(call, fault)
 
-    async def _analysed(self, call: Call, fault: str | None) -> Reply:
+    async def _analysed(self, call: Call, fault: str | None) -> StandInReply:
         if fault == "error-rate":
             return self.stand_in.failure(500, "Internal error: the model failed, as it was told to")
         if fault == "crash-rate":
@@ -105,7 +105,7 @@ class Front:
         reply = await self.stand_in.reply(call)
         return spoil(fault, reply, self.faults, self._dice) if fault else reply
 
-    def _turned_away(self) -> Reply:
+    def _turned_away(self) -> StandInReply:
         refused = self.stand_in.failure(self.faults.whole("overload-status"), "Overloaded; come back later")
         wait = {"Retry-After": str(self.faults.whole("retry-after"))}
-        return Reply(refused.status, refused.body, refused.content_type, wait)
+        return StandInReply(refused.status, refused.body, refused.content_type, wait)

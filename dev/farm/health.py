@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dev.farm.contract import FRAMEWORK
-from dev.farm.replies import Reply, json_reply
+from dev.farm.replies import StandInReply, json_reply
 
 _REASON = "Model not loaded"
 _BY_URL = "GET /v3/analyze?url=<image_url> - picture by URL"
@@ -152,7 +152,7 @@ _TITLED: dict[str, dict[str, Any]] = {
 """Services that give a human title and the state of what they run on."""
 
 
-def health(service: str, *, healthy: bool, now: datetime) -> Reply:
+def health(service: str, *, healthy: bool, now: datetime) -> StandInReply:
     """The health reply of a service; an unknown one says its name and that it is there."""
     if service in _MODEL_STATUS:
         return _model_status(service, healthy)
@@ -161,7 +161,7 @@ def health(service: str, *, healthy: bool, now: datetime) -> Reply:
     return _titled(service, healthy)
 
 
-def _model_status(service: str, healthy: bool) -> Reply:
+def _model_status(service: str, healthy: bool) -> StandInReply:
     # BLIP and CLIP call themselves healthy even when the model failed to load; only Inception answers 503.
     says_so = not healthy and service == "inception_v3"
     body = {
@@ -171,7 +171,7 @@ def _model_status(service: str, healthy: bool) -> Reply:
     return json_reply(503 if says_so else 200, body | _MODEL_STATUS[service])
 
 
-def _timestamped(service: str, healthy: bool, now: datetime) -> Reply:
+def _timestamped(service: str, healthy: bool, now: datetime) -> StandInReply:
     if not healthy and service != "face":
         return json_reply(503, {"status": "unhealthy", "service": service, "error": _REASON})
     # Detectron2 alone gives its time as a number.
@@ -180,7 +180,7 @@ def _timestamped(service: str, healthy: bool, now: datetime) -> Reply:
     return json_reply(200, body | _TIMESTAMPED[service])
 
 
-def _titled(service: str, healthy: bool) -> Reply:
+def _titled(service: str, healthy: bool) -> StandInReply:
     details = _TITLED.get(service, {"service": service})
     if healthy or service == "colors":
         return json_reply(200, {"status": "healthy", "endpoints": _ENDPOINTS} | details)

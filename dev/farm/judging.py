@@ -9,7 +9,7 @@ from dev.farm.contract import Traits
 from dev.farm.prediction_shapes import prediction_shape
 from dev.farm.shapes import Shape, departures
 
-Kind = Literal["success", "error", "score error", "page", "health"]
+ReplyKind = Literal["success", "error", "score error", "page", "health"]
 
 _TIMING = {"processing_time": "number"}
 _MODEL_INFO = {"framework": "string", "*": "any"}
@@ -19,7 +19,7 @@ _MODEL_INFO = {"framework": "string", "*": "any"}
 class Expectation:
     """The reply that a probe should get."""
 
-    kind: Kind
+    kind: ReplyKind
     statuses: tuple[int, ...]
     body: Shape = "any"
     must_be: Mapping[str, object] = field(default_factory=dict)

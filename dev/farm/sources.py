@@ -40,10 +40,10 @@ class FromPath:
     path: str
 
 
-Source = FromUpload | FromUrl | FromPath
+ImageReference = FromUpload | FromUrl | FromPath
 
 
-def choose_source(call: Call, traits: Traits) -> Source:
+def choose_source(call: Call, traits: Traits) -> ImageReference:
     """The one picture that the request names, or a Refusal with the service's own status."""
     if call.method == "POST":
         _refuse_oversize(call.body_bytes, traits)
@@ -54,7 +54,7 @@ def choose_source(call: Call, traits: Traits) -> Source:
     return _named_source(_modern_query(call), traits)
 
 
-def scored_source(call: Call, traits: Traits) -> Source:
+def scored_source(call: Call, traits: Traits) -> ImageReference:
     """The picture of a `/score` call: a URL or a path, in the query, a form or a JSON body; never an upload."""
     return _named_source({name: call.value(name) or "" for name in ("url", "file")}, traits)
 
@@ -75,7 +75,7 @@ def prompt_of(call: Call) -> dict[str, str]:
     return {"model": call.value("model") or FRAMEWORK, "prompt": call.value("prompt") or DEFAULT_PROMPT}
 
 
-def _named_source(query: Mapping[str, str], traits: Traits) -> Source:
+def _named_source(query: Mapping[str, str], traits: Traits) -> ImageReference:
     url, path = query.get("url", ""), query.get("file", "")
     if url and path:
         raise Refusal(400, "Give either 'url' or 'file', not both")
@@ -92,7 +92,7 @@ def _refuse_oversize(size: int, traits: Traits) -> None:
         raise Refusal(500, "Internal error: 413 Request Entity Too Large: the body is larger than the service takes.")
 
 
-def _upload(call: Call, traits: Traits) -> Source:
+def _upload(call: Call, traits: Traits) -> ImageReference:
     upload = call.form.files["file"]
     if not upload.filename:
         raise Refusal(400, "No file selected")

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from dev.farm.faults import Faults
-from dev.farm.replies import HTML, Reply, dumps
+from dev.farm.replies import HTML, StandInReply, dumps
 
 _PREDICTIONS = b'"predictions":['
 _PAGE = b"<!doctype html>\n<html lang=en>\n<title>502 Bad Gateway</title>\n<h1>Bad Gateway</h1>\n"
@@ -13,57 +13,57 @@ _PAGE = b"<!doctype html>\n<html lang=en>\n<title>502 Bad Gateway</title>\n<h1>B
 _ADDED_BYTES = len(b'{"anomaly":""}')
 
 
-def spoil(fault: str, good: Reply, faults: Faults, dice: random.Random) -> Reply:
+def spoil(fault: str, good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
     """The reply as this fault leaves it; a fault that is not about bodies leaves it alone."""
     spoiler = _SPOILERS.get(fault)
     return spoiler(good, faults, dice) if spoiler else good
 
 
-def _html(_good: Reply, _faults: Faults, _dice: random.Random) -> Reply:
-    return Reply(200, _PAGE, HTML)
+def _html(_good: StandInReply, _faults: Faults, _dice: random.Random) -> StandInReply:
+    return StandInReply(200, _PAGE, HTML)
 
 
-def _cut_json(good: Reply, _faults: Faults, _dice: random.Random) -> Reply:
-    return Reply(good.status, good.body[: len(good.body) // 2], good.content_type)
+def _cut_json(good: StandInReply, _faults: Faults, _dice: random.Random) -> StandInReply:
+    return StandInReply(good.status, good.body[: len(good.body) // 2], good.content_type)
 
 
-def _empty(good: Reply, _faults: Faults, _dice: random.Random) -> Reply:
-    return Reply(good.status, b"", good.content_type)
+def _empty(good: StandInReply, _faults: Faults, _dice: random.Random) -> StandInReply:
+    return StandInReply(good.status, b"", good.content_type)
 
 
-def _binary(good: Reply, _faults: Faults, dice: random.Random) -> Reply:
-    return Reply(good.status, dice.randbytes(512), good.content_type)
+def _binary(good: StandInReply, _faults: Faults, dice: random.Random) -> StandInReply:
+    return StandInReply(good.status, dice.randbytes(512), good.content_type)
 
 
-def _with_prediction(value: bytes) -> Callable[[Reply, Faults, random.Random], Reply]:
+def _with_prediction(value: bytes) -> Callable[[StandInReply, Faults, random.Random], StandInReply]:
     """The same document with one more prediction in front, which holds this raw JSON."""
 
-    def spoiler(good: Reply, _faults: Faults, _dice: random.Random) -> Reply:
+    def spoiler(good: StandInReply, _faults: Faults, _dice: random.Random) -> StandInReply:
         head, found, tail = good.body.partition(_PREDICTIONS)
         if not found:
             return good
         comma = b"" if tail.startswith(b"]") else b","
-        return Reply(good.status, head + found + b'{"anomaly":' + value + b"}" + comma + tail, good.content_type)
+        return StandInReply(good.status, head + found + b'{"anomaly":' + value + b"}" + comma + tail, good.content_type)
 
     return spoiler
 
 
-def _wrong_type(good: Reply, _faults: Faults, _dice: random.Random) -> Reply:
+def _wrong_type(good: StandInReply, _faults: Faults, _dice: random.Random) -> StandInReply:
     body = {"metadata": {"processing_time": 0.0}, "predictions": "none", "status": "success"}
-    return Reply(good.status, dumps(body), good.content_type)
+    return StandInReply(good.status, dumps(body), good.content_type)
 
 
-def _giant(good: Reply, faults: Faults, dice: random.Random) -> Reply:
+def _giant(good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
     filler = b'"' + b"x" * max(0, faults.whole("giant-bytes") - len(good.body) - _ADDED_BYTES) + b'"'
     return _with_prediction(filler)(good, faults, dice)
 
 
-def _nested(good: Reply, faults: Faults, dice: random.Random) -> Reply:
+def _nested(good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
     depth = faults.whole("nesting-depth")
     return _with_prediction(b"[" * depth + b"]" * depth)(good, faults, dice)
 
 
-_SPOILERS: dict[str, Callable[[Reply, Faults, random.Random], Reply]] = {
+_SPOILERS: dict[str, Callable[[StandInReply, Faults, random.Random], StandInReply]] = {
     "html-rate": _html,
     "cut-json-rate": _cut_json,
     "empty-rate": _empty,

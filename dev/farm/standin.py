@@ -16,8 +16,17 @@ from dev.farm.health import health
 from dev.farm.labels import class_names
 from dev.farm.pictures import BrokenImage, NotAnImage
 from dev.farm.regions import region_count
-from dev.farm.replies import Refusal, Reply
-from dev.farm.sources import Call, FromUpload, FromUrl, Source, caption_of, choose_source, prompt_of, scored_source
+from dev.farm.replies import Refusal, StandInReply
+from dev.farm.sources import (
+    Call,
+    FromUpload,
+    FromUrl,
+    ImageReference,
+    caption_of,
+    choose_source,
+    prompt_of,
+    scored_source,
+)
 from dev.farm.thinking import Thinker
 
 logger = logging.getLogger(__name__)
@@ -31,7 +40,7 @@ class Route:
     """What a path does, with which methods, and whether it works on a picture."""
 
     methods: frozenset[str]
-    handler: Callable[[Call], Awaitable[Reply]]
+    handler: Callable[[Call], Awaitable[StandInReply]]
     analyses: bool = True
 
 
@@ -54,7 +63,7 @@ class StandIn:
         route = self.routes.get(call.path)
         return route is not None and route.analyses and call.method in route.methods
 
-    async def reply(self, call: Call) -> Reply:
+    async def reply(self, call: Call) -> StandInReply:
         """What the real service would reply, pages for unknown paths and methods included."""
         route = self.routes.get(call.path)
         if route is None:
@@ -63,18 +72,18 @@ class StandIn:
         if call.method not in route.methods:
             return replies.html_page(405, allow)
         if call.method == "OPTIONS":
-            return Reply(200, b"", replies.HTML, allow)
+            return StandInReply(200, b"", replies.HTML, allow)
         async with self._turn:
             return await route.handler(call)
 
-    def failure(self, status: int, message: str, started: float | None = None) -> Reply:
+    def failure(self, status: int, message: str, started: float | None = None) -> StandInReply:
         """The service's error envelope."""
         metadata = _timing(started)
         if self.traits.model_info_in_errors:
             metadata["model_info"] = {"framework": FRAMEWORK}
         return replies.json_reply(status, replies.error(self.traits.reply_name, message, metadata))
 
-    def crash(self) -> Reply:
+    def crash(self) -> StandInReply:
         """What comes out when a handler raises outside its own error handling."""
         return replies.flask_handler_error() if self.traits.flask_error_handler else replies.html_page(500)
 
@@ -89,7 +98,7 @@ class StandIn:
             routes[CLASSES_PATH] = Route(GET_ONLY, self._classes, analyses=False)
         return routes
 
-    async def _analyze(self, call: Call) -> Reply:
+    async def _analyze(self, call: Call) -> StandInReply:
         started = time.perf_counter()
         try:
             return replies.json_reply(200, await self._analysis(call, started))
@@ -106,7 +115,7 @@ class StandIn:
         metadata = _timing(started) | {"model_info": _model_info(answer.simulated) | prompt} | dict(answer.extras)
         return replies.success(self.traits.reply_name, answer.predictions, metadata)
 
-    async def _score(self, call: Call) -> Reply:
+    async def _score(self, call: Call) -> StandInReply:
         started = time.perf_counter()
         try:
             caption, source = caption_of(call), scored_source(call, self.traits)
@@ -120,16 +129,16 @@ class StandIn:
         metadata = _timing(started) | {"model_info": _model_info(simulated) | {"model": FRAMEWORK}}
         return replies.json_reply(200, replies.score_success(self.traits.reply_name, score, caption, kind, metadata))
 
-    async def _health(self, _call: Call) -> Reply:
+    async def _health(self, _call: Call) -> StandInReply:
         return health(self.service, healthy=self.healthy, now=datetime.now(UTC))
 
-    async def _classes(self, _call: Call) -> Reply:
+    async def _classes(self, _call: Call) -> StandInReply:
         names = class_names(self.service)
         return replies.json_reply(
             200, {"service": self.traits.reply_name, "classes": names, "total_classes": len(names)}
         )
 
-    async def _load(self, source: Source) -> bytes:
+    async def _load(self, source: ImageReference) -> bytes:
         if isinstance(source, FromUpload):
             return source.data
         if isinstance(source, FromUrl):
@@ -137,7 +146,7 @@ class StandIn:
         return await asyncio.to_thread(read_file, source.path)
 
     @contextmanager
-    def _failures_as_refusals(self, source: Source) -> Iterator[None]:
+    def _failures_as_refusals(self, source: ImageReference) -> Iterator[None]:
         """Turn what went wrong with the picture or the answer into the status that the service gives it."""
         try:
             yield

@@ -15,36 +15,36 @@ from dev.farm.pictures import Picture, open_picture
 from dev.farm.regions import palette_by_regions
 
 Result = TypeVar("Result")
-Prediction = dict[str, Any]
+PredictionDocument = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class PictureAnswer:
     """The predictions for one picture, whether they are made up, and what they add to the reply's metadata."""
 
-    predictions: list[Prediction]
+    predictions: list[PredictionDocument]
     simulated: bool
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Answers(Protocol):
+class AnswerSource(Protocol):
     """What is said of pictures; the module `dev.farm.answers` is the real one."""
 
     @property
     def SERVICES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
-    def predictions(self, service: str, picture: Picture, seed: int, /) -> list[Prediction]: ...
+    def predictions(self, service: str, picture: Picture, seed: int, /) -> list[PredictionDocument]: ...
     def is_simulated(self, service: str, picture: Picture, /) -> bool: ...
 
 
 class Thinker:
     """Answers for pictures, off the event loop. Close it when done."""
 
-    def __init__(self, seed: int, knowledge: Answers = answers, threads: int = 2) -> None:
+    def __init__(self, seed: int, knowledge: AnswerSource = answers, threads: int = 2) -> None:
         self._seed = seed
         self._knowledge = knowledge
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="farm-picture")
 
-    async def answer(self, service: str, data: bytes, regions: int = 1) -> Answer:
+    async def answer(self, service: str, data: bytes, regions: int = 1) -> PictureAnswer:
         """What the service says; raises NotAnImage or BrokenImage when it can say nothing."""
         if regions > 1:
             return await self._off_loop(lambda: self._answer_by_regions(service, data, regions))
@@ -61,28 +61,28 @@ class Thinker:
     async def _off_loop(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def _answer(self, service: str, data: bytes) -> Answer:
+    def _answer(self, service: str, data: bytes) -> PictureAnswer:
         picture = open_picture(data)
         if service not in self._knowledge.SERVICES:
-            return Answer([], simulated=True)
+            return PictureAnswer([], simulated=True)
         predictions = self._knowledge.predictions(service, picture, self._seed)
         dice = random.Random(f"{self._seed}:{service}:{picture.identity}")
-        return Answer(with_shiny(predictions, dice), self._knowledge.is_simulated(service, picture))
+        return PictureAnswer(with_shiny(predictions, dice), self._knowledge.is_simulated(service, picture))
 
-    def _answer_by_regions(self, service: str, data: bytes, regions: int) -> Answer:
+    def _answer_by_regions(self, service: str, data: bytes, regions: int) -> PictureAnswer:
         whole = self._answer(service, data)
         colors = palette_by_regions(data, regions, lambda tile: self._answer(service, tile).predictions)
         palette = whole.predictions[0]["palette"] | {"colors": colors}
         extras = {"regions_analyzed": regions, "unique_colors_found": len(colors)}
-        return Answer([whole.predictions[0] | {"palette": palette}], whole.simulated, extras)
+        return PictureAnswer([whole.predictions[0] | {"palette": palette}], whole.simulated, extras)
 
 
-def with_shiny(predictions: list[Prediction], dice: random.Random) -> list[Prediction]:
+def with_shiny(predictions: list[PredictionDocument], dice: random.Random) -> list[PredictionDocument]:
     """The predictions, one in 2,500 marked shiny; the key is absent from all others."""
     return [p | {"shiny": True} if dice.random() < SHINY_CHANCE else p for p in predictions]
 
 
-def similarity(caption: str, predictions: list[Prediction], seed: int) -> float:
+def similarity(caption: str, predictions: list[PredictionDocument], seed: int) -> float:
     """About 0.16 for a caption that names nothing seen, up to 0.3 for one that names much of it."""
     words = set(re.findall(r"[a-z]+", caption.lower()))
     labels = [set(re.findall(r"[a-z]+", str(p.get("label", "")))) for p in predictions]

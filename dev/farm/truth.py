@@ -19,7 +19,7 @@ MARK = b"windmill-scene\0"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _APP9, _START_OF_SCAN = 0xE9, 0xDA
 
-Box = tuple[int, int, int, int]
+PixelBox = tuple[int, int, int, int]
 """x, y, width, height in whole pixels, x and y being the top left corner."""
 
 
@@ -28,8 +28,8 @@ class Thing:
     """An object, and the box of its face where one is drawn."""
 
     label: str
-    box: Box
-    face: Box | None = None
+    box: PixelBox
+    face: PixelBox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Writing:
     """Words that can be read in the picture."""
 
     text: str
-    box: Box
+    box: PixelBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _unchecked(fields: dict[str, Any]) -> Scene:
     )
 
 
-def _box(numbers: list[int]) -> Box:
+def _box(numbers: list[int]) -> PixelBox:
     x, y, width, height = (int(number) for number in numbers)
     if width < 1 or height < 1:
         raise ValueError("an empty box")

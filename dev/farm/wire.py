@@ -8,7 +8,7 @@ from aiohttp import web
 
 from dev.farm.contract import MAX_BYTES
 from dev.farm.forms import parse_body
-from dev.farm.replies import Reply
+from dev.farm.replies import StandInReply
 from dev.farm.sources import Call
 
 MAX_SILENCE_SECONDS = 600.0
@@ -30,7 +30,7 @@ async def read_call(request: web.BaseRequest) -> Call:
     return Call(request.method, request.path, request.query, form, size)
 
 
-def to_response(reply: Reply, *, keep_alive: bool) -> web.Response:
+def to_response(reply: StandInReply, *, keep_alive: bool) -> web.Response:
     headers = {**_SHARED_HEADERS, **reply.headers, "Content-Type": reply.content_type}
     response = web.Response(status=reply.status, body=reply.body, headers=headers)
     if not keep_alive:
@@ -61,7 +61,7 @@ def reset(request: web.BaseRequest) -> None:
     request.transport.abort()
 
 
-async def send_half(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+async def send_half(request: web.BaseRequest, reply: StandInReply) -> web.StreamResponse:
     """Promise the whole body, send half of it, and hang up."""
     response = web.StreamResponse(status=reply.status, headers={**_SHARED_HEADERS, **reply.headers})
     response.content_type = reply.content_type.partition(";")[0]

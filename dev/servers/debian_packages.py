@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dev.servers import files
-from dev.servers.server import Report
+from dev.servers.server import ReportLine
 
 Completed: TypeAlias = "subprocess.CompletedProcess[str]"
 
@@ -41,7 +41,7 @@ def unpacked(cache: Path) -> Path | None:
     return max(trees, key=lambda tree: _numbers(tree.name), default=None)
 
 
-def unpack(cache: Path, report: Report) -> Path:
+def unpack(cache: Path, report: ReportLine) -> Path:
     """The tree of an earlier run, or a new one; a second process waits for the first one's."""
     if " " in str(cache):
         raise CannotUnpack(f"RabbitMQ's scripts do not bear the space in {cache}; XDG_CACHE_HOME moves it")
@@ -49,7 +49,7 @@ def unpack(cache: Path, report: Report) -> Path:
         return unpacked(cache) or _unpack_new(cache, report)
 
 
-def _unpack_new(cache: Path, report: Report) -> Path:
+def _unpack_new(cache: Path, report: ReportLine) -> Path:
     for leftover in cache.glob(".unpacking-*"):
         shutil.rmtree(leftover)
     work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
@@ -65,7 +65,7 @@ def _unpack_new(cache: Path, report: Report) -> Path:
         shutil.rmtree(work)
 
 
-def _download(apt: Path, report: Report) -> list[Path]:
+def _download(apt: Path, report: ReportLine) -> list[Path]:
     config = _configure(apt)
     report("rabbitmq    asks Debian's package index (nothing is installed in the system)")
     # A foreign source that is out of order fails the update as a whole, so only the next step judges.

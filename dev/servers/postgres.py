@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dev.servers import files, ports, processes
-from dev.servers.postgres_programs import Programs, choose_identity, find
+from dev.servers.postgres_programs import PostgresPrograms, choose_identity, find
 from dev.servers.processes import Died, Identity
-from dev.servers.server import PORT_ATTEMPTS, Report
+from dev.servers.server import PORT_ATTEMPTS, ReportLine
 from windmill.core.errors import Code, WindmillError
 
 title = "postgresql"
@@ -39,7 +39,7 @@ SETTINGS = {
 }
 
 
-def start(home: Path, _named: Mapping[str, str], report: Report) -> str:
+def start(home: Path, _named: Mapping[str, str], report: ReportLine) -> str:
     """Start the server unless it runs, wait until it is ready; its version."""
     home.mkdir(parents=True, exist_ok=True)
     programs = find(_data(home))
@@ -87,7 +87,7 @@ def variables(home: Path) -> dict[str, str]:
     }
 
 
-def _start_stopped(home: Path, programs: Programs, report: Report) -> None:
+def _start_stopped(home: Path, programs: PostgresPrograms, report: ReportLine) -> None:
     identity = choose_identity(programs, home, _data(home))
     settings = files.read_json(_settings(home)) or {"password": secrets.token_hex(16)}
     if not _data(home).exists():
@@ -109,7 +109,7 @@ def _start_stopped(home: Path, programs: Programs, report: Report) -> None:
     raise WindmillError(unavailable, f"{PORT_ATTEMPTS} ports were taken while PostgreSQL started", "try again")
 
 
-def _launch(home: Path, programs: Programs, identity: Identity, options: list[str]) -> None:
+def _launch(home: Path, programs: PostgresPrograms, identity: Identity, options: list[str]) -> None:
     argv = [programs.path("postgres"), "-D", str(_data(home)), *options]
     env = processes.plain_environment()
     processes.spawn(argv, record=_record(home), log=log(home), env=env, cwd=home, identity=identity)
@@ -151,7 +151,7 @@ def _servers_of(data: Path) -> list[int]:
     return sorted(pid for pid in inside if Path(processes.command(pid).partition(" ")[0]).name[:8] == "postgres")
 
 
-def _create_data(home: Path, programs: Programs, identity: Identity, password: str) -> None:
+def _create_data(home: Path, programs: PostgresPrograms, identity: Identity, password: str) -> None:
     """Make the data directory beside its place and move it there when it is whole."""
     for leftover in home.glob("new-*"):
         shutil.rmtree(leftover)
@@ -181,7 +181,7 @@ def _create_data(home: Path, programs: Programs, identity: Identity, password: s
     shutil.rmtree(work)
 
 
-def _options(home: Path, programs: Programs, identity: Identity) -> list[str]:
+def _options(home: Path, programs: PostgresPrograms, identity: Identity) -> list[str]:
     lz4 = ["-c", "default_toast_compression=lz4"]
     asked = [programs.path("postgres"), "-D", str(_data(home)), "-C", "default_toast_compression", *lz4]
     has_lz4 = identity.run(asked, timeout=10, cwd=home).returncode == 0
@@ -189,12 +189,12 @@ def _options(home: Path, programs: Programs, identity: Identity) -> list[str]:
     return [*plain, *lz4] if has_lz4 else plain
 
 
-def _ensure_database(home: Path, programs: Programs) -> None:
+def _ensure_database(home: Path, programs: PostgresPrograms) -> None:
     if _sql(home, programs, f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'") != "1":  # noqa: S608 - a constant
         _sql(home, programs, f"CREATE DATABASE {NAME}")
 
 
-def _sql(home: Path, programs: Programs, statement: str) -> str:
+def _sql(home: Path, programs: PostgresPrograms, statement: str) -> str:
     reach = variables(home)
     where = ["-h", reach["DB_HOST"], "-p", reach["DB_PORT"], "-U", NAME, "-d", "postgres"]
     done = subprocess.run(

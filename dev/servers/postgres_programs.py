@@ -17,7 +17,7 @@ SYSTEM = Path("/usr/lib/postgresql")
 
 
 @dataclass(frozen=True)
-class Programs:
+class PostgresPrograms:
     """One installation's directory of programs."""
 
     bin: Path
@@ -31,17 +31,17 @@ class Programs:
         return str(self.bin / name)
 
 
-def newest() -> Programs:
+def newest() -> PostgresPrograms:
     """The programs for a new data directory, and for clients."""
     return _first(installed())
 
 
-def find(data: Path) -> Programs:
+def find(data: Path) -> PostgresPrograms:
     """The installed programs that can serve this data directory."""
     return serving(data, list(installed()))
 
 
-def serving(data: Path, programs: Sequence[Programs]) -> Programs:
+def serving(data: Path, programs: Sequence[PostgresPrograms]) -> PostgresPrograms:
     """Those of the version that made the data; the first if there is no data yet."""
     made_by = data / "PG_VERSION"
     if not made_by.exists():
@@ -57,7 +57,7 @@ def serving(data: Path, programs: Sequence[Programs]) -> Programs:
     )
 
 
-def _first(programs: Iterable[Programs]) -> Programs:
+def _first(programs: Iterable[PostgresPrograms]) -> PostgresPrograms:
     for each in programs:
         return each
     raise WindmillError(
@@ -67,7 +67,7 @@ def _first(programs: Iterable[Programs]) -> Programs:
     )
 
 
-def installed() -> Iterator[Programs]:
+def installed() -> Iterator[PostgresPrograms]:
     """Those of the wheel, then those of the system, newest first."""
     spec = importlib.util.find_spec(WHEEL)
     places = spec.submodule_search_locations if spec else None
@@ -77,17 +77,17 @@ def installed() -> Iterator[Programs]:
         yield from sorted(programs, key=lambda each: int(each.major), reverse=True)
 
 
-def _programs(directory: Path) -> Iterator[Programs]:
+def _programs(directory: Path) -> Iterator[PostgresPrograms]:
     """One, or none if the server does not run on this machine."""
     try:
         said = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return
     if numbers := re.search(r"\d+(\.\d+)?", said.stdout):
-        yield Programs(directory, numbers.group())
+        yield PostgresPrograms(directory, numbers.group())
 
 
-def choose_identity(programs: Programs, home: Path, data: Path) -> Identity:
+def choose_identity(programs: PostgresPrograms, home: Path, data: Path) -> Identity:
     """As whom to run the server: ourselves, or as root someone who can read the programs and own the data.
 
     Data that exists is served by its owner, so a choice once made stays.
@@ -139,7 +139,7 @@ def _names(identities: list[Identity]) -> list[str]:
     return [f"the user {pwd.getpwuid(each.user).pw_name}" for each in identities if each.user is not None]
 
 
-def _works(identity: Identity, programs: Programs, home: Path) -> bool:
+def _works(identity: Identity, programs: PostgresPrograms, home: Path) -> bool:
     """Whether this identity may do what it will have to: enter the home, run a program, not be root."""
     try:
         done = identity.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dev.servers import files, ports, processes
 from dev.servers.processes import Died
-from dev.servers.rabbitmq_programs import Programs
+from dev.servers.rabbitmq_programs import RabbitmqPrograms
 from dev.servers.server import PORT_ATTEMPTS
 
 BASES = {"amqp": 5680, "management": 15680, "distribution": 25680, "epmd": 4380}
@@ -26,7 +26,7 @@ LOG_BYTES = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class NodeSettings:
     """What a node keeps from one start to the next."""
 
     name: str
@@ -36,21 +36,25 @@ class Settings:
     port: Mapping[str, int] = field(default_factory=dict)
 
 
-def new_settings() -> Settings:
-    return Settings(name=f"windmill-{secrets.token_hex(3)}@localhost", user="windmill", password=secrets.token_hex(16))
+def new_settings() -> NodeSettings:
+    return NodeSettings(
+        name=f"windmill-{secrets.token_hex(3)}@localhost", user="windmill", password=secrets.token_hex(16)
+    )
 
 
-def load(home: Path) -> Settings:
+def load(home: Path) -> NodeSettings:
     """The instance's settings; what it has none of is new."""
     found = files.read_json(home / "settings.json")
-    return replace(new_settings(), **{each.name: found[each.name] for each in fields(Settings) if each.name in found})
+    return replace(
+        new_settings(), **{each.name: found[each.name] for each in fields(NodeSettings) if each.name in found}
+    )
 
 
-def save(home: Path, settings: Settings) -> None:
+def save(home: Path, settings: NodeSettings) -> None:
     files.write_json(home / "settings.json", asdict(settings))
 
 
-def start(home: Path, programs: Programs) -> str:
+def start(home: Path, programs: RabbitmqPrograms) -> str:
     """Start the node unless it runs, wait until it is ready; its version."""
     settings = replace(load(home), script=str(programs.script))
     if pid(home):
@@ -82,7 +86,7 @@ class Refused(Exception):
     """The node does not know its own user."""
 
 
-def version(settings: Settings) -> str | None:
+def version(settings: NodeSettings) -> str | None:
     """The version that the management API tells to this node's own user; None as long as it does not answer."""
     connection = http.client.HTTPConnection(ports.LOOPBACK, settings.port["management"], timeout=5)
     login = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
@@ -99,7 +103,7 @@ def version(settings: Settings) -> str | None:
         connection.close()
 
 
-def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settings:
+def _start_stopped(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> NodeSettings:
     stop(home)
     if _unfinished(home).exists():
         shutil.rmtree(_data(home), ignore_errors=True)
@@ -120,13 +124,13 @@ def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settin
     raise Died(f"found its ports taken {PORT_ATTEMPTS} times", _output(home))
 
 
-def choose_ports(home: Path, settings: Settings) -> Settings:
+def choose_ports(home: Path, settings: NodeSettings) -> NodeSettings:
     """The ports of last time where they are free."""
     chosen = {use: ports.choose(base, home, last=settings.port.get(use)) for use, base in BASES.items()}
     return replace(settings, port=chosen)
 
 
-def ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> None:
+def ensure_port_mapper(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> None:
     """Erlang would start a port mapper that nobody stops; with this one running it does not."""
     if processes.running(_epmd_record(home)):
         return
@@ -140,7 +144,7 @@ def ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> No
     processes.wait_ready(_epmd_record(home), log_file, lambda: ports.listens(child, settings.port["epmd"]), 20.0)
 
 
-def launch(home: Path, programs: Programs, settings: Settings) -> None:
+def launch(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> None:
     """Start the node and wait until it is ready; its port mapper runs."""
     _write_configuration(home, settings)
     env = programs.environment() | environment(home, settings)
@@ -148,7 +152,7 @@ def launch(home: Path, programs: Programs, settings: Settings) -> None:
     _wait_ready(home, settings)
 
 
-def _wait_ready(home: Path, settings: Settings) -> None:
+def _wait_ready(home: Path, settings: NodeSettings) -> None:
     def is_ready() -> bool:
         node = pid(home)
         if (
@@ -165,7 +169,7 @@ def _wait_ready(home: Path, settings: Settings) -> None:
     processes.wait_ready(_record(home), _output(home), is_ready, START_SECONDS)
 
 
-def _write_configuration(home: Path, settings: Settings) -> None:
+def _write_configuration(home: Path, settings: NodeSettings) -> None:
     (home / "log").mkdir(exist_ok=True)
     files.write_private(home / "rabbitmq.conf", configuration(settings))
     files.write_private(home / "enabled_plugins", "[rabbitmq_management].\n")
@@ -176,7 +180,7 @@ def _write_configuration(home: Path, settings: Settings) -> None:
         files.write_private(cookie, secrets.token_hex(20), mode=0o400)
 
 
-def configuration(settings: Settings) -> str:
+def configuration(settings: NodeSettings) -> str:
     """`rabbitmq.conf`: the user is made with the data, so there never is a guest."""
     lines = {
         "listeners.tcp.1": f"{ports.LOOPBACK}:{settings.port['amqp']}",
@@ -197,7 +201,7 @@ def configuration(settings: Settings) -> str:
     return "".join(f"{name} = {value}\n" for name, value in lines.items())
 
 
-def environment(home: Path, settings: Settings) -> dict[str, str]:
+def environment(home: Path, settings: NodeSettings) -> dict[str, str]:
     """What the node and its tools have to know."""
     return {
         MARK: str(home),

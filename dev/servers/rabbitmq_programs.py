@@ -13,7 +13,7 @@ TREE_SCRIPT = Path("usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 @dataclass(frozen=True)
-class Programs:
+class RabbitmqPrograms:
     """The server's start script, and where it finds Erlang and its libraries."""
 
     script: Path
@@ -38,12 +38,12 @@ class Programs:
         return next(map(str, deep), None)
 
 
-def installed() -> Programs | None:
+def installed() -> RabbitmqPrograms | None:
     """What the system has, without the wrappers that would start the system's own server."""
     found = shutil.which("rabbitmq-server")
     for script in (PACKAGED, *([Path(found).resolve()] if found else [])):
         if (script.parent / "rabbitmq-env").exists():
-            return Programs(script, path=tuple(_erlang()))
+            return RabbitmqPrograms(script, path=tuple(_erlang()))
     return None
 
 
@@ -52,10 +52,10 @@ def _erlang() -> Iterator[Path]:
         yield Path(erl).parent
 
 
-def in_tree(tree: Path) -> Programs:
+def in_tree(tree: Path) -> RabbitmqPrograms:
     """What `debian_packages` unpacked."""
     libraries = [path for part in ("lib", "usr/lib") for path in (tree / part).glob("*-linux-*")]
-    return Programs(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
+    return RabbitmqPrograms(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
 
 
 def cache(named: Mapping[str, str]) -> Path:
@@ -64,7 +64,7 @@ def cache(named: Mapping[str, str]) -> Path:
     return Path(base).expanduser() / "windmill"
 
 
-def at(script: Path) -> Programs | None:
+def at(script: Path) -> RabbitmqPrograms | None:
     """The programs that an instance used before, if they are still there."""
     if not script.exists():
         return None

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from windmill.core.errors import Code
 
-Report = Callable[[str], None]
+ReportLine = Callable[[str], None]
 """Takes one line for the user."""
 
 PORT_ATTEMPTS = 5
@@ -24,7 +24,7 @@ class Server(Protocol):
     usual_port: int
     unavailable: Code
 
-    def start(self, home: Path, named: Mapping[str, str], report: Report) -> str:
+    def start(self, home: Path, named: Mapping[str, str], report: ReportLine) -> str:
         """Start it unless it runs, wait until it is ready; its version. `named`: what the user set."""
 
     def stop(self, home: Path) -> bool:

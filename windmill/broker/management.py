@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 
 from windmill.broker import failed_queue, work_queue
-from windmill.core.errors import Code, WindmillError
+from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import bracketed
 
@@ -165,12 +165,14 @@ def _api(settings: BrokerSettings) -> Iterator[_Api]:
         try:
             yield api
         except requests.RequestException as error:
-            raise WindmillError(_code(error), f"the management API at {api.where}: {error}", _REMEDY) from error
+            raise WindmillError(
+                "BROKER_UNAVAILABLE" if _is_unreachable(error) else "CONFIG_INVALID",
+                f"the management API at {api.where}: {error}",
+                _REMEDY,
+            ) from error
 
 
-def _code(error: requests.RequestException) -> Code:
-    """Unreachable, or answering in a way that the settings have to change for: a bad certificate, a refused login."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "CONFIG_INVALID"
-    unreachable = isinstance(error, requests.ConnectionError | requests.Timeout)
-    return "BROKER_UNAVAILABLE" if unreachable else "CONFIG_INVALID"
+def _is_unreachable(error: requests.RequestException) -> bool:
+    """A bad certificate counts as an answer: the settings have to change, not the server."""
+    silent = isinstance(error, requests.ConnectionError | requests.Timeout)
+    return silent and not isinstance(error, requests.exceptions.SSLError)

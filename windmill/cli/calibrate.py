@@ -22,7 +22,7 @@ from windmill.storage.queries import queries
 
 if TYPE_CHECKING:
     from windmill.derive.calibration import Calibration
-    from windmill.operate.calibrate import Report
+    from windmill.operate.calibrate import CalibrationReport
 
 DESCRIPTION = """\
 Fits the constants of merging and voting to your own images. It reads their true boxes and labels from a COCO file and
@@ -102,7 +102,7 @@ def _named(fitted: "Calibration", arguments: argparse.Namespace, images: int) ->
 
 
 def _report(
-    reports: Sequence["Report"], start: "Calibration", named: "Calibration", arguments: argparse.Namespace
+    reports: Sequence["CalibrationReport"], start: "Calibration", named: "Calibration", arguments: argparse.Namespace
 ) -> None:
     parts = {one.part: {"images": one.images, "before": one.before, "after": one.after} for one in reports}
     document = {"before": start.version, "after": named.version, "out": str(arguments.out or ""), "parts": parts}

@@ -10,7 +10,7 @@ from windmill.core.errors import WindmillError
 from windmill.operate.doctor import render as report
 from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.examination import Request, examine
-from windmill.operate.doctor.findings import Finding
+from windmill.operate.doctor.findings import DoctorFinding
 from windmill.process import logs
 from windmill.process.runner import DONE, FAILED, INTERRUPTED
 
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if any(finding.state == "problem" for finding in findings) else DONE
 
 
-def _show(findings: list[Finding], *, as_json: bool) -> None:
+def _show(findings: list[DoctorFinding], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(report.as_json(findings), option=orjson.OPT_INDENT_2) + b"\n")
     else:

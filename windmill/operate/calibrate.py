@@ -25,11 +25,11 @@ PAGE_IMAGES = 500
 
 E = TypeVar("E")
 C = TypeVar("C")
-Figures = dict[str, float]
+FittingScores = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImage:
     """An image with the replies of its services and what it really shows."""
 
     replies: Mapping[str, Mapping[str, Any]]
@@ -37,13 +37,13 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Report:
+class CalibrationReport:
     """Figures of one part of the calibration, on images that were not fitted on."""
 
     part: str
     images: int
-    before: Figures
-    after: Figures
+    before: FittingScores
+    after: FittingScores
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Services:
     voting: frozenset[str]
 
 
-def calibrated(images: Sequence[Labelled], services: Services, start: Calibration) -> tuple[Calibration, list[Report]]:
+def calibrated(
+    images: Sequence[LabelledImage], services: Services, start: Calibration
+) -> tuple[Calibration, list[CalibrationReport]]:
     """The constants that fit all images, and what constants fitted on half of them are worth on the other half."""
     boxes, box_report = _fitted(
         "boxes", box_examples(images, services), start.boxes, box_fitting.fit, box_fitting.score
@@ -66,7 +68,7 @@ def calibrated(images: Sequence[Labelled], services: Services, start: Calibratio
     return replace(merged, votes=votes), [box_report, vote_report]
 
 
-async def labelled(connection: Connection, truths: Mapping[str, Truth], group: str | None) -> list[Labelled]:
+async def labelled(connection: Connection, truths: Mapping[str, Truth], group: str | None) -> list[LabelledImage]:
     """The images that are both labelled and answered, in the order of their ids."""
     sql = queries()
     rows = await connection.fetch(sql["find_images_by_filename"], list(truths), group)
@@ -80,7 +82,7 @@ async def labelled(connection: Connection, truths: Mapping[str, Truth], group: s
         replies: dict[int, dict[str, dict[str, Any]]] = {}
         for row in await connection.fetch(sql["read_replies"], list(page)):
             replies.setdefault(row["image_id"], {})[row["service"]] = _object(row["data"])
-        found += [Labelled(replies[one], truths[name]) for one, name in page.items() if one in replies]
+        found += [LabelledImage(replies[one], truths[name]) for one, name in page.items() if one in replies]
     return found
 
 
@@ -93,15 +95,15 @@ def _fitted(
     examples: Sequence[E],
     start: C,
     fit: Callable[[Sequence[E], C], C],
-    score: Callable[[Sequence[E], C], Figures],
-) -> tuple[C, Report]:
+    score: Callable[[Sequence[E], C], FittingScores],
+) -> tuple[C, CalibrationReport]:
     """Every second image judges: images that follow each other in a folder are often alike."""
     fitted_on, judging = examples[::2], examples[1::2]
-    report = Report(part, len(judging), score(judging, start), score(judging, fit(fitted_on, start)))
+    report = CalibrationReport(part, len(judging), score(judging, start), score(judging, fit(fitted_on, start)))
     return fit(examples, start), report
 
 
-def box_examples(images: Iterable[Labelled], services: Services) -> list[box_fitting.Example]:
+def box_examples(images: Iterable[LabelledImage], services: Services) -> list[box_fitting.Example]:
     """The images on which any detector said something."""
     return [
         box_fitting.Example(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
@@ -110,7 +112,7 @@ def box_examples(images: Iterable[Labelled], services: Services) -> list[box_fit
     ]
 
 
-def vote_examples(images: Sequence[Labelled], services: Services, calibration: Calibration) -> list[VoteExample]:
+def vote_examples(images: Sequence[LabelledImage], services: Services, calibration: Calibration) -> list[VoteExample]:
     """The images, each with the emojis of its true labels and with its boxes as they would be merged."""
     emojis = emojis_of_labels(images) | dict(calibration.votes.labels)
     return [
@@ -125,7 +127,7 @@ def vote_examples(images: Sequence[Labelled], services: Services, calibration: C
     ]
 
 
-def emojis_of_labels(images: Iterable[Labelled]) -> dict[str, str]:
+def emojis_of_labels(images: Iterable[LabelledImage]) -> dict[str, str]:
     """Which emoji services give with a label: the most frequent one."""
     seen: dict[str, dict[str, int]] = {}
     for one in images:
@@ -138,7 +140,7 @@ def emojis_of_labels(images: Iterable[Labelled]) -> dict[str, str]:
     return {label: min(counts, key=lambda emoji: (-counts[emoji], emoji)) for label, counts in seen.items()}
 
 
-def _predictions(image: Labelled, services: Services) -> dict[str, object]:
+def _predictions(image: LabelledImage, services: Services) -> dict[str, object]:
     return {name: reply.get("predictions") for name, reply in image.replies.items() if name in services.merging}
 
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from dev.farm.contract import TRAITS
 from dev.farm.server import Farm, Plot
-from dev.farm.thinking import Answers, Thinker
+from dev.farm.thinking import AnswerSource, Thinker
 
 SERVICES = tuple(TRAITS)
 CLOSED_PORT = 1
@@ -71,7 +71,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
 
 @asynccontextmanager
 async def serving(
-    *services: str, knowledge: Answers | None = None, seed: int = 0, keep_alive: bool = False
+    *services: str, knowledge: AnswerSource | None = None, seed: int = 0, keep_alive: bool = False
 ) -> AsyncIterator[Client]:
     """A farm of these services on free ports, and a client for it."""
     thinker = Thinker(seed, knowledge) if knowledge else None

@@ -9,7 +9,7 @@ import pytest
 
 from dev.farm.commands import counts_table, faults_table
 from dev.farm.control import Control
-from dev.farm.counts import Counts
+from dev.farm.counts import RequestCounts
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import Client, eventually, serving
 
@@ -128,7 +128,7 @@ async def test_service_ports_do_not_have_the_control_routes(client: Client) -> N
 
 
 def test_a_reset_keeps_what_is_in_flight() -> None:
-    counts = Counts()
+    counts = RequestCounts()
     with counts.request():
         counts.reset()
         assert (counts.in_flight, counts.max_in_flight) == (1, 1)
@@ -136,7 +136,7 @@ def test_a_reset_keeps_what_is_in_flight() -> None:
 
 
 def test_counts_and_faults_are_shown_line_by_line() -> None:
-    counts = Counts()
+    counts = RequestCounts()
     counts.replied("POST", "/analyze", 200)
     assert "POST /analyze" in counts_table({"clip": counts.as_json()}).splitlines()[1]
     assert faults_table({"clip": {"down": 1.0}, "face": {}}).split() == ["clip", "down=1"]

@@ -11,7 +11,7 @@ from windmill.core.settings import Settings, defaults
 from windmill.operate.doctor import render as report
 from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.examination import choose
-from windmill.operate.doctor.findings import Area, Finding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, asked, not_asked, ok, problem, warning
 from windmill.operate.doctor.settings import Loaded
 from windmill.operate.doctor.threads import in_thread
 
@@ -39,7 +39,7 @@ def test_the_json_has_every_part_of_a_finding() -> None:
     ]
 
 
-async def failing(error: Exception) -> list[Finding]:
+async def failing(error: Exception) -> list[DoctorFinding]:
     raise error
 
 
@@ -58,7 +58,7 @@ async def test_a_test_that_fails_is_a_problem_and_hides_no_other(error: Exceptio
 
 
 async def test_a_test_that_takes_too_long_is_a_problem() -> None:
-    async def hang() -> list[Finding]:
+    async def hang() -> list[DoctorFinding]:
         await forever()
         return []
 

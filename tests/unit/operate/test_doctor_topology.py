@@ -16,7 +16,7 @@ from windmill.operate.doctor.broker.ask_queues import understood
 from windmill.operate.doctor.broker.differences import complaint, differences
 from windmill.operate.doctor.broker.judge_queues import Declared, Queue
 from windmill.operate.doctor.broker.policies import ruling
-from windmill.operate.doctor.findings import Finding
+from windmill.operate.doctor.findings import DoctorFinding
 
 SETTINGS = Settings.from_env({"RETRY_DELAYS": "5"})
 EVERY = list(load_fleet(SETTINGS.service_config).services.values())
@@ -61,11 +61,11 @@ def healthy() -> Declared:
     )
 
 
-def judged(seen: Declared, settings: Settings = SETTINGS) -> list[Finding]:
+def judged(seen: Declared, settings: Settings = SETTINGS) -> list[DoctorFinding]:
     return topology.judged(settings, CHOSEN, EVERY, seen)
 
 
-def only(findings: list[Finding]) -> Finding:
+def only(findings: list[DoctorFinding]) -> DoctorFinding:
     [finding] = [finding for finding in findings if finding.state != "ok"]
     return finding
 

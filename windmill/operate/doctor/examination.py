@@ -14,7 +14,7 @@ from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.broker import ask as rabbitmq
 from windmill.operate.doctor.broker import ask_queues as declared
 from windmill.operate.doctor.database import ask as postgres
-from windmill.operate.doctor.findings import Area, Finding, asked, not_asked, problem
+from windmill.operate.doctor.findings import Area, DoctorFinding, asked, not_asked, problem
 from windmill.operate.doctor.services import ask as services
 from windmill.operate.doctor.settings import Loaded
 from windmill.operate.doctor.threads import in_thread
@@ -26,7 +26,7 @@ _TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",)
 """Groups that are asked at once. The broker's two areas come in turn: a broker that allows just the two connections
 that a worker needs must not refuse one of them because of a third."""
 
-Ask = Callable[[], Coroutine[Any, Any, list[Finding]]]
+AskArea = Callable[[], Coroutine[Any, Any, list[DoctorFinding]]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Chosen:
 
     services: Sequence[Service] = ()
     every: Sequence[Service] = ()
-    problems: tuple[Finding, ...] = ()
+    problems: tuple[DoctorFinding, ...] = ()
 
 
-async def examine(loaded: Loaded, request: Request) -> list[Finding]:
+async def examine(loaded: Loaded, request: Request) -> list[DoctorFinding]:
     """Everything. Raises only for a service in the request that there is not: that is the caller's mistake."""
     about_machine = asyncio.ensure_future(asked("machine", "machine", request.seconds, in_thread(machine.examine)))
     found = configuration.examine(loaded)
@@ -59,7 +59,7 @@ async def examine(loaded: Loaded, request: Request) -> list[Finding]:
     return [*found, *await about_machine]
 
 
-def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, Ask]:
+def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, AskArea]:
     seconds = request.seconds
     return {
         "broker": lambda: rabbitmq.examine(settings, seconds),
@@ -70,11 +70,11 @@ def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, A
     }
 
 
-async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, Ask]) -> list[Finding]:
+async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, AskArea]) -> list[DoctorFinding]:
     return [one for area, ask in areas.items() for one in await _area(loaded, chosen, request, area, ask)]
 
 
-async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: Ask) -> list[Finding]:
+async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: AskArea) -> list[DoctorFinding]:
     spoiled = loaded.spoiled(area)
     if spoiled:
         return [not_asked(area, area, f"settings are wrong: {', '.join(spoiled)}")]

@@ -11,37 +11,37 @@ from windmill.core.errors import DataRefused, WindmillError
 logger = logging.getLogger(__name__)
 
 Area = Literal["settings", "broker", "topology", "database", "services", "images", "machine"]
-State = Literal["ok", "warning", "problem"]
+FindingState = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One test: what was looked at, what was found, and what to do about it."""
 
     area: Area
     name: str
-    state: State
+    state: FindingState
     found: str
     remedy: str = ""
 
 
-def ok(area: Area, name: str, found: str) -> Finding:
-    return Finding(area, name, "ok", found)
+def ok(area: Area, name: str, found: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "ok", found)
 
 
-def warning(area: Area, name: str, found: str, remedy: str) -> Finding:
-    return Finding(area, name, "warning", found, remedy)
+def warning(area: Area, name: str, found: str, remedy: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "warning", found, remedy)
 
 
-def problem(area: Area, name: str, found: str, remedy: str) -> Finding:
-    return Finding(area, name, "problem", found, remedy)
+def problem(area: Area, name: str, found: str, remedy: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "problem", found, remedy)
 
 
-def not_asked(area: Area, name: str, because: str) -> Finding:
+def not_asked(area: Area, name: str, because: str) -> DoctorFinding:
     return warning(area, name, f"not asked because {because}", "ask again when that is mended")
 
 
-async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[Finding]]) -> list[Finding]:
+async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[DoctorFinding]]) -> list[DoctorFinding]:
     """The findings of `answer`, or one problem that says why there are none."""
     try:
         async with asyncio.timeout(seconds):

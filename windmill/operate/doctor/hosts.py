@@ -3,7 +3,7 @@
 import ipaddress
 
 from windmill.kernels.text.addresses import addresses
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 SKEW_SECONDS = 2.0
 FAR_SKEW_SECONDS = 60.0
@@ -23,7 +23,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> Finding:
+def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> DoctorFinding:
     """Passwords and results on a network should be encrypted."""
     if tls:
         return ok(area, "encryption", "TLS")
@@ -32,7 +32,7 @@ def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> Finding:
     return warning(area, "encryption", f"none: passwords and results go to {host} in plain text", remedy)
 
 
-def clock(area: Area, seconds: float, exact: float) -> Finding:
+def clock(area: Area, seconds: float, exact: float) -> DoctorFinding:
     """`seconds` by which the other clock is ahead of ours, known to within `exact`."""
     away = max(abs(seconds) - exact, 0.0)
     remedy = "synchronise both clocks (chrony or systemd-timesyncd): times decide which answer is the newer one"

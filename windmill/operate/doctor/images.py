@@ -13,7 +13,7 @@ from windmill.core.messages import Job
 from windmill.core.setting_parts import DatabaseSettings, ImageSettings
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
-from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, asked, not_asked, ok, problem, warning
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -21,7 +21,7 @@ from windmill.storage.queries import queries
 SAMPLE = 20
 
 
-async def examine(settings: Settings, seconds: float) -> list[Finding]:
+async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
     """A folder that hangs is not tried a second time: it would hang again."""
     folder = await asked("images", "IMAGE_ROOT", seconds, _folder(settings))
     if any(finding.state == "problem" for finding in folder):
@@ -33,11 +33,11 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
     return [*folder, *await asked("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
 
 
-async def _folder(settings: ImageSettings) -> list[Finding]:
+async def _folder(settings: ImageSettings) -> list[DoctorFinding]:
     return [await in_thread(partial(root, settings.image_root))]
 
 
-def root(folder: Path) -> Finding:
+def root(folder: Path) -> DoctorFinding:
     """Whether IMAGE_ROOT is there, readable and filled."""
     remedy = "mount the share, or correct IMAGE_ROOT"
     if not folder.is_dir():
@@ -63,7 +63,7 @@ async def _sample(settings: DatabaseSettings) -> list[Job]:
     return [Job(**dict(row), submitted_at=now) for row in rows]
 
 
-async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Finding]:
+async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[DoctorFinding]:
     failures = []
     async with ImageSource(settings) as source:
         for job in jobs:
@@ -74,7 +74,7 @@ async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Findin
     return [sample(len(jobs), failures)]
 
 
-def sample(looked: int, failures: Sequence[tuple[Job, WindmillError]]) -> Finding:
+def sample(looked: int, failures: Sequence[tuple[Job, WindmillError]]) -> DoctorFinding:
     """A problem when none can be read; some may have been deleted since."""
     if not looked:
         return ok("images", "sample", "no image is registered yet")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from windmill.core.settings import ROOT
 from windmill.operate.doctor import sizes
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 OLDEST_PYTHON = (3, 11)
 FEW_FILES = 1024
@@ -18,7 +18,7 @@ CLOCK_SECONDS = 3.0
 _MEMORY = Path("/proc/meminfo")
 
 
-def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[Finding]:
+def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[DoctorFinding]:
     usage = shutil.disk_usage(state if state.exists() else state.parent)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return [
@@ -30,13 +30,13 @@ def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[Finding]
     ]
 
 
-def python(version: tuple[int, ...]) -> Finding:
+def python(version: tuple[int, ...]) -> DoctorFinding:
     if version >= OLDEST_PYTHON:
         return ok("machine", "python", platform.python_version())
     return problem("machine", "python", ".".join(map(str, version)), "make the environment with Python 3.11 or newer")
 
 
-def open_files(soft: int) -> Finding:
+def open_files(soft: int) -> DoctorFinding:
     """A worker of all services at high concurrency has a socket and a file open for each call."""
     if soft in (resource.RLIM_INFINITY, -1):
         return ok("machine", "open files", "without limit")
@@ -46,13 +46,13 @@ def open_files(soft: int) -> Finding:
     return warning("machine", "open files", f"only {soft:,} at a time", remedy)
 
 
-def available_memory(meminfo: str) -> list[Finding]:
+def available_memory(meminfo: str) -> list[DoctorFinding]:
     """What the kernel thinks can be had without swapping."""
     kilobytes = [int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
     return [_memory(one * 1024) for one in kilobytes]
 
 
-def _memory(available: int) -> Finding:
+def _memory(available: int) -> DoctorFinding:
     said = f"{sizes.shown(available)} available"
     if available >= LITTLE_MEMORY:
         return ok("machine", "memory", said)
@@ -74,7 +74,7 @@ def _synchronised() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
-def clock(synchronised: str) -> list[Finding]:
+def clock(synchronised: str) -> list[DoctorFinding]:
     if synchronised == "yes":
         return [ok("machine", "clock", "is synchronised")]
     if synchronised == "no":

@@ -6,18 +6,18 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import get_args
 
-from windmill.operate.doctor.findings import Finding, State
+from windmill.operate.doctor.findings import DoctorFinding, FindingState
 
-_COLOURS: dict[State, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
+_COLOURS: dict[FindingState, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
-_STATE_WIDTH = max(map(len, get_args(State)))
+_STATE_WIDTH = max(map(len, get_args(FindingState)))
 
 
-def as_json(findings: Sequence[Finding]) -> list[dict[str, str]]:
+def as_json(findings: Sequence[DoctorFinding]) -> list[dict[str, str]]:
     return [asdict(finding) for finding in findings]
 
 
-def as_text(findings: Sequence[Finding], *, colours: bool) -> str:
+def as_text(findings: Sequence[DoctorFinding], *, colours: bool) -> str:
     """One line for each finding under its area, its remedy on a second one, and a summary."""
     lines = []
     for area, group in groupby(findings, key=lambda finding: finding.area):
@@ -29,7 +29,7 @@ def as_text(findings: Sequence[Finding], *, colours: bool) -> str:
     return "\n".join([*lines, summary(findings), ""])
 
 
-def _lines(finding: Finding, width: int, *, colours: bool) -> list[str]:
+def _lines(finding: DoctorFinding, width: int, *, colours: bool) -> list[str]:
     state = finding.state.ljust(_STATE_WIDTH)
     shown = f"{_COLOURS[finding.state]}{state}{_PLAIN}" if colours else state
     first = f"  {shown}  {_printable(finding.name).ljust(width)}  {_printable(finding.found)}"
@@ -41,7 +41,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
-def summary(findings: Sequence[Finding]) -> str:
+def summary(findings: Sequence[DoctorFinding]) -> str:
     counts = Counter(finding.state for finding in findings)
     return f"{counts['ok']} ok, {_counted(counts['warning'], 'warning')}, {_counted(counts['problem'], 'problem')}"
 

@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import shipped
 from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 _NEEDS: dict[Area, tuple[str, ...]] = {
     "broker": ("QUEUE",),
@@ -50,7 +50,7 @@ def load() -> Loaded:
         return Loaded(None, problems)
 
 
-def examine(loaded: Loaded) -> list[Finding]:
+def examine(loaded: Loaded) -> list[DoctorFinding]:
     """All findings about the settings."""
     found = [
         problem("settings", one.name, f"{one.value!r}: {one.allowed}", "correct it; .env.example explains each")
@@ -82,7 +82,7 @@ def origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) 
     return ", ".join([*named, f"{others} from the process environment", f"{len(defaults()) - len(known)} defaults"])
 
 
-def _in_use(settings: Settings) -> list[Finding]:
+def _in_use(settings: Settings) -> list[DoctorFinding]:
     waits = ", ".join(f"{delay:g}" for delay in settings.retry_delays)
     return [
         ok("settings", "home", f"relative paths start at {ROOT}"),
@@ -94,7 +94,7 @@ def _in_use(settings: Settings) -> list[Finding]:
     ]
 
 
-def privacy(file: Path) -> list[Finding]:
+def privacy(file: Path) -> list[DoctorFinding]:
     """A file with passwords is for its owner alone."""
     if not file.is_file() or not any(_read(file).get(name) for name in secret_names()):
         return []

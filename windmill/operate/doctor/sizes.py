@@ -1,6 +1,6 @@
 """Bytes for people, and whether enough of them are left."""
 
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 GIB = 2**30
 LITTLE, NEARLY_NONE = 2 * GIB, GIB // 4
@@ -15,7 +15,7 @@ def shown(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def space(area: Area, name: str, free: int, where: str, *, total: int = 0) -> Finding:
+def space(area: Area, name: str, free: int, where: str, *, total: int = 0) -> DoctorFinding:
     """What is free on a disk."""
     said = f"{shown(free)} free{f' of {shown(total)}' if total else ''} at {where}"
     remedy = "free some space, or move it to a larger disk"

@@ -14,14 +14,14 @@ from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import shown
 from windmill.operate.doctor import hosts, versions
 from windmill.operate.doctor.broker import judge as broker_health
-from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, asked, not_asked, ok, problem, warning
 from windmill.operate.doctor.threads import in_thread
 
 OLDEST, NEWEST_MAJOR = (3, 10), 4
 _ENCRYPT = "set QUEUE_TLS=true and QUEUE_PORT=5671, and QUEUE_TLS_CA where the system does not know the authority"
 
 
-async def examine(settings: BrokerSettings, seconds: float) -> list[Finding]:
+async def examine(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
     """Ask over AMQP and over the management API at once: one may answer while the other does not."""
     amqp = asked("broker", "connect", seconds, _by_amqp(settings))
     reached, managed = await asyncio.gather(amqp, _by_management(settings, seconds))
@@ -31,7 +31,7 @@ async def examine(settings: BrokerSettings, seconds: float) -> list[Finding]:
     return [*reached, encryption, *managed]
 
 
-async def _by_amqp(settings: BrokerSettings) -> list[Finding]:
+async def _by_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
         where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
@@ -51,7 +51,7 @@ async def _version(opened: broker.Connection, settings: BrokerSettings) -> str:
     return told.decode() if isinstance(told, bytes) else str(told)
 
 
-async def _second(settings: BrokerSettings) -> Finding:
+async def _second(settings: BrokerSettings) -> DoctorFinding:
     """A worker consumes over one connection and publishes over another."""
     try:
         async with broker.connection(settings, "windmill doctor, second connection"):
@@ -61,7 +61,7 @@ async def _second(settings: BrokerSettings) -> Finding:
         return problem("broker", "two connections", f"the second one failed: {error.message}", remedy)
 
 
-async def _by_management(settings: BrokerSettings, seconds: float) -> list[Finding]:
+async def _by_management(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
     began = datetime.now(UTC)
     try:
         who = await in_thread(partial(ask, settings, "whoami", seconds))
@@ -80,8 +80,8 @@ async def _by_management(settings: BrokerSettings, seconds: float) -> list[Findi
 
 
 async def _judged(
-    settings: BrokerSettings, name: str, path: str, judge: Callable[[Any], list[Finding]], seconds: float
-) -> list[Finding]:
+    settings: BrokerSettings, name: str, path: str, judge: Callable[[Any], list[DoctorFinding]], seconds: float
+) -> list[DoctorFinding]:
     try:
         reply = await in_thread(partial(ask, settings, path, seconds))
     except WindmillError as error:

@@ -15,13 +15,13 @@ from windmill.operate.doctor.broker import consumer_timeout as holding
 from windmill.operate.doctor.broker import judge_queues as topology
 from windmill.operate.doctor.broker import passive_queues as passive
 from windmill.operate.doctor.broker.judge_queues import Declared, Queue
-from windmill.operate.doctor.findings import Finding, not_asked
+from windmill.operate.doctor.findings import DoctorFinding, not_asked
 from windmill.operate.doctor.threads import in_thread
 
 
 async def examine(
     settings: Settings, chosen: Sequence[Service], every: Sequence[Service], seconds: float
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     try:
         seen = await read(settings, seconds)
     except WindmillError as unseen:
@@ -31,7 +31,7 @@ async def examine(
 
 async def _over_amqp(
     settings: BrokerSettings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     try:
         return await asyncio.wait_for(passive.examine(settings, chosen, unseen), seconds)
     except TimeoutError:

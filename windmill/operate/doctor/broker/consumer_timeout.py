@@ -8,7 +8,7 @@ from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings, CallSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor.broker.policies import ruling
-from windmill.operate.doctor.findings import Finding, ok, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, warning
 
 DEFAULT_SECONDS = 1800.0
 """RabbitMQ's own consumer_timeout, which it tells over no API unless a policy sets it."""
@@ -23,7 +23,9 @@ def longest(settings: CallSettings, service: Service) -> float:
     return CALLS * float(settings.request_timeout or service.timeout_seconds) + READ_SECONDS
 
 
-def judged(settings: Settings, services: Iterable[Service], policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def judged(
+    settings: Settings, services: Iterable[Service], policies: Sequence[Mapping[str, Any]]
+) -> list[DoctorFinding]:
     held = {service.name: longest(settings, service) for service in services}
     found = [finding for service, seconds in held.items() for finding in _one(settings, service, seconds, policies)]
     most = max(held.values(), default=0.0)
@@ -31,7 +33,9 @@ def judged(settings: Settings, services: Iterable[Service], policies: Sequence[M
     return found or [ok("topology", "consumer timeout", said)]
 
 
-def _one(settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def _one(
+    settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]
+) -> list[DoctorFinding]:
     rules = ruling(policies, work_queue(settings, service), settings.queue_type)
     told = (rules or {}).get("definition", {}).get("consumer-timeout")
     allowed = told / 1000 if isinstance(told, int) else DEFAULT_SECONDS

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from windmill.operate.doctor import hosts
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 from windmill.operate.doctor.sizes import shown
 
 _DATE_SECONDS = 2.0
@@ -14,7 +14,7 @@ _DATE_SECONDS = 2.0
 _MAY_SET_POLICIES = {"policymaker", "administrator"}
 
 
-def management(who: Mapping[str, Any]) -> Finding:
+def management(who: Mapping[str, Any]) -> DoctorFinding:
     """Whether the account that the API knows may set policies."""
     tags = who.get("tags") or []
     named = set(tags.split(",") if isinstance(tags, str) else tags)
@@ -25,7 +25,7 @@ def management(who: Mapping[str, Any]) -> Finding:
     return warning("broker", "management", f"{said}, so python -m windmill declare cannot set policies", remedy)
 
 
-def skew(date: str, now: datetime) -> list[Finding]:
+def skew(date: str, now: datetime) -> list[DoctorFinding]:
     """The broker's clock, as far as the header of a reply tells it."""
     try:
         told = parsedate_to_datetime(date)
@@ -35,7 +35,7 @@ def skew(date: str, now: datetime) -> list[Finding]:
     return [hosts.clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
 
 
-def alarms(check: Mapping[str, Any]) -> list[Finding]:
+def alarms(check: Mapping[str, Any]) -> list[DoctorFinding]:
     """While one is on, the broker takes no message from anybody."""
     if check.get("status") == "ok":
         return [ok("broker", "alarms", "none")]
@@ -44,11 +44,11 @@ def alarms(check: Mapping[str, Any]) -> list[Finding]:
     return [problem("broker", "alarms", said, "free disk or memory of that node, or raise its limits")]
 
 
-def nodes(listed: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def nodes(listed: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
     return [finding for node in listed for finding in _node(node)]
 
 
-def _node(node: Mapping[str, Any]) -> list[Finding]:
+def _node(node: Mapping[str, Any]) -> list[DoctorFinding]:
     name = f"node {node.get('name')}"
     if not node.get("running", True):
         return [problem("broker", name, "does not run", "start it")]
@@ -58,7 +58,7 @@ def _node(node: Mapping[str, Any]) -> list[Finding]:
     return _room(node, name)
 
 
-def _room(node: Mapping[str, Any], name: str) -> list[Finding]:
+def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
     """Disk and memory, and how far they are from where alarms begin; a node just started does not know them yet."""
     disk, floor = node.get("disk_free"), node.get("disk_free_limit", 0)
     used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
@@ -72,7 +72,7 @@ def _room(node: Mapping[str, Any], name: str) -> list[Finding]:
     return [ok("broker", name, f"{room}, {memory}")]
 
 
-def unroutable(host: Mapping[str, Any]) -> list[Finding]:
+def unroutable(host: Mapping[str, Any]) -> list[DoctorFinding]:
     """Messages that found no queue; Windmill's own publishes would have been told of it."""
     lost = (host.get("message_stats") or {}).get("drop_unroutable", 0)
     if not lost:

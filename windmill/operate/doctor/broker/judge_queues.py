@@ -11,7 +11,7 @@ from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
 from windmill.operate.doctor.broker import policies as rules
 from windmill.operate.doctor.broker.differences import differences
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 TIER_PREFIX = "windmill.retry."
 DECLARE = "python -m windmill declare"
@@ -49,7 +49,7 @@ def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict
 
 def judged(
     settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Declared
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """All findings; queues of services that were not chosen are no left-overs."""
     wanted = wanted_queues(settings, chosen)
     named = {*wanted_queues(settings, every)}
@@ -63,7 +63,9 @@ def judged(
     ]
 
 
-def queues(settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]) -> list[Finding]:
+def queues(
+    settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]
+) -> list[DoctorFinding]:
     """Queues that are missing or have other arguments."""
     found = []
     for name, arguments in wanted.items():
@@ -74,11 +76,11 @@ def queues(settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Map
     return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
 
 
-def missing(queue: str) -> Finding:
+def missing(queue: str) -> DoctorFinding:
     return problem("topology", queue, f"missing: +queue {queue}", DECLARE)
 
 
-def other(settings: BrokerSettings, queue: str, changes: str) -> Finding:
+def other(settings: BrokerSettings, queue: str, changes: str) -> DoctorFinding:
     """Arguments stay as long as the queue does."""
     delete = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)} --if-empty"
     remedy = f"{_emptied(queue)}; then {delete} and {DECLARE}"
@@ -94,7 +96,7 @@ def _emptied(queue: str) -> str:
     return "stop the producers and let the workers empty it"
 
 
-def tier_routes(names: Iterable[str], seen: Declared) -> list[Finding]:
+def tier_routes(names: Iterable[str], seen: Declared) -> list[DoctorFinding]:
     """The way into each retry tier: a fanout exchange bound to the queue of its name."""
     found = []
     for name in names:
@@ -112,7 +114,7 @@ def tier_routes(names: Iterable[str], seen: Declared) -> list[Finding]:
 
 def _limits(
     settings: BrokerSettings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Declared
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     kinds = {name: str(queue.arguments.get("x-queue-type", "classic")) for name, queue in seen.queues.items()}
     # Classic queues do not count deliveries, so they have no limit.
     services = [service.name for service in chosen if settings.queue_type == "quorum"]
@@ -121,7 +123,7 @@ def _limits(
     return [*rules.judged(definitions, seen.policies, kinds, DECLARE), *rules.losing(others, seen.policies)]
 
 
-def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
+def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str, Queue]) -> list[DoctorFinding]:
     """Queues of Windmill's that no setting names any more: jobs in them are looked at by nobody."""
     strays = {
         name: queue
@@ -137,7 +139,7 @@ def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str
 _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any machine; else delete it once it is empty"
 
 
-def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[Finding]:
+def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[DoctorFinding]:
     """Jobs that nobody takes."""
     return [
         warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NOBODY)

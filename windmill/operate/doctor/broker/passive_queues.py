@@ -8,12 +8,12 @@ from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
 from windmill.operate.doctor.broker import differences
 from windmill.operate.doctor.broker import judge_queues as topology
-from windmill.operate.doctor.findings import Finding, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, not_asked, ok, problem, warning
 
 _UNSEEN = "policies, bindings, left-over queues and jobs without workers cannot be seen"
 
 
-async def examine(settings: BrokerSettings, services: Sequence[Service], unseen: WindmillError) -> list[Finding]:
+async def examine(settings: BrokerSettings, services: Sequence[Service], unseen: WindmillError) -> list[DoctorFinding]:
     blind = warning("topology", "management", f"{_UNSEEN}: {unseen.message}", unseen.remedy)
     try:
         async with broker.connection(settings, "windmill doctor, queues") as opened:
@@ -22,7 +22,9 @@ async def examine(settings: BrokerSettings, services: Sequence[Service], unseen:
         return [not_asked("topology", "queues", error.message)]
 
 
-async def _queues(opened: broker.Connection, settings: BrokerSettings, services: Sequence[Service]) -> list[Finding]:
+async def _queues(
+    opened: broker.Connection, settings: BrokerSettings, services: Sequence[Service]
+) -> list[DoctorFinding]:
     wanted = topology.wanted_queues(settings, services)
     found = []
     for name, arguments in wanted.items():
@@ -49,7 +51,7 @@ async def _complaint_of_queue(
     return ""
 
 
-async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[Finding]:
+async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[DoctorFinding]:
     found = []
     for delay in broker.tiers(settings):
         name = broker.retry_exchange(delay)

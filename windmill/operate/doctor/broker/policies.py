@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from windmill.operate.doctor.broker.differences import differences
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 Policy = Mapping[str, Any]
 _LOSES = ("message-ttl", "expires", "max-length", "max-length-bytes")
@@ -30,7 +30,7 @@ def _fits(policy: Policy, queue: str, kind: str) -> bool:
 
 def judged(
     wanted: Mapping[str, Mapping[str, object]], policies: Sequence[Policy], kinds: Mapping[str, str], declare: str
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """`wanted` are the definitions by queue; `kinds` the types of the queues that are there."""
     present = {queue: definition for queue, definition in wanted.items() if queue in kinds}
     found = [
@@ -43,7 +43,7 @@ def judged(
     return found
 
 
-def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, declare: str) -> list[Finding]:
+def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, declare: str) -> list[DoctorFinding]:
     name = f"policy {queue}"
     if rules is None:
         said = (
@@ -60,7 +60,7 @@ def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, dec
     return [problem("topology", name, said, remedy)]
 
 
-def losing(queues: Mapping[str, str], policies: Sequence[Policy]) -> list[Finding]:
+def losing(queues: Mapping[str, str], policies: Sequence[Policy]) -> list[DoctorFinding]:
     """Policies of others under which queues lose jobs; `queues` gives the type of each."""
     found = []
     for queue, kind in queues.items():

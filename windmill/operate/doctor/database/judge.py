@@ -8,7 +8,7 @@ from typing import Any
 
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.doctor import hosts, sizes, versions
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 OLDEST, NEWEST_MAJOR = (15, 0), 18
 LONG_SECONDS = 600.0
@@ -50,7 +50,7 @@ PARAMETERS = {
 }
 
 
-def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[Finding]:
+def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[DoctorFinding]:
     size = f"{sizes.shown(row['bytes'])} in tablespace {row['tablespace']}"
     return [
         versions.judged("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
@@ -62,7 +62,7 @@ def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exac
     ]
 
 
-def _encoding(settings: DatabaseSettings, encoding: str) -> Finding:
+def _encoding(settings: DatabaseSettings, encoding: str) -> DoctorFinding:
     if encoding == "UTF8":
         return ok("database", "encoding", encoding)
     said = f"{encoding}: captions and emojis cannot be stored"
@@ -70,12 +70,12 @@ def _encoding(settings: DatabaseSettings, encoding: str) -> Finding:
     return problem("database", "encoding", said, remedy)
 
 
-def _standby(standby: bool) -> list[Finding]:
+def _standby(standby: bool) -> list[DoctorFinding]:
     said = "the server is a standby, which takes no rows"
     return [problem("database", "standby", said, "let DB_HOST name the primary")] if standby else []
 
 
-def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
+def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) -> list[DoctorFinding]:
     if not absent:
         return [ok("database", "privileges", f"{settings.db_user} may do what workers and producers do")]
     by_relation = {name: [right for other, right in absent if other == name] for name, _ in absent}
@@ -89,7 +89,7 @@ def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) ->
 
 def parameters(
     settings: DatabaseSettings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """Warnings for values that hurt, where this server offers a better one."""
     hurtful = [
         (name, hurts)
@@ -109,7 +109,7 @@ def _command(settings: DatabaseSettings, name: str, hurts: Hurtful) -> str:
     return f"ALTER DATABASE {settings.db_name} SET {name} = {hurts.better}"
 
 
-def free_space(settings: DatabaseSettings, directory: str) -> list[Finding]:
+def free_space(settings: DatabaseSettings, directory: str) -> list[DoctorFinding]:
     """Of the disk, where the server's files are on this machine."""
     if not hosts.is_loopback(settings.db_host):
         return []
@@ -120,14 +120,14 @@ def free_space(settings: DatabaseSettings, directory: str) -> list[Finding]:
     return [sizes.space("database", "disk", usage.free, directory, total=usage.total)]
 
 
-def connections(used: int, most: int) -> Finding:
+def connections(used: int, most: int) -> DoctorFinding:
     said = f"{used} of {most} are used"
     if used <= 0.8 * most:
         return ok("database", "connections", said)
     return warning("database", "connections", said, "raise max_connections: each worker needs up to 4")
 
 
-def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
     """Each keeps dead rows alive in every table."""
     return [
         warning(

@@ -5,20 +5,20 @@ from typing import Any
 
 from windmill.core.services import Fleet
 from windmill.core.stages import STAGES
-from windmill.operate.doctor.findings import Finding, ok, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, warning
 
 LATE_SECONDS = 600.0
 NAME = "post-processing"
 
 
-def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[Finding]:
+def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[DoctorFinding]:
     """Each row is a stage that somebody ran at some time; nobody has to."""
     found = [finding for row in rows for finding in (*_services(row, fleet), *_backlog(row))]
     named = ", ".join(row["stage"] for row in rows)
     return found or [ok("database", NAME, f"{named}: nothing waits for long" if named else "nobody runs any")]
 
 
-def _services(row: Mapping[str, Any], fleet: Fleet) -> list[Finding]:
+def _services(row: Mapping[str, Any], fleet: Fleet) -> list[DoctorFinding]:
     """A service that is missing there makes nothing stale."""
     stage, known = row["stage"], set(row["services"])
     wanted = set(fleet.feeding(stage))
@@ -29,7 +29,7 @@ def _services(row: Mapping[str, Any], fleet: Fleet) -> list[Finding]:
     return [warning("database", NAME, said, "restart the post-processors with this SERVICE_CONFIG: they write it down")]
 
 
-def _backlog(row: Mapping[str, Any]) -> list[Finding]:
+def _backlog(row: Mapping[str, Any]) -> list[DoctorFinding]:
     overdue = row["overdue_seconds"]
     if overdue is None or overdue < LATE_SECONDS:
         return []

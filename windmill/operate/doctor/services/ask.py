@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from windmill.core.services import Service
 from windmill.core.setting_parts import FleetSettings
-from windmill.operate.doctor.findings import Finding, asked, ok, problem
+from windmill.operate.doctor.findings import DoctorFinding, asked, ok, problem
 from windmill.operate.doctor.services import judge as service_replies
 from windmill.operate.doctor.services.judge import Heard
 from windmill.operate.doctor.threads import in_thread
@@ -19,7 +19,7 @@ MOST_BYTES = 2**16
 
 
 @dataclass(frozen=True)
-class Address:
+class ServiceAddress:
     """Where a service is."""
 
     host: str
@@ -29,7 +29,7 @@ class Address:
 
 async def examine(
     settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """All services at once; each is asked for one thing at a time."""
     asking = [
         asked("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
@@ -38,9 +38,9 @@ async def examine(
     return [finding for part in await asyncio.gather(*asking) for finding in part]
 
 
-async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[Finding]:
+async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
     parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
-    address = Address(parts.hostname or "", parts.port or 80, parts.path)
+    address = ServiceAddress(parts.hostname or "", parts.port or 80, parts.path)
     try:
         await in_thread(partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM))
         heard = await in_thread(partial(_get, address, address.path, seconds))
@@ -52,7 +52,7 @@ async def _one(settings: FleetSettings, service: Service, seconds: float, *, hea
     return [*service_replies.judged(service, parts.geturl(), heard), *await _health(service, address, health=health)]
 
 
-def _get(address: Address, path: str, seconds: float) -> Heard:
+def _get(address: ServiceAddress, path: str, seconds: float) -> Heard:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
@@ -62,7 +62,7 @@ def _get(address: Address, path: str, seconds: float) -> Heard:
         connection.close()
 
 
-async def _health(service: Service, address: Address, *, health: bool) -> list[Finding]:
+async def _health(service: Service, address: ServiceAddress, *, health: bool) -> list[DoctorFinding]:
     """On demand only: for this a service runs its model, which a worker's call beside it may not survive."""
     if not health:
         return []

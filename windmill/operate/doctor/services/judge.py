@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windmill.core.services import Service
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 STAND_IN = "windmill-farm"
 _CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVICE_PORT_OFFSET"
@@ -20,7 +20,7 @@ class Heard:
     body: bytes
 
 
-def silent(service: Service, where: str, error: Exception) -> Finding:
+def silent(service: Service, where: str, error: Exception) -> DoctorFinding:
     """Nothing came back from this address."""
     if isinstance(error, ConnectionRefusedError):
         return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
@@ -28,7 +28,7 @@ def silent(service: Service, where: str, error: Exception) -> Finding:
     return problem("services", service.name, said, f"see whether it hangs; else {_CONFIG}")
 
 
-def judged(service: Service, url: str, heard: Heard) -> list[Finding]:
+def judged(service: Service, url: str, heard: Heard) -> list[DoctorFinding]:
     """A service of ours answers 400 with JSON that bears its name: it demands a picture."""
     document = _object(heard.body)
     name = document.get("service")
@@ -49,7 +49,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _known(service: Service, url: str, name: object) -> Finding:
+def _known(service: Service, url: str, name: object) -> DoctorFinding:
     if name == service.name or name in service.answers_as:
         return ok("services", service.name, f"answers as {name} at {url}")
     if isinstance(name, str) and name:
@@ -63,7 +63,7 @@ def _known(service: Service, url: str, name: object) -> Finding:
     return warning("services", service.name, f"answers at {url} without saying its name", "see what listens there")
 
 
-def _stranger(service: Service, url: str, heard: Heard) -> Finding:
+def _stranger(service: Service, url: str, heard: Heard) -> DoctorFinding:
     if heard.status in (429, 503):
         said = f"{url} answered {heard.status}: it has too much to do"
         return warning("services", service.name, said, "lower the concurrency of its workers, or wait")
@@ -74,7 +74,7 @@ def _stranger(service: Service, url: str, heard: Heard) -> Finding:
     return problem("services", service.name, said, _CONFIG)
 
 
-def _stand_in(service: Service, heard: Heard, document: dict[str, Any]) -> list[Finding]:
+def _stand_in(service: Service, heard: Heard, document: dict[str, Any]) -> list[DoctorFinding]:
     metadata = document.get("metadata")
     info = metadata.get("model_info") if isinstance(metadata, dict) else None
     framework = info.get("framework") if isinstance(info, dict) else None
