@@ -14,8 +14,8 @@ from dev.servers.postgres_programs import PostgresPrograms, installed
 from tests.integration.fleet import Finished, Fleet
 from tests.integration.own_postgres import OwnPostgres
 from tests.integration.test_row_counts import counted, known
-from windmill.cli.partitions import SCRIPTS
 from windmill.core.settings import Settings
+from windmill.operate.partitions import SCRIPTS
 from windmill.storage import database
 from windmill.storage.migrations import migrate
 from windmill.storage.queries import queries

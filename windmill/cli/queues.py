@@ -7,7 +7,7 @@ import sys
 from windmill.cli.options import Commands, add_json, add_services, at_once, say
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.operate.queues import as_json, as_table, read_report
+from windmill.operate.queues import read_queues, render_queues_json, render_queues_table
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -31,8 +31,8 @@ def add_to(commands: Commands) -> None:
 
 def run_queues(settings: Settings, arguments: argparse.Namespace) -> int:
     services = [service.name for service in load_fleet(settings.service_config).select(arguments.services)]
-    report = asyncio.run(read_report(settings, services, oldest=arguments.oldest))
+    report = asyncio.run(read_queues(settings, services, oldest=arguments.oldest))
     if report.management:
         sys.stderr.write(f"without unacked and rates, because of {report.management}\n")
-    say(as_json(report), as_table(report), as_json=arguments.json)
+    say(render_queues_json(report), render_queues_table(report), as_json=arguments.json)
     return DONE

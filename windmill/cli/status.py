@@ -12,7 +12,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.status.figures import FleetStatus
 from windmill.operate.status.reading import LOST_SECONDS, StatusReader, read_status, status_reader
-from windmill.operate.status.render import as_json, as_text, unseen
+from windmill.operate.status.render import render_status_json, render_status_text, render_unavailable
 from windmill.process.runner import DONE, pause
 
 WATCH_SECONDS = 2.0
@@ -66,9 +66,9 @@ def start(arguments: argparse.Namespace) -> int:
 def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
     services = load_fleet(settings.service_config).select(arguments.services)
     status = asyncio.run(read_status(settings, services, lost_seconds=arguments.lost_after))
-    for line in unseen(status):
+    for line in render_unavailable(status):
         sys.stderr.write(f"{line}\n")
-    say(as_json(status), as_text(status, workers=arguments.workers), as_json=arguments.json)
+    say(render_status_json(status), render_status_text(status, workers=arguments.workers), as_json=arguments.json)
     return DONE
 
 
@@ -106,8 +106,10 @@ async def _look_again_and_again(reader: StatusReader, stop: asyncio.Event, argum
 
 def _block(status: FleetStatus, arguments: argparse.Namespace) -> str:
     if arguments.json:
-        return orjson.dumps(as_json(status)).decode() + "\n"
-    text = as_text(status, workers=arguments.workers) + "".join(f"{line}\n" for line in unseen(status))
+        return orjson.dumps(render_status_json(status)).decode() + "\n"
+    text = render_status_text(status, workers=arguments.workers) + "".join(
+        f"{line}\n" for line in render_unavailable(status)
+    )
     return CLEAR + text if sys.stdout.isatty() else text + "\n"
 
 

@@ -37,7 +37,7 @@ class QueueReport:
     management: str | None = None
 
 
-async def read_report(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
+async def read_queues(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
     """The numbers that wait come over AMQP, as they are now; the management API is some seconds behind."""
     report = QueueReport()
     seen: dict[str, Activity] = {}
@@ -89,7 +89,7 @@ async def _age_of_head(opened: broker.Connection, settings: BrokerSettings, queu
     return found[0] if found else None
 
 
-def as_table(report: QueueReport) -> str:
+def render_queues_table(report: QueueReport) -> str:
     """For people."""
     headings = ["queue", "ready", "unacked", "consumers", "in/s", "out/s", "oldest", "parked"]
     lines = [*report.services, *report.tiers]
@@ -106,12 +106,12 @@ def _cells(line: QueueLine) -> list[object]:
         line.consumers,
         line.publish_rate,
         line.deliver_rate,
-        _age(line.oldest_seconds),
+        _render_age(line.oldest_seconds),
         line.parked,
     ]
 
 
-def _age(seconds: float | None) -> str | None:
+def _render_age(seconds: float | None) -> str | None:
     """In its greatest unit: 40s, 12m, 5h, 3d."""
     if seconds is None:
         return None
@@ -121,6 +121,6 @@ def _age(seconds: float | None) -> str | None:
     return f"{max(seconds, 0):.0f}s"
 
 
-def as_json(report: QueueReport) -> dict[str, object]:
+def render_queues_json(report: QueueReport) -> dict[str, object]:
     """For programs."""
     return asdict(report)

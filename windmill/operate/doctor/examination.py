@@ -11,15 +11,15 @@ from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor import images, machine
 from windmill.operate.doctor import settings as configuration
-from windmill.operate.doctor.broker import ask as rabbitmq
-from windmill.operate.doctor.broker import ask_queues as declared
-from windmill.operate.doctor.database import ask as postgres
-from windmill.operate.doctor.findings import Area, DoctorFinding, asked, not_asked, problem
-from windmill.operate.doctor.services import ask as services
-from windmill.operate.doctor.settings import Loaded
+from windmill.operate.doctor.broker import ask as ask_broker
+from windmill.operate.doctor.database import ask as ask_database
+from windmill.operate.doctor.findings import Area, DoctorFinding, collect, problem, skipped
+from windmill.operate.doctor.services import ask as ask_services
+from windmill.operate.doctor.settings import LoadedSettings
 from windmill.operate.doctor.threads import in_thread
+from windmill.operate.doctor.topology import ask as ask_topology
 
-PATIENCE = 10
+AREA_TIMEOUTS = 10
 """An area asks several things after each other, each with its own time; this many of them bound the whole area."""
 
 _TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
@@ -30,7 +30,7 @@ AskArea = Callable[[], Coroutine[Any, Any, list[DoctorFinding]]]
 
 
 @dataclass(frozen=True)
-class Request:
+class DoctorRequest:
     """What the user wants to know: of which services (None: this machine's), how patiently, and with /health or not."""
 
     services: str | None
@@ -39,7 +39,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedServices:
     """The services to look at, among all of the fleet; none when the fleet cannot be read, and then why."""
 
     services: Sequence[Service] = ()
@@ -47,9 +47,9 @@ class Chosen:
     problems: tuple[DoctorFinding, ...] = ()
 
 
-async def examine(loaded: Loaded, request: Request) -> list[DoctorFinding]:
+async def examine(loaded: LoadedSettings, request: DoctorRequest) -> list[DoctorFinding]:
     """Everything. Raises only for a service in the request that there is not: that is the caller's mistake."""
-    about_machine = asyncio.ensure_future(asked("machine", "machine", request.seconds, in_thread(machine.examine)))
+    about_machine = asyncio.ensure_future(collect("machine", "machine", request.seconds, in_thread(machine.examine)))
     found = configuration.examine(loaded)
     if settings := loaded.settings:
         chosen = choose(settings, request.services)
@@ -59,46 +59,52 @@ async def examine(loaded: Loaded, request: Request) -> list[DoctorFinding]:
     return [*found, *await about_machine]
 
 
-def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, AskArea]:
+def _areas(settings: Settings, chosen: SelectedServices, request: DoctorRequest) -> dict[Area, AskArea]:
     seconds = request.seconds
     return {
-        "broker": lambda: rabbitmq.examine(settings, seconds),
-        "topology": lambda: declared.examine(settings, chosen.services, chosen.every, seconds),
-        "database": lambda: postgres.examine(settings, seconds),
-        "services": lambda: services.examine(settings, chosen.services, seconds, health=request.health),
+        "broker": lambda: ask_broker.examine(settings, seconds),
+        "topology": lambda: ask_topology.examine(settings, chosen.services, chosen.every, seconds),
+        "database": lambda: ask_database.examine(settings, seconds),
+        "services": lambda: ask_services.examine(settings, chosen.services, seconds, health=request.health),
         "images": lambda: images.examine(settings, seconds),
     }
 
 
-async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, AskArea]) -> list[DoctorFinding]:
+async def _in_turn(
+    loaded: LoadedSettings, chosen: SelectedServices, request: DoctorRequest, areas: dict[Area, AskArea]
+) -> list[DoctorFinding]:
     return [one for area, ask in areas.items() for one in await _area(loaded, chosen, request, area, ask)]
 
 
-async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: AskArea) -> list[DoctorFinding]:
-    spoiled = loaded.spoiled(area)
-    if spoiled:
-        return [not_asked(area, area, f"settings are wrong: {', '.join(spoiled)}")]
+async def _area(
+    loaded: LoadedSettings, chosen: SelectedServices, request: DoctorRequest, area: Area, ask: AskArea
+) -> list[DoctorFinding]:
+    invalid = loaded.invalid_for(area)
+    if invalid:
+        return [skipped(area, area, f"settings are wrong: {', '.join(invalid)}")]
     if area in ("topology", "services") and chosen.problems:
-        return [not_asked(area, area, "it is not known which services there are")]
-    return await asked(area, area, PATIENCE * request.seconds, ask())
+        return [skipped(area, area, "it is not known which services there are")]
+    return await collect(area, area, AREA_TIMEOUTS * request.seconds, ask())
 
 
-def choose(settings: FleetSettings, wanted: str | None) -> Chosen:
+def choose(settings: FleetSettings, wanted: str | None) -> SelectedServices:
     """The services that were asked for, else those of SERVICE_NAME, else all."""
     try:
         fleet = load_fleet(settings.service_config)
     except ConfigInvalid as error:
         remedy = "correct the file, or SERVICE_CONFIG"
         broken = tuple(problem("settings", one.name, f"{one.value!r}: {one.allowed}", remedy) for one in error.problems)
-        return Chosen(problems=broken)
+        return SelectedServices(problems=broken)
     every = list(fleet.services.values())
     if wanted is not None:
-        return Chosen(fleet.select(wanted), every)
+        return SelectedServices(fleet.select(wanted), every)
     return _of_this_machine(fleet, every, settings.service_name)
 
 
-def _of_this_machine(fleet: Fleet, every: Sequence[Service], names: Sequence[str]) -> Chosen:
+def _of_this_machine(fleet: Fleet, every: Sequence[Service], names: Sequence[str]) -> SelectedServices:
     try:
-        return Chosen(fleet.select(names or "all"), every)
+        return SelectedServices(fleet.select(names or "all"), every)
     except WindmillError as error:
-        return Chosen(every=every, problems=(problem("settings", "SERVICE_NAME", error.message, error.remedy),))
+        return SelectedServices(
+            every=every, problems=(problem("settings", "SERVICE_NAME", error.message, error.remedy),)
+        )

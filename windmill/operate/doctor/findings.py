@@ -37,11 +37,11 @@ def problem(area: Area, name: str, found: str, remedy: str) -> DoctorFinding:
     return DoctorFinding(area, name, "problem", found, remedy)
 
 
-def not_asked(area: Area, name: str, because: str) -> DoctorFinding:
+def skipped(area: Area, name: str, because: str) -> DoctorFinding:
     return warning(area, name, f"not asked because {because}", "ask again when that is mended")
 
 
-async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[DoctorFinding]]) -> list[DoctorFinding]:
+async def collect(area: Area, name: str, seconds: float, answer: Awaitable[list[DoctorFinding]]) -> list[DoctorFinding]:
     """The findings of `answer`, or one problem that says why there are none."""
     try:
         async with asyncio.timeout(seconds):

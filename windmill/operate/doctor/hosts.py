@@ -23,7 +23,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> DoctorFinding:
+def judge_encryption(area: Area, host: str, remedy: str, *, tls: bool) -> DoctorFinding:
     """Passwords and results on a network should be encrypted."""
     if tls:
         return ok(area, "encryption", "TLS")
@@ -32,7 +32,7 @@ def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> DoctorFindin
     return warning(area, "encryption", f"none: passwords and results go to {host} in plain text", remedy)
 
 
-def clock(area: Area, seconds: float, exact: float) -> DoctorFinding:
+def judge_clock(area: Area, seconds: float, exact: float) -> DoctorFinding:
     """`seconds` by which the other clock is ahead of ours, known to within `exact`."""
     away = max(abs(seconds) - exact, 0.0)
     remedy = "synchronise both clocks (chrony or systemd-timesyncd): times decide which answer is the newer one"

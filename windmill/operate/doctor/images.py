@@ -13,7 +13,7 @@ from windmill.core.messages import Job
 from windmill.core.setting_parts import DatabaseSettings, ImageSettings
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
-from windmill.operate.doctor.findings import DoctorFinding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -23,14 +23,14 @@ SAMPLE = 20
 
 async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
     """A folder that hangs is not tried a second time: it would hang again."""
-    folder = await asked("images", "IMAGE_ROOT", seconds, _folder(settings))
+    folder = await collect("images", "IMAGE_ROOT", seconds, _folder(settings))
     if any(finding.state == "problem" for finding in folder):
-        return [*folder, not_asked("images", "sample", "IMAGE_ROOT cannot be read")]
+        return [*folder, skipped("images", "sample", "IMAGE_ROOT cannot be read")]
     try:
         jobs = await asyncio.wait_for(_sample(settings), seconds)
     except (WindmillError, TimeoutError) as error:
-        return [*folder, not_asked("images", "sample", str(error) or "the database does not answer")]
-    return [*folder, *await asked("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
+        return [*folder, skipped("images", "sample", str(error) or "the database does not answer")]
+    return [*folder, *await collect("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
 
 
 async def _folder(settings: ImageSettings) -> list[DoctorFinding]:

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from windmill.core.settings import ROOT
-from windmill.operate.doctor import sizes
+from windmill.operate.doctor import disk_space
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.render import render_bytes
 
 OLDEST_PYTHON = (3, 11)
 FEW_FILES = 1024
@@ -25,7 +26,7 @@ def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[DoctorFi
         python(sys.version_info[:2]),
         open_files(soft),
         *(available_memory(memory.read_text()) if memory.exists() else []),
-        sizes.space("machine", "disk", usage.free, str(state), total=usage.total),
+        disk_space.judge_free_space("machine", "disk", usage.free, str(state), total=usage.total),
         *clock(_synchronised()),
     ]
 
@@ -53,7 +54,7 @@ def available_memory(meminfo: str) -> list[DoctorFinding]:
 
 
 def _memory(available: int) -> DoctorFinding:
-    said = f"{sizes.shown(available)} available"
+    said = f"{render_bytes(available)} available"
     if available >= LITTLE_MEMORY:
         return ok("machine", "memory", said)
     return warning("machine", "memory", said, "a worker takes about 60 MiB: stop something, or run fewer workers")

@@ -23,34 +23,34 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSettings:
     """The settings as far as they are usable, and what is wrong with the others."""
 
     settings: Settings | None
     problems: tuple[Problem, ...] = ()
 
-    def spoiled(self, area: Area) -> list[str]:
+    def invalid_for(self, area: Area) -> list[str]:
         """The wrong settings without which this area cannot be asked."""
         if self.settings is None:
             return [problem.name for problem in self.problems]
         return [problem.name for problem in self.problems if problem.name.startswith(_NEEDS.get(area, ()))]
 
 
-def load() -> Loaded:
+def load() -> LoadedSettings:
     """Where some settings are wrong, the others, with defaults in place of all of the same family."""
     try:
-        return Loaded(load_settings())
+        return LoadedSettings(load_settings())
     except ConfigInvalid as error:
         problems = error.problems
     families = tuple({problem.name.partition("_")[0] for problem in problems})
     try:
         usable = {name: value for name, value in environment().items() if not name.startswith(families)}
-        return Loaded(Settings.from_env(usable), problems)
+        return LoadedSettings(Settings.from_env(usable), problems)
     except ConfigInvalid:
-        return Loaded(None, problems)
+        return LoadedSettings(None, problems)
 
 
-def examine(loaded: Loaded) -> list[DoctorFinding]:
+def examine(loaded: LoadedSettings) -> list[DoctorFinding]:
     """All findings about the settings."""
     found = [
         problem("settings", one.name, f"{one.value!r}: {one.allowed}", "correct it; .env.example explains each")
@@ -60,8 +60,8 @@ def examine(loaded: Loaded) -> list[DoctorFinding]:
         return found
     merged = environment()
     files = [env_file(merged), LOCAL_ENV]
-    origin = ok("settings", "files", origins(merged, {file: _read(file) for file in files if file.is_file()}))
-    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in privacy(file))]
+    origin = ok("settings", "files", render_origins(merged, {file: _read(file) for file in files if file.is_file()}))
+    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in check_permissions(file))]
 
 
 def env_file(merged: Mapping[str, str]) -> Path:
@@ -72,7 +72,7 @@ def _read(file: Path) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value is not None}
 
 
-def origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
+def render_origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
     """How many settings come from where; a file that says the same as the process environment counts as the origin."""
     known = [name for name in defaults() if name in merged]
     counts = {file: sum(values.get(name) == merged[name] for name in known) for file, values in files.items()}
@@ -94,7 +94,7 @@ def _in_use(settings: Settings) -> list[DoctorFinding]:
     ]
 
 
-def privacy(file: Path) -> list[DoctorFinding]:
+def check_permissions(file: Path) -> list[DoctorFinding]:
     """A file with passwords is for its owner alone."""
     if not file.is_file() or not any(_read(file).get(name) for name in secret_names()):
         return []

@@ -13,8 +13,8 @@ from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import shown
 from windmill.operate.doctor import hosts, versions
-from windmill.operate.doctor.broker import judge as broker_health
-from windmill.operate.doctor.findings import DoctorFinding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.broker import judge as judge_broker
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.threads import in_thread
 
 OLDEST, NEWEST_MAJOR = (3, 10), 4
@@ -23,11 +23,11 @@ _ENCRYPT = "set QUEUE_TLS=true and QUEUE_PORT=5671, and QUEUE_TLS_CA where the s
 
 async def examine(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
     """Ask over AMQP and over the management API at once: one may answer while the other does not."""
-    amqp = asked("broker", "connect", seconds, _by_amqp(settings))
+    amqp = collect("broker", "connect", seconds, _by_amqp(settings))
     reached, managed = await asyncio.gather(amqp, _by_management(settings, seconds))
     if reached[0].state == "problem":
-        reached.append(not_asked("broker", "version, two connections", "there is no connection"))
-    encryption = hosts.encryption("broker", settings.queue_host, _ENCRYPT, tls=settings.queue_tls)
+        reached.append(skipped("broker", "version, two connections", "there is no connection"))
+    encryption = hosts.judge_encryption("broker", settings.queue_host, _ENCRYPT, tls=settings.queue_tls)
     return [*reached, encryption, *managed]
 
 
@@ -37,7 +37,7 @@ async def _by_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
         where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
         return [
             ok("broker", "connect", f"{settings.queue_user} at {where}"),
-            versions.judged("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
+            versions.judge_version("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
             await _second(settings),
         ]
 
@@ -67,16 +67,16 @@ async def _by_management(settings: BrokerSettings, seconds: float) -> list[Docto
         who = await in_thread(partial(ask, settings, "whoami", seconds))
     except WindmillError as error:
         # Workers run without it: only the limits of queues are set over it, and alarms shown by it.
-        unseen = [not_asked("broker", name, "the management API does not answer") for name in ("alarms", "nodes")]
+        unseen = [skipped("broker", name, "the management API does not answer") for name in ("alarms", "nodes")]
         return [warning("broker", "management", error.message, error.remedy), *unseen]
     middle = began + (datetime.now(UTC) - began) / 2
     asking = [
-        _judged(settings, "alarms", "health/checks/alarms", broker_health.alarms, seconds),
-        _judged(settings, "nodes", "nodes", broker_health.nodes, seconds),
-        _judged(settings, "unroutable", f"vhosts/{quoted_vhost(settings)}", broker_health.unroutable, seconds),
+        _judged(settings, "alarms", "health/checks/alarms", judge_broker.alarms, seconds),
+        _judged(settings, "nodes", "nodes", judge_broker.nodes, seconds),
+        _judged(settings, "unroutable", f"vhosts/{quoted_vhost(settings)}", judge_broker.unroutable, seconds),
     ]
     rest = [finding for part in await asyncio.gather(*asking) for finding in part]
-    return [broker_health.management(who.document), *broker_health.skew(who.date, middle), *rest]
+    return [judge_broker.management(who.document), *judge_broker.skew(who.date, middle), *rest]
 
 
 async def _judged(
@@ -85,6 +85,6 @@ async def _judged(
     try:
         reply = await in_thread(partial(ask, settings, path, seconds))
     except WindmillError as error:
-        unseen = not_asked("broker", name, error.message)
+        unseen = skipped("broker", name, error.message)
         return [replace(unseen, remedy=f"rabbitmqctl set_user_tags {settings.queue_user} policymaker monitoring")]
     return judge(reply.document)

@@ -7,7 +7,7 @@ from typing import Any
 
 from windmill.operate.doctor import hosts
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
-from windmill.operate.doctor.sizes import shown
+from windmill.operate.render import render_bytes
 
 _DATE_SECONDS = 2.0
 """A Date header is exact to a second, and the server may keep it for another."""
@@ -32,7 +32,7 @@ def skew(date: str, now: datetime) -> list[DoctorFinding]:
     except ValueError:
         return []
     there = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return [hosts.clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
+    return [hosts.judge_clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
 
 
 def alarms(check: Mapping[str, Any]) -> list[DoctorFinding]:
@@ -64,8 +64,8 @@ def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
     used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
     if not isinstance(disk, int) or not isinstance(used, int):
         return []
-    room = f"{shown(disk)} of disk free (alarm at {shown(floor)})"
-    memory = f"{shown(used)} of memory used (alarm at {shown(ceiling)})"
+    room = f"{render_bytes(disk)} of disk free (alarm at {render_bytes(floor)})"
+    memory = f"{render_bytes(used)} of memory used (alarm at {render_bytes(ceiling)})"
     if disk < 2 * floor or used > 0.8 * ceiling:
         remedy = "free disk or memory, before it takes no more messages"
         return [warning("broker", name, f"near an alarm: {room}, {memory}", remedy)]

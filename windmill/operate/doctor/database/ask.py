@@ -1,4 +1,4 @@
-"""The database: asking it. What the answers mean is in database_health."""
+"""The database: asking it. What the answers mean is in judge_database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,8 +13,9 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.kernels.text.addresses import shown
-from windmill.operate.doctor.database import judge, stages
-from windmill.operate.doctor.findings import DoctorFinding, asked, not_asked, ok, problem
+from windmill.operate.doctor.database import judge
+from windmill.operate.doctor.database.judge_stages import judge_stages
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
 from windmill.storage.migrations import available, pending
@@ -39,7 +40,7 @@ async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
             )
         ]
         for name, ask in _QUESTIONS.items():
-            found += await asked("database", name, seconds, _converted(ask, connection, settings))
+            found += await collect("database", name, seconds, _converted(ask, connection, settings))
     return found
 
 
@@ -48,7 +49,7 @@ def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Do
         said, remedy = error.message, error.remedy
     else:
         said, remedy = f"no connection within {seconds:g} s", "see whether DB_HOST is right and no firewall is between"
-    unasked = not_asked("database", "all else", "there is no connection")
+    unasked = skipped("database", "all else", "there is no connection")
     return [problem("database", "connect", said, remedy), unasked]
 
 
@@ -112,7 +113,7 @@ async def _long_transactions(connection: database.Connection, _: DatabaseSetting
 
 async def _stages(connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
     rows = await connection.fetch(queries()["stages_and_backlog"], list(STAGES))
-    return stages.judged(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
+    return judge_stages(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
 
 
 _QUESTIONS: dict[str, Question] = {

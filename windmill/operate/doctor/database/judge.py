@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.operate.doctor import hosts, sizes, versions
+from windmill.operate.doctor import disk_space, hosts, versions
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.render import render_bytes
 
 OLDEST, NEWEST_MAJOR = (15, 0), 18
 LONG_SECONDS = 600.0
@@ -29,7 +30,7 @@ PRIVILEGES = [
 
 
 @dataclass(frozen=True)
-class Hurtful:
+class CostlyValue:
     """A value of a parameter that costs: what it costs, and the value to set."""
 
     value: str
@@ -39,23 +40,23 @@ class Hurtful:
 
 
 PARAMETERS = {
-    "default_toast_compression": Hurtful("pglz", "long answers are compressed slowly", "lz4"),
-    "idle_in_transaction_session_timeout": Hurtful(
+    "default_toast_compression": CostlyValue("pglz", "long answers are compressed slowly", "lz4"),
+    "idle_in_transaction_session_timeout": CostlyValue(
         "0", "a client that hangs in a transaction keeps dead rows for ever", "'10min'"
     ),
-    "autovacuum": Hurtful("off", "dead rows stay, and all becomes slow", "on", for_the_server=True),
-    "fsync": Hurtful("off", "a power cut destroys the database", "on", for_the_server=True),
-    "full_page_writes": Hurtful("off", "a power cut destroys pages of the database", "on", for_the_server=True),
-    "synchronous_commit": Hurtful("off", "a power cut loses results whose jobs are acknowledged", "on"),
+    "autovacuum": CostlyValue("off", "dead rows stay, and all becomes slow", "on", for_the_server=True),
+    "fsync": CostlyValue("off", "a power cut destroys the database", "on", for_the_server=True),
+    "full_page_writes": CostlyValue("off", "a power cut destroys pages of the database", "on", for_the_server=True),
+    "synchronous_commit": CostlyValue("off", "a power cut loses results whose jobs are acknowledged", "on"),
 }
 
 
 def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[DoctorFinding]:
-    size = f"{sizes.shown(row['bytes'])} in tablespace {row['tablespace']}"
+    size = f"{render_bytes(row['bytes'])} in tablespace {row['tablespace']}"
     return [
-        versions.judged("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
-        hosts.encryption("database", settings.db_host, _ENCRYPT, tls=row["tls"]),
-        hosts.clock("database", skew, exact),
+        versions.judge_version("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
+        hosts.judge_encryption("database", settings.db_host, _ENCRYPT, tls=row["tls"]),
+        hosts.judge_clock("database", skew, exact),
         _encoding(settings, row["encoding"]),
         *_standby(row["standby"]),
         ok("database", "size", size),
@@ -103,7 +104,7 @@ def parameters(
     return found or [ok("database", "parameters", "none has a value that hurts")]
 
 
-def _command(settings: DatabaseSettings, name: str, hurts: Hurtful) -> str:
+def _command(settings: DatabaseSettings, name: str, hurts: CostlyValue) -> str:
     if hurts.for_the_server:
         return f"ALTER SYSTEM SET {name} = {hurts.better}; then SELECT pg_reload_conf()"
     return f"ALTER DATABASE {settings.db_name} SET {name} = {hurts.better}"
@@ -117,7 +118,7 @@ def free_space(settings: DatabaseSettings, directory: str) -> list[DoctorFinding
         usage = shutil.disk_usage(Path(directory))
     except OSError:
         return []  # the server is in a container, or is reached through a tunnel
-    return [sizes.space("database", "disk", usage.free, directory, total=usage.total)]
+    return [disk_space.judge_free_space("database", "disk", usage.free, directory, total=usage.total)]
 
 
 def connections(used: int, most: int) -> DoctorFinding:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from windmill.core.services import Service
 from windmill.core.setting_parts import FleetSettings
-from windmill.operate.doctor.findings import DoctorFinding, asked, ok, problem
-from windmill.operate.doctor.services import judge as service_replies
-from windmill.operate.doctor.services.judge import Heard
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem
+from windmill.operate.doctor.services import judge as judge_services
+from windmill.operate.doctor.services.judge import ProbeReply
 from windmill.operate.doctor.threads import in_thread
 
 MOST_BYTES = 2**16
@@ -32,7 +32,7 @@ async def examine(
 ) -> list[DoctorFinding]:
     """All services at once; each is asked for one thing at a time."""
     asking = [
-        asked("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
+        collect("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
         for service in services
     ]
     return [finding for part in await asyncio.gather(*asking) for finding in part]
@@ -48,16 +48,19 @@ async def _one(settings: FleetSettings, service: Service, seconds: float, *, hea
         said = f"the name {address.host} does not resolve: {error.strerror}"
         return [problem("services", service.name, said, "correct host in SERVICE_CONFIG or SERVICE_HOST, or the DNS")]
     except (OSError, http.client.HTTPException) as error:
-        return [service_replies.silent(service, f"{address.host}:{address.port}", error)]
-    return [*service_replies.judged(service, parts.geturl(), heard), *await _health(service, address, health=health)]
+        return [judge_services.judge_silence(service, f"{address.host}:{address.port}", error)]
+    return [
+        *judge_services.judge_reply(service, parts.geturl(), heard),
+        *await _health(service, address, health=health),
+    ]
 
 
-def _get(address: ServiceAddress, path: str, seconds: float) -> Heard:
+def _get(address: ServiceAddress, path: str, seconds: float) -> ProbeReply:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         reply = connection.getresponse()
-        return Heard(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
+        return ProbeReply(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
     finally:
         connection.close()
 

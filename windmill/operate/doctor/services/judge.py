@@ -12,7 +12,7 @@ _CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVIC
 
 
 @dataclass(frozen=True)
-class Heard:
+class ProbeReply:
     """One HTTP reply."""
 
     status: int
@@ -20,7 +20,7 @@ class Heard:
     body: bytes
 
 
-def silent(service: Service, where: str, error: Exception) -> DoctorFinding:
+def judge_silence(service: Service, where: str, error: Exception) -> DoctorFinding:
     """Nothing came back from this address."""
     if isinstance(error, ConnectionRefusedError):
         return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
@@ -28,7 +28,7 @@ def silent(service: Service, where: str, error: Exception) -> DoctorFinding:
     return problem("services", service.name, said, f"see whether it hangs; else {_CONFIG}")
 
 
-def judged(service: Service, url: str, heard: Heard) -> list[DoctorFinding]:
+def judge_reply(service: Service, url: str, heard: ProbeReply) -> list[DoctorFinding]:
     """A service of ours answers 400 with JSON that bears its name: it demands a picture."""
     document = _object(heard.body)
     name = document.get("service")
@@ -63,7 +63,7 @@ def _known(service: Service, url: str, name: object) -> DoctorFinding:
     return warning("services", service.name, f"answers at {url} without saying its name", "see what listens there")
 
 
-def _stranger(service: Service, url: str, heard: Heard) -> DoctorFinding:
+def _stranger(service: Service, url: str, heard: ProbeReply) -> DoctorFinding:
     if heard.status in (429, 503):
         said = f"{url} answered {heard.status}: it has too much to do"
         return warning("services", service.name, said, "lower the concurrency of its workers, or wait")
@@ -74,7 +74,7 @@ def _stranger(service: Service, url: str, heard: Heard) -> DoctorFinding:
     return problem("services", service.name, said, _CONFIG)
 
 
-def _stand_in(service: Service, heard: Heard, document: dict[str, Any]) -> list[DoctorFinding]:
+def _stand_in(service: Service, heard: ProbeReply, document: dict[str, Any]) -> list[DoctorFinding]:
     metadata = document.get("metadata")
     info = metadata.get("model_info") if isinstance(metadata, dict) else None
     framework = info.get("framework") if isinstance(info, dict) else None

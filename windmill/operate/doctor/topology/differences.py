@@ -7,7 +7,7 @@ _REFUSED = re.compile(r"inequivalent arg '(.+?)'.*: received (.+?) but current i
 _QUOTED = re.compile(r"'(.*?)'")
 
 
-def differences(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
+def argument_diff(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
     """`-key=is +key=should` for each key that differs; empty when nothing does."""
     parts = []
     for key in sorted(found.keys() | wanted.keys()):
@@ -18,13 +18,13 @@ def differences(found: Mapping[str, object], wanted: Mapping[str, object]) -> st
     return " ".join(parts)
 
 
-def complaint(words: str) -> str:
+def refusal_diff(words: str) -> str:
     """The broker's refusal to declare a queue otherwise as such a diff: it names the first argument that differs."""
     match = _REFUSED.search(words)
     if not match:
         return words
     key, sides = match[1], [_quoted(match[3]), _quoted(match[2])]
-    return differences(*({} if side is None else {key: side} for side in sides))
+    return argument_diff(*({} if side is None else {key: side} for side in sides))
 
 
 def _quoted(words: str) -> str | None:

@@ -9,9 +9,9 @@ from windmill.broker import failed_queue, retry_exchange, tier_arguments, tiers,
 from windmill.broker.management import policies
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
-from windmill.operate.doctor.broker import policies as rules
-from windmill.operate.doctor.broker.differences import differences
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.doctor.topology.differences import argument_diff
+from windmill.operate.doctor.topology.judge_policies import judge_lossy_policies, judge_policies
 
 TIER_PREFIX = "windmill.retry."
 DECLARE = "python -m windmill declare"
@@ -21,7 +21,7 @@ _NOBODY = "start a worker for it; if one runs, python -m windmill status tells w
 
 
 @dataclass(frozen=True)
-class Queue:
+class DeclaredQueue:
     """One queue as it is; its type stands among the arguments."""
 
     arguments: Arguments
@@ -30,10 +30,10 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Declared:
+class Topology:
     """All that is in the virtual host."""
 
-    queues: Mapping[str, Queue]
+    queues: Mapping[str, DeclaredQueue]
     exchanges: Mapping[str, str]
     bindings: frozenset[tuple[str, str]]
     policies: Sequence[Mapping[str, Any]]
@@ -47,8 +47,8 @@ def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict
     return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in tiers(settings)}
 
 
-def judged(
-    settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Declared
+def judge_topology(
+    settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Topology
 ) -> list[DoctorFinding]:
     """All findings; queues of services that were not chosen are no left-overs."""
     wanted = wanted_queues(settings, chosen)
@@ -64,14 +64,14 @@ def judged(
 
 
 def queues(
-    settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Mapping[str, Queue]
+    settings: BrokerSettings, wanted: Mapping[str, Arguments], there: Mapping[str, DeclaredQueue]
 ) -> list[DoctorFinding]:
     """Queues that are missing or have other arguments."""
     found = []
     for name, arguments in wanted.items():
         if name not in there:
             found.append(missing(name))
-        elif changes := differences(there[name].arguments, arguments):
+        elif changes := argument_diff(there[name].arguments, arguments):
             found.append(other(settings, name, changes))
     return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
 
@@ -96,7 +96,7 @@ def _emptied(queue: str) -> str:
     return "stop the producers and let the workers empty it"
 
 
-def tier_routes(names: Iterable[str], seen: Declared) -> list[DoctorFinding]:
+def tier_routes(names: Iterable[str], seen: Topology) -> list[DoctorFinding]:
     """The way into each retry tier: a fanout exchange bound to the queue of its name."""
     found = []
     for name in names:
@@ -113,17 +113,19 @@ def tier_routes(names: Iterable[str], seen: Declared) -> list[DoctorFinding]:
 
 
 def _limits(
-    settings: BrokerSettings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Declared
+    settings: BrokerSettings, chosen: Sequence[Service], wanted: Mapping[str, Arguments], seen: Topology
 ) -> list[DoctorFinding]:
     kinds = {name: str(queue.arguments.get("x-queue-type", "classic")) for name, queue in seen.queues.items()}
     # Classic queues do not count deliveries, so they have no limit.
     services = [service.name for service in chosen if settings.queue_type == "quorum"]
     definitions = policies(settings, services, seen.version)
     others = {name: kind for name, kind in kinds.items() if name in wanted and name not in definitions}
-    return [*rules.judged(definitions, seen.policies, kinds, DECLARE), *rules.losing(others, seen.policies)]
+    return [*judge_policies(definitions, seen.policies, kinds, DECLARE), *judge_lossy_policies(others, seen.policies)]
 
 
-def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str, Queue]) -> list[DoctorFinding]:
+def left_over(
+    settings: BrokerSettings, named: Iterable[str], there: Mapping[str, DeclaredQueue]
+) -> list[DoctorFinding]:
     """Queues of Windmill's that no setting names any more: jobs in them are looked at by nobody."""
     strays = {
         name: queue
@@ -139,7 +141,7 @@ def left_over(settings: BrokerSettings, named: Iterable[str], there: Mapping[str
 _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any machine; else delete it once it is empty"
 
 
-def waiting(work: Iterable[str], there: Mapping[str, Queue]) -> list[DoctorFinding]:
+def waiting(work: Iterable[str], there: Mapping[str, DeclaredQueue]) -> list[DoctorFinding]:
     """Jobs that nobody takes."""
     return [
         warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NOBODY)

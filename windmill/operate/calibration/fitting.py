@@ -1,4 +1,4 @@
-"""Fitting the calibration to labelled images: one half is fitted on, and the other one judges."""
+"""Fitting constants to labelled images: one half of them to fit, the other half to test."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,22 +15,22 @@ from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.text.labels import normalised
 from windmill.kernels.votes import vote_fitting
 from windmill.kernels.votes.vote_design import Example as VoteExample
-from windmill.operate.annotations import Truth
+from windmill.operate.calibration.annotations import Truth
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
 
 FEWEST = 20
-"""With fewer images, half of them say nothing about the other half."""
+"""With fewer images, one half says nothing about the other half."""
 PAGE_IMAGES = 500
 
-E = TypeVar("E")
-C = TypeVar("C")
+ExampleT = TypeVar("ExampleT")
+ConstantsT = TypeVar("ConstantsT")
 FittingScores = dict[str, float]
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """An image with the replies of its services and what it really shows."""
+    """An image with the replies of its services and the true boxes and labels."""
 
     replies: Mapping[str, Mapping[str, Any]]
     truth: Truth
@@ -38,7 +38,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """Figures of one part of the calibration, on images that were not fitted on."""
+    """Scores of one part of the calibration, on images that were not fitted on."""
 
     part: str
     images: int
@@ -47,28 +47,30 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True)
-class Services:
-    """Whose answers count for which part."""
+class PartServices:
+    """Which services feed which part of the calibration."""
 
     merging: frozenset[str]
     voting: frozenset[str]
 
 
-def calibrated(
-    images: Sequence[LabelledImage], services: Services, start: Calibration
+def fit_calibration(
+    images: Sequence[LabelledImage], services: PartServices, start: Calibration
 ) -> tuple[Calibration, list[CalibrationReport]]:
-    """The constants that fit all images, and what constants fitted on half of them are worth on the other half."""
-    boxes, box_report = _fitted(
+    """The constants that fit all images, and the scores of constants fitted on one half of them on the other half."""
+    boxes, box_report = _fit_part(
         "boxes", box_examples(images, services), start.boxes, box_fitting.fit, box_fitting.score
     )
     merged = replace(start, boxes=boxes)
-    votes, vote_report = _fitted(
+    votes, vote_report = _fit_part(
         "votes", vote_examples(images, services, merged), start.votes, vote_fitting.fit, vote_fitting.score
     )
     return replace(merged, votes=votes), [box_report, vote_report]
 
 
-async def labelled(connection: Connection, truths: Mapping[str, Truth], group: str | None) -> list[LabelledImage]:
+async def find_labelled_images(
+    connection: Connection, truths: Mapping[str, Truth], group: str | None
+) -> list[LabelledImage]:
     """The images that are both labelled and answered, in the order of their ids."""
     sql = queries()
     rows = await connection.fetch(sql["find_images_by_filename"], list(truths), group)
@@ -86,25 +88,25 @@ async def labelled(connection: Connection, truths: Mapping[str, Truth], group: s
     return found
 
 
-def services_of(fleet: Fleet) -> Services:
-    return Services(frozenset(fleet.feeding("merge")), frozenset(fleet.feeding("consensus")))
+def services_by_part(fleet: Fleet) -> PartServices:
+    return PartServices(frozenset(fleet.feeding("merge")), frozenset(fleet.feeding("consensus")))
 
 
-def _fitted(
+def _fit_part(
     part: str,
-    examples: Sequence[E],
-    start: C,
-    fit: Callable[[Sequence[E], C], C],
-    score: Callable[[Sequence[E], C], FittingScores],
-) -> tuple[C, CalibrationReport]:
-    """Every second image judges: images that follow each other in a folder are often alike."""
-    fitted_on, judging = examples[::2], examples[1::2]
-    report = CalibrationReport(part, len(judging), score(judging, start), score(judging, fit(fitted_on, start)))
+    examples: Sequence[ExampleT],
+    start: ConstantsT,
+    fit: Callable[[Sequence[ExampleT], ConstantsT], ConstantsT],
+    score: Callable[[Sequence[ExampleT], ConstantsT], FittingScores],
+) -> tuple[ConstantsT, CalibrationReport]:
+    """Every second image is a test image: neighbours in a folder are often alike."""
+    training, test = examples[::2], examples[1::2]
+    report = CalibrationReport(part, len(test), score(test, start), score(test, fit(training, start)))
     return fit(examples, start), report
 
 
-def box_examples(images: Iterable[LabelledImage], services: Services) -> list[box_fitting.Example]:
-    """The images on which any detector said something."""
+def box_examples(images: Iterable[LabelledImage], services: PartServices) -> list[box_fitting.Example]:
+    """The images in which any detector found something."""
     return [
         box_fitting.Example(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
         for one in images
@@ -112,7 +114,9 @@ def box_examples(images: Iterable[LabelledImage], services: Services) -> list[bo
     ]
 
 
-def vote_examples(images: Sequence[LabelledImage], services: Services, calibration: Calibration) -> list[VoteExample]:
+def vote_examples(
+    images: Sequence[LabelledImage], services: PartServices, calibration: Calibration
+) -> list[VoteExample]:
     """The images, each with the emojis of its true labels and with its boxes as they would be merged."""
     emojis = emojis_of_labels(images) | dict(calibration.votes.labels)
     return [
@@ -128,7 +132,7 @@ def vote_examples(images: Sequence[LabelledImage], services: Services, calibrati
 
 
 def emojis_of_labels(images: Iterable[LabelledImage]) -> dict[str, str]:
-    """Which emoji services give with a label: the most frequent one."""
+    """The emoji that services give most often with each label."""
     seen: dict[str, dict[str, int]] = {}
     for one in images:
         for reply in one.replies.values():
@@ -140,7 +144,7 @@ def emojis_of_labels(images: Iterable[LabelledImage]) -> dict[str, str]:
     return {label: min(counts, key=lambda emoji: (-counts[emoji], emoji)) for label, counts in seen.items()}
 
 
-def _predictions(image: LabelledImage, services: Services) -> dict[str, object]:
+def _predictions(image: LabelledImage, services: PartServices) -> dict[str, object]:
     return {name: reply.get("predictions") for name, reply in image.replies.items() if name in services.merging}
 
 

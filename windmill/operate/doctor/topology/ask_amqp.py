@@ -6,9 +6,9 @@ from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
-from windmill.operate.doctor.broker import differences
-from windmill.operate.doctor.broker import judge_queues as topology
-from windmill.operate.doctor.findings import DoctorFinding, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, skipped, warning
+from windmill.operate.doctor.topology import judge
+from windmill.operate.doctor.topology.differences import refusal_diff
 
 _UNSEEN = "policies, bindings, left-over queues and jobs without workers cannot be seen"
 
@@ -19,25 +19,25 @@ async def examine(settings: BrokerSettings, services: Sequence[Service], unseen:
         async with broker.connection(settings, "windmill doctor, queues") as opened:
             return [*await _queues(opened, settings, services), *await _exchanges(opened, settings), blind]
     except WindmillError as error:
-        return [not_asked("topology", "queues", error.message)]
+        return [skipped("topology", "queues", error.message)]
 
 
 async def _queues(
     opened: broker.Connection, settings: BrokerSettings, services: Sequence[Service]
 ) -> list[DoctorFinding]:
-    wanted = topology.wanted_queues(settings, services)
+    wanted = judge.wanted_queues(settings, services)
     found = []
     for name, arguments in wanted.items():
         complaint = await _complaint_of_queue(opened, settings, name, arguments)
         if _is_missing(complaint):
-            found.append(topology.missing(name))
+            found.append(judge.missing(name))
         elif complaint:
-            found.append(topology.other(settings, name, differences.complaint(complaint)))
+            found.append(judge.other(settings, name, refusal_diff(complaint)))
     return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
 
 
 async def _complaint_of_queue(
-    opened: broker.Connection, settings: BrokerSettings, name: str, arguments: topology.Arguments
+    opened: broker.Connection, settings: BrokerSettings, name: str, arguments: judge.Arguments
 ) -> str:
     """What the broker says against declaring this queue; empty when nothing."""
     try:
@@ -57,12 +57,8 @@ async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> lis
         name = broker.retry_exchange(delay)
         complaint = await _complaint_of_exchange(opened, settings, name)
         if complaint:
-            said = (
-                f"missing: +exchange {name}"
-                if _is_missing(complaint)
-                else f"differs: {differences.complaint(complaint)}"
-            )
-            found.append(problem("topology", f"exchange {name}", said, topology.DECLARE))
+            said = f"missing: +exchange {name}" if _is_missing(complaint) else f"differs: {refusal_diff(complaint)}"
+            found.append(problem("topology", f"exchange {name}", said, judge.DECLARE))
     return found
 
 

@@ -1,7 +1,7 @@
-"""Which images wait in the queues: read through, and every message stays.
+"""Which images have a job in the queues: every message is read and stays.
 
-Work and failed queues are walked: looking would count as one of the times a job may be handed out, and holds all of a
-queue at once. The retry tiers are looked at, as a copy would begin its delay anew.
+Work and failed queues are walked: peeking counts as a delivery of each job, and holds a whole queue at once. Retry
+tiers are peeked at, because a copy would restart its delay.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.edge.received_messages import read_envelope
 from windmill.kernels.flow.id_ranges import IdRanges
-from windmill.operate.failed.parked import headers_to_stay, image_id_of, parked
+from windmill.operate.dead_letters.dead_letter import headers_to_stay, image_id_of, read_dead_letter
 
 
 @dataclass
-class Waiting:
-    """Reads the queues of `services`; `images` holds for each the images that wait for it or are parked."""
+class QueuedImages:
+    """Reads the queues of `services`; `images` holds for each of them the images that wait or are parked."""
 
     settings: Settings
     services: Sequence[str]
@@ -31,11 +31,11 @@ class Waiting:
         self.images = {service: IdRanges() for service in self.services}
 
     async def read(self, opened: broker.Connection, *, most: int, force: bool) -> None:
-        """All queues that hold anything. One with over `most` messages is refused, or with `force` passed by."""
+        """Read all queues that are not empty. One with over `most` messages is an error, or skipped with `force`."""
         too_long = await self._too_long(opened, most)
         if too_long and not force:
             raise _refused(too_long, most)
-        # Before the work queues, to which they lead; and after, for what went there from a worker meanwhile.
+        # Before the work queues, which tiers feed; and after them, for what workers put off meanwhile.
         await self._read_tiers(opened, too_long)
         for service in self.services:
             for queue, copied in self._walked(service):
@@ -51,10 +51,10 @@ class Waiting:
         return {queue: one.ready for queue, one in found.items() if one and one.ready > bounds[queue]}
 
     def _walked(self, service: str) -> list[tuple[str, "Copied"]]:
-        """The queues of a service, each with the headers that a message's copy in it gets."""
+        """The queues of a service, each with what makes the headers of a message's copy."""
 
         def stays_parked(message: broker.Message) -> Mapping[str, Any]:
-            return headers_to_stay(parked(service, message.body, message.headers))
+            return headers_to_stay(read_dead_letter(service, message.body, message.headers))
 
         work, failed = broker.work_queue(self.settings, service), broker.failed_queue(self.settings, service)
         return [(work, headers_to_wait), (failed, stays_parked)]
@@ -92,8 +92,8 @@ Copied = Callable[[broker.Message], Mapping[str, Any]]
 
 
 def headers_to_wait(message: broker.Message) -> dict[str, Any]:
-    """The headers of a job's copy in its work queue. The broker counts anew how often it hands out a copy, so what it
-    counted goes on in a header of ours; a classic queue only tells that it was handed out before."""
+    """The headers of a job's copy in its work queue. The broker counts the deliveries of a copy from zero, so a header
+    of ours carries the count on; a classic queue only says that there was a delivery."""
     return read_envelope(message.headers, message.redelivered).requeue_headers()
 
 

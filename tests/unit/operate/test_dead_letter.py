@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from windmill.operate.failed.parked import Parked, Wanted, headers_to_redrive, headers_to_stay, image_id_of, parked
+from windmill.operate.dead_letters.dead_letter import (
+    DeadLetter,
+    DeadLetterFilter,
+    headers_to_redrive,
+    headers_to_stay,
+    image_id_of,
+    read_dead_letter,
+)
 
 FAILED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REASONS: dict[str, Any] = {
@@ -25,8 +32,8 @@ BY_BROKER: dict[str, Any] = {
 BODY = b'{"image_id": 17, "image_path": "/a.jpg"}'
 
 
-def job(headers: dict[str, Any], body: bytes = BODY) -> Parked:
-    return parked("clip", body, headers)
+def job(headers: dict[str, Any], body: bytes = BODY) -> DeadLetter:
+    return read_dead_letter("clip", body, headers)
 
 
 def test_a_worker_s_headers_are_read() -> None:
@@ -89,24 +96,29 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("wanted", "matches"),
     [
-        (Wanted(), True),
-        (Wanted(codes={"SERVICE_ERROR", "BAD_RESPONSE"}), True),
-        (Wanted(codes={"BAD_RESPONSE"}), False),
-        (Wanted(image_ids={17}), True),
-        (Wanted(image_ids={18}), False),
-        (Wanted(failed_before=FAILED_AT + SECOND), True),
-        (Wanted(failed_before=FAILED_AT), False),
-        (Wanted(failed_after=FAILED_AT - SECOND), True),
-        (Wanted(failed_after=FAILED_AT), False),
-        (Wanted(codes={"SERVICE_ERROR"}, image_ids={18}), False),
+        (DeadLetterFilter(), True),
+        (DeadLetterFilter(codes={"SERVICE_ERROR", "BAD_RESPONSE"}), True),
+        (DeadLetterFilter(codes={"BAD_RESPONSE"}), False),
+        (DeadLetterFilter(image_ids={17}), True),
+        (DeadLetterFilter(image_ids={18}), False),
+        (DeadLetterFilter(failed_before=FAILED_AT + SECOND), True),
+        (DeadLetterFilter(failed_before=FAILED_AT), False),
+        (DeadLetterFilter(failed_after=FAILED_AT - SECOND), True),
+        (DeadLetterFilter(failed_after=FAILED_AT), False),
+        (DeadLetterFilter(codes={"SERVICE_ERROR"}, image_ids={18}), False),
     ],
 )
-def test_a_job_is_wanted_only_when_it_meets_every_condition(wanted: Wanted, *, matches: bool) -> None:
+def test_a_job_is_wanted_only_when_it_meets_every_condition(wanted: DeadLetterFilter, *, matches: bool) -> None:
     assert wanted.matches(job(REASONS)) is matches
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(codes={"SERVICE_ERROR"}), Wanted(failed_before=FAILED_AT), Wanted(failed_after=FAILED_AT)]
+    "wanted",
+    [
+        DeadLetterFilter(codes={"SERVICE_ERROR"}),
+        DeadLetterFilter(failed_before=FAILED_AT),
+        DeadLetterFilter(failed_after=FAILED_AT),
+    ],
 )
-def test_a_job_that_does_not_tell_is_not_wanted(wanted: Wanted) -> None:
+def test_a_job_that_does_not_tell_is_not_wanted(wanted: DeadLetterFilter) -> None:
     assert not wanted.matches(job({}))

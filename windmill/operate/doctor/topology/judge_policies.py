@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from windmill.operate.doctor.broker.differences import differences
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.doctor.topology.differences import argument_diff
 
 Policy = Mapping[str, Any]
 _LOSES = ("message-ttl", "expires", "max-length", "max-length-bytes")
 """What in a policy makes the broker throw jobs away, or park them as if they had failed."""
 
 
-def ruling(policies: Iterable[Policy], queue: str, kind: str) -> Policy | None:
+def effective_policy(policies: Iterable[Policy], queue: str, kind: str) -> Policy | None:
     """The policy that the broker applies to a queue of this kind: only one, that of the highest priority."""
     fit = [policy for policy in policies if _fits(policy, queue, kind)]
     # Of two with one priority the broker takes either, so the stranger is what has to be told.
@@ -28,7 +28,7 @@ def _fits(policy: Policy, queue: str, kind: str) -> bool:
         return False  # a pattern that only the broker's own dialect knows
 
 
-def judged(
+def judge_policies(
     wanted: Mapping[str, Mapping[str, object]], policies: Sequence[Policy], kinds: Mapping[str, str], declare: str
 ) -> list[DoctorFinding]:
     """`wanted` are the definitions by queue; `kinds` the types of the queues that are there."""
@@ -36,7 +36,7 @@ def judged(
     found = [
         finding
         for queue, definition in present.items()
-        for finding in _one(queue, definition, ruling(policies, queue, kinds[queue]), declare)
+        for finding in _one(queue, definition, effective_policy(policies, queue, kinds[queue]), declare)
     ]
     if present and not found:
         return [ok("topology", "policies", f"all {len(present)} are as they should be")]
@@ -47,10 +47,10 @@ def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, dec
     name = f"policy {queue}"
     if rules is None:
         said = (
-            f"missing, so RabbitMQ's own limits hold, by which jobs are lost or circle: {differences({}, definition)}"
+            f"missing, so RabbitMQ's own limits hold, by which jobs are lost or circle: {argument_diff({}, definition)}"
         )
         return [problem("topology", name, said, declare)]
-    changes = differences(rules.get("definition") or {}, definition)
+    changes = argument_diff(rules.get("definition") or {}, definition)
     if not changes:
         return []
     if rules.get("name") == queue:
@@ -60,11 +60,11 @@ def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, dec
     return [problem("topology", name, said, remedy)]
 
 
-def losing(queues: Mapping[str, str], policies: Sequence[Policy]) -> list[DoctorFinding]:
+def judge_lossy_policies(queues: Mapping[str, str], policies: Sequence[Policy]) -> list[DoctorFinding]:
     """Policies of others under which queues lose jobs; `queues` gives the type of each."""
     found = []
     for queue, kind in queues.items():
-        rules = ruling(policies, queue, kind)
+        rules = effective_policy(policies, queue, kind)
         keys = [key for key in _LOSES if rules and key in (rules.get("definition") or {})]
         if rules and keys:
             said = f"policy {rules.get('name')} sets {', '.join(keys)}: jobs in it will be lost"

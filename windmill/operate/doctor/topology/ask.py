@@ -11,12 +11,11 @@ from windmill.core.errors import WindmillError
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
 from windmill.core.settings import Settings
-from windmill.operate.doctor.broker import consumer_timeout as holding
-from windmill.operate.doctor.broker import judge_queues as topology
-from windmill.operate.doctor.broker import passive_queues as passive
-from windmill.operate.doctor.broker.judge_queues import Declared, Queue
-from windmill.operate.doctor.findings import DoctorFinding, not_asked
+from windmill.operate.doctor.findings import DoctorFinding, skipped
 from windmill.operate.doctor.threads import in_thread
+from windmill.operate.doctor.topology import ask_amqp, judge
+from windmill.operate.doctor.topology.judge import DeclaredQueue, Topology
+from windmill.operate.doctor.topology.judge_consumer_timeout import judge_consumer_timeout
 
 
 async def examine(
@@ -25,20 +24,23 @@ async def examine(
     try:
         seen = await read(settings, seconds)
     except WindmillError as unseen:
-        return [*await _over_amqp(settings, chosen, unseen, seconds), *holding.judged(settings, chosen, [])]
-    return [*topology.judged(settings, chosen, every, seen), *holding.judged(settings, chosen, seen.policies)]
+        return [*await _over_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
+    return [
+        *judge.judge_topology(settings, chosen, every, seen),
+        *judge_consumer_timeout(settings, chosen, seen.policies),
+    ]
 
 
 async def _over_amqp(
     settings: BrokerSettings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
 ) -> list[DoctorFinding]:
     try:
-        return await asyncio.wait_for(passive.examine(settings, chosen, unseen), seconds)
+        return await asyncio.wait_for(ask_amqp.examine(settings, chosen, unseen), seconds)
     except TimeoutError:
-        return [not_asked("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
+        return [skipped("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
 
 
-async def read(settings: BrokerSettings, seconds: float) -> Declared:
+async def read(settings: BrokerSettings, seconds: float) -> Topology:
     """All that is in the virtual host, by the management API."""
     host = quoted_vhost(settings)
     paths = (
@@ -51,13 +53,14 @@ async def read(settings: BrokerSettings, seconds: float) -> Declared:
         "overview",
     )
     replies = await asyncio.gather(*(in_thread(partial(ask, settings, path, seconds)) for path in paths))
-    return understood(*(reply.document for reply in replies))
+    return parse_topology([reply.document for reply in replies])
 
 
-def understood(queues: Any, consumers: Any, exchanges: Any, bindings: Any, policies: Any, overview: Any) -> Declared:  # noqa: ANN401 - any JSON
-    """The documents of the API in our own terms."""
+def parse_topology(documents: Sequence[Any]) -> Topology:
+    """What the API said of queues, consumers, exchanges, bindings, policies and itself."""
+    queues, consumers, exchanges, bindings, policies, overview = documents
     taken = Counter(one["queue"]["name"] for one in consumers)
-    return Declared(
+    return Topology(
         queues={one["name"]: _queue(one, taken[one["name"]]) for one in queues},
         exchanges={one["name"]: one["type"] for one in exchanges},
         bindings=frozenset((one["source"], one["destination"]) for one in bindings),
@@ -66,7 +69,7 @@ def understood(queues: Any, consumers: Any, exchanges: Any, bindings: Any, polic
     )
 
 
-def _queue(one: dict[str, Any], consumers: int) -> Queue:
+def _queue(one: dict[str, Any], consumers: int) -> DeclaredQueue:
     """A queue that was declared without a type has one all the same."""
     arguments = {"x-queue-type": one.get("type", "classic"), **(one.get("arguments") or {})}
-    return Queue(arguments, one.get("messages", 0), consumers)
+    return DeclaredQueue(arguments, one.get("messages", 0), consumers)

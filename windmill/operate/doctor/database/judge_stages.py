@@ -11,7 +11,7 @@ LATE_SECONDS = 600.0
 NAME = "post-processing"
 
 
-def judged(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[DoctorFinding]:
+def judge_stages(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[DoctorFinding]:
     """Each row is a stage that somebody ran at some time; nobody has to."""
     found = [finding for row in rows for finding in (*_services(row, fleet), *_backlog(row))]
     named = ", ".join(row["stage"] for row in rows)

@@ -10,9 +10,12 @@ import pytest
 
 from windmill.cli import failed
 from windmill.cli.options import age, image_ids
-from windmill.operate.failed.failed_queues import Kind, Pace, Survey
-from windmill.operate.failed.parked import parked
-from windmill.operate.failed.render import Outcome, body_json, outcome_text, printable, survey_text
+from windmill.operate.dead_letters.dead_letter import FailureKey, read_dead_letter
+from windmill.operate.dead_letters.limits import RateLimit
+from windmill.operate.dead_letters.listing import DeadLetterListing
+from windmill.operate.dead_letters.render import render_body, render_listing_text, render_sweep_text
+from windmill.operate.dead_letters.sweep import SweepOutcome
+from windmill.operate.render import render_printable
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -53,11 +56,11 @@ def test_what_is_no_image_id_is_refused(text: str) -> None:
 
 
 def test_filters_are_moments_before_now() -> None:
-    which = failed.wanted(parsed("list", "--older-than", "1h", "--newer-than", "1d", "--code", "bad_response"), NOW)
+    which = failed.selection(parsed("list", "--older-than", "1h", "--newer-than", "1d", "--code", "bad_response"), NOW)
     assert which.failed_before == NOW - timedelta(hours=1)
     assert which.failed_after == NOW - timedelta(days=1)
     assert which.codes == {"BAD_RESPONSE"}
-    assert failed.wanted(parsed("list"), NOW) == failed.wanted(parsed("redrive"), NOW)
+    assert failed.selection(parsed("list"), NOW) == failed.selection(parsed("redrive"), NOW)
 
 
 def test_an_unknown_code_is_refused_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,8 +71,10 @@ def test_an_unknown_code_is_refused_with_the_nearest_one(capsys: pytest.CaptureF
 
 def listed(reason: str, width: int) -> list[str]:
     headers = {"windmill-code": "BAD_RESPONSE", "windmill-reason": reason, "windmill-failed-at": NOW.isoformat()}
-    one = parked("clip", b'{"image_id": 1234567}', headers)
-    return survey_text(Survey([one], Counter({("clip", "BAD_RESPONSE"): 3})), [one], width).splitlines()
+    one = read_dead_letter("clip", b'{"image_id": 1234567}', headers)
+    return render_listing_text(
+        DeadLetterListing([one], Counter({("clip", "BAD_RESPONSE"): 3})), [one], width
+    ).splitlines()
 
 
 def test_a_reason_is_cut_where_the_line_ends() -> None:
@@ -80,7 +85,7 @@ def test_a_reason_is_cut_where_the_line_ends() -> None:
 
 
 def test_a_reason_cannot_command_the_terminal() -> None:
-    assert printable("a\nb\x1b[2Jc") == "a b\ufffd[2Jc"
+    assert render_printable("a\nb\x1b[2Jc") == "a b\ufffd[2Jc"
     assert "\x1b" not in "".join(listed("\x1b]0;title\x07", 500))
 
 
@@ -89,34 +94,38 @@ def test_the_summary_says_how_many_are_not_shown() -> None:
 
 
 def test_a_body_is_shown_as_what_it_is() -> None:
-    assert body_json(b'{"a": 1}') == {"a": 1}
-    assert body_json(b"\xffno") == "\\xffno"
+    assert render_body(b'{"a": 1}') == {"a": 1}
+    assert render_body(b"\xffno") == "\\xffno"
 
 
 def test_the_outcome_says_what_was_done_and_what_would_be() -> None:
-    counts: Counter[Kind] = Counter({("clip", "BAD_RESPONSE"): 1200})
-    assert "redrove 1,200 jobs" in outcome_text(Outcome("redrive", counts, 3, dry_run=False, interrupted=False))
-    assert "would purge 1,200 jobs" in outcome_text(Outcome("purge", counts, None, dry_run=True, interrupted=False))
-    assert "the same command" in outcome_text(Outcome("redrive", counts, 3, dry_run=False, interrupted=True))
+    counts: Counter[FailureKey] = Counter({("clip", "BAD_RESPONSE"): 1200})
+    assert "redrove 1,200 jobs" in render_sweep_text(
+        SweepOutcome("redrive", counts, 3, dry_run=False, interrupted=False)
+    )
+    assert "would purge 1,200 jobs" in render_sweep_text(
+        SweepOutcome("purge", counts, None, dry_run=True, interrupted=False)
+    )
+    assert "the same command" in render_sweep_text(SweepOutcome("redrive", counts, 3, dry_run=False, interrupted=True))
 
 
-async def test_a_pace_waits_and_none_does_not() -> None:
+async def test_a_rate_limit_waits_and_none_does_not() -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     started = loop.time()
     for _ in range(1000):
-        await Pace(None).wait(stop)
+        await RateLimit(None).wait(stop)
     assert loop.time() - started < 0.5
-    pace, started = Pace(50), loop.time()
+    limit, started = RateLimit(50), loop.time()
     for _ in range(11):
-        await pace.wait(stop)
+        await limit.wait(stop)
     assert loop.time() - started >= 0.199
 
 
-async def test_a_pace_stops_waiting_with_the_process() -> None:
+async def test_a_rate_limit_stops_waiting_with_the_process() -> None:
     stop = asyncio.Event()
-    pace = Pace(1)
-    await pace.wait(stop)
+    limit = RateLimit(1)
+    await limit.wait(stop)
     stop.set()
     async with asyncio.timeout(0.5):
-        await pace.wait(stop)
+        await limit.wait(stop)

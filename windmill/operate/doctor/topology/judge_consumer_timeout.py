@@ -7,8 +7,8 @@ from windmill.broker import work_queue
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings, CallSettings
 from windmill.core.settings import Settings
-from windmill.operate.doctor.broker.policies import ruling
 from windmill.operate.doctor.findings import DoctorFinding, ok, warning
+from windmill.operate.doctor.topology.judge_policies import effective_policy
 
 DEFAULT_SECONDS = 1800.0
 """RabbitMQ's own consumer_timeout, which it tells over no API unless a policy sets it."""
@@ -18,15 +18,15 @@ CALLS = 5
 """The job's own call, one that it may wait for in the worker, and three with a picture known to be good."""
 
 
-def longest(settings: CallSettings, service: Service) -> float:
+def longest_hold(settings: CallSettings, service: Service) -> float:
     """Seconds for which a worker may hold one job."""
     return CALLS * float(settings.request_timeout or service.timeout_seconds) + READ_SECONDS
 
 
-def judged(
+def judge_consumer_timeout(
     settings: Settings, services: Iterable[Service], policies: Sequence[Mapping[str, Any]]
 ) -> list[DoctorFinding]:
-    held = {service.name: longest(settings, service) for service in services}
+    held = {service.name: longest_hold(settings, service) for service in services}
     found = [finding for service, seconds in held.items() for finding in _one(settings, service, seconds, policies)]
     most = max(held.values(), default=0.0)
     said = f"no job is held for more than {most:g} s; RabbitMQ allows {DEFAULT_SECONDS:g} s unless it is told otherwise"
@@ -36,7 +36,7 @@ def judged(
 def _one(
     settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]
 ) -> list[DoctorFinding]:
-    rules = ruling(policies, work_queue(settings, service), settings.queue_type)
+    rules = effective_policy(policies, work_queue(settings, service), settings.queue_type)
     told = (rules or {}).get("definition", {}).get("consumer-timeout")
     allowed = told / 1000 if isinstance(told, int) else DEFAULT_SECONDS
     if held <= allowed:

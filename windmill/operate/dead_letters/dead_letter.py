@@ -1,7 +1,7 @@
-"""What a parked message says of its job: why it failed, when, and how often; and which of them are wanted.
+"""One dead letter: why, when and how often its job failed, and whether a filter selects it.
 
-A worker parks with headers `windmill-code`, `-reason`, `-worker` and `-failed-at`. The broker parks jobs over which
-workers died; of those only its own header `x-death` tells, and their code is WORKER_LOST.
+A worker sends a job to the failed queue with headers `windmill-code`, `-reason`, `-worker` and `-failed-at`. The broker
+does it for jobs that killed workers; these have only its header `x-death`, and get the code WORKER_LOST.
 """
 
 from collections.abc import Mapping, Set
@@ -31,9 +31,13 @@ REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
 _COUNTERS = (ATTEMPT_HEADER, TRIES_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
 
 
+FailureKey = tuple[str, str | None]
+"""A service and an error code."""
+
+
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """One message of a failed queue. `image_id` and `code` are None where nothing tells them."""
+class DeadLetter:
+    """One message of a failed queue; `image_id` and `code` are None where body and headers lack them."""
 
     service: str
     body: bytes
@@ -48,30 +52,30 @@ class Parked:
 
     @property
     def remedy(self) -> str | None:
-        """What the operator does about it."""
+        """The remedy of its error code."""
         return next((kind.remedy for code, kind in KINDS.items() if code == self.code), None)
 
 
-def parked(service: str, body: bytes, headers: dict[str, Any]) -> Parked:
-    """Read a message of the failed queue of a service; its body and headers may be anything."""
-    told = headers if CODE_HEADER in headers else _told_by_broker(headers)
+def read_dead_letter(service: str, body: bytes, headers: dict[str, Any]) -> DeadLetter:
+    """Read a message of a failed queue. Its body and headers may be anything."""
+    said = headers if CODE_HEADER in headers else _from_death(headers)
     redriven = headers.get(REDRIVEN_HEADER)
-    return Parked(
+    return DeadLetter(
         service=service,
         body=body,
         headers=headers,
         image_id=image_id_of(body),
-        code=_text(told.get(CODE_HEADER)),
-        reason=_text(told.get(REASON_HEADER)) or "",
-        worker=_text(told.get(WORKER_HEADER)),
-        failed_at=_moment(told.get(FAILED_AT_HEADER)),
+        code=_text(said.get(CODE_HEADER)),
+        reason=_text(said.get(REASON_HEADER)) or "",
+        worker=_text(said.get(WORKER_HEADER)),
+        failed_at=_moment(said.get(FAILED_AT_HEADER)),
         attempt=past_of(headers).attempt,
         redriven=redriven if isinstance(redriven, int) and redriven > 0 else 0,
     )
 
 
 def image_id_of(body: bytes) -> int | None:
-    """The image that a body names, also where it is no job otherwise."""
+    """The image id in a body, even if the rest of it is not a job."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -80,8 +84,8 @@ def image_id_of(body: bytes) -> int | None:
     return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
 
 
-def _told_by_broker(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """What `x-death` tells, in the words of a worker. Its newest entry stands first."""
+def _from_death(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest entry of `x-death`, which comes first, as the headers that a worker would have set."""
     deaths = headers.get("x-death")
     if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
         return {}
@@ -89,33 +93,33 @@ def _told_by_broker(headers: Mapping[str, Any]) -> dict[str, Any]:
     why = f"the broker parked it: {death.get('reason')} in {death.get('queue')}"
     died = death.get("time")
     failed_at = died.astimezone(UTC).isoformat(timespec="seconds") if isinstance(died, datetime) else None
-    told = {CODE_HEADER: "WORKER_LOST", REASON_HEADER: why, FAILED_AT_HEADER: failed_at}
-    return {name: value for name, value in told.items() if value is not None}
+    said = {CODE_HEADER: "WORKER_LOST", REASON_HEADER: why, FAILED_AT_HEADER: failed_at}
+    return {name: value for name, value in said.items() if value is not None}
 
 
-def headers_to_stay(one: Parked) -> dict[str, Any]:
-    """The headers of its copy in the failed queue; what only `x-death` told is kept in headers of ours."""
-    told = {} if CODE_HEADER in one.headers else _told_by_broker(one.headers)
-    return headers_to_keep(dict(one.headers)) | told
+def headers_to_stay(one: DeadLetter) -> dict[str, Any]:
+    """The headers of its copy in the failed queue; what only `x-death` said moves to headers of ours."""
+    said = {} if CODE_HEADER in one.headers else _from_death(one.headers)
+    return headers_to_keep(dict(one.headers)) | said
 
 
-def headers_to_redrive(one: Parked) -> dict[str, Any]:
-    """The headers of its copy in the work queue: a fresh start, but it is known how often there was one."""
+def headers_to_redrive(one: DeadLetter) -> dict[str, Any]:
+    """The headers of its copy in the work queue: tries start again, and the number of redrives goes up."""
     forgotten = {*REASON_HEADERS, *_COUNTERS}
     kept = {name: value for name, value in headers_to_keep(dict(one.headers)).items() if name not in forgotten}
     return kept | {REDRIVEN_HEADER: one.redriven + 1}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which parked jobs a command is about; None wants all. A job that does not tell is not wanted."""
+class DeadLetterFilter:
+    """Which dead letters are selected; None selects all. A job without the value of a set filter is not selected."""
 
     codes: Set[str] | None = None
     image_ids: Set[int] | None = None
     failed_before: datetime | None = None
     failed_after: datetime | None = None
 
-    def matches(self, one: Parked) -> bool:
+    def matches(self, one: DeadLetter) -> bool:
         return (
             (self.codes is None or one.code in self.codes)
             and (self.image_ids is None or one.image_id in self.image_ids)

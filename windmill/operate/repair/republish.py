@@ -1,4 +1,4 @@
-"""Publishing again what was submitted and is neither answered nor in any queue, as after a broker lost everything."""
+"""Finding jobs that were submitted and are neither answered nor queued, and publishing them again."""
 
 import asyncio
 import logging
@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Which submissions are looked after."""
+class RepairScope:
+    """Which submissions are repaired."""
 
     services: tuple[str, ...]
     run_id: int | None
@@ -31,9 +31,9 @@ class Scope:
 
 
 class UnansweredJobs:
-    """What the tables say was submitted, and has no row in `results`."""
+    """Jobs that were submitted according to the table `runs` and have no row in `results`."""
 
-    def __init__(self, connection: database.Connection, settings: DatabaseSettings, scope: Scope) -> None:
+    def __init__(self, connection: database.Connection, settings: DatabaseSettings, scope: RepairScope) -> None:
         self._connection = connection
         self._settings = settings
         self._scope = scope
@@ -41,14 +41,14 @@ class UnansweredJobs:
         self._sql = queries()
 
     async def span(self) -> tuple[int, int]:
-        """The image ids between which something was submitted: above the first, up to the second."""
+        """The range of image ids that were submitted: above the first, up to the second; both 0 without any."""
         statement = self._sql["submitted_range"]
         row = await self._connection.fetchrow(statement, list(self._scope.services), self._scope.run_id)
         assert row is not None
         return row["first_image_id"], row["last_image_id"]
 
     async def pages(self, first: int, last: int) -> AsyncGenerator[ImagePage, None]:
-        """The unanswered jobs, page by page of the images that are looked at."""
+        """The unanswered jobs, one page of images after the other."""
         while ids := await self._images.next_ids(first, last, self._scope.image_group, PAGE_IMAGES):
             first = ids[-1]
             yield ImagePage(first, await self._unanswered(ids))
@@ -60,21 +60,21 @@ class UnansweredJobs:
         return image_jobs(rows)
 
 
-def nowhere(unanswered: Iterable[ImageJobs], waiting: Mapping[str, IdRanges]) -> list[ImageJobs]:
-    """Those of the unanswered jobs that are in no queue."""
+def lost_jobs(unanswered: Iterable[ImageJobs], queued: Mapping[str, IdRanges]) -> list[ImageJobs]:
+    """The unanswered jobs that are in no queue."""
     found = []
     for image in unanswered:
-        services = tuple(service for service in image.services if image.job.image_id not in waiting[service])
+        services = tuple(service for service in image.services if image.job.image_id not in queued[service])
         if services:
             found.append(ImageJobs(image.job, services))
     return found
 
 
 @dataclass
-class Repair:
-    """One walk over the unanswered jobs, which publishes those that are nowhere; without a target it only counts."""
+class Republisher:
+    """One walk over the unanswered jobs that publishes the lost ones; without a target it only counts them."""
 
-    waiting: Mapping[str, IdRanges]
+    queued: Mapping[str, IdRanges]
     target: JobTarget | None
     room: QueueBackpressure
     walk: PagePublisher
@@ -82,10 +82,10 @@ class Repair:
     on_image: Callable[[int], object] = lambda _: None
 
     async def run(self, unanswered: UnansweredJobs, first: int, last: int) -> None:
-        """Page after page by image id; where it is stopped does not matter, as the next walk starts anew."""
+        """Page after page by image id. It may stop anywhere, because the next repair starts again."""
         async with aclosing(unanswered.pages(first, last)) as pages:
             async for page in pages:
-                lost = nowhere(page.images, self.waiting)
+                lost = lost_jobs(page.images, self.queued)
                 if self.target and lost:
                     await self.room.wait_for_room(len(lost), self.stop)
                 await self.walk.publish(ImagePage(page.last, lost), self.target, self.stop)
@@ -94,8 +94,8 @@ class Repair:
                     return
 
 
-async def declare_absent(opened: broker.Connection, settings: BrokerSettings, services: Sequence[str]) -> list[str]:
-    """Make the queues that are not there, with their limits; returns whose they were."""
+async def declare_missing(opened: broker.Connection, settings: BrokerSettings, services: Sequence[str]) -> list[str]:
+    """Make missing queues, with their limits; returns the services that they belong to."""
     queues = {broker.work_queue(settings, service): service for service in services}
     queues |= {broker.failed_queue(settings, service): service for service in services}
     counted = await broker.count(opened, settings, queues)
