@@ -190,13 +190,14 @@ def in_a_child(task: Task) -> Cost:
     return found
 
 
-def show(costs: dict[str, list[Cost]]) -> None:
+def render_costs(costs: dict[str, list[Cost]]) -> str:
     base = statistics.median(cost.megabytes for cost in costs.pop("loop only"))
-    print("medians          " + "".join(f"{f'us CPU, {n} at a time':>20}" for n in AT_A_TIME) + f"{'MB more':>12}")
+    lines = ["medians          " + "".join(f"{f'us CPU, {n} at a time':>20}" for n in AT_A_TIME) + f"{'MB more':>12}"]
     for client, rounds in costs.items():
         cpu = [statistics.median(cost.microseconds[n] for cost in rounds) for n in AT_A_TIME]
         memory = statistics.median(cost.megabytes for cost in rounds) - base
-        print(f"{client:<17}" + "".join(f"{one:>20.0f}" for one in cpu) + f"{memory:>12.1f}")
+        lines.append(f"{client:<17}" + "".join(f"{one:>20.0f}" for one in cpu) + f"{memory:>12.1f}")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -217,7 +218,7 @@ def main() -> None:
     finally:
         server.terminate()
         server.join()
-    show(costs)
+    print(render_costs(costs))
 
 
 if __name__ == "__main__":

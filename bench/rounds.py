@@ -33,7 +33,7 @@ SELECT (count(*) - 1) / extract(epoch FROM max(result_created) - min(result_crea
 
 
 class WayFailed(Exception):
-    """A worker did not do its jobs; the text says what it left and where its log is."""
+    """A worker did not finish its jobs; the text has the rest and the path of its log."""
 
 
 @dataclass(frozen=True)

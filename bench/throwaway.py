@@ -1,4 +1,4 @@
-"""A fleet to measure on: private servers under var/bench, with a database and queue names of its own."""
+"""A temporary fleet: private servers under var/bench, with a database and queue names of its own."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ STATE = ROOT / "var" / "bench"
 
 @contextmanager
 def throwaway_fleet() -> Iterator[dict[str, str]]:
-    """The variables of an empty fleet; all of it is gone afterwards."""
+    """The variables of an empty fleet, which is deleted afterwards."""
     ran = any(server.running for server in servers.instance(STATE).status())
     addresses = servers.up(STATE, {}, report=lambda line: print(line, file=sys.stderr))
     unique = uuid.uuid4().hex[:8]

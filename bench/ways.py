@@ -1,4 +1,4 @@
-"""The workers that are compared: how each is started, what it is told, and who sends its jobs."""
+"""The workers that are compared: command, variables, and what publishes their jobs."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 @dataclass(frozen=True)
 class Testbed:
-    """Where a benchmark happens: the servers, nginx, and how many calls at a time a worker may make."""
+    """What a benchmark runs on: the servers, nginx, and the concurrency of a worker."""
 
     environ: dict[str, str]
     settings: Settings

@@ -55,7 +55,7 @@ async def measure(place: Testbed, ways: Sequence[Way], jobs: int, rounds: int) -
             for way in [*ways[turn:], *ways[:turn]]:
                 measured = await course.run(way)
                 results[way.name].append(measured)
-                say(f"round {number + 1}  {_line(way.name, measured)}")
+                say(f"round {number + 1}  {_render_line(way.name, measured)}")
     return results
 
 
@@ -63,27 +63,27 @@ def medians(results: Results) -> dict[str, Round]:
     return {name: Round(*map(statistics.median, zip(*map(astuple, its), strict=True))) for name, its in results.items()}
 
 
-def _line(name: str, measured: Round) -> str:
+def _render_line(name: str, measured: Round) -> str:
     return f"{name:<11} {measured.cpu_ms_per_job:>10.3f} {measured.jobs_per_second:>9,.0f} {measured.megabytes:>10.1f}"
 
 
-def table(found: Mapping[str, Round]) -> str:
+def render_costs(found: Mapping[str, Round]) -> str:
     """One line for each way; what ours needs is told in parts of what the other needs."""
     lines = [f"{'':<11} {'CPU ms/job':>10} {'jobs/s':>9} {'memory MB':>10}   {'CPU, ours':<17} memory, ours"]
     ours = found.get(OURS)
     for name, its in found.items():
-        parts = _parts(ours, its, name) if ours and name != OURS else ""
-        lines.append(_line(name, its) + parts)
+        parts = _render_ratios(ours, its, name) if ours and name != OURS else ""
+        lines.append(_render_line(name, its) + parts)
     return "\n".join(lines)
 
 
-def _parts(ours: Round, its: Round, name: str) -> str:
-    cpu = _judged(ours.cpu_ms_per_job / its.cpu_ms_per_job, CPU_TARGETS.get(name))
-    memory = _judged(ours.megabytes / its.megabytes, MEMORY_TARGETS.get(name))
+def _render_ratios(ours: Round, its: Round, name: str) -> str:
+    cpu = _render_limit(ours.cpu_ms_per_job / its.cpu_ms_per_job, CPU_TARGETS.get(name))
+    memory = _render_limit(ours.megabytes / its.megabytes, MEMORY_TARGETS.get(name))
     return f"   {cpu:<17} {memory}".rstrip()
 
 
-def _judged(part: float, most: float | None) -> str:
+def _render_limit(part: float, most: float | None) -> str:
     if most is None:
         return f"{part:.2f}"
     return f"{part:.2f} {'within' if part <= most else 'OVER'} {most:.2f}"
@@ -127,7 +127,7 @@ def at_least(low: int) -> Callable[[str], int]:
     return parse
 
 
-def document(place: Testbed, jobs: int, results: Results) -> str:
+def render_json(place: Testbed, jobs: int, results: Results) -> str:
     rounds = {name: [asdict(each) for each in its] for name, its in results.items()}
     middle = {name: asdict(its) for name, its in medians(results).items()}
     return json.dumps({"jobs": jobs, "concurrency": place.concurrency, "medians": middle, "rounds": rounds}, indent=2)
@@ -143,7 +143,7 @@ def run(wanted: argparse.Namespace, ways: Sequence[Way]) -> str:
     ):
         place = Testbed(environ, Settings.from_env(environ), port, wanted.concurrency)
         results = asyncio.run(measure(place, ways, wanted.jobs, wanted.rounds))
-    return document(place, wanted.jobs, results) if wanted.json else table(medians(results))
+    return render_json(place, wanted.jobs, results) if wanted.json else render_costs(medians(results))
 
 
 def main() -> int:

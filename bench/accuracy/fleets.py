@@ -1,4 +1,4 @@
-"""Scenes with the answers of three detectors, as they are and with other habits: errors that no constant has seen."""
+"""Scenes with the answers of three detectors, with usual errors and with others that no constant was fitted on."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Drawn scenes and what the stand-in services say of them, without drawing a pixel and without HTTP."""
+"""Scenes and the answers of stand-in services, without drawing and without HTTP."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

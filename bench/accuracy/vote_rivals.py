@@ -1,4 +1,4 @@
-"""Other ways to vote on the same answers; each takes the voices of images to chances and to what is listed."""
+"""Other ways to vote on the same answers: probabilities and listed emojis for each image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -98,7 +98,7 @@ def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
 
 
 def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: BoxCalibration) -> dict[str, Any]:
-    """Write the section `votes` anew; all else, and what is no constant in it, stays."""
+    """Rewrite the constants of the section `votes`; everything else stays."""
     if min(seeds) < _FIT_FROM:
         raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
     start = VoteCalibration.from_document(document.get("votes", {}))

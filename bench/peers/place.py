@@ -1,4 +1,4 @@
-"""What a worker of a library is told: its programs take no arguments of ours, so it stands in the environment."""
+"""Settings of a library's worker from the environment, because its program takes no arguments of ours."""
 
 import json
 import os

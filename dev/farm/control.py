@@ -1,4 +1,4 @@
-"""The farm's own port, apart from the services' so that these keep their contract: faults and counts as JSON."""
+"""The control port of the farm: faults and counts as JSON. Service ports serve nothing but the contract."""
 
 import json
 from collections.abc import Awaitable, Mapping
@@ -85,7 +85,7 @@ class Control:
         return self._faults()
 
     async def _counts(self, _request: web.Request) -> web.Response:
-        return web.json_response({n: front.counts.as_json() for n, front in self._farm.fronts.items()})
+        return web.json_response({n: front.counts.render_json() for n, front in self._farm.fronts.items()})
 
     async def _reset_counts(self, _request: web.Request) -> web.Response:
         for front in self._farm.fronts.values():

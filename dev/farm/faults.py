@@ -105,7 +105,7 @@ def parse_changes(words: Iterable[str]) -> dict[str, float]:
     return changes
 
 
-def describe_knobs() -> str:
+def render_faults_help() -> str:
     """One line per fault for --help."""
     return "\n".join(f"  {name:18} {knob.meaning}" for name, knob in KNOBS.items())
 

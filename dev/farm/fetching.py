@@ -1,4 +1,4 @@
-"""Getting a picture that a request only names: from a URL or from this machine's disk."""
+"""Fetching a picture that a request names, from a URL or a file."""
 
 from pathlib import Path
 

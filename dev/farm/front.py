@@ -1,4 +1,4 @@
-"""One service's front: requests come in, are counted, meet the faults that are on, and get their reply."""
+"""The HTTP handler of one service: counts requests, injects faults, sends replies."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ class Front:
         self.misbehave(Faults())
 
     def misbehave(self, faults: Faults) -> None:
-        """Take on these faults; the dice start afresh, so that the same seed strikes the same requests."""
+        """Set these faults and reset the dice, so that the same seed hits the same requests."""
         self.faults = faults
         self.stand_in.healthy = not faults["unhealthy"]
         self._dice = random.Random(f"{self._seed}:{self.stand_in.service}")
@@ -50,11 +50,11 @@ class Front:
         return wire.to_response(reply, keep_alive=self._keep_alive)
 
     async def _decide(self, request: web.BaseRequest) -> tuple[str | None, StandInReply | None]:
-        """The fault that strikes this request, if any, and the reply; None when there shall be none."""
+        """The fault that hits this request, if any, and the reply; None when the fault suppresses it."""
         try:
             call = await wire.read_call(request)
         except ConnectionError:
-            # The client left while it was still sending: there is nobody to answer.
+            # The client disconnected while it was sending.
             return None, None
         fault = self._fault(call)
         return fault, await self._reply(request, call, fault)

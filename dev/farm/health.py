@@ -1,6 +1,6 @@
-"""What `/health` says, service by service: bodies that have only `status` in common. Pure.
+"""The `/health` replies of the services; their bodies share only `status`. Pure.
 
-A stand-in is healthy unless told otherwise; how each service admits that it is not is part of its contract.
+A stand-in is healthy unless a fault says otherwise. How a service reports that it is not is part of its contract.
 """
 
 from datetime import datetime

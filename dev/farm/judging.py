@@ -1,4 +1,4 @@
-"""Judging what a server replied against what the contract expects. Pure: no request is made here."""
+"""Comparing a reply with the contract. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -78,7 +78,7 @@ def expect_health() -> Expectation:
 
 
 def judge(expected: Expectation, got: Observation) -> list[str]:
-    """Each departure from the contract; empty when it is kept."""
+    """Every departure from the contract; empty if there is none."""
     if got.failure:
         return [f"expected status {_either(expected.statuses)}, got no reply: {got.failure}"]
     return list(_judge(expected, got))

@@ -27,7 +27,7 @@ class NotAnImage(ValueError):
 
 
 class BrokenImage(ValueError):
-    """The bytes begin like a picture but cannot be decoded to the end, or not be worked on."""
+    """The bytes begin like a picture but cannot be decoded or processed."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The questions that find out whether a server keeps a service's contract, each with the reply it should get. Pure."""
+"""Probes of a service's contract, each with the expected reply. Pure."""
 
 import io
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class ContractProbe:
 
 
 def probes_for(service: str, *, with_health: bool = False) -> list[ContractProbe]:
-    """All probes of a service, the one that tells most first."""
+    """All probes of a service, the most informative first."""
     traits = traits_of(service)
     probes = [*_uploads(service, traits), *_refusals(traits), *_pages()]
     if traits.scores_captions:

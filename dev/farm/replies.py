@@ -24,7 +24,7 @@ _HTML_PAGES = {
 
 @dataclass(frozen=True)
 class StandInReply:
-    """An HTTP reply before it meets the network."""
+    """An HTTP reply that is not sent yet."""
 
     status: int
     body: bytes

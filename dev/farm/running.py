@@ -1,4 +1,4 @@
-"""The life of a serving farm: open everything, say so, wait for a signal, close everything."""
+"""Running the farm: open all ports, wait for a signal, close them."""
 
 import argparse
 import asyncio

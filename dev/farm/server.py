@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 _LAST_PORT = 65_535
 GRACE_SECONDS = 0.5
-"""How long replies that are under way may take when a port closes."""
+"""How long replies in progress may take when a port closes."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Where one service stands; port 0 takes any free one."""
+    """The address of one service; port 0 takes any free port."""
 
     service: str
     port: int
@@ -43,7 +43,7 @@ class Gate:
         self._runner: web.ServerRunner | None = None
 
     async def open(self, front: Front) -> None:
-        """Listen; raises WindmillError when the port cannot be had."""
+        """Listen; raises WindmillError if the port cannot be opened."""
         must_be_a_port(self.name, self.host, self.port)
         runner = web.ServerRunner(web.Server(front, access_log=None), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
@@ -52,7 +52,7 @@ class Gate:
         except OSError as exc:
             await runner.cleanup()
             raise cannot_open(self.name, self.host, self.port, exc) from exc
-        # The next opening must find the same port, also when this one was any free port.
+        # Opening again must use the same port, also if it was chosen as any free one.
         self.port = runner.addresses[0][1]
         self._runner = runner
 
@@ -63,13 +63,13 @@ class Gate:
 
 
 def must_be_a_port(name: str, host: str, port: int) -> None:
-    # uvloop takes larger numbers and listens on what is left of them in 16 bits.
+    # uvloop accepts larger numbers and truncates them to 16 bits.
     if not 0 <= port <= _LAST_PORT:
         raise cannot_open(name, host, port, f"ports end at {_LAST_PORT}")
 
 
 def cannot_open(name: str, host: str, port: int, cause: OSError | str) -> WindmillError:
-    """Why a port is not to be had, and what to do about it."""
+    """Why a port cannot be opened, and what to do about it."""
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
         code: Code = "BUSY"
         reason = os.strerror(errno.EADDRINUSE).lower()
@@ -105,7 +105,7 @@ class Farm:
             self.gates[name] = Gate(name, host, plot.port)
 
     async def open(self) -> None:
-        """Open every port or, when one cannot be had, none."""
+        """Open every port, or none if one fails."""
         try:
             for name, gate in self.gates.items():
                 await gate.open(self.fronts[name])
@@ -129,7 +129,7 @@ class Farm:
         return f"http://{self.host}:{self.gates[service].port}"
 
     async def set_faults(self, services: Sequence[str], changes: Mapping[str, float]) -> None:
-        """Turn these knobs of these services; all of them or, when one does not allow it, none."""
+        """Set these faults for all of these services, or for none if one refuses."""
         wanted = {name: self.fronts[name].faults.changed(changes) for name in services}
         await asyncio.gather(*(self._misbehave(name, faults) for name, faults in wanted.items()))
 

@@ -1,4 +1,4 @@
-"""Which picture a request means: an upload, a URL or a path. Pure: nothing is fetched here."""
+"""The picture that a request refers to: an upload, a URL or a path. Pure: nothing is fetched here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def caption_of(call: Call) -> str:
 
 
 def prompt_of(call: Call) -> dict[str, str]:
-    """What a language model was asked, as it repeats it in `model_info`."""
+    """The prompt of a language model, which it repeats in `model_info`."""
     try:
         float(call.value("temperature") or 0)
     except ValueError as exc:
@@ -108,7 +108,7 @@ def _allowed(filename: str) -> bool:
 
 
 def _modern_query(call: Call) -> Mapping[str, str]:
-    """The query of a deprecated path in the words of today's."""
+    """The query of a deprecated path, with current parameter names."""
     old_and_new = DEPRECATED.get(call.path.rstrip("/"))
     if old_and_new is None:
         return call.query

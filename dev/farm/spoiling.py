@@ -1,4 +1,4 @@
-"""Turning a good reply into one of the bad ones that real services send. Pure."""
+"""Turning a good reply into a bad one, as real services send them. Pure."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _ADDED_BYTES = len(b'{"anomaly":""}')
 
 
 def spoil(fault: str, good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
-    """The reply as this fault leaves it; a fault that is not about bodies leaves it alone."""
+    """The reply after this fault; faults that do not concern bodies change nothing."""
     spoiler = _SPOILERS.get(fault)
     return spoiler(good, faults, dice) if spoiler else good
 

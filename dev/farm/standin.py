@@ -1,4 +1,4 @@
-"""One stand-in service: a call in, the reply its contract demands out. Knows neither sockets nor faults."""
+"""One stand-in service: turns a call into the reply of its contract, without sockets or faults."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ class Route:
 
 
 class StandIn:
-    """Answers for one service; `path` is served beside the usual ones, for services with a path of their own."""
+    """Answers for one service; `path` is served in addition to the usual ones."""
 
     def __init__(
         self, service: str, traits: Traits, thinker: Thinker, downloads: Downloads, path: str = "/v3/analyze"
@@ -59,7 +59,7 @@ class StandIn:
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if traits.one_at_a_time else nullcontext()
 
     def analyses(self, call: Call) -> bool:
-        """Whether this call will work on a picture, rather than be turned away or ask for health."""
+        """Whether this call processes a picture; others are refused, or ask for health."""
         route = self.routes.get(call.path)
         return route is not None and route.analyses and call.method in route.methods
 
@@ -84,7 +84,7 @@ class StandIn:
         return replies.json_reply(status, replies.error(self.traits.reply_name, message, metadata))
 
     def crash(self) -> StandInReply:
-        """What comes out when a handler raises outside its own error handling."""
+        """The reply when a handler raises outside its error handling."""
         return replies.flask_handler_error() if self.traits.flask_error_handler else replies.html_page(500)
 
     def _routes(self, path: str) -> dict[str, Route]:
@@ -147,7 +147,7 @@ class StandIn:
 
     @contextmanager
     def _failures_as_refusals(self, source: ImageReference) -> Iterator[None]:
-        """Turn what went wrong with the picture or the answer into the status that the service gives it."""
+        """Convert errors of the picture or the answer into the service's statuses."""
         try:
             yield
         except NotAnImage as exc:

@@ -1,4 +1,4 @@
-"""Where picture work happens: a small thread pool, so that the event loop goes on serving meanwhile."""
+"""Processing pictures on a small thread pool, so that the event loop stays free."""
 
 import asyncio
 import math
@@ -20,7 +20,7 @@ PredictionDocument = dict[str, Any]
 
 @dataclass(frozen=True)
 class PictureAnswer:
-    """The predictions for one picture, whether they are made up, and what they add to the reply's metadata."""
+    """The predictions for one picture, whether they are simulated, and extra metadata for the reply."""
 
     predictions: list[PredictionDocument]
     simulated: bool
@@ -28,7 +28,7 @@ class PictureAnswer:
 
 
 class AnswerSource(Protocol):
-    """What is said of pictures; the module `dev.farm.answers` is the real one."""
+    """What predicts for pictures; the module `dev.farm.answers` implements it."""
 
     @property
     def SERVICES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant

@@ -1,4 +1,4 @@
-"""The network side of a request: reading it whole, sending a reply, and the ways of not sending one."""
+"""The network side of a request: reading it, replying, and failing to reply."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from dev.farm.sources import Call
 MAX_SILENCE_SECONDS = 600.0
 _GLANCE_SECONDS = 0.05
 _KEPT_BYTES = MAX_BYTES + 256 * 1024
-"""More than any acceptable body; what lies beyond is read, so that the client hears the answer, and dropped."""
+"""More than any accepted body. The rest is read and dropped, so that the client reads the answer."""
 _SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Server": "windmill-farm"}
 
 
@@ -39,19 +39,19 @@ def to_response(reply: StandInReply, *, keep_alive: bool) -> web.Response:
 
 
 def is_gone(request: web.BaseRequest) -> bool:
-    """Whether nobody can hear a reply any more."""
+    """Whether the client has disconnected."""
     return request.transport is None or request.transport.is_closing()
 
 
 async def until_gone(request: web.BaseRequest) -> None:
-    """Keep silent until the client gives up, or for the longest time that is sensible."""
+    """Hang until the client gives up, or a time limit passes."""
     deadline = asyncio.get_running_loop().time() + MAX_SILENCE_SECONDS
     while not is_gone(request) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(_GLANCE_SECONDS)
 
 
 def reset(request: web.BaseRequest) -> None:
-    """End the connection with a TCP reset, as a process that dies does."""
+    """End the connection with a TCP reset, as a crashed process does."""
     if request.transport is None:
         return
     connection = request.transport.get_extra_info("socket")
@@ -62,7 +62,7 @@ def reset(request: web.BaseRequest) -> None:
 
 
 async def send_half(request: web.BaseRequest, reply: StandInReply) -> web.StreamResponse:
-    """Promise the whole body, send half of it, and hang up."""
+    """Announce the whole body, send half of it, and disconnect."""
     response = web.StreamResponse(status=reply.status, headers={**_SHARED_HEADERS, **reply.headers})
     response.content_type = reply.content_type.partition(";")[0]
     response.content_length = len(reply.body)

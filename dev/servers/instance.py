@@ -1,4 +1,4 @@
-"""One instance: the private servers of one state directory, and the file that tells how to reach them."""
+"""One instance: the private servers of one state directory, and the file with their addresses."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ HEAD = "# Written by `make up` for the private servers it started. `.env` and th
 
 @dataclass(frozen=True)
 class Status:
-    """What one private server is doing."""
+    """The status of one private server."""
 
     server: str
     running: bool
@@ -28,7 +28,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Instance:
-    """The servers, by name, whose homes are the directories of these names under `state`."""
+    """Servers by name; each has a home directory of that name under `state`."""
 
     state: Path
     servers: Mapping[str, Server]
@@ -85,7 +85,7 @@ class Instance:
             report(f"{self.servers[name].title:<11} stopped  ({time.monotonic() - started:.1f} s)")
 
     def _use_named(self, name: str, named: Mapping[str, str], report: ReportLine) -> None:
-        """The user's own server only has to answer; a private one from before would be in nobody's use."""
+        """Check that the user's own server answers, and stop a private one that it replaces."""
         server = self.servers[name]
         host = named[server.host_variable]
         port = named.get(server.port_variable) or str(server.usual_port)
@@ -125,7 +125,7 @@ class Instance:
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[list[str]]:
-        """The names of servers begun within; if it fails they are stopped again."""
+        """Collects the names of servers that are started, and stops them again on failure."""
         begun: list[str] = []
         try:
             yield begun

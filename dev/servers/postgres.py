@@ -23,7 +23,7 @@ unavailable: Code = "DATABASE_UNAVAILABLE"
 
 BASE_PORT = 5440
 NAME = "windmill"
-START_SECONDS = 300.0  # after a crash it may have much to recover
+START_SECONDS = 300.0  # recovery after a crash may take long
 INIT_SECONDS = 180.0
 
 # SIGTERM would wait for every client to leave; SIGINT ends their sessions, SIGQUIT leaves a recovery to do.
@@ -31,7 +31,7 @@ STOPPING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
-    # A socket's path may have 107 bytes, and nobody needs one: all clients use TCP.
+    # All clients use TCP, and the path of a socket may not exceed 107 bytes.
     "unix_socket_directories": "",
     "shared_buffers": "64MB",
     "max_connections": "100",
@@ -121,7 +121,7 @@ def _wait_ready(home: Path) -> None:
 
 
 def _says_ready(home: Path) -> bool:
-    """The server's own lock file names its process on the first line and its state on the eighth."""
+    """The server's lock file has its pid on the first line and its state on the eighth."""
     lines = _lock_lines(home)
     return len(lines) >= 8 and lines[0] == str(pid(home)) and lines[7].strip() == "ready"
 
@@ -134,7 +134,7 @@ def _lock_lines(home: Path) -> list[str]:
 
 
 def _clear_stale_lock(home: Path) -> None:
-    """After a crash the lock file's pid may be another program's by now, and then the server would not start."""
+    """After a crash the pid in the lock file may belong to another program, which keeps the server from starting."""
     if not processes.wait_until(lambda: not _servers_of(_data(home)), 5.0):
         others = _servers_of(_data(home))
         raise WindmillError(
@@ -152,7 +152,7 @@ def _servers_of(data: Path) -> list[int]:
 
 
 def _create_data(home: Path, programs: PostgresPrograms, identity: Identity, password: str) -> None:
-    """Make the data directory beside its place and move it there when it is whole."""
+    """Create the data directory under another name and rename it when it is complete."""
     for leftover in home.glob("new-*"):
         shutil.rmtree(leftover)
     work = Path(tempfile.mkdtemp(prefix="new-", dir=home))

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are, and as whom they can run: the server refuses to be root."""
+"""Finding PostgreSQL's programs, and a user to run them: the server refuses to run as root."""
 
 import importlib.util
 import os
@@ -42,7 +42,7 @@ def find(data: Path) -> PostgresPrograms:
 
 
 def serving(data: Path, programs: Sequence[PostgresPrograms]) -> PostgresPrograms:
-    """Those of the version that made the data; the first if there is no data yet."""
+    """The programs of the version that made the data; the first ones if there is no data yet."""
     made_by = data / "PG_VERSION"
     if not made_by.exists():
         return _first(programs)
@@ -68,7 +68,7 @@ def _first(programs: Iterable[PostgresPrograms]) -> PostgresPrograms:
 
 
 def installed() -> Iterator[PostgresPrograms]:
-    """Those of the wheel, then those of the system, newest first."""
+    """The programs of the wheel, then of the system, newest first."""
     spec = importlib.util.find_spec(WHEEL)
     places = spec.submodule_search_locations if spec else None
     wheel = [path for place in places or () for path in Path(place).glob("pginstall*/bin")]
@@ -78,7 +78,7 @@ def installed() -> Iterator[PostgresPrograms]:
 
 
 def _programs(directory: Path) -> Iterator[PostgresPrograms]:
-    """One, or none if the server does not run on this machine."""
+    """One item, or none if the server does not run on this machine."""
     try:
         said = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -88,9 +88,9 @@ def _programs(directory: Path) -> Iterator[PostgresPrograms]:
 
 
 def choose_identity(programs: PostgresPrograms, home: Path, data: Path) -> Identity:
-    """As whom to run the server: ourselves, or as root someone who can read the programs and own the data.
+    """The user to run the server as: this one, or for root a user who can read the programs and own the data.
 
-    Data that exists is served by its owner, so a choice once made stays.
+    The owner of existing data serves it, so the choice is stable.
     """
     if os.geteuid() != 0:
         return MYSELF
@@ -109,24 +109,24 @@ def choose_identity(programs: PostgresPrograms, home: Path, data: Path) -> Ident
 
 
 def _namespaces(owner: int | None) -> Iterator[Identity]:
-    """In a user namespace the process calls itself somebody else, but the kernel still knows it as root.
+    """In a user namespace the process has another uid, but for the file system it is still root.
 
-    So it may read what root owns, a checkout under /root for one, and its files belong to root.
+    So it may read a checkout under /root, and its files belong to root.
     """
     if owner in (None, 0):
-        for user in _somebody():
+        for user in _candidate_accounts():
             ids = (f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}")
             yield Identity(prefix=("unshare", "--user", *ids))
 
 
 def _system_users(owner: int | None) -> Iterator[Identity]:
     if owner != 0:
-        users = _somebody() if owner is None else _account(owner)
+        users = _candidate_accounts() if owner is None else _account(owner)
         yield from (Identity(user=user.pw_uid, group=user.pw_gid) for user in users)
 
 
-def _somebody() -> list[pwd.struct_passwd]:
-    """Accounts to be: initdb wants one that has a name."""
+def _candidate_accounts() -> list[pwd.struct_passwd]:
+    """Candidate accounts; initdb wants one with a name."""
     known = {user.pw_name: user for user in pwd.getpwall()}
     return [known[name] for name in ("postgres", "nobody") if name in known]
 
@@ -140,7 +140,7 @@ def _names(identities: list[Identity]) -> list[str]:
 
 
 def _works(identity: Identity, programs: PostgresPrograms, home: Path) -> bool:
-    """Whether this identity may do what it will have to: enter the home, run a program, not be root."""
+    """Whether this identity can enter the home, run a program, and is not root."""
     try:
         done = identity.run(
             ["sh", "-c", 'test "$(id -u)" != 0 && test -x . && "$0" --version', programs.path("postgres")],

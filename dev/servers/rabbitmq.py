@@ -1,4 +1,4 @@
-"""A private RabbitMQ, from whatever this machine offers: installed, Docker, or Debian's packages unpacked."""
+"""A private RabbitMQ: installed, in Docker, or from unpacked Debian packages, whichever this machine has."""
 
 import shutil
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ def _remedy(home: Path) -> str:
 
 
 def _programs(home: Path, named: Mapping[str, str], report: ReportLine) -> RabbitmqPrograms | None:
-    """What to run the node with, None for Docker. Data belongs to a version, so the first choice stays."""
+    """The programs of the node, None for Docker. The first choice stays, because data belongs to a version."""
     script = rabbitmq_node.load(home).script
     if script == rabbitmq_docker.SCRIPT and rabbitmq_docker.daemon_answers():
         return None

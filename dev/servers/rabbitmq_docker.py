@@ -1,4 +1,4 @@
-"""A private RabbitMQ in a container, for systems where its packages cannot be had otherwise."""
+"""A private RabbitMQ in a container, for systems without installed or unpacked packages."""
 
 import shutil
 import subprocess
@@ -73,7 +73,7 @@ def _run(home: Path, settings: NodeSettings) -> NodeSettings:
 
 
 def arguments(settings: NodeSettings) -> list[str]:
-    """Of `docker`. The host name is part of the node's name, and so of its data."""
+    """Arguments of `docker`. The host name is part of the node's name, and so of its data."""
     return [
         *("run", "--detach", "--name", container(settings), "--hostname", "windmill"),
         *("--publish", f"{ports.LOOPBACK}:{settings.port['amqp']}:5672"),

@@ -19,7 +19,7 @@ BASES = {"amqp": 5680, "management": 15680, "distribution": 25680, "epmd": 4380}
 START_SECONDS = 300.0
 STOPPING = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0))
 
-# Everything that the node starts inherits this variable, so that nothing of it is left behind.
+# Every process of the node inherits this variable, so that stopping finds all of them.
 MARK = "WINDMILL_NODE"
 
 LOG_BYTES = 10 * 1024 * 1024
@@ -43,7 +43,7 @@ def new_settings() -> NodeSettings:
 
 
 def load(home: Path) -> NodeSettings:
-    """The instance's settings; what it has none of is new."""
+    """The saved settings of the instance, with new values for missing ones."""
     found = files.read_json(home / "settings.json")
     return replace(
         new_settings(), **{each.name: found[each.name] for each in fields(NodeSettings) if each.name in found}
@@ -82,12 +82,12 @@ def log(home: Path) -> Path:
     return home / "log" / "rabbit.log"
 
 
-class Refused(Exception):
-    """The node does not know its own user."""
+class LoginRefused(Exception):
+    """The node refuses the login of its own user."""
 
 
 def version(settings: NodeSettings) -> str | None:
-    """The version that the management API tells to this node's own user; None as long as it does not answer."""
+    """The version from the management API; None as long as the API does not answer."""
     connection = http.client.HTTPConnection(ports.LOOPBACK, settings.port["management"], timeout=5)
     login = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
     try:
@@ -95,7 +95,7 @@ def version(settings: NodeSettings) -> str | None:
         reply = connection.getresponse()
         content = reply.read()
         if reply.status == http.client.UNAUTHORIZED:
-            raise Refused
+            raise LoginRefused
         return str(json.loads(content)["rabbitmq_version"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return None
@@ -125,13 +125,13 @@ def _start_stopped(home: Path, programs: RabbitmqPrograms, settings: NodeSetting
 
 
 def choose_ports(home: Path, settings: NodeSettings) -> NodeSettings:
-    """The ports of last time where they are free."""
+    """The ports of the last start if they are free, else new ones."""
     chosen = {use: ports.choose(base, home, last=settings.port.get(use)) for use, base in BASES.items()}
     return replace(settings, port=chosen)
 
 
 def ensure_port_mapper(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> None:
-    """Erlang would start a port mapper that nobody stops; with this one running it does not."""
+    """Start our own epmd, because Erlang would start one that nothing stops."""
     if processes.running(_epmd_record(home)):
         return
     epmd = programs.epmd()
@@ -163,7 +163,7 @@ def _wait_ready(home: Path, settings: NodeSettings) -> None:
             return False
         try:
             return version(settings) is not None
-        except Refused:
+        except LoginRefused:
             raise Died("does not accept the credentials in settings.json", _output(home)) from None
 
     processes.wait_ready(_record(home), _output(home), is_ready, START_SECONDS)
@@ -173,7 +173,7 @@ def _write_configuration(home: Path, settings: NodeSettings) -> None:
     (home / "log").mkdir(exist_ok=True)
     files.write_private(home / "rabbitmq.conf", configuration(settings))
     files.write_private(home / "enabled_plugins", "[rabbitmq_management].\n")
-    # An installed server's file of this kind would be read otherwise.
+    # Else the node would read the file of an installed server.
     files.write_private(home / "rabbitmq-env.conf", "")
     cookie = home / "home" / ".erlang.cookie"
     if not cookie.exists():
@@ -181,7 +181,7 @@ def _write_configuration(home: Path, settings: NodeSettings) -> None:
 
 
 def configuration(settings: NodeSettings) -> str:
-    """`rabbitmq.conf`: the user is made with the data, so there never is a guest."""
+    """`rabbitmq.conf`. The user is created with the data, so the default user guest never exists."""
     lines = {
         "listeners.tcp.1": f"{ports.LOOPBACK}:{settings.port['amqp']}",
         "management.tcp.ip": ports.LOOPBACK,
@@ -202,14 +202,14 @@ def configuration(settings: NodeSettings) -> str:
 
 
 def environment(home: Path, settings: NodeSettings) -> dict[str, str]:
-    """What the node and its tools have to know."""
+    """The environment of the node and its tools."""
     return {
         MARK: str(home),
         "HOME": str(home / "home"),
         "ERL_EPMD_PORT": str(settings.port["epmd"]),
         "ERL_EPMD_ADDRESS": ports.LOOPBACK,
         "ERL_CRASH_DUMP": str(home / "log" / "erl_crash.dump"),
-        # The start script then becomes the node instead of watching over it, so the recorded pid is the node's.
+        # The start script then execs the node, so that the recorded pid is the node's.
         "RUNNING_UNDER_SYSTEMD": "true",
         "RABBITMQ_NODENAME": settings.name,
         "RABBITMQ_DIST_PORT": str(settings.port["distribution"]),
@@ -232,7 +232,7 @@ def _data(home: Path) -> Path:
 
 
 def _unfinished(home: Path) -> Path:
-    """There from before the data directory is made until the node was ready once."""
+    """A file that exists from before the data directory is created until the node was ready once."""
     return home / "unfinished"
 
 

@@ -1,4 +1,4 @@
-"""What a private server is to the instance that owns it; the modules `postgres` and `rabbitmq` are two."""
+"""The interface of a private server; the modules `postgres` and `rabbitmq` implement it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Protocol
 from windmill.core.errors import Code
 
 ReportLine = Callable[[str], None]
-"""Takes one line for the user."""
+"""Shows a line to the user."""
 
 PORT_ATTEMPTS = 5
-"""How often to try other ports when somebody takes the chosen one before the server does."""
+"""How often to try other ports when another process takes the chosen one first."""
 
 
 class Server(Protocol):
-    """One kind of private server; all it keeps is under its home directory."""
+    """One kind of private server; its files are all in its home directory."""
 
     title: str
-    """Its name on the screen."""
+    """Its name in output."""
     host_variable: str
-    """A user who names this variable has a server of his own."""
+    """Users set this variable to use a server of their own."""
     port_variable: str
     usual_port: int
     unavailable: Code
@@ -37,7 +37,7 @@ class Server(Protocol):
         """Its process, if it runs."""
 
     def variables(self, home: Path) -> dict[str, str]:
-        """What a client must know, as variables of the settings."""
+        """Settings that a client needs to reach it."""
 
     def log(self, home: Path) -> Path:
-        """Where it says what goes wrong."""
+        """The log file with its errors."""

@@ -1,4 +1,4 @@
-"""python -m windmill calibrate: fit the reliability of the services to labelled images."""
+"""python -m windmill calibrate: fit merging and voting to labelled images."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The command: its options, its output and its exit code."""
+"""python -m windmill doctor: test everything that this machine needs."""
 
 import argparse
 import asyncio
@@ -45,7 +45,7 @@ def _seconds(value: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Settings that are wrong are findings like others, so this loads them itself."""
+    """Invalid settings are findings, so the command loads them itself."""
     loaded = configuration.load()
     logs.configure("ERROR", "text")
     request = DoctorRequest(arguments.services, arguments.timeout, arguments.health)
@@ -56,11 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    _show(findings, as_json=arguments.json)
+    _print(findings, as_json=arguments.json)
     return FAILED if any(finding.state == "problem" for finding in findings) else DONE
 
 
-def _show(findings: list[DoctorFinding], *, as_json: bool) -> None:
+def _print(findings: list[DoctorFinding], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(render_findings_json(findings), option=orjson.OPT_INDENT_2) + b"\n")
     else:

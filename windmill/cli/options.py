@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and parsing their values."""
 
 import argparse
 import asyncio
@@ -15,21 +15,21 @@ from windmill.core.settings import Settings
 from windmill.process.runner import command, run
 
 Commands = Any
-"""What `add_subparsers` returns; argparse does not name its type."""
+"""What `add_subparsers` returns; argparse has no public type for it."""
 
 Start = Callable[[argparse.Namespace], int]
-"""What a command sets as `start`: runs it and returns its exit code."""
+"""Set by a command as `start`: runs it and returns the exit code."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def at_once(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
-    """A command that is done in a moment."""
+    """A command that needs no orderly stop."""
     return lambda arguments: command(lambda settings: main(settings, arguments))
 
 
 def until_stopped(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
-    """A command that ends in good order when it is interrupted."""
+    """A command that stops in an orderly way when it is interrupted."""
     return lambda arguments: run(lambda settings, stop: main(settings, stop, arguments))
 
 
@@ -83,7 +83,7 @@ def _id(text: str, source: str) -> int:
 
 
 def say(document: object, text: str, *, as_json: bool) -> None:
-    """The result of a command, on standard output."""
+    """Print the result of a command."""
     if as_json:
         text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
     sys.stdout.write(text)

@@ -1,4 +1,4 @@
-"""python -m windmill partitions: split the table `results` into partitions of manageable size."""
+"""python -m windmill partitions: keep partitions of the table results ready."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""python -m windmill recompute: have post-processors recompute derived rows."""
+"""python -m windmill recompute: compute derived rows again."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ run it again for the rest)
 
 
 def _render_stages() -> str:
-    """What each stage makes."""
+    """Each stage with what it makes."""
     return "; ".join(f"{stage}: {spec.summary}" for stage, spec in STAGES.items())
 
 

@@ -1,4 +1,4 @@
-"""python -m windmill repair: republish submitted jobs that were lost."""
+"""python -m windmill repair: publish lost jobs again."""
 
 import argparse
 import asyncio

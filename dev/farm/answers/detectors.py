@@ -50,7 +50,7 @@ def _found(detector: DetectorProfile, picture: Picture, seed: int) -> list[Sight
 
 
 def _simulated(detector: DetectorProfile, picture: Picture, seed: int) -> list[Sighting]:
-    """At most two dull things, barely over the threshold: nobody should build on them."""
+    """At most two false positives, just above the threshold."""
     rng = dice("simulated", detector.name, seed, picture.identity)
     found = []
     for label in rng.sample(_DULL_LABELS, rng.choice((0, 0, 1, 2))):

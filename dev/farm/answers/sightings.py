@@ -97,7 +97,7 @@ def _candidate(label: str, edges: _Edges, strength: float, real: bool, rng: rand
 
 
 def _phantom(scene: Scene, rng: random.Random) -> _Candidate:
-    """Nothing is there, but it looks like more of what is, or like anything at all."""
+    """False positives: more of what is in the scene, or a random label."""
     label = rng.choice(scene.things).label if scene.things and rng.random() < 0.55 else rng.choice(LABELS)
     side = math.exp(rng.gauss(math.log(0.14), 0.7)) * math.sqrt(scene.width * scene.height)
     width = clipped(side * math.exp(rng.gauss(0, 0.35)), 8, scene.width)

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dev.farm.commands import counts_table, faults_table
+from dev.farm.commands import render_counts, render_faults
 from dev.farm.control import Control
 from dev.farm.counts import RequestCounts
 from tests.conformance.services import pictures
@@ -138,6 +138,6 @@ def test_a_reset_keeps_what_is_in_flight() -> None:
 def test_counts_and_faults_are_shown_line_by_line() -> None:
     counts = RequestCounts()
     counts.replied("POST", "/analyze", 200)
-    assert "POST /analyze" in counts_table({"clip": counts.as_json()}).splitlines()[1]
-    assert faults_table({"clip": {"down": 1.0}, "face": {}}).split() == ["clip", "down=1"]
-    assert faults_table({"face": {}}) == "no faults are on"
+    assert "POST /analyze" in render_counts({"clip": counts.render_json()}).splitlines()[1]
+    assert render_faults({"clip": {"down": 1.0}, "face": {}}).split() == ["clip", "down=1"]
+    assert render_faults({"face": {}}) == "no faults are on"

@@ -10,7 +10,7 @@ from windmill.core.errors import DataRefused, Problem, WindmillError
 from windmill.core.settings import Settings, defaults
 from windmill.operate.doctor import render
 from windmill.operate.doctor import settings as configuration
-from windmill.operate.doctor.examination import choose
+from windmill.operate.doctor.examination import select_services
 from windmill.operate.doctor.findings import Area, DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.settings import LoadedSettings
 from windmill.operate.doctor.threads import in_thread
@@ -148,15 +148,15 @@ def test_the_origin_of_settings_is_told_by_file() -> None:
 
 def test_the_services_of_this_machine_are_looked_at_unless_others_are_named() -> None:
     mine = Settings.from_env({"SERVICE_NAME": "pose,face"})
-    assert [one.name for one in choose(mine, None).services] == ["face", "pose"]
-    assert [one.name for one in choose(mine, "clip").services] == ["clip"]
-    assert len(choose(Settings.from_env({}), None).services) == 13
+    assert [one.name for one in select_services(mine, None).services] == ["face", "pose"]
+    assert [one.name for one in select_services(mine, "clip").services] == ["clip"]
+    assert len(select_services(Settings.from_env({}), None).services) == 13
 
 
 def test_a_fleet_that_cannot_be_read_is_a_problem_and_a_wrong_request_a_mistake(tmp_path: Path) -> None:
-    broken = choose(Settings.from_env({"SERVICE_CONFIG": str(tmp_path / "no.json")}), None)
+    broken = select_services(Settings.from_env({"SERVICE_CONFIG": str(tmp_path / "no.json")}), None)
     assert [one.name for one in broken.problems] == ["SERVICE_CONFIG"]
-    misspelt = choose(Settings.from_env({"SERVICE_NAME": "yolo"}), None)
+    misspelt = select_services(Settings.from_env({"SERVICE_NAME": "yolo"}), None)
     assert "did you mean" in misspelt.problems[0].remedy
     with pytest.raises(WindmillError, match="unknown service"):
-        choose(Settings.from_env({}), "yolo")
+        select_services(Settings.from_env({}), "yolo")

@@ -19,7 +19,7 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
     eta,
-    share_out,
+    share_retries,
 )
 from windmill.operate.status.render import (
     FEW_WORKERS,
@@ -106,9 +106,9 @@ def test_the_breaker_is_the_worst_of_the_live_workers(
 
 def test_jobs_in_the_retry_tiers_belong_to_services_as_fast_as_they_are_sent_there() -> None:
     workers = [WORKER, replace(WORKER, service="ocr", retry_rate=1.5), replace(WORKER, service="face", retry_rate=0)]
-    assert share_out(100, workers) == {"clip": 25, "ocr": 75, "face": 0}
-    assert share_out(100, [replace(WORKER, retry_rate=0)]) == {}
-    assert share_out(100, []) == {}
+    assert share_retries(100, workers) == {"clip": 25, "ocr": 75, "face": 0}
+    assert share_retries(100, [replace(WORKER, retry_rate=0)]) == {}
+    assert share_retries(100, []) == {}
 
 
 def fleet(*services: ServiceStatus, retrying: int | None = 0, workers: tuple[Worker, ...] = ()) -> FleetStatus:

@@ -1,4 +1,4 @@
-"""Reading what somebody says is true of images: annotations in the COCO format, checked whole."""
+"""Reading ground truth: annotations in the COCO format, validated as a whole."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _REMEDY = "a COCO file has images with id and file_name, categories with id and 
 
 @dataclass(frozen=True)
 class Truth:
-    """What an image shows: boxes as x, y, width, height in pixels, each with its label."""
+    """The ground truth of an image: boxes as x, y, width, height in pixels, each with its label."""
 
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -21,7 +21,7 @@ class Truth:
 
 
 def read_annotations(path: Path) -> dict[str, Truth]:
-    """The truth of each image by the name of its file, without folders."""
+    """The truth of each image by its file name without folders."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -49,7 +49,7 @@ def _truths(document: Mapping[str, Any]) -> dict[str, Truth]:
 def _boxes(
     annotations: list[Mapping[str, Any]], labels: Mapping[Any, str]
 ) -> Iterator[tuple[Any, tuple[float, float, float, float], str]]:
-    """Crowds are left out: their boxes are no objects."""
+    """Boxes of single objects; those of crowds are left out."""
     for one in annotations:
         if not one.get("iscrowd"):
             x, y, width, height = (float(side) for side in one["bbox"])

@@ -1,4 +1,4 @@
-"""The whole examination: every area that can be asked, at once."""
+"""The whole examination: all areas at once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -20,18 +20,18 @@ from windmill.operate.doctor.threads import in_thread
 from windmill.operate.doctor.topology import ask as ask_topology
 
 AREA_TIMEOUTS = 10
-"""An area asks several things after each other, each with its own time; this many of them bound the whole area."""
+"""An area runs several tests in turn, each with a timeout; the timeout of the area is so many of them."""
 
 _TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
-"""Groups that are asked at once. The broker's two areas come in turn: a broker that allows just the two connections
-that a worker needs must not refuse one of them because of a third."""
+"""Groups that run at once. The broker's two areas run in turn, because a broker may allow no more than the two
+connections that a worker needs."""
 
 AskArea = Callable[[], Coroutine[Any, Any, list[DoctorFinding]]]
 
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """What the user wants to know: of which services (None: this machine's), how patiently, and with /health or not."""
+    """Which services to test (None: those of this machine), seconds for each test, and whether to call /health."""
 
     services: str | None
     seconds: float
@@ -40,7 +40,7 @@ class DoctorRequest:
 
 @dataclass(frozen=True)
 class SelectedServices:
-    """The services to look at, among all of the fleet; none when the fleet cannot be read, and then why."""
+    """The selected services and all of the fleet; none, and problems instead, when the fleet cannot be read."""
 
     services: Sequence[Service] = ()
     every: Sequence[Service] = ()
@@ -48,11 +48,11 @@ class SelectedServices:
 
 
 async def examine(loaded: LoadedSettings, request: DoctorRequest) -> list[DoctorFinding]:
-    """Everything. Raises only for a service in the request that there is not: that is the caller's mistake."""
+    """Run all tests. Raises only if the request names an unknown service, which is a mistake of the caller."""
     about_machine = asyncio.ensure_future(collect("machine", "machine", request.seconds, in_thread(machine.examine)))
     found = configuration.examine(loaded)
     if settings := loaded.settings:
-        chosen = choose(settings, request.services)
+        chosen = select_services(settings, request.services)
         areas = _areas(settings, chosen, request)
         asking = [_in_turn(loaded, chosen, request, {area: areas[area] for area in group}) for group in _TOGETHER]
         found += [*chosen.problems, *(one for part in await asyncio.gather(*asking) for one in part)]
@@ -87,8 +87,8 @@ async def _area(
     return await collect(area, area, AREA_TIMEOUTS * request.seconds, ask())
 
 
-def choose(settings: FleetSettings, wanted: str | None) -> SelectedServices:
-    """The services that were asked for, else those of SERVICE_NAME, else all."""
+def select_services(settings: FleetSettings, wanted: str | None) -> SelectedServices:
+    """The services of the request, else those of SERVICE_NAME, else all."""
     try:
         fleet = load_fleet(settings.service_config)
     except ConfigInvalid as error:

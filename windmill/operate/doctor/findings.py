@@ -1,4 +1,4 @@
-"""What the doctor found, and asking so that one answer never hides another."""
+"""The results of the doctor's tests, and running tests so that a failing one does not hide the others."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ FindingState = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class DoctorFinding:
-    """One test: what was looked at, what was found, and what to do about it."""
+    """The result of one test: what was tested, what was found, and what to do about it."""
 
     area: Area
     name: str
@@ -53,6 +53,6 @@ async def collect(area: Area, name: str, seconds: float, answer: Awaitable[list[
     except DataRefused as error:
         return [problem(area, name, str(error), "see the log of PostgreSQL")]
     except Exception as error:
-        # A fault in one test must not hide what the others find.
+        # A bug in one test must not hide the findings of the others.
         logger.exception("a test of the doctor failed", extra={"area": area, "test": name})
         return [problem(area, name, f"the test itself failed: {error!r}", "report this with the trace above")]

@@ -1,4 +1,4 @@
-"""Images: the folder that they are in, and whether a sample of them can be read as a worker would."""
+"""Images: their folder, and whether a worker could read a sample of them."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ SAMPLE = 20
 
 
 async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
-    """A folder that hangs is not tried a second time: it would hang again."""
+    """The sample is skipped if the folder hangs, because it would hang again."""
     folder = await collect("images", "IMAGE_ROOT", seconds, _folder(settings))
     if any(finding.state == "problem" for finding in folder):
         return [*folder, skipped("images", "sample", "IMAGE_ROOT cannot be read")]
@@ -38,7 +38,7 @@ async def _folder(settings: ImageSettings) -> list[DoctorFinding]:
 
 
 def root(folder: Path) -> DoctorFinding:
-    """Whether IMAGE_ROOT is there, readable and filled."""
+    """Whether IMAGE_ROOT exists, can be read and is not empty."""
     remedy = "mount the share, or correct IMAGE_ROOT"
     if not folder.is_dir():
         return problem("images", "IMAGE_ROOT", f"{folder} is no folder", remedy)
@@ -75,7 +75,7 @@ async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Doctor
 
 
 def sample(looked: int, failures: Sequence[tuple[Job, WindmillError]]) -> DoctorFinding:
-    """A problem when none can be read; some may have been deleted since."""
+    """A problem when no image can be read, a warning when some cannot: these may have been deleted since."""
     if not looked:
         return ok("images", "sample", "no image is registered yet")
     if not failures:

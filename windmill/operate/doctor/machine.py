@@ -38,7 +38,7 @@ def python(version: tuple[int, ...]) -> DoctorFinding:
 
 
 def open_files(soft: int) -> DoctorFinding:
-    """A worker of all services at high concurrency has a socket and a file open for each call."""
+    """A worker needs a socket and a file for each concurrent call."""
     if soft in (resource.RLIM_INFINITY, -1):
         return ok("machine", "open files", "without limit")
     if soft >= FEW_FILES:
@@ -48,7 +48,7 @@ def open_files(soft: int) -> DoctorFinding:
 
 
 def available_memory(meminfo: str) -> list[DoctorFinding]:
-    """What the kernel thinks can be had without swapping."""
+    """The kernel's estimate of memory that is available without swapping."""
     kilobytes = [int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
     return [_memory(one * 1024) for one in kilobytes]
 
@@ -61,7 +61,7 @@ def _memory(available: int) -> DoctorFinding:
 
 
 def _synchronised() -> str:
-    """yes, no, or empty where it cannot be told."""
+    """yes, no, or empty where systemd does not know."""
     try:
         asked = subprocess.run(
             ["timedatectl", "show", "--property=NTPSynchronized", "--value"],

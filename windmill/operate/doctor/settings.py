@@ -1,4 +1,4 @@
-"""The settings: whether they load, where they come from, and what can still be asked when some are wrong."""
+"""The settings: whether they load, where they come from, and which areas can be tested when some are wrong."""
 
 import stat
 from collections.abc import Mapping
@@ -19,25 +19,25 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "services": ("SERVICE",),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
 }
-"""By which names begin the settings that an area cannot be asked without."""
+"""Prefixes of the settings that an area needs."""
 
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """The settings as far as they are usable, and what is wrong with the others."""
+    """The usable settings, and the problems of the others."""
 
     settings: Settings | None
     problems: tuple[Problem, ...] = ()
 
     def invalid_for(self, area: Area) -> list[str]:
-        """The wrong settings without which this area cannot be asked."""
+        """The invalid settings that this area needs."""
         if self.settings is None:
             return [problem.name for problem in self.problems]
         return [problem.name for problem in self.problems if problem.name.startswith(_NEEDS.get(area, ()))]
 
 
 def load() -> LoadedSettings:
-    """Where some settings are wrong, the others, with defaults in place of all of the same family."""
+    """If some settings are invalid, the others, with defaults for every setting that shares a prefix with those."""
     try:
         return LoadedSettings(load_settings())
     except ConfigInvalid as error:
@@ -73,7 +73,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def render_origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
-    """How many settings come from where; a file that says the same as the process environment counts as the origin."""
+    """How many settings come from where. A file counts as the origin of a value that the environment repeats."""
     known = [name for name in defaults() if name in merged]
     counts = {file: sum(values.get(name) == merged[name] for name in known) for file, values in files.items()}
     named = [f"{count} from {file}" for file, count in counts.items()]
@@ -95,7 +95,7 @@ def _in_use(settings: Settings) -> list[DoctorFinding]:
 
 
 def check_permissions(file: Path) -> list[DoctorFinding]:
-    """A file with passwords is for its owner alone."""
+    """A warning when everybody can read a file with passwords."""
     if not file.is_file() or not any(_read(file).get(name) for name in secret_names()):
         return []
     mode = stat.S_IMODE(file.stat().st_mode)

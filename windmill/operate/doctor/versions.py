@@ -1,4 +1,4 @@
-"""Versions of servers, compared with those that Windmill is made for."""
+"""Versions of servers, compared with the supported ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The status of the fleet as text for people and as JSON for programs."""
+"""The status of the fleet as text and as JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ _COUNTED = ("done", "failed", "failures")
 
 
 def render_status_text(status: FleetStatus, *, workers: bool = False) -> str:
-    """All of it. A table of workers is left out when it would be long, unless it is asked for."""
+    """The whole status. A long table of workers is left out unless `workers` asks for it."""
     parts = [render_status_table(status), _render_details(status)]
     if workers or len(status.workers) <= FEW_WORKERS:
         parts += ["\n" + render_workers(status.workers)] if status.workers else []
@@ -89,7 +89,7 @@ def _render_backlog(one: Backlog) -> str:
 
 
 def render_unavailable(status: FleetStatus) -> list[str]:
-    """What could not be asked, and why."""
+    """One line for each server that did not answer."""
     lines = [f"the results cannot be seen: {status.database}"] if status.database else []
     return lines + ([f"the queues cannot be seen: {status.broker}"] if status.broker else [])
 
@@ -123,7 +123,7 @@ def _worker_cells(worker: Worker) -> list[object]:
 
 
 def render_status_json(status: FleetStatus) -> dict[str, object]:
-    """Every number under its name; null for what cannot be known now."""
+    """Every number under its name, null if unknown."""
     document = asdict(status)
     if status.database:
         document["images"] = None

@@ -1,4 +1,4 @@
-"""The broker: whether it lets this machine in, twice, and whether it is well."""
+"""Testing the broker: logging in, opening a second connection, and reading its state from the management API."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -22,23 +22,23 @@ _ENCRYPT = "set QUEUE_TLS=true and QUEUE_PORT=5671, and QUEUE_TLS_CA where the s
 
 
 async def examine(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
-    """Ask over AMQP and over the management API at once: one may answer while the other does not."""
-    amqp = collect("broker", "connect", seconds, _by_amqp(settings))
-    reached, managed = await asyncio.gather(amqp, _by_management(settings, seconds))
+    """AMQP and the management API at once, because either may work without the other."""
+    amqp = collect("broker", "connect", seconds, _ask_amqp(settings))
+    reached, managed = await asyncio.gather(amqp, _ask_management(settings, seconds))
     if reached[0].state == "problem":
         reached.append(skipped("broker", "version, two connections", "there is no connection"))
     encryption = hosts.judge_encryption("broker", settings.queue_host, _ENCRYPT, tls=settings.queue_tls)
     return [*reached, encryption, *managed]
 
 
-async def _by_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
+async def _ask_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
         where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
         return [
             ok("broker", "connect", f"{settings.queue_user} at {where}"),
             versions.judge_version("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
-            await _second(settings),
+            await _second_connection(settings),
         ]
 
 
@@ -47,11 +47,11 @@ async def _version(opened: broker.Connection, settings: BrokerSettings) -> str:
         async with opened.channel() as channel:
             underlay = await channel.get_underlay_channel()
             properties: Mapping[str, Any] = getattr(underlay.connection, "server_properties", {})
-    told = properties.get("version", "of unknown version")
-    return told.decode() if isinstance(told, bytes) else str(told)
+    version = properties.get("version", "of unknown version")
+    return version.decode() if isinstance(version, bytes) else str(version)
 
 
-async def _second(settings: BrokerSettings) -> DoctorFinding:
+async def _second_connection(settings: BrokerSettings) -> DoctorFinding:
     """A worker consumes over one connection and publishes over another."""
     try:
         async with broker.connection(settings, "windmill doctor, second connection"):
@@ -61,12 +61,12 @@ async def _second(settings: BrokerSettings) -> DoctorFinding:
         return problem("broker", "two connections", f"the second one failed: {error.message}", remedy)
 
 
-async def _by_management(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
+async def _ask_management(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
     began = datetime.now(UTC)
     try:
         who = await in_thread(partial(ask, settings, "whoami", seconds))
     except WindmillError as error:
-        # Workers run without it: only the limits of queues are set over it, and alarms shown by it.
+        # A warning only: workers do without the API, which sets policies and shows alarms.
         unseen = [skipped("broker", name, "the management API does not answer") for name in ("alarms", "nodes")]
         return [warning("broker", "management", error.message, error.remedy), *unseen]
     middle = began + (datetime.now(UTC) - began) / 2

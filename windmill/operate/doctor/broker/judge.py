@@ -1,4 +1,4 @@
-"""What the broker's management API says of itself, judged. Pure."""
+"""Findings from the broker's management API. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 from windmill.operate.render import render_bytes
 
 _DATE_SECONDS = 2.0
-"""A Date header is exact to a second, and the server may keep it for another."""
+"""A Date header has whole seconds, and the server may cache it for another second."""
 _MAY_SET_POLICIES = {"policymaker", "administrator"}
 
 
 def management(who: Mapping[str, Any]) -> DoctorFinding:
-    """Whether the account that the API knows may set policies."""
+    """Whether the account may set policies."""
     tags = who.get("tags") or []
     named = set(tags.split(",") if isinstance(tags, str) else tags)
     said = f"{who.get('name')} has the tags {', '.join(sorted(named)) or 'none'}"
@@ -26,7 +26,7 @@ def management(who: Mapping[str, Any]) -> DoctorFinding:
 
 
 def skew(date: str, now: datetime) -> list[DoctorFinding]:
-    """The broker's clock, as far as the header of a reply tells it."""
+    """The broker's clock, from the Date header of a reply."""
     try:
         told = parsedate_to_datetime(date)
     except ValueError:
@@ -36,7 +36,7 @@ def skew(date: str, now: datetime) -> list[DoctorFinding]:
 
 
 def alarms(check: Mapping[str, Any]) -> list[DoctorFinding]:
-    """While one is on, the broker takes no message from anybody."""
+    """While an alarm is on, the broker accepts no messages."""
     if check.get("status") == "ok":
         return [ok("broker", "alarms", "none")]
     named = [f"{one.get('resource')} on {one.get('node')}" for one in check.get("alarms") or []]
@@ -59,7 +59,7 @@ def _node(node: Mapping[str, Any]) -> list[DoctorFinding]:
 
 
 def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
-    """Disk and memory, and how far they are from where alarms begin; a node just started does not know them yet."""
+    """How far disk and memory are from their alarms. A node that has just started has no figures yet."""
     disk, floor = node.get("disk_free"), node.get("disk_free_limit", 0)
     used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
     if not isinstance(disk, int) or not isinstance(used, int):
@@ -73,7 +73,7 @@ def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
 
 
 def unroutable(host: Mapping[str, Any]) -> list[DoctorFinding]:
-    """Messages that found no queue; Windmill's own publishes would have been told of it."""
+    """Messages that the broker dropped because no queue took them. Only publishing with `mandatory` shows it."""
     lost = (host.get("message_stats") or {}).get("drop_unroutable", 0)
     if not lost:
         return [ok("broker", "unroutable", "no message was dropped for want of a queue")]

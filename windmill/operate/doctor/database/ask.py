@@ -1,4 +1,4 @@
-"""The database: asking it. What the answers mean is in judge_database."""
+"""Querying the database; `judge` makes findings of the answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ Question = Callable[[database.Connection, Settings], Awaitable[list[DoctorFindin
 
 
 async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
-    """Every question over one connection, each with its own time."""
+    """Run every query over one connection, each with its own timeout."""
     async with AsyncExitStack() as stack:
         opening = stack.enter_async_context(database.connection(settings, "windmill doctor"))
         try:

@@ -1,4 +1,4 @@
-"""What the database says of itself, judged."""
+"""Findings from the database's answers."""
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
@@ -22,16 +22,16 @@ PRIVILEGES = [
     *(("workers", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("row_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),
     ("result_ids", "USAGE"),
-    # Whoever writes a result leaves a mark, by triggers that run in its name.
+    # Triggers on results make marks with the privileges of the user who writes.
     *((name, "SELECT") for name in ("stages", "feeds")),
     *(("stale", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
 ]
-"""What workers, producers and commands do with which relation."""
+"""The privileges that workers, producers and commands need."""
 
 
 @dataclass(frozen=True)
 class CostlyValue:
-    """A value of a parameter that costs: what it costs, and the value to set."""
+    """A value of a parameter that does harm: which harm, and the value to set instead."""
 
     value: str
     cost: str
@@ -91,7 +91,7 @@ def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) ->
 def parameters(
     settings: DatabaseSettings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]
 ) -> list[DoctorFinding]:
-    """Warnings for values that hurt, where this server offers a better one."""
+    """Warnings for harmful values, where this server offers a better one."""
     hurtful = [
         (name, hurts)
         for name, hurts in PARAMETERS.items()
@@ -111,13 +111,13 @@ def _command(settings: DatabaseSettings, name: str, hurts: CostlyValue) -> str:
 
 
 def free_space(settings: DatabaseSettings, directory: str) -> list[DoctorFinding]:
-    """Of the disk, where the server's files are on this machine."""
+    """Free space of the disk, if the server's files are on this machine."""
     if not hosts.is_loopback(settings.db_host):
         return []
     try:
         usage = shutil.disk_usage(Path(directory))
     except OSError:
-        return []  # the server is in a container, or is reached through a tunnel
+        return []  # the server runs in a container, or behind a tunnel
     return [disk_space.judge_free_space("database", "disk", usage.free, directory, total=usage.total)]
 
 
@@ -129,7 +129,7 @@ def connections(used: int, most: int) -> DoctorFinding:
 
 
 def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
-    """Each keeps dead rows alive in every table."""
+    """A long transaction keeps vacuum from removing dead rows, in every table."""
     return [
         warning(
             "database",

@@ -1,4 +1,4 @@
-"""What the database says of the post-processors' stages, judged."""
+"""Findings about the stages of post-processing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ NAME = "post-processing"
 
 
 def judge_stages(rows: Sequence[Mapping[str, Any]], fleet: Fleet) -> list[DoctorFinding]:
-    """Each row is a stage that somebody ran at some time; nobody has to."""
+    """Each row is a stage that has run at some time. Running stages is optional."""
     found = [finding for row in rows for finding in (*_services(row, fleet), *_backlog(row))]
     named = ", ".join(row["stage"] for row in rows)
     return found or [ok("database", NAME, f"{named}: nothing waits for long" if named else "nobody runs any")]
 
 
 def _services(row: Mapping[str, Any], fleet: Fleet) -> list[DoctorFinding]:
-    """A service that is missing there makes nothing stale."""
+    """Answers of a service that the database does not list mark nothing as stale."""
     stage, known = row["stage"], set(row["services"])
     wanted = set(fleet.feeding(stage))
     if wanted == known:

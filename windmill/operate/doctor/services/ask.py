@@ -1,4 +1,4 @@
-"""Services: each is asked for an answer without being shown a picture, so that no model runs."""
+"""Probing services with a request that has no image, so that no model runs."""
 
 import asyncio
 import http.client
@@ -20,7 +20,7 @@ MOST_BYTES = 2**16
 
 @dataclass(frozen=True)
 class ServiceAddress:
-    """Where a service is."""
+    """Where a service listens."""
 
     host: str
     port: int
@@ -30,7 +30,7 @@ class ServiceAddress:
 async def examine(
     settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
 ) -> list[DoctorFinding]:
-    """All services at once; each is asked for one thing at a time."""
+    """All services at once, but one request at a time to each of them."""
     asking = [
         collect("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
         for service in services
@@ -66,7 +66,7 @@ def _get(address: ServiceAddress, path: str, seconds: float) -> ProbeReply:
 
 
 async def _health(service: Service, address: ServiceAddress, *, health: bool) -> list[DoctorFinding]:
-    """On demand only: for this a service runs its model, which a worker's call beside it may not survive."""
+    """Only on demand: /health runs the model, and a worker's call at the same time may fail."""
     if not health:
         return []
     name = f"{service.name} health"

@@ -1,4 +1,4 @@
-"""What a service answers to a request that shows it no picture, judged. Pure."""
+"""Findings from a service's reply to a request without an image. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVIC
 
 @dataclass(frozen=True)
 class ProbeReply:
-    """One HTTP reply."""
+    """What a service replied to a probe."""
 
     status: int
     server: str
@@ -21,7 +21,7 @@ class ProbeReply:
 
 
 def judge_silence(service: Service, where: str, error: Exception) -> DoctorFinding:
-    """Nothing came back from this address."""
+    """A problem, because nothing answered at this address."""
     if isinstance(error, ConnectionRefusedError):
         return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
     said = f"no answer at {where}: {error or type(error).__name__}"
@@ -29,7 +29,7 @@ def judge_silence(service: Service, where: str, error: Exception) -> DoctorFindi
 
 
 def judge_reply(service: Service, url: str, heard: ProbeReply) -> list[DoctorFinding]:
-    """A service of ours answers 400 with JSON that bears its name: it demands a picture."""
+    """A service of the fleet answers 400, with its name in JSON, because the image is missing."""
     document = _object(heard.body)
     name = document.get("service")
     if isinstance(name, str) and name in service.foreign:

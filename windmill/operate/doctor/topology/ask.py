@@ -1,4 +1,4 @@
-"""Looking at the broker's queues: over the management API, else as far as AMQP tells."""
+"""Reading the topology from the management API, or from AMQP where the API does not answer."""
 
 import asyncio
 from collections import Counter
@@ -22,16 +22,16 @@ async def examine(
     settings: Settings, chosen: Sequence[Service], every: Sequence[Service], seconds: float
 ) -> list[DoctorFinding]:
     try:
-        seen = await read(settings, seconds)
+        seen = await read_topology(settings, seconds)
     except WindmillError as unseen:
-        return [*await _over_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
+        return [*await _ask_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
     return [
         *judge.judge_topology(settings, chosen, every, seen),
         *judge_consumer_timeout(settings, chosen, seen.policies),
     ]
 
 
-async def _over_amqp(
+async def _ask_amqp(
     settings: BrokerSettings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
 ) -> list[DoctorFinding]:
     try:
@@ -40,11 +40,11 @@ async def _over_amqp(
         return [skipped("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
 
 
-async def read(settings: BrokerSettings, seconds: float) -> Topology:
-    """All that is in the virtual host, by the management API."""
+async def read_topology(settings: BrokerSettings, seconds: float) -> Topology:
+    """The whole topology of the virtual host, from the management API."""
     host = quoted_vhost(settings)
     paths = (
-        # Without statistics, which are costly, but with the numbers of messages as they were some seconds ago.
+        # Statistics are costly; the message counts, some seconds old, are enough.
         f"queues/{host}?disable_stats=true&enable_queue_totals=true",
         f"consumers/{host}",
         f"exchanges/{host}?columns=name,type",
@@ -57,7 +57,7 @@ async def read(settings: BrokerSettings, seconds: float) -> Topology:
 
 
 def parse_topology(documents: Sequence[Any]) -> Topology:
-    """What the API said of queues, consumers, exchanges, bindings, policies and itself."""
+    """`documents`: queues, consumers, exchanges, bindings, policies and the overview, as the API returns them."""
     queues, consumers, exchanges, bindings, policies, overview = documents
     taken = Counter(one["queue"]["name"] for one in consumers)
     return Topology(
@@ -70,6 +70,6 @@ def parse_topology(documents: Sequence[Any]) -> Topology:
 
 
 def _queue(one: dict[str, Any], consumers: int) -> DeclaredQueue:
-    """A queue that was declared without a type has one all the same."""
+    """RabbitMQ leaves the type out of the arguments if the queue was declared without one."""
     arguments = {"x-queue-type": one.get("type", "classic"), **(one.get("arguments") or {})}
     return DeclaredQueue(arguments, one.get("messages", 0), consumers)

@@ -1,4 +1,4 @@
-"""What AMQP alone tells of queues: whether each is there, and whether it is declared as it should be."""
+"""Testing queues over AMQP alone: whether each exists, with the right arguments."""
 
 from collections.abc import Sequence
 
@@ -28,26 +28,26 @@ async def _queues(
     wanted = judge.wanted_queues(settings, services)
     found = []
     for name, arguments in wanted.items():
-        complaint = await _complaint_of_queue(opened, settings, name, arguments)
-        if _is_missing(complaint):
+        refusal = await _refusal_of_queue(opened, settings, name, arguments)
+        if _is_missing(refusal):
             found.append(judge.missing(name))
-        elif complaint:
-            found.append(judge.other(settings, name, refusal_diff(complaint)))
+        elif refusal:
+            found.append(judge.other(settings, name, refusal_diff(refusal)))
     return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
 
 
-async def _complaint_of_queue(
+async def _refusal_of_queue(
     opened: broker.Connection, settings: BrokerSettings, name: str, arguments: judge.Arguments
 ) -> str:
-    """What the broker says against declaring this queue; empty when nothing."""
+    """The broker's error on declaring this queue; empty if there is none."""
     try:
         with broker.converted(settings):
             async with opened.channel() as channel:
                 await channel.declare_queue(name, passive=True)
-                # It is there, so this makes nothing: the broker compares, and refuses when something differs.
+                # The queue exists, so this creates nothing: the broker compares arguments, and refuses if they differ.
                 await channel.declare_queue(name, durable=True, arguments=dict(arguments))  # type: ignore[arg-type]
     except WindmillError as error:
-        return _if_of_the_queue(error)
+        return _refusal(error)
     return ""
 
 
@@ -55,30 +55,30 @@ async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> lis
     found = []
     for delay in broker.tiers(settings):
         name = broker.retry_exchange(delay)
-        complaint = await _complaint_of_exchange(opened, settings, name)
-        if complaint:
-            said = f"missing: +exchange {name}" if _is_missing(complaint) else f"differs: {refusal_diff(complaint)}"
+        refusal = await _refusal_of_exchange(opened, settings, name)
+        if refusal:
+            said = f"missing: +exchange {name}" if _is_missing(refusal) else f"differs: {refusal_diff(refusal)}"
             found.append(problem("topology", f"exchange {name}", said, judge.DECLARE))
     return found
 
 
-async def _complaint_of_exchange(opened: broker.Connection, settings: BrokerSettings, name: str) -> str:
+async def _refusal_of_exchange(opened: broker.Connection, settings: BrokerSettings, name: str) -> str:
     try:
         with broker.converted(settings):
             async with opened.channel() as channel:
                 await channel.declare_exchange(name, "fanout", durable=True, passive=True)
                 await channel.declare_exchange(name, "fanout", durable=True)
     except WindmillError as error:
-        return _if_of_the_queue(error)
+        return _refusal(error)
     return ""
 
 
-def _if_of_the_queue(error: WindmillError) -> str:
-    """The broker's own words; anything else than a refusal of this queue is raised again."""
+def _refusal(error: WindmillError) -> str:
+    """The broker's message if it refused this queue; any other error is raised again."""
     if any(word in error.message for word in ("NOT_FOUND", "PRECONDITION_FAILED", "RESOURCE_LOCKED", "ACCESS_REFUSED")):
         return error.message
     raise error
 
 
-def _is_missing(complaint: str) -> bool:
-    return "NOT_FOUND" in complaint
+def _is_missing(refusal: str) -> bool:
+    return "NOT_FOUND" in refusal

@@ -1,4 +1,4 @@
-"""What differs between what is and what should be, in the form of a diff on one line."""
+"""Differences of arguments as a diff on one line."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ _QUOTED = re.compile(r"'(.*?)'")
 
 
 def argument_diff(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """`-key=is +key=should` for each key that differs; empty when nothing does."""
+    """`-key=found +key=wanted` for each key that differs; empty if none does."""
     parts = []
     for key in sorted(found.keys() | wanted.keys()):
         if key in found and key in wanted and found[key] == wanted[key]:
             continue
-        parts += [f"-{key}={_shown(found[key])}"] if key in found else []
-        parts += [f"+{key}={_shown(wanted[key])}"] if key in wanted else []
+        parts += [f"-{key}={_render_value(found[key])}"] if key in found else []
+        parts += [f"+{key}={_render_value(wanted[key])}"] if key in wanted else []
     return " ".join(parts)
 
 
 def refusal_diff(words: str) -> str:
-    """The broker's refusal to declare a queue otherwise as such a diff: it names the first argument that differs."""
+    """The broker's refusal of a declaration as such a diff. It names only the first argument that differs."""
     match = _REFUSED.search(words)
     if not match:
         return words
@@ -28,11 +28,11 @@ def refusal_diff(words: str) -> str:
 
 
 def _quoted(words: str) -> str | None:
-    """The value in `the value 'x' of type 'longstr'`; there is none in `none`."""
+    """The x in `the value 'x' of type 'longstr'`; None for `none`."""
     match = _QUOTED.search(words)
     return match[1] if match else None
 
 
-def _shown(value: object) -> str:
-    """Empty text in quotes, so that it is seen."""
+def _render_value(value: object) -> str:
+    """Quotes make an empty value visible."""
     return str(value) if value != "" else "''"

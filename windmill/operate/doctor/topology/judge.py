@@ -1,4 +1,4 @@
-"""What is declared at the broker, compared with what should be. Pure."""
+"""Findings from the topology of the broker, compared with the wanted one. Pure."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,12 @@ TIER_PREFIX = "windmill.retry."
 DECLARE = "python -m windmill declare"
 Arguments = Mapping[str, object]
 
-_NOBODY = "start a worker for it; if one runs, python -m windmill status tells whether it waits for its service"
+_NO_CONSUMER = "start a worker for it; if one runs, python -m windmill status tells whether it waits for its service"
 
 
 @dataclass(frozen=True)
 class DeclaredQueue:
-    """One queue as it is; its type stands among the arguments."""
+    """A queue as the broker has it; its type is one of the arguments."""
 
     arguments: Arguments
     messages: int = 0
@@ -31,7 +31,7 @@ class DeclaredQueue:
 
 @dataclass(frozen=True)
 class Topology:
-    """All that is in the virtual host."""
+    """Everything that is declared in the virtual host."""
 
     queues: Mapping[str, DeclaredQueue]
     exchanges: Mapping[str, str]
@@ -50,7 +50,7 @@ def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict
 def judge_topology(
     settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Topology
 ) -> list[DoctorFinding]:
-    """All findings; queues of services that were not chosen are no left-overs."""
+    """All findings. `every` service keeps its queues from being called left over, also if it is not selected."""
     wanted = wanted_queues(settings, chosen)
     named = {*wanted_queues(settings, every)}
     work = [work_queue(settings, service.name) for service in chosen]
@@ -81,7 +81,7 @@ def missing(queue: str) -> DoctorFinding:
 
 
 def other(settings: BrokerSettings, queue: str, changes: str) -> DoctorFinding:
-    """Arguments stay as long as the queue does."""
+    """The arguments of a queue cannot change, so it has to be deleted."""
     delete = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)} --if-empty"
     remedy = f"{_emptied(queue)}; then {delete} and {DECLARE}"
     instead = "set QUEUE_TYPE to the type it has, or: " if "x-queue-type" in changes else ""
@@ -97,7 +97,7 @@ def _emptied(queue: str) -> str:
 
 
 def tier_routes(names: Iterable[str], seen: Topology) -> list[DoctorFinding]:
-    """The way into each retry tier: a fanout exchange bound to the queue of its name."""
+    """Each retry tier is a fanout exchange bound to the queue of the same name."""
     found = []
     for name in names:
         if name not in seen.exchanges:
@@ -126,7 +126,7 @@ def _limits(
 def left_over(
     settings: BrokerSettings, named: Iterable[str], there: Mapping[str, DeclaredQueue]
 ) -> list[DoctorFinding]:
-    """Queues of Windmill's that no setting names any more: jobs in them are looked at by nobody."""
+    """Windmill's queues that no setting names any more: nothing consumes their jobs."""
     strays = {
         name: queue
         for name, queue in there.items()
@@ -142,9 +142,9 @@ _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any ma
 
 
 def waiting(work: Iterable[str], there: Mapping[str, DeclaredQueue]) -> list[DoctorFinding]:
-    """Jobs that nobody takes."""
+    """Queues that hold jobs and have no consumer."""
     return [
-        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NOBODY)
+        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NO_CONSUMER)
         for name in work
         if (queue := there.get(name)) and queue.messages and not queue.consumers
     ]

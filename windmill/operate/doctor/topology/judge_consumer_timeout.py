@@ -1,4 +1,4 @@
-"""Whether a worker may hold a job for longer than the broker lets it, which would hand it out for ever. Pure."""
+"""Whether a worker may hold a job longer than the broker's consumer timeout, and so would never finish it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from windmill.operate.doctor.findings import DoctorFinding, ok, warning
 from windmill.operate.doctor.topology.judge_policies import effective_policy
 
 DEFAULT_SECONDS = 1800.0
-"""RabbitMQ's own consumer_timeout, which it tells over no API unless a policy sets it."""
+"""RabbitMQ's default. No API returns the timeout unless a policy sets it."""
 READ_SECONDS = 60.0
-"""What reading the image may take, twice."""
+"""For reading the image twice."""
 CALLS = 5
-"""The job's own call, one that it may wait for in the worker, and three with a picture known to be good."""
+"""The job's own call, one that it waits for in the worker, and three with a test image."""
 
 
 def longest_hold(settings: CallSettings, service: Service) -> float:
-    """Seconds for which a worker may hold one job."""
+    """The longest time that a worker holds one job, in seconds."""
     return CALLS * float(settings.request_timeout or service.timeout_seconds) + READ_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Policies of queues: which one rules a queue, and how it differs from Windmill's. Pure."""
+"""Findings about policies: which one applies to a queue, and how it differs from Windmill's. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +9,13 @@ from windmill.operate.doctor.topology.differences import argument_diff
 
 Policy = Mapping[str, Any]
 _LOSES = ("message-ttl", "expires", "max-length", "max-length-bytes")
-"""What in a policy makes the broker throw jobs away, or park them as if they had failed."""
+"""Keys of a policy that make the broker drop jobs, or dead-letter them."""
 
 
 def effective_policy(policies: Iterable[Policy], queue: str, kind: str) -> Policy | None:
-    """The policy that the broker applies to a queue of this kind: only one, that of the highest priority."""
+    """The policy that the broker applies to a queue of this type: the one with the highest priority."""
     fit = [policy for policy in policies if _fits(policy, queue, kind)]
-    # Of two with one priority the broker takes either, so the stranger is what has to be told.
+    # The broker takes either of two with the same priority, so report the one that is not ours.
     return max(fit, key=lambda policy: (policy.get("priority", 0), policy.get("name") != queue), default=None)
 
 
@@ -25,13 +25,13 @@ def _fits(policy: Policy, queue: str, kind: str) -> bool:
     try:
         return re.search(policy.get("pattern", ""), queue) is not None
     except re.error:
-        return False  # a pattern that only the broker's own dialect knows
+        return False  # not a pattern in Python's dialect
 
 
 def judge_policies(
     wanted: Mapping[str, Mapping[str, object]], policies: Sequence[Policy], kinds: Mapping[str, str], declare: str
 ) -> list[DoctorFinding]:
-    """`wanted` are the definitions by queue; `kinds` the types of the queues that are there."""
+    """`wanted` are the definitions by queue, `kinds` the types of existing queues."""
     present = {queue: definition for queue, definition in wanted.items() if queue in kinds}
     found = [
         finding
@@ -61,7 +61,7 @@ def _one(queue: str, definition: Mapping[str, object], rules: Policy | None, dec
 
 
 def judge_lossy_policies(queues: Mapping[str, str], policies: Sequence[Policy]) -> list[DoctorFinding]:
-    """Policies of others under which queues lose jobs; `queues` gives the type of each."""
+    """Policies that make queues lose jobs; `queues` gives the type of each."""
     found = []
     for queue, kind in queues.items():
         rules = effective_policy(policies, queue, kind)
