@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import uvloop
 
-from bench.throwaway import add_images, throwaway_fleet
+from bench.temporary_fleet import add_images, temporary_fleet
 from windmill import broker
 from windmill.core.messages import encode
 from windmill.core.services import load_fleet
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000, help="images in each round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over these (%(default)s)")
     arguments = parser.parse_args()
-    with throwaway_fleet() as environ:
+    with temporary_fleet() as environ:
         measured = measure(environ, arguments.images, arguments.rounds)
     ours = next(iter(measured.values()))
     rate, cpu = statistics.median(ours.rates), statistics.median(ours.cpu)

@@ -34,7 +34,7 @@ from windmill.submit.selection import RegisteredImages, Selection, Submission
 logger = logging.getLogger("producers.generic")
 
 NAME = "windmill-producer"
-"""Of its connections, at the database and at the broker."""
+"""The name of its connections."""
 
 EXAMPLES = """\
 examples:

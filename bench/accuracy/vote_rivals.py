@@ -23,32 +23,32 @@ VoteMethod = Callable[[Sequence[Example]], list[RivalVotes]]
 
 
 def voters(example: Example) -> list[str]:
-    """The services that say emojis at all."""
+    """The services whose replies have emojis."""
     return [service for service in example.answers if service not in ("colors", "metadata", "pose")]
 
 
 def first_version(examples: Sequence[Example]) -> list[RivalVotes]:
-    """Two services wrote the same string."""
+    """Emojis that two services give as the same string."""
     return [_counted(example, _said(example, str), least=2) for example in examples]
 
 
 def any_voice(examples: Sequence[Example]) -> list[RivalVotes]:
-    """One service said it."""
+    """Emojis of at least one service."""
     return [_counted(example, _said(example, group_of), least=1) for example in examples]
 
 
 def two_voices(examples: Sequence[Example]) -> list[RivalVotes]:
-    """Two services said it, however it is spelt."""
+    """Emojis of at least two services, in any spelling."""
     return [_counted(example, _said(example, group_of), least=2) for example in examples]
 
 
 def majority(examples: Sequence[Example]) -> list[RivalVotes]:
-    """At least half of the services that say emojis."""
+    """Emojis of at least half of the services that give any."""
     return [_counted(example, _said(example, group_of), least=_half(example)) for example in examples]
 
 
 def dawid_skene(examples: Sequence[Example]) -> list[RivalVotes]:
-    """How often each service says what is so, and what is not so, found from how they agree (EM, no labels)."""
+    """Rates of true and false positives of each service, estimated from their agreement by EM, without labels."""
     services = sorted({service for example in examples for service in voters(example)})
     keys = [(number, emoji) for number, example in enumerate(examples) for emoji in _said(example, group_of)]
     said = [_said(example, group_of) for example in examples]
@@ -63,7 +63,7 @@ def dawid_skene(examples: Sequence[Example]) -> list[RivalVotes]:
 
 
 def _expected(yes: Floats) -> Floats:
-    """The chance of each row of yes (1) and no (0), when the rates of the columns are as likely as can be."""
+    """The probability of each row of yes (1) and no (0), at the most likely rates of the columns."""
     chances: Floats = np.clip(yes.sum(axis=1) / max(yes.shape[1], 1), 0.05, 0.95)
     for _ in range(_ROUNDS):
         weights = np.stack((chances, 1 - chances))
@@ -79,7 +79,7 @@ def _half(example: Example) -> int:
 
 
 def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> RivalVotes:
-    """Chances are shares of the services that spoke; the first version states none."""
+    """The share of the services that answered, as the probability."""
     spoke = max(len(voters(example)), 1)
     chances: dict[str, float] = {}
     listed = set()
@@ -92,7 +92,7 @@ def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Riva
 
 
 def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
-    """The words of a caption, or else the emoji of a prediction; a label alone says nothing."""
+    """The words of a caption, or else the emoji of a prediction; a label alone does not count."""
     said: dict[str, set[str]] = {}
     for service in voters(example):
         for prediction in predictions_of(example.answers[service]):

@@ -39,7 +39,7 @@ _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
 def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
-    """Scenes 1 to `count` of a seed, with all answers and the boxes that come of them."""
+    """Scenes 1 to `count` of a seed, with all answers and the boxes merged from them."""
     found = []
     for one in answered(count, seed):
         answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
@@ -48,13 +48,13 @@ def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
 
 
 def truth(scene: Scene) -> frozenset[str]:
-    """The emojis of what is there, and of the place if there is one for it."""
+    """The emojis of the things, and of the place if it has one."""
     words = [*(thing.label for thing in scene.things), scene.theme]
     return frozenset(emoji for word in words if (emoji := singular(word)))
 
 
 def first_answers(example: Example, services: Sequence[str], boxes: BoxCalibration) -> Example:
-    """The example as it was when only these services had answered."""
+    """The example with the answers of these services only."""
     answers = {service: example.answers[service] for service in services if service in example.answers}
     return _with_boxes(Example(answers, example.truth), boxes)
 
@@ -84,7 +84,7 @@ def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[RivalV
 
 
 def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
-    """Each image as it looks while answers arrive, in the usual order and in others, with and without boxes."""
+    """Each image with fewer and more answers, in the usual and in other orders, with and without boxes."""
     dice = random.Random("votes")
     found = []
     for image in data:

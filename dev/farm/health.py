@@ -28,7 +28,7 @@ _MODEL_STATUS: dict[str, dict[str, Any]] = {
         "model": "stand-in for Inception v3",
     },
 }
-"""Services whose health is a `model_status` beside the `status`."""
+"""Services with a `model_status` in addition to `status`."""
 
 _TIMESTAMPED: dict[str, dict[str, Any]] = {
     "face": {
@@ -72,7 +72,7 @@ _TIMESTAMPED: dict[str, dict[str, Any]] = {
         "supported_classes": 81,
     },
 }
-"""Services that list capabilities and say what time it is."""
+"""Services that list capabilities and the time."""
 
 _TITLED: dict[str, dict[str, Any]] = {
     "colors": {
@@ -153,7 +153,7 @@ _TITLED: dict[str, dict[str, Any]] = {
 
 
 def health(service: str, *, healthy: bool, now: datetime) -> StandInReply:
-    """The health reply of a service; an unknown one says its name and that it is there."""
+    """The health reply of a service; that of an unknown service has its name and status."""
     if service in _MODEL_STATUS:
         return _model_status(service, healthy)
     if service in _TIMESTAMPED:

@@ -1,4 +1,4 @@
-"""Where things stand in a drawn scene: from a seed and a number, always the same scene."""
+"""Placing things in a scene, reproducibly from a seed and a number."""
 
 import math
 import random
@@ -9,7 +9,7 @@ from colorsys import hsv_to_rgb
 from dev.farm.coco import KINDS, LABELS
 from dev.farm.truth import PixelBox, Scene, Thing, Writing
 
-# What is found where; every label is at home somewhere.
+# Which labels appear in which place; every label appears in at least one.
 THEMES: dict[str, tuple[str, ...]] = {
     "street": (
         "bicycle", "car", "motorcycle", "bus", "truck", "traffic light", "fire hydrant", "stop sign",

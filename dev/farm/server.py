@@ -12,9 +12,9 @@ from aiohttp import web
 from dev.farm.contract import traits_of
 from dev.farm.faults import Faults
 from dev.farm.fetching import Downloads
-from dev.farm.front import Front
+from dev.farm.prediction_pool import PredictionPool
+from dev.farm.service_handler import ServiceHandler
 from dev.farm.standin import StandIn
-from dev.farm.thinking import Thinker
 from windmill.core.errors import Code, WindmillError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Plot:
 
 
 class Gate:
-    """A port that can be opened, closed and opened again for the same front."""
+    """A port that can be opened, closed and opened again for the same handler."""
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
@@ -42,10 +42,10 @@ class Gate:
         self.port = port
         self._runner: web.ServerRunner | None = None
 
-    async def open(self, front: Front) -> None:
+    async def open(self, handler: ServiceHandler) -> None:
         """Listen; raises WindmillError if the port cannot be opened."""
         must_be_a_port(self.name, self.host, self.port)
-        runner = web.ServerRunner(web.Server(front, access_log=None), shutdown_timeout=GRACE_SECONDS)
+        runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self.host, self.port, backlog=512).start()
@@ -91,24 +91,24 @@ class Farm:
         host: str = "127.0.0.1",
         seed: int = 0,
         keep_alive: bool = False,
-        thinker: Thinker | None = None,
+        pool: PredictionPool | None = None,
     ) -> None:
         self.host = host
-        self._thinker = thinker or Thinker(seed)
+        self._pool = pool or PredictionPool(seed)
         self._downloads = Downloads()
-        self.fronts: dict[str, Front] = {}
+        self.handlers: dict[str, ServiceHandler] = {}
         self.gates: dict[str, Gate] = {}
         for plot in plots:
             name = plot.service
-            stand_in = StandIn(name, traits_of(name), self._thinker, self._downloads, plot.path)
-            self.fronts[name] = Front(stand_in, seed, keep_alive=keep_alive)
+            stand_in = StandIn(name, traits_of(name), self._pool, self._downloads, plot.path)
+            self.handlers[name] = ServiceHandler(stand_in, seed, keep_alive=keep_alive)
             self.gates[name] = Gate(name, host, plot.port)
 
     async def open(self) -> None:
         """Open every port, or none if one fails."""
         try:
             for name, gate in self.gates.items():
-                await gate.open(self.fronts[name])
+                await gate.open(self.handlers[name])
         except WindmillError:
             await self.close()
             raise
@@ -116,7 +116,7 @@ class Farm:
     async def close(self) -> None:
         await asyncio.gather(*(gate.close() for gate in self.gates.values()))
         await self._downloads.close()
-        self._thinker.close()
+        self._pool.close()
 
     async def __aenter__(self) -> "Farm":
         await self.open()
@@ -130,20 +130,20 @@ class Farm:
 
     async def set_faults(self, services: Sequence[str], changes: Mapping[str, float]) -> None:
         """Set these faults for all of these services, or for none if one refuses."""
-        wanted = {name: self.fronts[name].faults.changed(changes) for name in services}
+        wanted = {name: self.handlers[name].faults.changed(changes) for name in services}
         await asyncio.gather(*(self._misbehave(name, faults) for name, faults in wanted.items()))
 
     async def clear_faults(self, services: Sequence[str]) -> None:
         await asyncio.gather(*(self._misbehave(name, Faults()) for name in services))
 
     async def _misbehave(self, service: str, faults: Faults) -> None:
-        front, gate = self.fronts[service], self.gates[service]
-        if faults == front.faults:
+        handler, gate = self.handlers[service], self.gates[service]
+        if faults == handler.faults:
             return
-        was_down = front.faults["down"]
+        was_down = handler.faults["down"]
         if was_down and not faults["down"]:
-            await gate.open(front)
-        front.misbehave(faults)
+            await gate.open(handler)
+        handler.misbehave(faults)
         logger.info("faults changed", extra={"service": service, "faults": dict(faults.values)})
         if faults["down"] and not was_down:
             await gate.close()

@@ -15,6 +15,7 @@ from dev.farm.fetching import Downloads, read_file
 from dev.farm.health import health
 from dev.farm.labels import class_names
 from dev.farm.pictures import BrokenImage, NotAnImage
+from dev.farm.prediction_pool import PredictionPool
 from dev.farm.regions import region_count
 from dev.farm.replies import Refusal, StandInReply
 from dev.farm.sources import (
@@ -27,7 +28,6 @@ from dev.farm.sources import (
     prompt_of,
     scored_source,
 )
-from dev.farm.thinking import Thinker
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ class StandIn:
     """Answers for one service; `path` is served in addition to the usual ones."""
 
     def __init__(
-        self, service: str, traits: Traits, thinker: Thinker, downloads: Downloads, path: str = "/v3/analyze"
+        self, service: str, traits: Traits, pool: PredictionPool, downloads: Downloads, path: str = "/v3/analyze"
     ) -> None:
         self.service = service
         self.traits = traits
         self.healthy = True
         self.routes = self._routes(path)
-        self._thinker = thinker
+        self._pool = pool
         self._downloads = downloads
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if traits.one_at_a_time else nullcontext()
 
@@ -111,7 +111,7 @@ class StandIn:
         regions = region_count(call.value("regions")) if self.traits.takes_regions else 1
         data = await self._load(source)
         with self._failures_as_refusals(source):
-            answer = await self._thinker.answer(self.service, data, regions)
+            answer = await self._pool.answer(self.service, data, regions)
         metadata = _timing(started) | {"model_info": _model_info(answer.simulated) | prompt} | dict(answer.extras)
         return replies.success(self.traits.reply_name, answer.predictions, metadata)
 
@@ -121,7 +121,7 @@ class StandIn:
             caption, source = caption_of(call), scored_source(call, self.traits)
             data = await self._load(source)
             with self._failures_as_refusals(source):
-                score, simulated = await self._thinker.score(self.service, data, caption)
+                score, simulated = await self._pool.score(self.service, data, caption)
         except Refusal as refusal:
             body = replies.score_error(self.traits.reply_name, refusal.message, _timing(started))
             return replies.json_reply(refusal.status, body)

@@ -1,4 +1,4 @@
-"""What is really in a picture, and how that travels inside a JPEG or PNG file without touching its pixels.
+"""The ground truth of a picture, and embedding it in a JPEG or PNG file without changing pixels.
 
 JPEG: an APP9 segment; a comment would not do, as Pillow copies comments into crops, which must lose the truth.
 PNG: a tEXt chunk. Both begin with `windmill-scene`.
@@ -75,7 +75,7 @@ def to_json(scene: Scene) -> bytes:
 
 
 def from_json(document: bytes) -> Scene | None:
-    """The scene in a document, or None when it is not one of ours: the bytes come from strangers."""
+    """The scene in a document; None if it is not a valid one, because clients can send anything."""
     try:
         fields = json.loads(document)
         return _scene(fields) if fields["schema"] == SCHEMA else None

@@ -36,7 +36,7 @@ class Instance:
     def up(self, names: Sequence[str], named: Mapping[str, str], report: ReportLine) -> dict[str, str]:
         """Start the servers that the user has not named himself; the variables to reach those that run.
 
-        Whatever goes wrong, an interrupt included, stops what this call has started.
+        Any error, also an interrupt, stops what this call has started.
         """
         with self._locked(report), self._undone_on_failure() as begun:
             for name in names:

@@ -1,4 +1,4 @@
-"""How far a long operation has come, reported to whoever started it: a progress bar, or a page."""
+"""How far a long operation has come, for a progress bar or a page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Marking images, so that post-processors compute derived rows anew."""
+"""Marking images, so that post-processors compute their derived rows again."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from windmill.submit.selection import RegisteredImages
 
 @dataclass(frozen=True)
 class RecomputeRequest:
-    """Which rows of a stage to compute anew: without a version or a calibration, all of the chosen images."""
+    """Which rows of a stage to compute again; without a version or a calibration, all rows of the selected images."""
 
     stage: Stage
     image_group: str | None = None

@@ -48,7 +48,7 @@ def _read(writing: Writing, rng: random.Random) -> list[_Region]:
 
 
 def _read_by_engine(picture: Picture) -> list[_Region]:
-    """Words that tesseract is fairly sure of; a failing engine reads nothing."""
+    """Words of high confidence; none if tesseract fails."""
     try:
         done = subprocess.run(
             [engine() or "tesseract", "stdin", "stdout", "--psm", "11", "tsv"],

@@ -57,7 +57,7 @@ async def test_requests_are_counted_by_route_and_status(client: Client, control:
 async def test_requests_in_flight_are_counted_and_the_most_is_remembered(client: Client, control: Control) -> None:
     await client.farm.set_faults(["clip"], {"slowness": 0.5})
     uploads = [asyncio.create_task(client.upload("clip", pictures.PLAIN)) for _ in range(3)]
-    assert await eventually(lambda: client.farm.fronts["clip"].counts.in_flight == 3)
+    assert await eventually(lambda: client.farm.handlers["clip"].counts.in_flight == 3)
     _, during = await ask(control, "GET", "/counts")
     await asyncio.gather(*uploads)
     _, after = await ask(control, "GET", "/counts")

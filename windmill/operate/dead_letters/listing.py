@@ -15,7 +15,7 @@ from windmill.storage import database
 from windmill.storage.queries import queries
 
 NAME = "windmill failed"
-"""Of the connections."""
+"""The name of its connections."""
 
 
 @dataclass

@@ -69,7 +69,7 @@ def render_listing_json(found: DeadLetterListing, jobs: Iterable[DeadLetter]) ->
 
 
 def render_unread(settings: BrokerSettings, found: DeadLetterListing) -> list[str]:
-    """The queues of which a part was not read."""
+    """One line for each queue that was read in part only."""
     return [
         f"{broker.failed_queue(settings, service)} holds {held:,}; "
         f"looked at the first {found.looked_at[service]:,} (--scan)"

@@ -15,7 +15,7 @@ from windmill.kernels.text.tables import table
 from windmill.operate.progress import OnProgress, ProgressUpdate, ignore_progress
 from windmill.operate.recompute import mark_stale
 from windmill.operate.repair.queued_images import QueuedImages
-from windmill.operate.repair.republish import RepairScope, Republisher, UnansweredJobs, declare_missing
+from windmill.operate.repair.republish import LostJobPublisher, RepairScope, UnansweredJobs, declare_missing
 from windmill.storage import database
 from windmill.submit.publishing import PagePublisher
 from windmill.submit.backpressure import QueueBackpressure
@@ -23,7 +23,7 @@ from windmill.submit.runs import RunProgress, Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages
 
 NAME = "windmill repair"
-"""Of its connections."""
+"""The name of its connections."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ async def _republish(
                 on_declared(service)
         queued = await _read_queues(opened, settings, request, stop, on_progress)
         async with broker.publisher(publishing, settings) as publisher:
-            republisher = Republisher(
+            lost = LostJobPublisher(
                 queued=queued.images,
                 target=None if request.dry_run else publisher,
                 room=QueueBackpressure(partial(broker.depths, opened, settings, request.services), request.max_queued),
@@ -123,9 +123,9 @@ async def _republish(
                 on_image=lambda reached: on_progress(ProgressUpdate("", "images", reached - first, last - first)),
             )
             if not stop.is_set():
-                await republisher.run(unanswered, first, last)
+                await lost.run(unanswered, first, last)
     waiting = {service: len(images) for service, images in queued.images.items()}
-    return RepublishedJobs(republisher.walk.images, republisher.walk.jobs_by_service, waiting)
+    return RepublishedJobs(lost.walk.images, lost.walk.jobs_by_service, waiting)
 
 
 async def _read_queues(

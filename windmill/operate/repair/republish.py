@@ -71,7 +71,7 @@ def lost_jobs(unanswered: Iterable[ImageJobs], queued: Mapping[str, IdRanges]) -
 
 
 @dataclass
-class Republisher:
+class LostJobPublisher:
     """One walk over the unanswered jobs that publishes the lost ones; without a target it only counts them."""
 
     queued: Mapping[str, IdRanges]

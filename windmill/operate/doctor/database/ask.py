@@ -21,7 +21,7 @@ from windmill.storage import database
 from windmill.storage.migrations import available, pending
 from windmill.storage.queries import queries
 
-Question = Callable[[database.Connection, Settings], Awaitable[list[DoctorFinding]]]
+DatabaseTest = Callable[[database.Connection, Settings], Awaitable[list[DoctorFinding]]]
 
 
 async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
@@ -39,7 +39,7 @@ async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
                 f"{settings.db_user} at {shown(settings.db_servers())}, database {settings.db_name}",
             )
         ]
-        for name, ask in _QUESTIONS.items():
+        for name, ask in _TESTS.items():
             found += await collect("database", name, seconds, _converted(ask, connection, settings))
     return found
 
@@ -53,7 +53,7 @@ def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Do
     return [problem("database", "connect", said, remedy), unasked]
 
 
-async def _converted(ask: Question, connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
+async def _converted(ask: DatabaseTest, connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
     with database.converted(settings):
         return await ask(connection, settings)
 
@@ -116,7 +116,7 @@ async def _stages(connection: database.Connection, settings: Settings) -> list[D
     return judge_stages(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
 
 
-_QUESTIONS: dict[str, Question] = {
+_TESTS: dict[str, DatabaseTest] = {
     "server": _server,
     "migrations": _migrations,
     "privileges": _privileges,

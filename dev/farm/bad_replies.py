@@ -13,7 +13,7 @@ _PAGE = b"<!doctype html>\n<html lang=en>\n<title>502 Bad Gateway</title>\n<h1>B
 _ADDED_BYTES = len(b'{"anomaly":""}')
 
 
-def spoil(fault: str, good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
+def bad_reply(fault: str, good: StandInReply, faults: Faults, dice: random.Random) -> StandInReply:
     """The reply after this fault; faults that do not concern bodies change nothing."""
     spoiler = _SPOILERS.get(fault)
     return spoiler(good, faults, dice) if spoiler else good

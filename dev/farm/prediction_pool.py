@@ -36,7 +36,7 @@ class AnswerSource(Protocol):
     def is_simulated(self, service: str, picture: Picture, /) -> bool: ...
 
 
-class Thinker:
+class PredictionPool:
     """Answers for pictures, off the event loop. Close it when done."""
 
     def __init__(self, seed: int, knowledge: AnswerSource = answers, threads: int = 2) -> None:
@@ -45,13 +45,13 @@ class Thinker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="farm-picture")
 
     async def answer(self, service: str, data: bytes, regions: int = 1) -> PictureAnswer:
-        """What the service says; raises NotAnImage or BrokenImage when it can say nothing."""
+        """The service's answer; raises NotAnImage or BrokenImage."""
         if regions > 1:
             return await self._off_loop(lambda: self._answer_by_regions(service, data, regions))
         return await self._off_loop(lambda: self._answer(service, data))
 
     async def score(self, service: str, data: bytes, caption: str) -> tuple[float, bool]:
-        """How well a caption fits the picture, as a CLIP model's similarity; and whether that is made up."""
+        """How well a caption fits the picture, as CLIP similarity, and whether that is simulated."""
         answer = await self.answer(service, data)
         return similarity(caption, answer.predictions, self._seed), answer.simulated
 
@@ -83,7 +83,7 @@ def with_shiny(predictions: list[PredictionDocument], dice: random.Random) -> li
 
 
 def similarity(caption: str, predictions: list[PredictionDocument], seed: int) -> float:
-    """About 0.16 for a caption that names nothing seen, up to 0.3 for one that names much of it."""
+    """About 0.16 for a caption that matches no prediction, up to 0.3 for one that matches many."""
     words = set(re.findall(r"[a-z]+", caption.lower()))
     labels = [set(re.findall(r"[a-z]+", str(p.get("label", "")))) for p in predictions]
     named = sum(1 for label in labels if label & words)

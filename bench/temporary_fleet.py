@@ -18,7 +18,7 @@ STATE = ROOT / "var" / "bench"
 
 
 @contextmanager
-def throwaway_fleet() -> Iterator[dict[str, str]]:
+def temporary_fleet() -> Iterator[dict[str, str]]:
     """The variables of an empty fleet, which is deleted afterwards."""
     ran = any(server.running for server in servers.instance(STATE).status())
     addresses = servers.up(STATE, {}, report=lambda line: print(line, file=sys.stderr))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bench.throwaway import STATE
+from bench.temporary_fleet import STATE
 from windmill import broker
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -46,7 +46,7 @@ class Testbed:
 
 
 def peer_variables(place: Testbed, service: str) -> dict[str, str]:
-    """What bench/peers/place.py reads."""
+    """The variables that bench/peers/environment.py reads."""
     return {
         "BENCH_AMQP": place.amqp,
         "BENCH_QUEUE": place.queue(service),
@@ -69,7 +69,7 @@ def windmill_variables(place: Testbed, service: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Way:
+class Contender:
     """One worker. `publisher` is the module that sends jobs in its own format; without it they are Windmill's."""
 
     name: str
@@ -80,7 +80,7 @@ class Way:
 
     @property
     def service(self) -> str:
-        """For which service its queue is declared."""
+        """The service whose queue it consumes."""
         return SERVICE if self.name == OURS else self.name
 
 
@@ -104,13 +104,13 @@ def taskiq(place: Testbed) -> Sequence[str]:
     return ["-m", "taskiq", "worker", "bench.peers.taskiq_app:broker", *tasks]
 
 
-WAYS = [
-    Way(OURS, lambda _: ["-m", "workers.generic"], windmill_variables),
-    Way("plain", plain),
-    Way("celery", celery, publisher="bench.peers.celery_app", needs=("celery", "psycopg")),
-    Way("dramatiq", dramatiq, publisher="bench.peers.dramatiq_app", needs=("dramatiq", "psycopg")),
-    Way("taskiq", taskiq, publisher="bench.peers.taskiq_app", needs=("taskiq", "taskiq_aio_pika")),
-    Way(
+CONTENDERS = [
+    Contender(OURS, lambda _: ["-m", "workers.generic"], windmill_variables),
+    Contender("plain", plain),
+    Contender("celery", celery, publisher="bench.peers.celery_app", needs=("celery", "psycopg")),
+    Contender("dramatiq", dramatiq, publisher="bench.peers.dramatiq_app", needs=("dramatiq", "psycopg")),
+    Contender("taskiq", taskiq, publisher="bench.peers.taskiq_app", needs=("taskiq", "taskiq_aio_pika")),
+    Contender(
         "faststream",
         lambda _: ["-m", "faststream", "run", "bench.peers.faststream_app:app"],
         needs=("faststream", "typer"),
@@ -119,10 +119,10 @@ WAYS = [
 
 
 def python() -> str:
-    """All workers run on the same Python: that of the libraries' environment, where it is there."""
+    """The Python of all workers: that of the environment with the libraries, if it exists."""
     return str(PYTHON) if PYTHON.exists() else sys.executable
 
 
-def missing(way: Way) -> list[str]:
-    """The libraries that it needs and that are not there."""
+def missing(way: Contender) -> list[str]:
+    """The libraries that it needs and that are not installed."""
     return [name for name in way.needs if not any(ENVIRONMENT.glob(f"lib/python*/site-packages/{name}"))]

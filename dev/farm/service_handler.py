@@ -8,16 +8,16 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.farm import wire
+from dev.farm import http_io
+from dev.farm.bad_replies import bad_reply
 from dev.farm.counts import NO_REPLY, OTHER_PATHS, RequestCounts
 from dev.farm.faults import Faults
 from dev.farm.replies import StandInReply
 from dev.farm.sources import Call
-from dev.farm.spoiling import spoil
 from dev.farm.standin import StandIn
 
 
-class Front:
+class ServiceHandler:
     """Serves one stand-in over HTTP; the object is the handler that aiohttp calls."""
 
     def __init__(self, stand_in: StandIn, seed: int, *, keep_alive: bool = False) -> None:
@@ -39,20 +39,20 @@ class Front:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         with self.counts.request(), self._opened(request):
             fault, reply = await self._decide(request)
-            heard = fault != "cut-reply-rate" and not wire.is_gone(request)
+            heard = fault != "cut-reply-rate" and not http_io.is_gone(request)
             route = request.path if request.path in self.stand_in.routes else OTHER_PATHS
             self.counts.replied(request.method, route, reply.status if reply and heard else NO_REPLY)
         if reply is None:
-            wire.reset(request)
+            http_io.reset(request)
             return web.Response()
         if fault == "cut-reply-rate":
-            return await wire.send_half(request, reply)
-        return wire.to_response(reply, keep_alive=self._keep_alive)
+            return await http_io.send_half(request, reply)
+        return http_io.to_response(reply, keep_alive=self._keep_alive)
 
     async def _decide(self, request: web.BaseRequest) -> tuple[str | None, StandInReply | None]:
         """The fault that hits this request, if any, and the reply; None when the fault suppresses it."""
         try:
-            call = await wire.read_call(request)
+            call = await http_io.read_call(request)
         except ConnectionError:
             # The client disconnected while it was sending.
             return None, None
@@ -70,10 +70,10 @@ class Front:
             del self._open[id(request)]
 
     def _crash_on_overlap(self) -> None:
-        live = [request for request in self._open.values() if not wire.is_gone(request)]
+        live = [request for request in self._open.values() if not http_io.is_gone(request)]
         if len(live) > 1:
             for request in live:
-                wire.reset(request)
+                http_io.reset(request)
 
     def _fault(self, call: Call) -> str | None:
         fault = self.faults.strike(self._dice) if self.stand_in.analyses(call) else None
@@ -85,7 +85,7 @@ class Front:
         if fault == "reset-rate":
             return None
         if fault == "timeout-rate":
-            await wire.until_gone(request)
+            await http_io.until_gone(request)
             return None
         if fault == "overload-rate":
             return self._turned_away()
@@ -103,7 +103,7 @@ class Front:
         if fault == "status-error-rate":
             return self.stand_in.failure(200, "The result could not be formatted, as it was told to")
         reply = await self.stand_in.reply(call)
-        return spoil(fault, reply, self.faults, self._dice) if fault else reply
+        return bad_reply(fault, reply, self.faults, self._dice) if fault else reply
 
     def _turned_away(self) -> StandInReply:
         refused = self.stand_in.failure(self.faults.whole("overload-status"), "Overloaded; come back later")
