@@ -2,7 +2,7 @@
 
 import sys
 from types import TracebackType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
@@ -12,7 +12,8 @@ from windmill.operate.progress import ProgressUpdate
 class ProgressBars:
     """Shows updates while it is open; without a terminal it shows nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file or sys.stderr
         self._shown: tuple[str, str] | None = None
         self._bar: tqdm[NoReturn] | None = None
 
@@ -36,7 +37,7 @@ class ProgressBars:
                 total=update.total,
                 disable=None,
                 dynamic_ncols=True,
-                file=sys.stderr,
+                file=self._file,
             )
         self._bar.update(update.done - self._bar.n)
 

@@ -28,10 +28,10 @@ def management(who: Mapping[str, Any]) -> DoctorFinding:
 def skew(date: str, now: datetime) -> list[DoctorFinding]:
     """The broker's clock, from the Date header of a reply."""
     try:
-        told = parsedate_to_datetime(date)
+        dated = parsedate_to_datetime(date)
     except ValueError:
         return []
-    there = told if told.tzinfo else told.replace(tzinfo=UTC)
+    there = dated if dated.tzinfo else dated.replace(tzinfo=UTC)
     return [hosts.judge_clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
 
 

@@ -94,11 +94,11 @@ async def _privileges(connection: database.Connection, settings: DatabaseSetting
 
 async def _parameters(connection: database.Connection, settings: DatabaseSettings) -> list[DoctorFinding]:
     rows = await connection.fetch(queries()["parameters"], [*judge.PARAMETERS, "data_directory"])
-    told = {row["name"]: row["setting"] for row in rows}
+    values = {row["name"]: row["setting"] for row in rows}
     offered = {row["name"]: frozenset(row["enumvals"] or ()) for row in rows}
-    directory = told.get("data_directory")
+    directory = values.get("data_directory")
     disk = await in_thread(partial(judge.free_space, settings, directory)) if directory else []
-    return [*judge.parameters(settings, told, offered), *disk]
+    return [*judge.parameters(settings, values, offered), *disk]
 
 
 async def _connections(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:

@@ -89,13 +89,13 @@ def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) ->
 
 
 def parameters(
-    settings: DatabaseSettings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]
+    settings: DatabaseSettings, values: Mapping[str, str], offered: Mapping[str, Collection[str]]
 ) -> list[DoctorFinding]:
     """Warnings for harmful values, where this server offers a better one."""
     hurtful = [
         (name, hurts)
         for name, hurts in PARAMETERS.items()
-        if told.get(name) == hurts.value and (not offered.get(name) or hurts.better in offered[name])
+        if values.get(name) == hurts.value and (not offered.get(name) or hurts.better in offered[name])
     ]
     found = [
         warning("database", name, f"{hurts.value}: {hurts.cost}", _command(settings, name, hurts))

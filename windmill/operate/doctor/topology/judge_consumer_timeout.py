@@ -37,8 +37,8 @@ def _one(
     settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]
 ) -> list[DoctorFinding]:
     rules = effective_policy(policies, work_queue(settings, service), settings.queue_type)
-    told = (rules or {}).get("definition", {}).get("consumer-timeout")
-    allowed = told / 1000 if isinstance(told, int) else DEFAULT_SECONDS
+    configured = (rules or {}).get("definition", {}).get("consumer-timeout")
+    allowed = configured / 1000 if isinstance(configured, int) else DEFAULT_SECONDS
     if held <= allowed:
         return []
     said = f"a job of {service} may be held for {held:g} s, and RabbitMQ takes it back after {allowed:g} s"
