@@ -32,7 +32,7 @@ SELECT (count(*) - 1) / extract(epoch FROM max(result_created) - min(result_crea
 """
 
 
-class WayFailed(Exception):
+class ContenderFailed(Exception):
     """A worker did not finish its jobs; the text has the rest and the path of its log."""
 
 
@@ -72,7 +72,7 @@ class Course:
         else:
             await self._publish(way)
         if (ready := await self._ready(way)) != len(self.bodies):
-            raise WayFailed(f"{way.name}: {ready} of {len(self.bodies)} jobs are in its queue")
+            raise ContenderFailed(f"{way.name}: {ready} of {len(self.bodies)} jobs are in its queue")
 
     async def _publish(self, way: Contender) -> None:
         settings = self.place.settings
@@ -87,7 +87,7 @@ class Course:
         done = subprocess.run(command, input=lines, cwd=ROOT, env=self._environ(way), capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
-            raise WayFailed(f"{way.name}: its client could not publish: {' | '.join(said)}")
+            raise ContenderFailed(f"{way.name}: its client could not publish: {' | '.join(said)}")
 
     @contextmanager
     def _started(self, way: Contender) -> Iterator["subprocess.Popen[bytes]"]:
@@ -151,8 +151,8 @@ class Course:
         await asyncio.sleep(SETTLE_SECONDS)
         return (await broker.depths(self.queues, self.place.settings, [way.service]))[way.service]
 
-    def _failed(self, way: Contender, what: str) -> WayFailed:
-        return WayFailed(f"{way.name} {what}; its log: {self._log(way)}")
+    def _failed(self, way: Contender, what: str) -> ContenderFailed:
+        return ContenderFailed(f"{way.name} {what}; its log: {self._log(way)}")
 
 
 def bodies(count: int, pictures: Sequence[Path]) -> list[bytes]:

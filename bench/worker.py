@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import nginx, pictures
 from bench.contenders import CONTENDERS, OURS, Contender, Testbed, missing
-from bench.rounds import Course, Round, WayFailed, bodies
+from bench.rounds import ContenderFailed, Course, Round, bodies
 from bench.temporary_fleet import STATE, temporary_fleet
 from bench.vhost import own_virtual_host
 from dev.servers import files
@@ -156,7 +156,7 @@ def main() -> int:
     except nginx.NoNginx as error:
         say(f"{error}; install nginx, or put it on PATH")
         return USAGE
-    except (WayFailed, WindmillError) as error:
+    except (ContenderFailed, WindmillError) as error:
         say(str(error))
         return FAILED
     return 0

@@ -25,7 +25,7 @@ GRACE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Plot:
+class StandInAddress:
     """The address of one service; port 0 takes any free port."""
 
     service: str
@@ -33,7 +33,7 @@ class Plot:
     path: str = "/v3/analyze"
 
 
-class Gate:
+class ListeningPort:
     """A port that can be opened, closed and opened again for the same handler."""
 
     def __init__(self, name: str, host: str, port: int) -> None:
@@ -86,7 +86,7 @@ class Farm:
 
     def __init__(
         self,
-        plots: Sequence[Plot],
+        plots: Sequence[StandInAddress],
         *,
         host: str = "127.0.0.1",
         seed: int = 0,
@@ -97,12 +97,12 @@ class Farm:
         self._pool = pool or PredictionPool(seed)
         self._downloads = Downloads()
         self.handlers: dict[str, ServiceHandler] = {}
-        self.gates: dict[str, Gate] = {}
+        self.gates: dict[str, ListeningPort] = {}
         for plot in plots:
             name = plot.service
             stand_in = StandIn(name, traits_of(name), self._pool, self._downloads, plot.path)
             self.handlers[name] = ServiceHandler(stand_in, seed, keep_alive=keep_alive)
-            self.gates[name] = Gate(name, host, plot.port)
+            self.gates[name] = ListeningPort(name, host, plot.port)
 
     async def open(self) -> None:
         """Open every port, or none if one fails."""

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from windmill.cli.options import Commands, add_json, say, until_stopped
+from windmill.cli.options import Commands, add_json, async_command, print_result
 from windmill.core.settings import Settings
 from windmill.process.runner import DONE
 
@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--out", type=Path, metavar="FILE", help="where to write the new calibration")
     add.add_argument("--name", metavar="V", help="its version, as recorded in rows (default: from --out and the date)")
     add_json(add)
-    add.set_defaults(start=until_stopped(run_calibrate))
+    add.set_defaults(start=async_command(run_calibrate))
 
 
 async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.Namespace) -> int:
@@ -53,7 +53,7 @@ async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.N
 
     request = CalibrationRequest(arguments.truth, arguments.group, arguments.out, arguments.name)
     outcome = await calibrate(settings, request)
-    say(render_calibration_json(outcome), render_calibration_text(outcome), as_json=arguments.json)
+    print_result(render_calibration_json(outcome), render_calibration_text(outcome), as_json=arguments.json)
     if not arguments.out and not arguments.json:
         sys.stderr.write("nothing is written; with --out FILE it would be\n")
     return DONE

@@ -7,7 +7,16 @@ import sys
 from datetime import UTC, datetime
 
 from windmill import broker
-from windmill.cli.options import Commands, add_json, add_services, age, image_ids, say, until_stopped, whole
+from windmill.cli.options import (
+    Commands,
+    add_json,
+    add_services,
+    age,
+    async_command,
+    image_ids,
+    int_between,
+    print_result,
+)
 from windmill.cli.progress import ProgressBars
 from windmill.core.errors import KINDS, WindmillError
 from windmill.core.services import load_fleet
@@ -63,28 +72,28 @@ def add_to(commands: Commands) -> None:
     _add_filters(add, limit=1000)
     _add_scan(add)
     add.add_argument("--summary", action="store_true", help="only the numbers by service and code")
-    add.set_defaults(start=until_stopped(run_list))
+    add.set_defaults(start=async_command(run_list))
 
     add = actions.add_parser("show", help="show everything about one image's parked jobs")
-    add.add_argument("image_id", type=whole(), metavar="IMAGE_ID")
+    add.add_argument("image_id", type=int_between(), metavar="IMAGE_ID")
     add_services(add)
     _add_scan(add)
     add_json(add)
-    add.set_defaults(start=until_stopped(run_show))
+    add.set_defaults(start=async_command(run_show))
 
     add = actions.add_parser("redrive", help="move jobs back to the work queues; their attempts start from 1")
     _add_filters(add, limit=None)
     _add_scan(add)
-    add.add_argument("--rate", type=whole(1, 1_000_000), metavar="N", help="at most N jobs per second")
+    add.add_argument("--rate", type=int_between(1, 1_000_000), metavar="N", help="at most N jobs per second")
     add.add_argument("--dry-run", action="store_true", help="count what would be redriven, and change nothing")
-    add.set_defaults(start=until_stopped(run_redrive))
+    add.set_defaults(start=async_command(run_redrive))
 
     add = actions.add_parser("purge", help="delete parked jobs; their rows in `results` stay")
     _add_filters(add, limit=None)
     _add_scan(add)
     add.add_argument("--yes", action="store_true", help="confirm the deletion")
     add.add_argument("--dry-run", action="store_true", help="count what would be purged, and change nothing")
-    add.set_defaults(start=until_stopped(run_purge), rate=None)
+    add.set_defaults(start=async_command(run_purge), rate=None)
 
 
 def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
@@ -99,14 +108,14 @@ def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
         help="only these images: 7,8,9 or a file of ids (- for standard input)",
     )
     said = f"at most N jobs (default: {limit:,})" if limit else "at most N jobs"
-    add.add_argument("--limit", type=whole(), default=limit, metavar="N", help=said)
+    add.add_argument("--limit", type=int_between(), default=limit, metavar="N", help=said)
     add_json(add)
 
 
 def _add_scan(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--scan",
-        type=whole(1, broker.MOST_HELD),
+        type=int_between(1, broker.MOST_HELD),
         default=10_000,
         metavar="N",
         help="without changes: read the first N messages of each queue (default: %(default)s)",
@@ -140,7 +149,7 @@ async def run_list(settings: Settings, stop: asyncio.Event, arguments: argparse.
     found = await list_dead_letters(settings, services, selected, stop, scan=arguments.scan, keep=arguments.limit)
     _warn_of_unread(settings, found)
     jobs = [] if arguments.summary else found.jobs
-    say(render_listing_json(found, jobs), render_listing_text(found, jobs), as_json=arguments.json)
+    print_result(render_listing_json(found, jobs), render_listing_text(found, jobs), as_json=arguments.json)
     return INTERRUPTED if stop.is_set() else DONE
 
 
@@ -152,7 +161,7 @@ async def run_show(settings: Settings, stop: asyncio.Event, arguments: argparse.
     if not details:
         sys.stderr.write(f"no job of image {arguments.image_id} is parked for --services {arguments.services}\n")
         return FAILED
-    say(details, render_details_text(details), as_json=arguments.json)
+    print_result(details, render_details_text(details), as_json=arguments.json)
     return DONE
 
 
@@ -181,7 +190,7 @@ async def _sweep(settings: Settings, stop: asyncio.Event, arguments: argparse.Na
             outcome = await purge(settings, services, selected, stop, limit=limit, on_progress=bars.show)
     if outcome.listing:
         _warn_of_unread(settings, outcome.listing)
-    say(render_sweep_json(outcome), render_sweep_text(outcome), as_json=arguments.json)
+    print_result(render_sweep_json(outcome), render_sweep_text(outcome), as_json=arguments.json)
     return INTERRUPTED if outcome.interrupted else DONE
 
 

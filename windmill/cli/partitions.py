@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from windmill.cli.options import Commands, add_json, at_once, say, whole
+from windmill.cli.options import Commands, add_json, int_between, print_result, sync_command
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.partitions import (
     MOST_AT_ONCE,
@@ -32,11 +32,11 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument(
-        "--size", type=whole(1_000), default=1_000_000, metavar="N", help="images per partition (%(default)s)"
+        "--size", type=int_between(1_000), default=1_000_000, metavar="N", help="images per partition (%(default)s)"
     )
     add.add_argument(
         "--ahead",
-        type=whole(1, MOST_AT_ONCE),
+        type=int_between(1, MOST_AT_ONCE),
         default=10,
         metavar="N",
         help="partitions to create in advance (%(default)s)",
@@ -44,11 +44,11 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--convert", action="store_true", help="make results a partitioned table if it is not one yet")
     add.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
     add_json(add)
-    add.set_defaults(start=at_once(run_partitions))
+    add.set_defaults(start=sync_command(run_partitions))
 
 
 def run_partitions(settings: DatabaseSettings, arguments: argparse.Namespace) -> int:
     request = PartitionRequest(arguments.size, arguments.ahead, arguments.convert, arguments.dry_run)
     outcome = asyncio.run(make_partitions(settings, request))
-    say(render_partitions_json(outcome), render_partitions_text(outcome), as_json=arguments.json)
+    print_result(render_partitions_json(outcome), render_partitions_text(outcome), as_json=arguments.json)
     return DONE

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from windmill.cli.options import Commands, add_json, add_services, age, at_once, say, whole
+from windmill.cli.options import Commands, add_json, add_services, age, int_between, print_result, sync_command
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.plan import PlanRequest, make_plan, render_plan_json, render_plan_text
@@ -25,15 +25,19 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_services(add)
-    add.add_argument("--images", type=whole(), required=True, metavar="N", help="number of images to process")
+    add.add_argument("--images", type=int_between(), required=True, metavar="N", help="number of images to process")
     add.add_argument(
         "--deadline", type=age, metavar="SPAN", help="also print how many workers finish within this time, such as 30d"
     )
     add.add_argument(
-        "--max-queued", type=whole(), default=1_000_000, metavar="N", help="the producer's --max-queued (%(default)s)"
+        "--max-queued",
+        type=int_between(),
+        default=1_000_000,
+        metavar="N",
+        help="the producer's --max-queued (%(default)s)",
     )
     add_json(add)
-    add.set_defaults(start=at_once(run_plan))
+    add.set_defaults(start=sync_command(run_plan))
 
 
 def run_plan(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -42,5 +46,5 @@ def run_plan(settings: Settings, arguments: argparse.Namespace) -> int:
     plan = asyncio.run(make_plan(settings, services, request))
     if plan.unmeasured:
         sys.stderr.write(f"all of it is assumed, because of {plan.unmeasured}\n")
-    say(render_plan_json(plan), render_plan_text(plan), as_json=arguments.json)
+    print_result(render_plan_json(plan), render_plan_text(plan), as_json=arguments.json)
     return DONE

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from windmill.cli.options import Commands, add_json, image_ids, say, until_stopped, whole
+from windmill.cli.options import Commands, add_json, async_command, image_ids, int_between, print_result
 from windmill.cli.progress import ProgressBars
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
@@ -44,13 +44,13 @@ def add_to(commands: Commands) -> None:
     which = add.add_mutually_exclusive_group()
     which.add_argument("--group", metavar="G", help="only images of this group")
     which.add_argument("--image-ids", type=image_ids, metavar="IDS", help="ids separated by commas, or a file of ids")
-    add.add_argument("--older-than-version", type=whole(), metavar="V", help="only rows with a version before V")
+    add.add_argument("--older-than-version", type=int_between(), metavar="V", help="only rows with a version before V")
     add.add_argument(
         "--other-calibration", action="store_true", help="only rows made with another calibration than CALIBRATION"
     )
     add.add_argument("--dry-run", action="store_true", help="count the images; mark nothing")
     add_json(add)
-    add.set_defaults(start=until_stopped(run_recompute))
+    add.set_defaults(start=async_command(run_recompute))
 
 
 async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -64,5 +64,5 @@ async def run_recompute(settings: Settings, stop: asyncio.Event, arguments: argp
     )
     with ProgressBars() as bars:
         outcome = await recompute(settings, request, stop, bars.show)
-    say(render_recompute_json(outcome), render_recompute_text(outcome), as_json=arguments.json)
+    print_result(render_recompute_json(outcome), render_recompute_text(outcome), as_json=arguments.json)
     return INTERRUPTED if outcome.interrupted else DONE

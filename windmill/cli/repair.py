@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from windmill.cli.options import Commands, add_json, add_services, say, until_stopped, whole
+from windmill.cli.options import Commands, add_json, add_services, async_command, int_between, print_result
 from windmill.cli.progress import ProgressBars
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -41,11 +41,11 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_services(add)
-    add.add_argument("--run", type=whole(), metavar="ID", help="only jobs of this run (see the table runs)")
+    add.add_argument("--run", type=int_between(), metavar="ID", help="only jobs of this run (see the table runs)")
     add.add_argument("--group", metavar="G", help="only images of this group")
     add.add_argument(
         "--scan",
-        type=whole(),
+        type=int_between(),
         default=1_000_000,
         metavar="N",
         help="refuse to read a queue of more than N jobs (default: %(default)s)",
@@ -53,7 +53,7 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--force", action="store_true", help="accept longer queues, and republish the jobs in them too")
     add.add_argument(
         "--max-queued",
-        type=whole(),
+        type=int_between(),
         default=1_000_000,
         metavar="N",
         help="wait while a queue holds N jobs (%(default)s)",
@@ -63,7 +63,7 @@ def add_to(commands: Commands) -> None:
     part.add_argument("--only-derived", action="store_true", help="do not check jobs and queues")
     add.add_argument("--dry-run", action="store_true", help="read and count; publish and mark nothing")
     add_json(add)
-    add.set_defaults(start=until_stopped(run_repair))
+    add.set_defaults(start=async_command(run_repair))
 
 
 async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ async def run_repair(settings: Settings, stop: asyncio.Event, arguments: argpars
     )
     with ProgressBars() as bars:
         outcome = await repair(settings, request, stop, on_progress=bars.show, on_declared=_say_declared)
-    say(render_repair_json(outcome), render_repair_text(outcome), as_json=arguments.json)
+    print_result(render_repair_json(outcome), render_repair_text(outcome), as_json=arguments.json)
     return INTERRUPTED if outcome.interrupted else DONE
 
 

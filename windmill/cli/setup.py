@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from windmill.cli.options import Commands, add_services, at_once
+from windmill.cli.options import Commands, add_services, sync_command
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
@@ -16,11 +16,11 @@ def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "migrate", help="create or update the tables; safe to run twice or from two machines at once"
     )
-    add.set_defaults(start=at_once(run_migrate))
+    add.set_defaults(start=sync_command(run_migrate))
 
     add = commands.add_parser("declare", help="declare the queues and set their policies")
     add_services(add)
-    add.set_defaults(start=at_once(run_declare))
+    add.set_defaults(start=sync_command(run_declare))
 
 
 def run_migrate(settings: DatabaseSettings, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both

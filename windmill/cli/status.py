@@ -7,7 +7,7 @@ import sys
 
 import orjson
 
-from windmill.cli.options import Commands, add_json, add_services, at_once, say, until_stopped
+from windmill.cli.options import Commands, add_json, add_services, async_command, print_result, sync_command
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.status.figures import FleetStatus
@@ -60,7 +60,7 @@ def _seconds(text: str) -> float:
 
 
 def start(arguments: argparse.Namespace) -> int:
-    return (until_stopped(watch) if arguments.watch else at_once(run_status))(arguments)
+    return (async_command(watch) if arguments.watch else sync_command(run_status))(arguments)
 
 
 def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -68,7 +68,9 @@ def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
     status = asyncio.run(read_status(settings, services, lost_seconds=arguments.lost_after))
     for line in render_unavailable(status):
         sys.stderr.write(f"{line}\n")
-    say(render_status_json(status), render_status_text(status, workers=arguments.workers), as_json=arguments.json)
+    print_result(
+        render_status_json(status), render_status_text(status, workers=arguments.workers), as_json=arguments.json
+    )
     return DONE
 
 

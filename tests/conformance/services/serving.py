@@ -12,7 +12,7 @@ import aiohttp
 
 from dev.farm.contract import TRAITS
 from dev.farm.prediction_pool import AnswerSource, PredictionPool
-from dev.farm.server import Farm, Plot
+from dev.farm.server import Farm, StandInAddress
 
 SERVICES = tuple(TRAITS)
 CLOSED_PORT = 1
@@ -75,7 +75,7 @@ async def serving(
 ) -> AsyncIterator[Client]:
     """A farm of these services on free ports, and a client for it."""
     pool = PredictionPool(seed, knowledge) if knowledge else None
-    plots = [Plot(service, 0) for service in services]
+    plots = [StandInAddress(service, 0) for service in services]
     async with (
         Farm(plots, seed=seed, keep_alive=keep_alive, pool=pool) as farm,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,

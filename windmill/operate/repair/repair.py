@@ -17,8 +17,8 @@ from windmill.operate.recompute import mark_stale
 from windmill.operate.repair.queued_images import QueuedImages
 from windmill.operate.repair.republish import LostJobPublisher, RepairScope, UnansweredJobs, declare_missing
 from windmill.storage import database
-from windmill.submit.publishing import PagePublisher
 from windmill.submit.backpressure import QueueBackpressure
+from windmill.submit.publishing import PagePublisher
 from windmill.submit.runs import RunProgress, Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages
 
