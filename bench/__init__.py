@@ -1,1 +1,1 @@
-"""Windmill's own benchmarks. Each prints ratios within one run, because absolute times say more of the machine."""
+"""Windmill's benchmarks. They print ratios within one run, because absolute times depend on the machine."""

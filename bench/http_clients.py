@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import uvloop
 
-# A method that inherits nothing: what a child has loaded is then its own.
+# Spawned, so that a child has only loaded what it needs.
 SPAWN = multiprocessing.get_context("spawn")
 HOST = "127.0.0.1"
 AT_A_TIME = (1, 8)
@@ -37,7 +37,7 @@ Exchange = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Task:
-    """What a client's process is to do."""
+    """The task of a client's process."""
 
     client: str
     port: int
@@ -53,7 +53,7 @@ class Cost:
     megabytes: float
 
 
-class Service(asyncio.Protocol):
+class StubService(asyncio.Protocol):
     """Reads a request of known length and answers it, on a connection that it keeps."""
 
     def __init__(self) -> None:
@@ -78,20 +78,20 @@ class Service(asyncio.Protocol):
             self._transport.write(kind % len(REPLY) + REPLY)
 
 
-def serve(told: Connection) -> None:
-    """A service that costs nothing beside the exchange; it ends when it is terminated."""
+def serve(pipe: Connection) -> None:
+    """A service that does no work of its own, until it is terminated."""
 
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(Service, HOST, 0)
-        told.send(server.sockets[0].getsockname()[1])
+        server = await asyncio.get_running_loop().create_server(StubService, HOST, 0)
+        pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(main())
 
 
-def measure(task: Task, told: Connection) -> None:
+def measure(task: Task, pipe: Connection) -> None:
     """The main of a client's process."""
-    told.send(uvloop.run(CLIENTS[task.client](task)))
+    pipe.send(uvloop.run(CLIENTS[task.client](task)))
 
 
 async def only_the_loop(_: Task) -> Cost:
@@ -99,7 +99,7 @@ async def only_the_loop(_: Task) -> Cost:
 
 
 async def by_http1(task: Task) -> Cost:
-    """As windmill.calling.service_client does it, without its judgement of replies."""
+    """As windmill.calling.service_client does it, without checking replies."""
     from windmill.calling.http1 import Http1Client
 
     image = bytes(task.image_bytes)
@@ -177,12 +177,12 @@ def resident_megabytes() -> float:
 
 
 def in_a_child(task: Task) -> Cost:
-    told, tells = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=measure, args=(task, tells))
+    receiving, sending = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=measure, args=(task, sending))
     process.start()
-    tells.close()  # so that the end of a child that fails is the end of the pipe
+    sending.close()  # so that the pipe closes when the child fails
     try:
-        found = told.recv()
+        found = receiving.recv()
     except EOFError:
         sys.exit(f"the process of {task.client} failed")
     process.join()
@@ -190,13 +190,14 @@ def in_a_child(task: Task) -> Cost:
     return found
 
 
-def show(costs: dict[str, list[Cost]]) -> None:
+def render_costs(costs: dict[str, list[Cost]]) -> str:
     base = statistics.median(cost.megabytes for cost in costs.pop("loop only"))
-    print("medians          " + "".join(f"{f'us CPU, {n} at a time':>20}" for n in AT_A_TIME) + f"{'MB more':>12}")
+    lines = ["medians          " + "".join(f"{f'us CPU, {n} at a time':>20}" for n in AT_A_TIME) + f"{'MB more':>12}"]
     for client, rounds in costs.items():
         cpu = [statistics.median(cost.microseconds[n] for cost in rounds) for n in AT_A_TIME]
         memory = statistics.median(cost.megabytes for cost in rounds) - base
-        print(f"{client:<17}" + "".join(f"{one:>20.0f}" for one in cpu) + f"{memory:>12.1f}")
+        lines.append(f"{client:<17}" + "".join(f"{one:>20.0f}" for one in cpu) + f"{memory:>12.1f}")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -205,11 +206,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="of all clients in turn (%(default)s)")
     parser.add_argument("--image-bytes", type=int, default=100_000, help="size of an upload (%(default)s)")
     arguments = parser.parse_args()
-    told, tells = SPAWN.Pipe(duplex=False)
-    server = SPAWN.Process(target=serve, args=(tells,), daemon=True)
+    receiving, sending = SPAWN.Pipe(duplex=False)
+    server = SPAWN.Process(target=serve, args=(sending,), daemon=True)
     server.start()
     try:
-        port = told.recv()
+        port = receiving.recv()
         costs: dict[str, list[Cost]] = {client: [] for client in CLIENTS}
         for _ in range(arguments.rounds):
             for client, found in costs.items():
@@ -217,7 +218,7 @@ def main() -> None:
     finally:
         server.terminate()
         server.join()
-    show(costs)
+    print(render_costs(costs))
 
 
 if __name__ == "__main__":

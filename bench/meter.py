@@ -1,4 +1,4 @@
-"""What a process and all its descendants cost, out of /proc."""
+"""CPU and memory of a process and its descendants, from /proc."""
 
 import os
 from collections.abc import Mapping, Sequence

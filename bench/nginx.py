@@ -81,7 +81,7 @@ http {
 
 
 class NoNginx(Exception):
-    """There is no nginx here and none can be had; the text says why."""
+    """nginx is neither installed nor can be unpacked; the text says why."""
 
 
 @contextmanager

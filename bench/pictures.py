@@ -1,4 +1,4 @@
-"""JPEG files of 88 KB each: noise, which nobody decodes here."""
+"""JPEG files of 88 KB each, of noise, because nothing decodes them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ BYTES = 88 * 1024
 
 
 def drawn(folder: Path) -> Sequence[Path]:
-    """The files; those of an earlier run are taken again."""
+    """The files; those of an earlier run are used again."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number}.jpg" for number in range(COUNT)]
     for path in paths:

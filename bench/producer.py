@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import uvloop
 
-from bench.throwaway import add_images, throwaway_fleet
+from bench.temporary_fleet import add_images, temporary_fleet
 from windmill import broker
 from windmill.core.messages import encode
 from windmill.core.services import load_fleet
@@ -31,7 +31,7 @@ from windmill.submit.publishing import PagePublisher, ReconnectingPublisher, pub
 from windmill.submit.runs import Runs
 from windmill.submit.selection import RegisteredImages, Submission
 
-Way = Callable[[Settings, Sequence[str], int], Coroutine[None, None, int]]
+PublishWay = Callable[[Settings, Sequence[str], int], Coroutine[None, None, int]]
 
 
 async def windmill_producer(settings: Settings, services: Sequence[str], images: int) -> int:
@@ -42,7 +42,7 @@ async def windmill_producer(settings: Settings, services: Sequence[str], images:
         progress = await runs.resume_or_start(submission, record=True)
         pages = RegisteredImages(connection, settings).pages(submission, progress.last, progress.until)
         walk = PagePublisher(progress, window=settings.publish_window, limit=images)
-        jobs = ReconnectingPublisher(settings, services, most_queued=10**9)
+        jobs = ReconnectingPublisher(settings, services, program="bench", most_queued=10**9)
         await publish_all(pages, lambda: runs.save_progress(progress, finished=False), walk, jobs, asyncio.Event())
         await runs.save_progress(progress, finished=True)
     return progress.jobs
@@ -88,7 +88,7 @@ async def _emptied(settings: Settings, services: Sequence[str]) -> None:
 
 
 @dataclass
-class Measured:
+class Measurement:
     """Rounds of one way: jobs a second, and milliseconds of this process's CPU for a job."""
 
     rates: list[float] = field(default_factory=list)
@@ -99,15 +99,15 @@ class Measured:
         self.cpu.append(cpu_seconds / jobs * 1000)
 
 
-def measure(environ: dict[str, str], images: int, rounds: int) -> dict[str, Measured]:
+def measure(environ: dict[str, str], images: int, rounds: int) -> dict[str, Measurement]:
     settings = Settings.from_env(environ)
     services = list(load_fleet(settings.service_config).services)
-    ways: dict[str, Way] = {
+    ways: dict[str, PublishWay] = {
         "windmill: one publish per image": windmill_producer,
         "one publish per job, in turn": publish_per_job_in_turn,
         "one publish per job, same window": publish_per_job,
     }
-    measured = {name: Measured() for name in ways}
+    measured = {name: Measurement() for name in ways}
     asyncio.run(add_images(settings, images))
     for _ in range(rounds):
         for name, way in ways.items():
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000, help="images in each round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over these (%(default)s)")
     arguments = parser.parse_args()
-    with throwaway_fleet() as environ:
+    with temporary_fleet() as environ:
         measured = measure(environ, arguments.images, arguments.rounds)
     ours = next(iter(measured.values()))
     rate, cpu = statistics.median(ours.rates), statistics.median(ours.cpu)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.throwaway import add_images, throwaway_fleet
+from bench.temporary_fleet import add_images, temporary_fleet
 from windmill.core.settings import ROOT, Settings
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=1_000_000, help="images in the end (%(default)s)")
     parser.add_argument("--service", default="yolov8", help="whose queue is filled (%(default)s)")
     arguments = parser.parse_args()
-    with throwaway_fleet() as environ:
+    with temporary_fleet() as environ:
         settings = Settings.from_env(environ)
         asyncio.run(add_images(settings, arguments.few))
         few = peak_megabytes(environ, arguments.service)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import meter
-from bench.ways import Place, Way, python
+from bench.contenders import Contender, Testbed, python
 from windmill import broker
 from windmill.core.messages import Job, encode
 from windmill.core.settings import ROOT
@@ -32,8 +32,8 @@ SELECT (count(*) - 1) / extract(epoch FROM max(result_created) - min(result_crea
 """
 
 
-class WayFailed(Exception):
-    """A worker did not do its jobs; the text says what it left and where its log is."""
+class ContenderFailed(Exception):
+    """A worker did not finish its jobs; the text has the rest and the path of its log."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Round:
 class Course:
     """The jobs, and the connections to fill queues and to watch rows."""
 
-    place: Place
+    place: Testbed
     bodies: Sequence[bytes]
     logs: Path
     rows: database.Connection
     queues: broker.Connection
 
-    async def run(self, way: Way) -> Round:
+    async def run(self, way: Contender) -> Round:
         await self._fill(way)
         with self._started(way) as process:
             measured = await self._watch(way, process)
@@ -63,7 +63,7 @@ class Course:
             raise self._failed(way, f"did not acknowledge {left} jobs")
         return measured
 
-    async def _fill(self, way: Way) -> None:
+    async def _fill(self, way: Contender) -> None:
         """An empty table and a full queue."""
         await self.rows.execute("TRUNCATE results")
         await broker.delete_queues(self.queues, self.place.settings, [way.service])
@@ -72,26 +72,26 @@ class Course:
         else:
             await self._publish(way)
         if (ready := await self._ready(way)) != len(self.bodies):
-            raise WayFailed(f"{way.name}: {ready} of {len(self.bodies)} jobs are in its queue")
+            raise ContenderFailed(f"{way.name}: {ready} of {len(self.bodies)} jobs are in its queue")
 
-    async def _publish(self, way: Way) -> None:
+    async def _publish(self, way: Contender) -> None:
         settings = self.place.settings
         await broker.declare(self.queues, settings, [way.service])
         async with broker.publisher(self.queues, settings) as publisher:
             for some in batches(self.bodies, settings.publish_window):
                 await asyncio.gather(*(publisher.to_services(body, [way.service]) for body in some))
 
-    def _publish_by_its_client(self, way: Way) -> None:
+    def _publish_by_its_client(self, way: Contender) -> None:
         command = [python(), "-m", way.publisher]
         lines = b"\n".join(self.bodies)
         done = subprocess.run(command, input=lines, cwd=ROOT, env=self._environ(way), capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
-            raise WayFailed(f"{way.name}: its client could not publish: {' | '.join(said)}")
+            raise ContenderFailed(f"{way.name}: its client could not publish: {' | '.join(said)}")
 
     @contextmanager
-    def _started(self, way: Way) -> Iterator["subprocess.Popen[bytes]"]:
-        """The worker, stopped in the end as a supervisor stops it; whatever is left of it then is killed."""
+    def _started(self, way: Contender) -> Iterator["subprocess.Popen[bytes]"]:
+        """The worker; in the end it gets SIGTERM, and processes that remain are killed."""
         command = [python(), *way.command(self.place)]
         with self._log(way).open("wb") as log:
             process = subprocess.Popen(
@@ -117,14 +117,14 @@ class Course:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _environ(self, way: Way) -> dict[str, str]:
+    def _environ(self, way: Contender) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return {**kept, **way.variables(self.place, way.service)}
 
-    def _log(self, way: Way) -> Path:
+    def _log(self, way: Contender) -> Path:
         return self.logs / f"{way.name}.log"
 
-    async def _watch(self, way: Way, process: "subprocess.Popen[bytes]") -> Round:
+    async def _watch(self, way: Contender, process: "subprocess.Popen[bytes]") -> Round:
         """CPU is counted between two moments of work under way, and to the last acknowledgement."""
         deadline = time.monotonic() + START_SECONDS + MOST_SECONDS_PER_JOB * len(self.bodies)
         first = await self._until(len(self.bodies) // 10, way, process, deadline)
@@ -137,7 +137,7 @@ class Course:
             raise self._failed(way, f"stored {found and found['images']} of {len(self.bodies)} images")
         return Round(spent / (len(self.bodies) - first) * 1000, found["rate"], meter.megabytes(process.pid))
 
-    async def _until(self, wanted: int, way: Way, process: "subprocess.Popen[bytes]", deadline: float) -> int:
+    async def _until(self, wanted: int, way: Contender, process: "subprocess.Popen[bytes]", deadline: float) -> int:
         while (count := await self.rows.fetchval("SELECT count(*) FROM results")) < wanted:
             if process.poll() is not None:
                 raise self._failed(way, f"ended with {process.returncode} after {count} jobs")
@@ -146,13 +146,13 @@ class Course:
             await asyncio.sleep(POLL_SECONDS)
         return int(count)
 
-    async def _ready(self, way: Way) -> int:
-        """The jobs in its queue that nobody holds; when the worker is gone, all that it did not acknowledge."""
+    async def _ready(self, way: Contender) -> int:
+        """The ready jobs in its queue; once the worker has ended, all that it did not acknowledge."""
         await asyncio.sleep(SETTLE_SECONDS)
         return (await broker.depths(self.queues, self.place.settings, [way.service]))[way.service]
 
-    def _failed(self, way: Way, what: str) -> WayFailed:
-        return WayFailed(f"{way.name} {what}; its log: {self._log(way)}")
+    def _failed(self, way: Contender, what: str) -> ContenderFailed:
+        return ContenderFailed(f"{way.name} {what}; its log: {self._log(way)}")
 
 
 def bodies(count: int, pictures: Sequence[Path]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A virtual host of RabbitMQ for one benchmark: with it goes all that the libraries declare, by whatever names."""
+"""A virtual host of RabbitMQ for one benchmark: deleting it deletes everything that the libraries declared."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 
 @contextmanager
 def own_virtual_host(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The variables of the same fleet in a virtual host that is gone afterwards."""
+    """The variables of the same fleet in a virtual host that is deleted afterwards."""
     settings = Settings.from_env(environ)
     name = f"bench_{uuid.uuid4().hex[:8]}"
     _ask(settings, "PUT", f"vhosts/{name}")

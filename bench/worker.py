@@ -22,10 +22,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import nginx, pictures
-from bench.rounds import Course, Round, WayFailed, bodies
-from bench.throwaway import STATE, throwaway_fleet
+from bench.contenders import CONTENDERS, OURS, Contender, Testbed, missing
+from bench.rounds import ContenderFailed, Course, Round, bodies
+from bench.temporary_fleet import STATE, temporary_fleet
 from bench.vhost import own_virtual_host
-from bench.ways import OURS, WAYS, Place, Way, missing
 from dev.servers import files
 from windmill import broker
 from windmill.core.errors import WindmillError
@@ -34,15 +34,15 @@ from windmill.storage import database
 
 FAILED, USAGE = 1, 2
 
-# What a worker of ours may need for a job, in parts of what the other needs.
+# The most that our worker may need for a job, as a share of what the other one needs.
 CPU_TARGETS = {"plain": 0.45, "dramatiq": 0.25, "celery": 0.18}
 MEMORY_TARGETS = {"plain": 1.0}
 
 Results = dict[str, list[Round]]
 
 
-async def measure(place: Place, ways: Sequence[Way], jobs: int, rounds: int) -> Results:
-    """Every way in every round, in an order that begins with another one each time."""
+async def measure(place: Testbed, ways: Sequence[Contender], jobs: int, rounds: int) -> Results:
+    """Every contender in every round, starting with another one each time."""
     messages = bodies(jobs, pictures.drawn(STATE / "pictures"))
     results: Results = {way.name: [] for way in ways}
     async with (
@@ -55,7 +55,7 @@ async def measure(place: Place, ways: Sequence[Way], jobs: int, rounds: int) -> 
             for way in [*ways[turn:], *ways[:turn]]:
                 measured = await course.run(way)
                 results[way.name].append(measured)
-                say(f"round {number + 1}  {_line(way.name, measured)}")
+                say(f"round {number + 1}  {_render_line(way.name, measured)}")
     return results
 
 
@@ -63,27 +63,27 @@ def medians(results: Results) -> dict[str, Round]:
     return {name: Round(*map(statistics.median, zip(*map(astuple, its), strict=True))) for name, its in results.items()}
 
 
-def _line(name: str, measured: Round) -> str:
+def _render_line(name: str, measured: Round) -> str:
     return f"{name:<11} {measured.cpu_ms_per_job:>10.3f} {measured.jobs_per_second:>9,.0f} {measured.megabytes:>10.1f}"
 
 
-def table(found: Mapping[str, Round]) -> str:
-    """One line for each way; what ours needs is told in parts of what the other needs."""
+def render_costs(found: Mapping[str, Round]) -> str:
+    """One line for each contender, with our cost as a share of its cost."""
     lines = [f"{'':<11} {'CPU ms/job':>10} {'jobs/s':>9} {'memory MB':>10}   {'CPU, ours':<17} memory, ours"]
     ours = found.get(OURS)
     for name, its in found.items():
-        parts = _parts(ours, its, name) if ours and name != OURS else ""
-        lines.append(_line(name, its) + parts)
+        parts = _render_ratios(ours, its, name) if ours and name != OURS else ""
+        lines.append(_render_line(name, its) + parts)
     return "\n".join(lines)
 
 
-def _parts(ours: Round, its: Round, name: str) -> str:
-    cpu = _judged(ours.cpu_ms_per_job / its.cpu_ms_per_job, CPU_TARGETS.get(name))
-    memory = _judged(ours.megabytes / its.megabytes, MEMORY_TARGETS.get(name))
+def _render_ratios(ours: Round, its: Round, name: str) -> str:
+    cpu = _render_limit(ours.cpu_ms_per_job / its.cpu_ms_per_job, CPU_TARGETS.get(name))
+    memory = _render_limit(ours.megabytes / its.megabytes, MEMORY_TARGETS.get(name))
     return f"   {cpu:<17} {memory}".rstrip()
 
 
-def _judged(part: float, most: float | None) -> str:
+def _render_limit(part: float, most: float | None) -> str:
     if most is None:
         return f"{part:.2f}"
     return f"{part:.2f} {'within' if part <= most else 'OVER'} {most:.2f}"
@@ -93,10 +93,10 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def chosen(names: Sequence[str]) -> list[Way]:
-    """The ways that are wanted and can run here."""
+def chosen(names: Sequence[str]) -> list[Contender]:
+    """The requested contenders that can run here."""
     ways = []
-    for way in WAYS:
+    for way in CONTENDERS:
         if names and way.name not in names:
             continue
         lacks = missing(way)
@@ -112,7 +112,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=at_least(10), default=10_000, help="of each way in each round (%(default)s)")
     parser.add_argument("--rounds", type=at_least(1), default=3, help="medians are taken over these (%(default)s)")
     parser.add_argument("--concurrency", type=at_least(1), default=2, help="calls at a time (%(default)s)")
-    names = [way.name for way in WAYS]
+    names = [way.name for way in CONTENDERS]
     parser.add_argument("--only", nargs="+", metavar="WAY", default=[], choices=names, help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="every round and the medians as one JSON document")
     return parser.parse_args()
@@ -127,23 +127,23 @@ def at_least(low: int) -> Callable[[str], int]:
     return parse
 
 
-def document(place: Place, jobs: int, results: Results) -> str:
+def render_json(place: Testbed, jobs: int, results: Results) -> str:
     rounds = {name: [asdict(each) for each in its] for name, its in results.items()}
     middle = {name: asdict(its) for name, its in medians(results).items()}
     return json.dumps({"jobs": jobs, "concurrency": place.concurrency, "medians": middle, "rounds": rounds}, indent=2)
 
 
-def run(wanted: argparse.Namespace, ways: Sequence[Way]) -> str:
-    """Measure, and what to print of it."""
+def run(wanted: argparse.Namespace, ways: Sequence[Contender]) -> str:
+    """Measure, and render the result."""
     with (
         files.locked(STATE / "worker.lock", lambda: say("another benchmark runs here; waits for it")),
         nginx.answering(STATE) as port,
-        throwaway_fleet() as fleet,
+        temporary_fleet() as fleet,
         own_virtual_host(fleet) as environ,
     ):
-        place = Place(environ, Settings.from_env(environ), port, wanted.concurrency)
+        place = Testbed(environ, Settings.from_env(environ), port, wanted.concurrency)
         results = asyncio.run(measure(place, ways, wanted.jobs, wanted.rounds))
-    return document(place, wanted.jobs, results) if wanted.json else table(medians(results))
+    return render_json(place, wanted.jobs, results) if wanted.json else render_costs(medians(results))
 
 
 def main() -> int:
@@ -156,7 +156,7 @@ def main() -> int:
     except nginx.NoNginx as error:
         say(f"{error}; install nginx, or put it on PATH")
         return USAGE
-    except (WayFailed, WindmillError) as error:
+    except (ContenderFailed, WindmillError) as error:
         say(str(error))
         return FAILED
     return 0

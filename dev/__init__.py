@@ -1,1 +1,1 @@
-"""For development: stand-in services (farm), private servers, and the demo. No part of what is installed."""
+"""For development: stand-in services (farm), private servers, and the demo. Not part of the wheel."""

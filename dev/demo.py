@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dev import servers
-from dev.programs import Interrupted, ProgramFailed, Programs
+from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from dev.servers import databases, ports
 from windmill import broker
 from windmill.core.errors import WindmillError
@@ -59,10 +59,10 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
         settings = Settings.from_env(environ)
         fleet = load_fleet(settings.service_config)
-        await start_afresh(settings, list(fleet.services))
+        await reset(settings, list(fleet.services))
         try:
-            async with Programs({**named_by_user(), **environ}, HOME, stop) as programs:
-                finished = await show(programs, settings, fleet, options.images, options.seed)
+            async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
+                finished = await run_demo(programs, settings, fleet, options.images, options.seed)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
             return FAILED
@@ -74,7 +74,7 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def private_servers(state: Path) -> Iterator[dict[str, str]]:
-    """How to reach the servers: the user's own, or private ones; those that ran before are left running."""
+    """Variables to reach the servers: the user's own or private ones. Servers that ran before go on running."""
     say("servers")
     named = named_by_user()
     ran = any(server.running for server in servers.instance(state).status())
@@ -87,13 +87,13 @@ def private_servers(state: Path) -> Iterator[dict[str, str]]:
 
 
 def demo_environ(addresses: Mapping[str, str], offset: int) -> dict[str, str]:
-    """Where the servers are comes from the user, everything else is as a new user finds it."""
+    """Addresses of servers come from the user, everything else from the defaults."""
     own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
     return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)}
 
 
 def free_offset(fleet: Fleet) -> int:
-    """Shifted ports, so that services which run here already are not in the way."""
+    """An offset of ports at which all stand-ins find free ones, because services may run here already."""
     wanted = [service.port for service in fleet.services.values()]
     for offset in range(10_000, 50_001, 1_000):
         if all(ports.is_free(port + offset) for port in (*wanted, 7_700)):
@@ -101,16 +101,16 @@ def free_offset(fleet: Fleet) -> int:
     raise WindmillError("BUSY", "no free ports for the stand-in services", "stop what listens on them")
 
 
-async def start_afresh(settings: Settings, services: Sequence[str]) -> None:
-    """An empty database and no jobs left over from a demo that was cut short."""
+async def reset(settings: Settings, services: Sequence[str]) -> None:
+    """An empty database, and no jobs of a demo that was interrupted."""
     await databases.drop(settings, DATABASE)
     await databases.create(settings, DATABASE)
     async with broker.connection(settings, "windmill-demo") as opened:
         await broker.delete_queues(opened, settings, services)
 
 
-async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
-    """The demo itself; True when every result is there."""
+async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
+    """Run the demo; True when every result has arrived."""
     await prepare(programs, settings, fleet, images, seed)
     say("worker, post-processors and producer")
     programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
@@ -121,15 +121,15 @@ async def show(programs: Programs, settings: Settings, fleet: Fleet, images: int
     total = images * len(fleet.services)
     stored = await watch(settings, total, programs)
     seconds = time.monotonic() - started
-    say("\n" + as_table((await read_status(settings, list(fleet.services.values()))).services, seconds))
+    say("\n" + render_services((await read_status(settings, list(fleet.services.values()))).services, seconds))
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
     derived = await post_processed(settings, programs)
     say(WHERE_TO_LOOK)
     return stored == total and derived
 
 
-async def prepare(programs: Programs, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
-    """Services that answer, tables, and images that are registered."""
+async def prepare(programs: ProgramRunner, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
+    """Start the services, create the tables, draw and register images."""
     wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
     programs.start("farm", "-m", "dev.farm", "--seed", str(seed), "--keep-alive")
     await programs.until_listening("farm", wanted)
@@ -141,8 +141,8 @@ async def prepare(programs: Programs, settings: FleetSettings, fleet: Fleet, ima
     say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
 
 
-async def watch(settings: DatabaseSettings, total: int, programs: Programs) -> int:
-    """Follow the results until all are there or nothing has come for a minute."""
+async def watch(settings: DatabaseSettings, total: int, programs: ProgramRunner) -> int:
+    """Follow the results until all have arrived, or none has for a minute."""
     moved = time.monotonic()
     before = successes = 0
     with tqdm(total=total, unit=" results", dynamic_ncols=True, disable=None) as bar:
@@ -162,7 +162,7 @@ async def watch(settings: DatabaseSettings, total: int, programs: Programs) -> i
 
 
 async def counts(settings: DatabaseSettings) -> AsyncIterator[tuple[int, int]]:
-    """How many results there are, and how many with status success, again and again."""
+    """Poll the number of results, and how many of them succeeded."""
     async with database.connection(settings, "windmill-demo") as connection:
         while True:
             row = await connection.fetchrow(queries()["count_outcomes"])
@@ -171,8 +171,8 @@ async def counts(settings: DatabaseSettings) -> AsyncIterator[tuple[int, int]]:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def post_processed(settings: DatabaseSettings, programs: Programs) -> bool:
-    """Wait until nothing is stale, or nothing has moved for a minute; say what was made of the results."""
+async def post_processed(settings: DatabaseSettings, programs: ProgramRunner) -> bool:
+    """Wait until nothing is stale, or nothing has moved for a minute; print what was derived from the results."""
     began = moved = time.monotonic()
     before: object = None
     async with database.connection(settings, "windmill-demo") as connection:
@@ -186,7 +186,7 @@ async def post_processed(settings: DatabaseSettings, programs: Programs) -> bool
                 break
             await asyncio.sleep(POLL_SECONDS / 5)
         best = await connection.fetchrow(queries()["surest_vote"])
-    say(derived_text(dict(row), time.monotonic() - began))
+    say(render_derived(dict(row), time.monotonic() - began))
     if best:
         say(f"the vote on {best['image_filename']}, each with its probability and how many services say so:")
         say(f"  {best['said']}")
@@ -195,14 +195,14 @@ async def post_processed(settings: DatabaseSettings, programs: Programs) -> bool
     return not row["marks"] and not row["failed_enrichments"]
 
 
-def derived_text(row: Mapping[str, int], seconds: float) -> str:
+def render_derived(row: Mapping[str, int], seconds: float) -> str:
     boxes = f"{row['boxes']:,} merged boxes on {row['images_with_boxes']:,} images"
     votes = f"{row['votes']:,} votes with {row['emojis']:,} emojis"
     shown = f"shown to services {row['enrichments']:,} times"
     return f"{boxes}, {shown}; {votes}; {seconds:.1f} s after the last result"
 
 
-def as_table(rows: Sequence[ServiceStatus], seconds: float) -> str:
+def render_services(rows: Sequence[ServiceStatus], seconds: float) -> str:
     cells = [[row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50] for row in rows]
     return table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
 

@@ -1,4 +1,4 @@
-"""The commands of a fleet on this machine: some run to their end, some until it is over."""
+"""Running the programs of a fleet on this machine, in the foreground or in the background."""
 
 import asyncio
 import sys
@@ -12,17 +12,17 @@ READY_SECONDS = 30.0
 
 
 class ProgramFailed(Exception):
-    """A program ended that should run, or ran and failed; the text says what it said."""
+    """A program failed, or ended although it should run on; the text has its output."""
 
 
 class Interrupted(Exception):
-    """The user has seen enough."""
+    """The user wants to stop."""
 
 
-class Programs:
-    """Runs `python ...` with these variables; on leaving, all that were started are stopped, the last one first.
+class ProgramRunner:
+    """Runs `python ...` with these variables, and on leaving stops what it started, the last one first.
 
-    They are recorded under `home`, so that the next one stops what is left of one that was killed.
+    Programs are recorded under `home`, so that the next runner stops what a killed one left.
     """
 
     def __init__(self, environ: Mapping[str, str], home: Path, stop: asyncio.Event) -> None:
@@ -31,7 +31,7 @@ class Programs:
         self._home = home
         self._started: list[str] = []
 
-    async def __aenter__(self) -> "Programs":
+    async def __aenter__(self) -> "ProgramRunner":
         self._home.mkdir(parents=True, exist_ok=True)
         for record in self._home.glob("*.json"):
             await asyncio.to_thread(processes.stop, record)
@@ -42,7 +42,7 @@ class Programs:
             await asyncio.to_thread(processes.stop, self._record(name))
 
     async def run(self, *arguments: str) -> str:
-        """What a command printed; raises with its complaint when it failed."""
+        """The output of a command; raises with its error output when it fails."""
         self.check()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -59,7 +59,7 @@ class Programs:
         return output.decode().strip()
 
     def start(self, name: str, *arguments: str, **variables: str) -> None:
-        """Let a program run beside, out of reach of a Ctrl-C meant for this process; its output goes to NAME.log."""
+        """Start a program in the background, where Ctrl-C does not reach it; its output goes to NAME.log."""
         self.check()
         processes.spawn(
             [sys.executable, *arguments],
@@ -83,7 +83,7 @@ class Programs:
             raise ProgramFailed(f"{name} {error}") from error
 
     def check(self) -> None:
-        """Raise when the user wants to stop, or a program has ended that should run."""
+        """Raise if the user wants to stop, or a program has ended."""
         if self._stop.is_set():
             raise Interrupted
         for name in self._started:

@@ -33,6 +33,9 @@ from windmill.submit.selection import RegisteredImages, Selection, Submission
 
 logger = logging.getLogger("producers.generic")
 
+NAME = "windmill-producer"
+"""The name of its connections."""
+
 EXAMPLES = """\
 examples:
   python -m producers.generic --services all
@@ -106,7 +109,7 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
     services = tuple(service.name for service in fleet.select(arguments.services))
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
     submission = Submission(services, selection(arguments), arguments.group, image_ids)
-    async with database.connection(settings, "windmill-producer") as connection:
+    async with database.connection(settings, NAME) as connection:
         publisher = await _produce(connection, submission, settings, stop, arguments)
     print_summary(publisher, arguments, interrupted=stop.is_set())
     return INTERRUPTED if stop.is_set() else DONE
@@ -133,7 +136,9 @@ async def _produce(
         if arguments.dry_run:
             await count_all(pages, publisher, stop)
         else:
-            session = ReconnectingPublisher(settings, submission.services, most_queued=arguments.max_queued)
+            session = ReconnectingPublisher(
+                settings, submission.services, program=NAME, most_queued=arguments.max_queued
+            )
             async with _serve_metrics(settings, publisher, session):
                 await publish_all(pages, lambda: runs.save_progress(progress, finished=False), publisher, session, stop)
             await runs.save_progress(progress, finished=not stop.is_set())

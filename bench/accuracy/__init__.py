@@ -1,1 +1,1 @@
-"""How near the truth the merged boxes and the vote come, on drawn scenes whose truth is known."""
+"""Accuracy of merged boxes and of the vote on drawn scenes with known truth."""

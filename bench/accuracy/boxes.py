@@ -25,7 +25,7 @@ from windmill.kernels.boxes.detections import Detections, read
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.boxes.geometry import corners
 
-Method = Callable[[Example], Labelled]
+MergeMethod = Callable[[Example], Labelled]
 _FILE = Path("calibration.json")
 _WEIGHTS = {"detectron2": 1.0, "rtdetr": 2.0, "yolov8": 2.0}
 _FIT_COUNT = 500
@@ -35,20 +35,20 @@ _COLUMNS = ("mAP", "AP50", "AP75", "precision", "recall", "F1", "best_F1", "ECE"
 
 
 @dataclass(frozen=True)
-class Row:
-    """Means of one method with so many services of one fleet."""
+class FigureRow:
+    """Mean scores of one method with a number of services of one fleet."""
 
     fleet: str
     services: int
     method: str
     figures: dict[str, float]
 
-    def line(self) -> str:
+    def render(self) -> str:
         figures = " ".join(f"{self.figures[name]:9.3f}" for name in _COLUMNS)
         return f"{self.fleet:14s}{self.services} {self.method:14s}{figures}"
 
 
-def methods(calibration: BoxCalibration) -> dict[str, Method]:
+def methods(calibration: BoxCalibration) -> dict[str, MergeMethod]:
     """Each takes an image's answers to boxes with scores."""
     return {
         "alone": partial(_rival, alone),
@@ -60,17 +60,19 @@ def methods(calibration: BoxCalibration) -> dict[str, Method]:
     }
 
 
-def rows(fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, Method], most: bool) -> Iterator[Row]:
-    """Figures of every method, for one, two and three services, or for three only. `data` is by seed."""
+def rows(
+    fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, MergeMethod], most: bool
+) -> Iterator[FigureRow]:
+    """Scores of every method, for one, two and three services, or for three only. `data` is by seed."""
     for size in (1, 2, 3) if most else (3,):
         subsets = list(combinations(DETECTORS, size))
         for name, method in known.items():
             if (name == "alone") == (size == 1) or name == "windmill":
                 found = [_figures(method, images, subset) for images in data for subset in subsets]
-                yield Row(fleet, size, name, _mean(found))
+                yield FigureRow(fleet, size, name, _mean(found))
 
 
-def _figures(method: Method, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
+def _figures(method: MergeMethod, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
     seconds, pairs = [], []
     for image in images:
         part = replace(image, answers={service: image.answers[service] for service in services})
@@ -100,18 +102,18 @@ def _ours(calibration: BoxCalibration, example: Example) -> Labelled:
 
 
 def _refit(seeds: Sequence[int], count: int) -> None:
-    """Write the section `boxes` anew; all else, and what is no constant in it, stays."""
+    """Rewrite the constants of the section `boxes`; everything else stays."""
     if min(seeds) < _FIT_FROM:
         raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
     known = [image for seed in seeds for image in examples("usual", count, seed)]
     found = fit(known, _unfitted(BoxCalibration.from_document(_document()["boxes"]))).as_document()
-    document = _document()  # as it is by now: fitting takes a while, and votes are fitted, too
+    document = _document()  # read again, because a fit of the votes may have written it meanwhile
     document["boxes"] = {"notes": document["boxes"].get("notes", "")} | found
     _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _unfitted(calibration: BoxCalibration) -> BoxCalibration:
-    """The same detectors, of which nothing is believed: to start from what was fitted would count images twice."""
+    """The same detectors without fitted constants: starting from those would count images twice."""
     detectors = {
         name: Detector(least=known.least, vocabulary=known.vocabulary) for name, known in calibration.detectors.items()
     }
@@ -135,12 +137,12 @@ def main() -> None:
         _refit(_numbers(chosen.fit), chosen.count)
     known = methods(BoxCalibration.from_document(_document()["boxes"]))
     print(f"{'fleet':14s}n {'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
-    found: list[Row] = []
+    found: list[FigureRow] = []
     for fleet in chosen.fleets.split(","):
         data = [list(examples(fleet, chosen.count, seed)) for seed in _numbers(chosen.seeds)]
         for row in rows(fleet, data, known, most=fleet == "usual"):
             found.append(row)
-            print(row.line(), flush=True)
+            print(row.render(), flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in found], indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Scenes with the answers of three detectors, as they are and with other habits: errors that no constant has seen."""
+"""Scenes with the answers of three detectors, with usual errors and with others that no constant was fitted on."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from bench.accuracy.scenes import answered
 from dev.farm.answers.detectors import DETECTRON2, RTDETR, YOLOV8
 from dev.farm.answers.looks import look
-from dev.farm.answers.sightings import Detector, Sighting, sightings
+from dev.farm.answers.sightings import DetectorProfile, Sighting, sightings
 from dev.farm.layout import make_scene
 from dev.farm.pictures import Picture
 from dev.farm.truth import Scene
@@ -16,15 +16,15 @@ DETECTORS = ("detectron2", "rtdetr", "yolov8")
 _USUAL = {"detectron2": DETECTRON2, "rtdetr": RTDETR, "yolov8": YOLOV8}
 
 
-def _overconfident(detector: Detector) -> Detector:
+def _overconfident(detector: DetectorProfile) -> DetectorProfile:
     return replace(detector, inflation=2 * detector.inflation)
 
 
-def _noisy(detector: Detector) -> Detector:
+def _noisy(detector: DetectorProfile) -> DetectorProfile:
     return replace(detector, phantoms=detector.phantoms + 1.2, doubles=2.5 * detector.doubles)
 
 
-def _weak_third(detector: Detector) -> Detector:
+def _weak_third(detector: DetectorProfile) -> DetectorProfile:
     if detector.name != "detectron2":
         return detector
     return replace(
@@ -32,11 +32,11 @@ def _weak_third(detector: Detector) -> Detector:
     )
 
 
-def _same(detector: Detector) -> Detector:
+def _same(detector: DetectorProfile) -> DetectorProfile:
     return detector
 
 
-_HABITS: Mapping[str, Callable[[Detector], Detector]] = {
+_HABITS: Mapping[str, Callable[[DetectorProfile], DetectorProfile]] = {
     "overconfident": _overconfident,
     "noisy": _noisy,
     "weak third": _weak_third,

@@ -1,6 +1,6 @@
-"""What others do with the boxes of several detectors, written from their published ideas, to compare with.
+"""Other published ways to merge the boxes of several detectors, for comparison.
 
-Each takes the detections of one image and gives boxes with labels and scores. Labels never mix.
+Each takes the detections of one image and returns boxes with labels and scores. Labels never mix.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,18 +12,18 @@ from windmill.kernels.boxes.average_precision import Labelled
 from windmill.kernels.boxes.detections import Detections
 from windmill.kernels.boxes.geometry import Floats, ious, suppressed
 
-Ints = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 NMS_OVERLAP, WBF_OVERLAP, QUORUM_OVERLAP = 0.5, 0.55, 0.5
 
 
 def alone(detections: Detections) -> Labelled:
-    """All of them as they are."""
+    """All boxes, unmerged."""
     names = [detections.labels[place] for place in detections.label.tolist()]
     return Labelled(detections.corners, names, detections.confidence)
 
 
 def nms(detections: Detections) -> Labelled:
-    """Of boxes of one label that overlap by more than a half, the surest."""
+    """Non-maximum suppression: of boxes with the same label that overlap by more than a half, the most confident."""
     ranked = _ranked(detections)
     near = ious(ranked.corners, ranked.corners) > NMS_OVERLAP
     return alone(ranked.only(~suppressed(near & _alike(ranked))))
@@ -46,7 +46,7 @@ def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> L
 
 
 def quorum(detections: Detections) -> Labelled:
-    """The surest box of each overlapping group that two services agree on; with one service, that service."""
+    """The most confident box of each overlapping group that two services agree on; with one service, its boxes."""
     needed = min(2, len(detections.services))
     ranked = _ranked(detections)
     near = (ious(ranked.corners, ranked.corners) > QUORUM_OVERLAP) & _alike(ranked)
@@ -55,7 +55,7 @@ def quorum(detections: Detections) -> Labelled:
     return alone(ranked.only(heads & (voters >= needed)))
 
 
-def _running_clusters(detections: Detections, members: Ints, score: Floats) -> list[list[int]]:
+def _running_clusters(detections: Detections, members: IntArray, score: Floats) -> list[list[int]]:
     clusters: list[list[int]] = []
     means = np.zeros((0, 4))
     for place in members.tolist():
@@ -76,8 +76,8 @@ def _mean_box(detections: Detections, cluster: list[int], score: Floats) -> Floa
     return mean
 
 
-def _each_label(detections: Detections, score: Floats) -> Iterator[tuple[str, Ints]]:
-    """The members of each label, surest first."""
+def _each_label(detections: Detections, score: Floats) -> Iterator[tuple[str, IntArray]]:
+    """The members of each label, most confident first."""
     order = np.argsort(-score, kind="stable")
     for place, label in enumerate(detections.labels):
         yield label, order[detections.label[order] == place]

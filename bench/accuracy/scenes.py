@@ -1,4 +1,4 @@
-"""Drawn scenes and what the stand-in services say of them, without drawing a pixel and without HTTP."""
+"""Scenes and the answers of stand-in services, without drawing and without HTTP."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dev.farm.layout import make_scene
 from dev.farm.pictures import Picture
 from dev.farm.truth import Scene
 
-# Those that answer from the truth alone; colors and metadata look at pixels, and say nothing of objects.
+# Services that answer from the truth alone; colors and metadata read pixels and do not detect objects.
 SERVICES = (
     "blip", "clip", "detectron2", "face", "inception_v3", "nsfw2", "ocr", "ollama", "pose", "rtdetr", "yolov8",
 )  # fmt: skip

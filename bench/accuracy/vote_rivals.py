@@ -1,4 +1,4 @@
-"""Other ways to vote on the same answers; each takes the voices of images to chances and to what is listed."""
+"""Other ways to vote on the same answers: probabilities and listed emojis for each image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -12,49 +12,49 @@ from windmill.kernels.votes.vote_design import Example, Floats
 _ROUNDS = 20
 
 
-class Verdict(NamedTuple):
+class RivalVotes(NamedTuple):
     """What an image shows by one method, as groups of emojis."""
 
     chances: dict[str, float]
     listed: set[str]
 
 
-Method = Callable[[Sequence[Example]], list[Verdict]]
+VoteMethod = Callable[[Sequence[Example]], list[RivalVotes]]
 
 
 def voters(example: Example) -> list[str]:
-    """The services that say emojis at all."""
+    """The services whose replies have emojis."""
     return [service for service in example.answers if service not in ("colors", "metadata", "pose")]
 
 
-def first_version(examples: Sequence[Example]) -> list[Verdict]:
-    """Two services wrote the same string."""
+def first_version(examples: Sequence[Example]) -> list[RivalVotes]:
+    """Emojis that two services give as the same string."""
     return [_counted(example, _said(example, str), least=2) for example in examples]
 
 
-def any_voice(examples: Sequence[Example]) -> list[Verdict]:
-    """One service said it."""
+def any_voice(examples: Sequence[Example]) -> list[RivalVotes]:
+    """Emojis of at least one service."""
     return [_counted(example, _said(example, group_of), least=1) for example in examples]
 
 
-def two_voices(examples: Sequence[Example]) -> list[Verdict]:
-    """Two services said it, however it is spelt."""
+def two_voices(examples: Sequence[Example]) -> list[RivalVotes]:
+    """Emojis of at least two services, in any spelling."""
     return [_counted(example, _said(example, group_of), least=2) for example in examples]
 
 
-def majority(examples: Sequence[Example]) -> list[Verdict]:
-    """At least half of the services that say emojis."""
+def majority(examples: Sequence[Example]) -> list[RivalVotes]:
+    """Emojis of at least half of the services that give any."""
     return [_counted(example, _said(example, group_of), least=_half(example)) for example in examples]
 
 
-def dawid_skene(examples: Sequence[Example]) -> list[Verdict]:
-    """How often each service says what is so, and what is not so, found from how they agree (EM, no labels)."""
+def dawid_skene(examples: Sequence[Example]) -> list[RivalVotes]:
+    """Rates of true and false positives of each service, estimated from their agreement by EM, without labels."""
     services = sorted({service for example in examples for service in voters(example)})
     keys = [(number, emoji) for number, example in enumerate(examples) for emoji in _said(example, group_of)]
     said = [_said(example, group_of) for example in examples]
     yes = np.array([[service in said[number][emoji] for service in services] for number, emoji in keys], dtype=float)
     chances = _expected(yes.reshape(-1, len(services)))
-    verdicts = [Verdict({}, set()) for _ in examples]
+    verdicts = [RivalVotes({}, set()) for _ in examples]
     for (number, emoji), chance in zip(keys, chances.tolist(), strict=True):
         verdicts[number].chances[emoji] = chance
         if chance >= 0.5:
@@ -63,7 +63,7 @@ def dawid_skene(examples: Sequence[Example]) -> list[Verdict]:
 
 
 def _expected(yes: Floats) -> Floats:
-    """The chance of each row of yes (1) and no (0), when the rates of the columns are as likely as can be."""
+    """The probability of each row of yes (1) and no (0), at the most likely rates of the columns."""
     chances: Floats = np.clip(yes.sum(axis=1) / max(yes.shape[1], 1), 0.05, 0.95)
     for _ in range(_ROUNDS):
         weights = np.stack((chances, 1 - chances))
@@ -78,8 +78,8 @@ def _half(example: Example) -> int:
     return max(1, (len(voters(example)) + 1) // 2)
 
 
-def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verdict:
-    """Chances are shares of the services that spoke; the first version states none."""
+def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> RivalVotes:
+    """The share of the services that answered, as the probability."""
     spoke = max(len(voters(example)), 1)
     chances: dict[str, float] = {}
     listed = set()
@@ -88,11 +88,11 @@ def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verd
         chances[group] = max(chances.get(group, 0.0), len(services) / spoke)
         if len(services) >= least:
             listed.add(group)
-    return Verdict(chances, listed)
+    return RivalVotes(chances, listed)
 
 
 def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
-    """The words of a caption, or else the emoji of a prediction; a label alone says nothing."""
+    """The words of a caption, or else the emoji of a prediction; a label alone does not count."""
     said: dict[str, set[str]] = {}
     for service in voters(example):
         for prediction in predictions_of(example.answers[service]):
@@ -103,7 +103,7 @@ def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set
     return said
 
 
-RIVALS: Mapping[str, Method] = {
+RIVALS: Mapping[str, VoteMethod] = {
     "first version": first_version,
     "any voice": any_voice,
     "two voices": two_voices,

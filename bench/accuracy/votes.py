@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.accuracy.scenes import answered
-from bench.accuracy.vote_rivals import RIVALS, Method, Verdict
+from bench.accuracy.vote_rivals import RIVALS, RivalVotes, VoteMethod
 from dev.farm.emojis import singular
 from dev.farm.truth import Scene
 from windmill.kernels.boxes.box_calibration import BoxCalibration
@@ -39,7 +39,7 @@ _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
 def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
-    """Scenes 1 to `count` of a seed, with all answers and the boxes that come of them."""
+    """Scenes 1 to `count` of a seed, with all answers and the boxes merged from them."""
     found = []
     for one in answered(count, seed):
         answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
@@ -48,13 +48,13 @@ def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
 
 
 def truth(scene: Scene) -> frozenset[str]:
-    """The emojis of what is there, and of the place if there is one for it."""
+    """The emojis of the things, and of the place if it has one."""
     words = [*(thing.label for thing in scene.things), scene.theme]
     return frozenset(emoji for word in words if (emoji := singular(word)))
 
 
 def first_answers(example: Example, services: Sequence[str], boxes: BoxCalibration) -> Example:
-    """The example as it was when only these services had answered."""
+    """The example with the answers of these services only."""
     answers = {service: example.answers[service] for service in services if service in example.answers}
     return _with_boxes(Example(answers, example.truth), boxes)
 
@@ -65,7 +65,7 @@ def _with_boxes(example: Example, boxes: BoxCalibration) -> Example:
     return Example(example.answers, example.truth, found)
 
 
-def rows(data: Sequence[Sequence[Example]], known: Mapping[str, Method]) -> Iterator[tuple[str, dict[str, float]]]:
+def rows(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod]) -> Iterator[tuple[str, dict[str, float]]]:
     """The figures of each method; `data` is by seed."""
     for name, method in known.items():
         found = []
@@ -78,13 +78,13 @@ def rows(data: Sequence[Sequence[Example]], known: Mapping[str, Method]) -> Iter
         yield name, {column: float(np.mean([one[column] for one in found])) for column in _COLUMNS}
 
 
-def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[Verdict]:
+def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[RivalVotes]:
     """This project's vote."""
-    return [Verdict(*listing(image, calibration)) for image in images]
+    return [RivalVotes(*listing(image, calibration)) for image in images]
 
 
 def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
-    """Each image as it looks while answers arrive, in the usual order and in others, with and without boxes."""
+    """Each image with fewer and more answers, in the usual and in other orders, with and without boxes."""
     dice = random.Random("votes")
     found = []
     for image in data:
@@ -98,7 +98,7 @@ def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
 
 
 def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: BoxCalibration) -> dict[str, Any]:
-    """Write the section `votes` anew; all else, and what is no constant in it, stays."""
+    """Rewrite the constants of the section `votes`; everything else stays."""
     if min(seeds) < _FIT_FROM:
         raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
     start = VoteCalibration.from_document(document.get("votes", {}))
@@ -122,7 +122,10 @@ def main() -> None:
     boxes = BoxCalibration.from_document(document["boxes"])
     if chosen.fit:
         document = _refit(_numbers(chosen.fit), document, chosen.count, boxes)
-    known: dict[str, Method] = {**RIVALS, "windmill": partial(ours, VoteCalibration.from_document(document["votes"]))}
+    known: dict[str, VoteMethod] = {
+        **RIVALS,
+        "windmill": partial(ours, VoteCalibration.from_document(document["votes"])),
+    }
     data = [examples(chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
     print(f"{'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
     for name, found in rows(data, known):
@@ -130,7 +133,7 @@ def main() -> None:
     _print_arrivals(data, known, boxes)
 
 
-def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, Method], boxes: BoxCalibration) -> None:
+def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod], boxes: BoxCalibration) -> None:
     """F1 after so many answers, for each method."""
     scores: dict[str, list[float]] = {name: [] for name in known}
     for stage in _STAGES:

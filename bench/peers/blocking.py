@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import requests
 
-from bench.peers.place import DSN, URL
+from bench.peers.environment import DSN, URL
 
 INSERT = """
 INSERT INTO results (image_id, service, data, status, processing_time, worker_id, submitted_at)

@@ -9,7 +9,7 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 from bench.peers.blocking import Client
-from bench.peers.place import AMQP, QUEUE, jobs
+from bench.peers.environment import AMQP, QUEUE, jobs
 
 app = Celery("bench", broker=AMQP)
 app.conf.update(

@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
 from bench.peers.blocking import Client
-from bench.peers.place import AMQP, QUEUE, jobs
+from bench.peers.environment import AMQP, QUEUE, jobs
 
 dramatiq.set_broker(RabbitmqBroker(url=AMQP, confirm_delivery=True))
 of_thread = threading.local()

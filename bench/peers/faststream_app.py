@@ -13,7 +13,7 @@ from faststream import AckPolicy, Context, ContextRepo, FastStream
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitQueue
 
 from bench import plain_worker
-from bench.peers.place import AMQP, CONCURRENCY, DSN, QUEUE, URL
+from bench.peers.environment import AMQP, CONCURRENCY, DSN, QUEUE, URL
 
 broker = RabbitBroker(AMQP, default_channel=Channel(prefetch_count=CONCURRENCY), logger=None)
 queue = RabbitQueue(QUEUE, queue_type=QueueType.QUORUM, durable=True)

@@ -12,7 +12,7 @@ from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqState
 from taskiq_aio_pika import AioPikaBroker, Queue, QueueType
 
 from bench import plain_worker
-from bench.peers.place import AMQP, DSN, QUEUE, URL, jobs
+from bench.peers.environment import AMQP, DSN, QUEUE, URL, jobs
 
 broker = AioPikaBroker(AMQP).with_queue(Queue(name=QUEUE, type=QueueType.QUORUM))
 

@@ -8,42 +8,42 @@ from dataclasses import dataclass
 import requests
 
 from dev.farm.judging import Observation, judge
-from dev.farm.probes import Probe, probes_for
+from dev.farm.probes import ContractProbe, probes_for
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import FleetSettings
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a probe found; no departures means that the contract is kept."""
+class ProbeResult:
+    """The result of one probe: every way in which the reply departs from the contract."""
 
     probe: str
     departures: list[str]
 
 
 def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
-    """Probe the server and say what departs; 0 when nothing does."""
+    """Probe the server and print every departure; 0 when there is none."""
     load_fleet(settings.service_config).select([arguments.service])
     verdicts = check_server(arguments.url, arguments.service, with_health=arguments.health, timeout=arguments.timeout)
-    sys.stdout.write(_as_json(verdicts) if arguments.json else _as_lines(verdicts))
+    sys.stdout.write(_render_json(verdicts) if arguments.json else _render_text(verdicts))
     return 1 if any(verdict.departures for verdict in verdicts) else 0
 
 
-def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[Verdict]:
-    """All probes one after the other: a service may not bear two requests at once."""
+def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[ProbeResult]:
+    """All probes in sequence, because a service may not handle two requests at once."""
     base = _base_of(url)
     with requests.Session() as session:
         _must_answer(session, base, timeout)
         return [
-            Verdict(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
+            ProbeResult(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
             for probe in probes_for(service, with_health=with_health)
         ]
 
 
 def _base_of(url: str) -> str:
     base = url if "://" in url else f"http://{url}"
-    # The address of a service in service_config.json ends in its path; the probes bring paths of their own.
+    # Addresses in service_config.json end with a path; the probes add their own.
     return base.rstrip("/").removesuffix("/v3/analyze").removesuffix("/analyze")
 
 
@@ -54,7 +54,7 @@ def _must_answer(session: requests.Session, base: str, timeout: float) -> None:
         raise WindmillError("SERVICE_UNREACHABLE", f"nothing answers at {base}: {exc}") from exc
 
 
-def _observe(session: requests.Session, base: str, probe: Probe, timeout: float) -> Observation:
+def _observe(session: requests.Session, base: str, probe: ContractProbe, timeout: float) -> Observation:
     files = None
     if probe.upload:
         field, filename, data = probe.upload
@@ -75,7 +75,7 @@ def _observe(session: requests.Session, base: str, probe: Probe, timeout: float)
     return Observation(reply.status_code, reply.headers.get("Content-Type", ""), reply.content)
 
 
-def _as_lines(verdicts: list[Verdict]) -> str:
+def _render_text(verdicts: list[ProbeResult]) -> str:
     lines = [
         f"departs  {verdict.probe}: {departure}" if departure else f"ok       {verdict.probe}"
         for verdict in verdicts
@@ -85,6 +85,6 @@ def _as_lines(verdicts: list[Verdict]) -> str:
     return "\n".join(lines) + f"\n{len(verdicts) - departing} ok, {departing} depart\n"
 
 
-def _as_json(verdicts: list[Verdict]) -> str:
+def _render_json(verdicts: list[ProbeResult]) -> str:
     checks = [{"check": v.probe, "ok": not v.departures, "departures": v.departures} for v in verdicts]
     return json.dumps({"ok": all(c["ok"] for c in checks), "checks": checks}) + "\n"

@@ -1,20 +1,17 @@
-"""The farm's command line: what can be typed, and which function does it."""
+"""The command line of the farm."""
 
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from dev.farm import commands
 from dev.farm.check import check
 from dev.farm.control import DEFAULT_PORT, LOOPBACK
-from dev.farm.faults import describe_knobs
+from dev.farm.faults import render_faults_help
 from dev.farm.running import serve
+from windmill.cli.options import Commands
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
-
-Commands = Any
-"""argparse keeps the type of its subparsers to itself."""
 
 _EXAMPLES = """commands at work:
   python -m dev.farm --services detectors
@@ -71,7 +68,7 @@ def _add_fault(found: Commands) -> None:
     turn_on = verbs.add_parser(
         "set",
         help="turn knobs, leaving the others as they are",
-        description=f"A -rate goes from 0 to 1; a name alone means 1; =0 switches off.\n\n{describe_knobs()}",
+        description=f"A -rate goes from 0 to 1; a name alone means 1; =0 switches off.\n\n{render_faults_help()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     turn_on.add_argument("services", help="services and sets, comma-separated, or all")

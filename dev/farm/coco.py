@@ -5,7 +5,7 @@ from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ObjectKind:
     """A label; size is its usual side as a fraction of the picture's, aspect its usual width over height."""
 
     category_id: int
@@ -46,12 +46,12 @@ _TABLE = """
 """
 
 
-def _kind(row: str) -> Kind:
+def _kind(row: str) -> ObjectKind:
     number, name, family, size, aspect = row.split()
-    return Kind(int(number), name.replace("_", " "), family, float(size), float(aspect))
+    return ObjectKind(int(number), name.replace("_", " "), family, float(size), float(aspect))
 
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, ObjectKind] = {
     kind.name: kind for kind in (_kind(row) for line in _TABLE.strip().split("\n") for row in line.split("|"))
 }
 LABELS: tuple[str, ...] = tuple(KINDS)

@@ -1,4 +1,4 @@
-"""The commands that talk to a farm which runs already: faults and counts."""
+"""Commands that talk to a running farm: faults and counts."""
 
 import argparse
 import json
@@ -34,11 +34,11 @@ def counts(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     counted = farm.counts()
     if arguments.reset:
         farm.reset_counts()
-    _write(json.dumps(counted) if arguments.json else counts_table(counted))
+    _write(json.dumps(counted) if arguments.json else render_counts(counted))
     return 0
 
 
-def counts_table(counted: dict[str, dict[str, Any]]) -> str:
+def render_counts(counted: dict[str, dict[str, Any]]) -> str:
     """One line per service, route and status."""
     lines = [f"{'service':14} {'route':24} {'status':>6} {'requests':>9} {'most at once':>13}"]
     for service, found in counted.items():
@@ -48,8 +48,8 @@ def counts_table(counted: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def faults_table(faults: dict[str, dict[str, float]]) -> str:
-    """One line per service that misbehaves."""
+def render_faults(faults: dict[str, dict[str, float]]) -> str:
+    """One line per service that has faults."""
     lines = [
         f"{service:14} " + " ".join(f"{name}={value:g}" for name, value in knobs.items())
         for service, knobs in faults.items()
@@ -60,7 +60,7 @@ def faults_table(faults: dict[str, dict[str, float]]) -> str:
 
 def _print_faults(farm: RemoteFarm, *, as_json: bool) -> int:
     faults = farm.faults()
-    _write(json.dumps(faults) if as_json else faults_table(faults))
+    _write(json.dumps(faults) if as_json else render_faults(faults))
     return 0
 
 
@@ -70,7 +70,7 @@ def _farm(arguments: argparse.Namespace, settings: FleetSettings) -> RemoteFarm:
 
 
 def _served(wanted: str, farm: RemoteFarm, settings: FleetSettings) -> list[str]:
-    """Those of the wanted services that the farm serves."""
+    """The wanted services that this farm serves."""
     running = farm.services()
     named = [service.name for service in load_fleet(settings.service_config).select(wanted)]
     chosen = [name for name in named if name in running]

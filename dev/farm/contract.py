@@ -1,19 +1,19 @@
-"""What each of the 13 services does with a request, as data: the state of the API called V3.
+"""How each of the 13 services handles a request, as data: API version 3.
 
-Where the services differ they differ in these traits and in nothing else; the code that serves them is one.
+The services differ only in these traits; the same code serves all of them.
 """
 
 from dataclasses import dataclass, replace
 
 FRAMEWORK = "windmill-farm"
-"""What every stand-in says of itself in `model_info`, so that nobody takes it for a model."""
+"""Every stand-in names this framework in `model_info`, so that it is not taken for a model."""
 
 MAX_BYTES = 8 * 1024 * 1024
 IMAGE_EXTENSIONS = frozenset({"png", "jpg", "jpeg", "gif", "bmp", "webp"})
 ANALYZE_PATHS = frozenset({"/analyze", "/v3/analyze"})
 SCORE_PATHS = frozenset({"/score", "/v3/score"})
 DEPRECATED = {"/v2/analyze": ("image_url", "url"), "/v2/analyze_file": ("file_path", "file")}
-"""Old path -> its parameter and the parameter of today that it stands for."""
+"""Deprecated path -> its parameter, and the current parameter with the same meaning."""
 HEALTH_PATH = "/health"
 CLASSES_PATH = "/classes"
 SHINY_CHANCE = 1 / 2500
@@ -21,15 +21,15 @@ SHINY_CHANCE = 1 / 2500
 
 @dataclass(frozen=True)
 class Traits:
-    """How one service behaves where the services disagree; the defaults are what most of them do."""
+    """The traits of one service; defaults are those of most services."""
 
     reply_name: str
-    # Statuses of the same misfortune.
+    # Statuses for errors.
     undecodable: int = 500
     undecodable_on_disk: int = 500
     unreachable_url: int = 400
     oversize: int = 400
-    # Which requests are understood.
+    # Which requests are accepted.
     demands_extension: bool = False
     post_takes_query: bool = True
     v2_trailing_slash: bool = False
@@ -41,13 +41,13 @@ class Traits:
     model_info_in_errors: bool = False
     flask_error_handler: bool = False
     blames: str = "Failed to process uploaded image"
-    # What happens to the picture.
+    # How the picture is processed.
     one_at_a_time: bool = False
 
 
 _OWN_LIMIT = Traits("")
 _FLASK_LIMIT = Traits("", oversize=500, flask_error_handler=True)
-"""Leaves the size limit to Flask and turns Flask's 413 into an internal error of its own."""
+"""Leaves the size limit to Flask and reports Flask's 413 as an internal error."""
 _UPLOAD_ONLY_POST = Traits(
     "",
     undecodable=400,
@@ -89,5 +89,5 @@ TRAITS: dict[str, Traits] = {
 
 
 def traits_of(service: str) -> Traits:
-    """The traits of a service; one that the farm does not know has the plain envelope under its own name."""
+    """The traits of a service; an unknown one has the plain envelope under its own name."""
     return TRAITS.get(service) or Traits(service)

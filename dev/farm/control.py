@@ -1,4 +1,4 @@
-"""The farm's own port, apart from the services' so that these keep their contract: faults and counts as JSON."""
+"""The control port of the farm: faults and counts as JSON. Service ports serve nothing but the contract."""
 
 import json
 from collections.abc import Awaitable, Mapping
@@ -85,19 +85,19 @@ class Control:
         return self._faults()
 
     async def _counts(self, _request: web.Request) -> web.Response:
-        return web.json_response({n: front.counts.as_json() for n, front in self._farm.fronts.items()})
+        return web.json_response({n: handler.counts.render_json() for n, handler in self._farm.handlers.items()})
 
     async def _reset_counts(self, _request: web.Request) -> web.Response:
-        for front in self._farm.fronts.values():
-            front.counts.reset()
+        for handler in self._farm.handlers.values():
+            handler.counts.reset()
         return web.json_response({})
 
     def _faults(self) -> web.Response:
-        return web.json_response({n: dict(front.faults.values) for n, front in self._farm.fronts.items()})
+        return web.json_response({n: dict(handler.faults.values) for n, handler in self._farm.handlers.items()})
 
     def _named(self, body: Mapping[str, Any]) -> list[str]:
         named = body.get("services")
-        known = self._farm.fronts
+        known = self._farm.handlers
         if not isinstance(named, list) or not named or any(name not in known for name in named):
             raise _bad_request(f"not served here: {named}", f"served: {', '.join(known)}", "NOT_FOUND")
         return named

@@ -1,4 +1,4 @@
-"""What each service was asked and what it replied, counted while it runs."""
+"""Counting the requests and replies of each service."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 OTHER_PATHS = "other"
 NO_REPLY = 0
-"""The status of a request that got no reply, or whose client had left."""
+"""The status of a request without a reply, or whose client disconnected."""
 
 
 @dataclass
-class Counts:
+class RequestCounts:
     """The counts of one service. A request is counted by route and status when its reply is decided."""
 
     replies: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class Counts:
         self.faults.clear()
         self.max_in_flight = self.in_flight
 
-    def as_json(self) -> dict[str, object]:
+    def render_json(self) -> dict[str, object]:
         requests: dict[str, dict[str, int]] = {}
         for (route, status), number in sorted(self.replies.items()):
             requests.setdefault(route, {})[str(status)] = number

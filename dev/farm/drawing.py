@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from dev.farm.coco import KINDS
 from dev.farm.pictures import Pixels
 from dev.farm.portrait import HAIRS, SKINS, draw_face
-from dev.farm.truth import Box, Scene, Thing, Writing
+from dev.farm.truth import PixelBox, Scene, Thing, Writing
 
 _Color = tuple[int, int, int]
-_Draw = Callable[[Pixels, Box, _Color, _Color], None]
+_Draw = Callable[[Pixels, PixelBox, _Color, _Color], None]
 
 _NOISE_SIDE = 512
 _NOISE = 4.0
@@ -79,7 +79,7 @@ def _draw_person(canvas: Pixels, thing: Thing, rng: random.Random) -> None:
         _ellipse(canvas, head, SKINS[variant % 4])
 
 
-def _draw_animal(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_animal(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     x, y, width, height = box
     for leg in (0.18, 0.32, 0.62, 0.76):
         _rectangle(canvas, _part(box, leg, 0.6, 0.08, 0.4), _mixed(color, (0, 0, 0), 0.25))
@@ -89,7 +89,7 @@ def _draw_animal(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> Non
     cv2.line(canvas, (x, y + height // 3), (x + width // 8, y + height // 2), accent, max(1, width // 24), cv2.LINE_AA)
 
 
-def _draw_vehicle(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_vehicle(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _rounded(canvas, _part(box, 0.0, 0.3, 1.0, 0.52), color)
     _rounded(canvas, _part(box, 0.15, 0.0, 0.7, 0.5), color)
     for window in (0.22, 0.53):
@@ -99,7 +99,7 @@ def _draw_vehicle(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> No
         _ellipse(canvas, _part(box, wheel + 0.06, 0.72, 0.1, 0.18), (150, 150, 155))
 
 
-def _draw_furniture(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_furniture(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _rounded(canvas, _part(box, 0.06, 0.0, 0.88, 0.55), _mixed(color, (0, 0, 0), 0.2))
     _rounded(canvas, _part(box, 0.0, 0.42, 1.0, 0.3), color)
     _rectangle(canvas, _part(box, 0.08, 0.48, 0.84, 0.06), accent)
@@ -107,34 +107,34 @@ def _draw_furniture(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> 
         _rectangle(canvas, _part(box, leg, 0.7, 0.1, 0.3), _mixed(color, (0, 0, 0), 0.5))
 
 
-def _draw_food(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_food(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _ellipse(canvas, box, _mixed(color, (0, 0, 0), 0.25))
     _ellipse(canvas, _part(box, 0.06, 0.05, 0.88, 0.86), color)
     for across, down in ((0.25, 0.3), (0.55, 0.2), (0.45, 0.55), (0.7, 0.5)):
         _ellipse(canvas, _part(box, across, down, 0.12, 0.12), accent)
 
 
-def _draw_container(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_container(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _rounded(canvas, _part(box, 0.05, 0.2, 0.9, 0.8), color)
     _ellipse(canvas, _part(box, 0.0, 0.0, 1.0, 0.35), _mixed(color, (0, 0, 0), 0.3))
     _rectangle(canvas, _part(box, 0.18, 0.4, 0.1, 0.45), accent)
 
 
-def _draw_device(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_device(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _rounded(canvas, box, _mixed(color, (20, 20, 20), 0.6))
     _rectangle(canvas, _part(box, 0.08, 0.1, 0.84, 0.66), accent)
     _rectangle(canvas, _part(box, 0.14, 0.18, 0.4, 0.1), color)
     _rectangle(canvas, _part(box, 0.14, 0.36, 0.6, 0.06), color)
 
 
-def _draw_post(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_post(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _rectangle(canvas, _part(box, 0.4, 0.4, 0.2, 0.6), (90, 90, 95))
     _rounded(canvas, _part(box, 0.0, 0.0, 1.0, 0.6), color)
     for light in (0.08, 0.24, 0.4):
         _ellipse(canvas, _part(box, 0.3, light, 0.4, 0.13), accent)
 
 
-def _draw_ball(canvas: Pixels, box: Box, color: _Color, accent: _Color) -> None:
+def _draw_ball(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
     _ellipse(canvas, box, color)
     x, y, width, height = box
     cv2.line(canvas, (x, y + height - 1), (x + width - 1, y), accent, max(1, min(width, height) // 10), cv2.LINE_AA)
@@ -194,7 +194,7 @@ def _gradient(top: _Color, bottom: _Color, rows: int) -> npt.NDArray[np.uint8]:
     return np.linspace(top, bottom, rows).astype(np.uint8)[:, None, :]
 
 
-def _part(box: Box, across: float, down: float, wide: float, high: float) -> Box:
+def _part(box: PixelBox, across: float, down: float, wide: float, high: float) -> PixelBox:
     """A box within the box, given in fractions."""
     x, y, width, height = box
     left, top = x + int(across * width), y + int(down * height)
@@ -202,12 +202,12 @@ def _part(box: Box, across: float, down: float, wide: float, high: float) -> Box
     return left, top, max(right - left, 1), max(bottom - top, 1)
 
 
-def _rectangle(canvas: Pixels, box: Box, color: _Color) -> None:
+def _rectangle(canvas: Pixels, box: PixelBox, color: _Color) -> None:
     x, y, width, height = box
     canvas[max(y, 0) : y + height, max(x, 0) : x + width] = color
 
 
-def _rounded(canvas: Pixels, box: Box, color: _Color) -> None:
+def _rounded(canvas: Pixels, box: PixelBox, color: _Color) -> None:
     x, y, width, height = box
     corner = max(1, min(width, height) // 4)
     _rectangle(canvas, (x + corner, y, max(width - 2 * corner, 1), height), color)
@@ -217,7 +217,7 @@ def _rounded(canvas: Pixels, box: Box, color: _Color) -> None:
             cv2.circle(canvas, (cx, cy), corner, color, -1, cv2.LINE_AA)
 
 
-def _ellipse(canvas: Pixels, box: Box, color: _Color) -> None:
+def _ellipse(canvas: Pixels, box: PixelBox, color: _Color) -> None:
     x, y, width, height = box
     center, radii = (x + width // 2, y + height // 2), (max(width // 2, 1), max(height // 2, 1))
     cv2.ellipse(canvas, center, radii, 0, 0, 360, color, -1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Looking up emojis the way each service does; the ways differ, and so do the answers."""
+"""Looking up emojis as each service does; they differ in the way and so in the answers."""
 
 import json
 import re

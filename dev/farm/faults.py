@@ -14,7 +14,7 @@ from windmill.core.errors import WindmillError
 
 
 @dataclass(frozen=True)
-class Knob:
+class FaultSpec:
     """One fault that can be set: what it does, its value when off, and its limits."""
 
     meaning: str
@@ -23,15 +23,15 @@ class Knob:
     whole: bool = False
 
 
-def _rate(meaning: str) -> Knob:
-    return Knob(f"share of requests that {meaning}")
+def _rate(meaning: str) -> FaultSpec:
+    return FaultSpec(f"share of requests that {meaning}")
 
 
-def _switch(meaning: str) -> Knob:
-    return Knob(f"1 = {meaning}", whole=True)
+def _switch(meaning: str) -> FaultSpec:
+    return FaultSpec(f"1 = {meaning}", whole=True)
 
 
-KNOBS: dict[str, Knob] = {
+KNOBS: dict[str, FaultSpec] = {
     "error-rate": _rate("get a 500 in the service's envelope"),
     "crash-rate": _rate("get a 500 from outside the service's own error handling"),
     "status-error-rate": _rate('get a 200 that says "status": "error"'),
@@ -49,12 +49,12 @@ KNOBS: dict[str, Knob] = {
     "wrong-type-rate": _rate("get predictions that are no list"),
     "giant-rate": _rate("get a body of giant-bytes"),
     "nesting-rate": _rate("get JSON nested nesting-depth deep"),
-    "slowness": Knob("seconds added to every analysis", high=600),
-    "capacity": Knob("analyses done at once, the rest queue; 0 = any number", high=1_000, whole=True),
-    "giant-bytes": Knob("size of a giant body", default=64 * 2**20, high=2**30, whole=True),
-    "nesting-depth": Knob("depth of nested JSON", default=100_000, high=10_000_000, whole=True),
-    "overload-status": Knob("status of being turned away: 429 or 503", default=503, high=503, whole=True),
-    "retry-after": Knob("seconds said in Retry-After", default=1, high=3_600, whole=True),
+    "slowness": FaultSpec("seconds added to every analysis", high=600),
+    "capacity": FaultSpec("analyses done at once, the rest queue; 0 = any number", high=1_000, whole=True),
+    "giant-bytes": FaultSpec("size of a giant body", default=64 * 2**20, high=2**30, whole=True),
+    "nesting-depth": FaultSpec("depth of nested JSON", default=100_000, high=10_000_000, whole=True),
+    "overload-status": FaultSpec("status of being turned away: 429 or 503", default=503, high=503, whole=True),
+    "retry-after": FaultSpec("seconds said in Retry-After", default=1, high=3_600, whole=True),
     "unhealthy": _switch("/health admits failure in the service's own way"),
     "overlap-crash": _switch("overlapping requests all lose their connection"),
     "down": _switch("the port is closed; 0 opens it again"),
@@ -105,7 +105,7 @@ def parse_changes(words: Iterable[str]) -> dict[str, float]:
     return changes
 
 
-def describe_knobs() -> str:
+def render_faults_help() -> str:
     """One line per fault for --help."""
     return "\n".join(f"  {name:18} {knob.meaning}" for name, knob in KNOBS.items())
 

@@ -1,4 +1,4 @@
-"""Getting a picture that a request only names: from a URL or from this machine's disk."""
+"""Fetching a picture that a request names, from a URL or a file."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Downloads:
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, url: str, traits: Traits) -> bytes:
-        """The picture behind a URL; a Refusal says what the service makes of a download that failed."""
+        """The picture at a URL; a failed download raises the service's Refusal."""
         if not url.lower().startswith(("http://", "https://")):
             raise Refusal(traits.unreachable_url, f"Failed to download image: not an http(s) URL: {url}")
         try:

@@ -17,7 +17,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Form:
-    """What a POST carried beside its query; a body that is no form is an empty one."""
+    """Fields and file of a POST; empty if the body is not a form."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, Upload] = field(default_factory=dict)

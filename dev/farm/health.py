@@ -1,13 +1,13 @@
-"""What `/health` says, service by service: bodies that have only `status` in common. Pure.
+"""The `/health` replies of the services; their bodies share only `status`. Pure.
 
-A stand-in is healthy unless told otherwise; how each service admits that it is not is part of its contract.
+A stand-in is healthy unless a fault says otherwise. How a service reports that it is not is part of its contract.
 """
 
 from datetime import datetime
 from typing import Any
 
 from dev.farm.contract import FRAMEWORK
-from dev.farm.replies import Reply, json_reply
+from dev.farm.replies import StandInReply, json_reply
 
 _REASON = "Model not loaded"
 _BY_URL = "GET /v3/analyze?url=<image_url> - picture by URL"
@@ -28,7 +28,7 @@ _MODEL_STATUS: dict[str, dict[str, Any]] = {
         "model": "stand-in for Inception v3",
     },
 }
-"""Services whose health is a `model_status` beside the `status`."""
+"""Services with a `model_status` in addition to `status`."""
 
 _TIMESTAMPED: dict[str, dict[str, Any]] = {
     "face": {
@@ -72,7 +72,7 @@ _TIMESTAMPED: dict[str, dict[str, Any]] = {
         "supported_classes": 81,
     },
 }
-"""Services that list capabilities and say what time it is."""
+"""Services that list capabilities and the time."""
 
 _TITLED: dict[str, dict[str, Any]] = {
     "colors": {
@@ -152,8 +152,8 @@ _TITLED: dict[str, dict[str, Any]] = {
 """Services that give a human title and the state of what they run on."""
 
 
-def health(service: str, *, healthy: bool, now: datetime) -> Reply:
-    """The health reply of a service; an unknown one says its name and that it is there."""
+def health(service: str, *, healthy: bool, now: datetime) -> StandInReply:
+    """The health reply of a service; that of an unknown service has its name and status."""
     if service in _MODEL_STATUS:
         return _model_status(service, healthy)
     if service in _TIMESTAMPED:
@@ -161,7 +161,7 @@ def health(service: str, *, healthy: bool, now: datetime) -> Reply:
     return _titled(service, healthy)
 
 
-def _model_status(service: str, healthy: bool) -> Reply:
+def _model_status(service: str, healthy: bool) -> StandInReply:
     # BLIP and CLIP call themselves healthy even when the model failed to load; only Inception answers 503.
     says_so = not healthy and service == "inception_v3"
     body = {
@@ -171,7 +171,7 @@ def _model_status(service: str, healthy: bool) -> Reply:
     return json_reply(503 if says_so else 200, body | _MODEL_STATUS[service])
 
 
-def _timestamped(service: str, healthy: bool, now: datetime) -> Reply:
+def _timestamped(service: str, healthy: bool, now: datetime) -> StandInReply:
     if not healthy and service != "face":
         return json_reply(503, {"status": "unhealthy", "service": service, "error": _REASON})
     # Detectron2 alone gives its time as a number.
@@ -180,7 +180,7 @@ def _timestamped(service: str, healthy: bool, now: datetime) -> Reply:
     return json_reply(200, body | _TIMESTAMPED[service])
 
 
-def _titled(service: str, healthy: bool) -> Reply:
+def _titled(service: str, healthy: bool) -> StandInReply:
     details = _TITLED.get(service, {"service": service})
     if healthy or service == "colors":
         return json_reply(200, {"status": "healthy", "endpoints": _ENDPOINTS} | details)

@@ -1,4 +1,4 @@
-"""Judging what a server replied against what the contract expects. Pure: no request is made here."""
+"""Comparing a reply with the contract. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from dev.farm.contract import Traits
 from dev.farm.prediction_shapes import prediction_shape
 from dev.farm.shapes import Shape, departures
 
-Kind = Literal["success", "error", "score error", "page", "health"]
+ReplyKind = Literal["success", "error", "score error", "page", "health"]
 
 _TIMING = {"processing_time": "number"}
 _MODEL_INFO = {"framework": "string", "*": "any"}
@@ -19,7 +19,7 @@ _MODEL_INFO = {"framework": "string", "*": "any"}
 class Expectation:
     """The reply that a probe should get."""
 
-    kind: Kind
+    kind: ReplyKind
     statuses: tuple[int, ...]
     body: Shape = "any"
     must_be: Mapping[str, object] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def expect_health() -> Expectation:
 
 
 def judge(expected: Expectation, got: Observation) -> list[str]:
-    """Each departure from the contract; empty when it is kept."""
+    """Every departure from the contract; empty if there is none."""
     if got.failure:
         return [f"expected status {_either(expected.statuses)}, got no reply: {got.failure}"]
     return list(_judge(expected, got))

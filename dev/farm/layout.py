@@ -1,4 +1,4 @@
-"""Where things stand in a drawn scene: from a seed and a number, always the same scene."""
+"""Placing things in a scene, reproducibly from a seed and a number."""
 
 import math
 import random
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from colorsys import hsv_to_rgb
 
 from dev.farm.coco import KINDS, LABELS
-from dev.farm.truth import Box, Scene, Thing, Writing
+from dev.farm.truth import PixelBox, Scene, Thing, Writing
 
-# What is found where; every label is at home somewhere.
+# Which labels appear in which place; every label appears in at least one.
 THEMES: dict[str, tuple[str, ...]] = {
     "street": (
         "bicycle", "car", "motorcycle", "bus", "truck", "traffic light", "fire hydrant", "stop sign",
@@ -99,7 +99,7 @@ def _size(rng: random.Random) -> tuple[int, int]:
 def _things(rng: random.Random, theme: str, width: int, height: int) -> tuple[Thing, ...]:
     count = rng.randint(8, 20) if rng.random() < 0.45 else rng.randint(1, 7)
     cast = rng.sample(THEMES[theme], min(len(THEMES[theme]), 2 + count // 3))
-    boxes: list[Box] = []
+    boxes: list[PixelBox] = []
     labels: list[str] = []
     for _ in range(count):
         label = _label(rng, cast)
@@ -116,7 +116,7 @@ def _label(rng: random.Random, cast: list[str]) -> str:
     return "person" if chance < 0.27 else rng.choice(LABELS) if chance < 0.33 else rng.choice(cast)
 
 
-def _free_box(rng: random.Random, label: str, taken: list[Box], width: int, height: int) -> Box | None:
+def _free_box(rng: random.Random, label: str, taken: list[PixelBox], width: int, height: int) -> PixelBox | None:
     """A box that hides little of the others, and is hidden little; None when the picture is too full."""
     for attempt in range(12):
         box = _box(rng, label, 0.93**attempt, width, height)
@@ -125,7 +125,7 @@ def _free_box(rng: random.Random, label: str, taken: list[Box], width: int, heig
     return None
 
 
-def _box(rng: random.Random, label: str, shrink: float, width: int, height: int) -> Box:
+def _box(rng: random.Random, label: str, shrink: float, width: int, height: int) -> PixelBox:
     kind = KINDS[label]
     side = kind.size * math.exp(rng.gauss(-0.75, 0.6)) * shrink * math.sqrt(width * height)
     aspect = kind.aspect * math.exp(rng.gauss(0, 0.18))
@@ -136,14 +136,14 @@ def _box(rng: random.Random, label: str, shrink: float, width: int, height: int)
     return rng.randint(0, width - across), rng.randint(0, height - down), across, down
 
 
-def _covered(a: Box, b: Box) -> float:
+def _covered(a: PixelBox, b: PixelBox) -> float:
     """Overlap as a share of the smaller box."""
     across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     return max(across, 0) * max(down, 0) / min(a[2] * a[3], b[2] * b[3])
 
 
-def _face(label: str, box: Box) -> Box | None:
+def _face(label: str, box: PixelBox) -> PixelBox | None:
     """The face of a person: an eighth of a whole figure, more than a third of head and shoulders."""
     if label != "person":
         return None
@@ -153,7 +153,7 @@ def _face(label: str, box: Box) -> Box | None:
     return (x + (width - side) // 2, y + round(0.4 * side), side, side) if side >= _FACE_FLOOR else None
 
 
-def _writings(rng: random.Random, taken: list[Box], width: int, height: int) -> tuple[Writing, ...]:
+def _writings(rng: random.Random, taken: list[PixelBox], width: int, height: int) -> tuple[Writing, ...]:
     if rng.random() > 0.35:
         return ()
     text = rng.choice(_WORDS)

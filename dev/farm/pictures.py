@@ -1,6 +1,6 @@
 """Opening the bytes a client sends: is it a picture, is it whole, and does it carry its truth?
 
-Truth is read without pixels, so wholeness is checked apart: what a model could not decode must be refused.
+Reading the truth decodes no pixels, so a separate check refuses what a model could not decode.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ class NotAnImage(ValueError):
 
 
 class BrokenImage(ValueError):
-    """The bytes begin like a picture but cannot be decoded to the end, or not be worked on."""
+    """The bytes begin like a picture but cannot be decoded or processed."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dev.farm.pictures import Pixels
-from dev.farm.truth import Box
+from dev.farm.truth import PixelBox
 
 _Plane = npt.NDArray[np.float32]
 
@@ -30,7 +30,7 @@ _SPOTS = (
 )  # fmt: skip
 
 
-def draw_face(canvas: Pixels, box: Box, variant: int) -> None:
+def draw_face(canvas: Pixels, box: PixelBox, variant: int) -> None:
     """Paint a head whose face fills the box; the variant picks skin and hair."""
     x, y, side = box[0], box[1], box[2]
     left, top = x - round(_AROUND[0] * side), y - round(_AROUND[1] * side)

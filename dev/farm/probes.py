@@ -1,4 +1,4 @@
-"""The questions that find out whether a server keeps a service's contract, each with the reply it should get. Pure."""
+"""Probes of a service's contract, each with the expected reply. Pure."""
 
 import io
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _NO_FILE = "/no/such/directory/picture.jpg"
 
 
 @dataclass(frozen=True)
-class Probe:
+class ContractProbe:
     """One request. `upload` is field name, file name and bytes of a multipart form; `raw` is a bare body."""
 
     name: str
@@ -26,19 +26,19 @@ class Probe:
     raw: bytes | None = None
 
 
-def probes_for(service: str, *, with_health: bool = False) -> list[Probe]:
-    """All probes of a service, the one that tells most first."""
+def probes_for(service: str, *, with_health: bool = False) -> list[ContractProbe]:
+    """All probes of a service, the most informative first."""
     traits = traits_of(service)
     probes = [*_uploads(service, traits), *_refusals(traits), *_pages()]
     if traits.scores_captions:
         query = {"file": _NO_FILE}
-        probes.append(Probe("score without a caption", expect_score_error(traits), path="/score", query=query))
+        probes.append(ContractProbe("score without a caption", expect_score_error(traits), path="/score", query=query))
     if with_health:
-        probes.append(Probe("health", expect_health(), path="/health"))
+        probes.append(ContractProbe("health", expect_health(), path="/health"))
     return probes
 
 
-def _uploads(service: str, traits: Traits) -> list[Probe]:
+def _uploads(service: str, traits: Traits) -> list[ContractProbe]:
     good, jpeg = expect_success(service, traits), picture("JPEG")
     transparent = expect_error(500, traits) if service == "metadata" else good
     nameless = expect_error(400, traits) if traits.demands_extension else good
@@ -57,33 +57,33 @@ def _uploads(service: str, traits: Traits) -> list[Probe]:
     ]
 
 
-def _refusals(traits: Traits) -> list[Probe]:
+def _refusals(traits: Traits) -> list[ContractProbe]:
     refused, jpeg = expect_error(400, traits), picture("JPEG")
     unreachable = expect_error(traits.unreachable_url, traits)
     both = {"url": _NOWHERE, "file": _NO_FILE}
     return [
-        Probe("neither url nor file", refused),
-        Probe("both url and file", refused, query=both),
-        Probe("upload in another field", refused, "POST", upload=("image", "image.jpg", jpeg)),
-        Probe("raw bytes as the body", refused, "POST", raw=jpeg),
-        Probe("path that does not exist", refused, query={"file": _NO_FILE}),
-        Probe("url that refuses connections", unreachable, query={"url": _NOWHERE}),
-        Probe("deprecated path without its parameter", refused, path="/v2/analyze"),
+        ContractProbe("neither url nor file", refused),
+        ContractProbe("both url and file", refused, query=both),
+        ContractProbe("upload in another field", refused, "POST", upload=("image", "image.jpg", jpeg)),
+        ContractProbe("raw bytes as the body", refused, "POST", raw=jpeg),
+        ContractProbe("path that does not exist", refused, query={"file": _NO_FILE}),
+        ContractProbe("url that refuses connections", unreachable, query={"url": _NOWHERE}),
+        ContractProbe("deprecated path without its parameter", refused, path="/v2/analyze"),
     ]
 
 
-def _pages() -> list[Probe]:
+def _pages() -> list[ContractProbe]:
     return [
-        Probe("unknown path", expect_page(404), path="/no-such-path"),
-        Probe("trailing slash", expect_page(404), path="/analyze/"),
-        Probe("wrong method", expect_page(405), "DELETE"),
+        ContractProbe("unknown path", expect_page(404), path="/no-such-path"),
+        ContractProbe("trailing slash", expect_page(404), path="/analyze/"),
+        ContractProbe("wrong method", expect_page(405), "DELETE"),
     ]
 
 
 def _upload(
     name: str, expected: Expectation, data: bytes, *, path: str = "/analyze", filename: str = "image.jpg"
-) -> Probe:
-    return Probe(name, expected, "POST", path, upload=("file", filename, data))
+) -> ContractProbe:
+    return ContractProbe(name, expected, "POST", path, upload=("file", filename, data))
 
 
 def picture(kind: str, mode: str = "RGB", side: int = 96) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-Look = Callable[[bytes], list[dict[str, Any]]]
+PredictTile = Callable[[bytes], list[dict[str, Any]]]
 
 
 def region_count(given: str | None) -> int:
@@ -18,7 +18,7 @@ def region_count(given: str | None) -> int:
     return number if number in (4, 9, 16) else 4
 
 
-def palette_by_regions(data: bytes, regions: int, look: Look) -> list[dict[str, Any]]:
+def palette_by_regions(data: bytes, regions: int, look: PredictTile) -> list[dict[str, Any]]:
     """The colours of all tiles, each hex once, in the order of the tiles."""
     colors: dict[str, dict[str, Any]] = {}
     for tile in _tiles(data, math.isqrt(regions)):

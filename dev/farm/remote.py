@@ -1,4 +1,4 @@
-"""Talking to a farm that runs: its control port, from the command line."""
+"""Client of the control port of a running farm."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

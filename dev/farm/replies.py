@@ -23,8 +23,8 @@ _HTML_PAGES = {
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An HTTP reply before it meets the network."""
+class StandInReply:
+    """An HTTP reply that is not sent yet."""
 
     status: int
     body: bytes
@@ -46,18 +46,18 @@ def dumps(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def json_reply(status: int, document: object) -> Reply:
-    return Reply(status, dumps(document))
+def json_reply(status: int, document: object) -> StandInReply:
+    return StandInReply(status, dumps(document))
 
 
-def html_page(status: int, headers: Mapping[str, str] | None = None) -> Reply:
+def html_page(status: int, headers: Mapping[str, str] | None = None) -> StandInReply:
     """The page of an unknown path, a wrong method or a crash outside every handler."""
     title, text = _HTML_PAGES[status]
     page = f"<!doctype html>\n<html lang=en>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{text}</p>\n"
-    return Reply(status, page.encode("ascii"), HTML, headers or {})
+    return StandInReply(status, page.encode("ascii"), HTML, headers or {})
 
 
-def flask_handler_error() -> Reply:
+def flask_handler_error() -> StandInReply:
     """The second error shape: `error` is a string and there is neither a service nor predictions."""
     return json_reply(500, {"error": "Internal server error", "status": "error"})
 

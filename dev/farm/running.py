@@ -1,4 +1,4 @@
-"""The life of a serving farm: open everything, say so, wait for a signal, close everything."""
+"""Running the farm: open all ports, wait for a signal, close them."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from dev.farm.control import DEFAULT_PORT, Control
-from dev.farm.server import Farm, Plot
+from dev.farm.server import Farm, StandInAddress
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.process.logs import configure
@@ -20,14 +20,14 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     offset = settings.service_port_offset if arguments.port_offset is None else arguments.port_offset
     wanted = arguments.services or ",".join(settings.service_name) or "all"
     services = load_fleet(settings.service_config).select(wanted)
-    plots = [Plot(service.name, service.port + offset, service.path) for service in services]
+    plots = [StandInAddress(service.name, service.port + offset, service.path) for service in services]
     control_port = arguments.control_port or DEFAULT_PORT + offset
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(plots, control_port, arguments))
     return 0
 
 
-async def _serve(plots: list[Plot], control_port: int, arguments: argparse.Namespace) -> None:
+async def _serve(plots: list[StandInAddress], control_port: int, arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -12,29 +12,29 @@ from aiohttp import web
 from dev.farm.contract import traits_of
 from dev.farm.faults import Faults
 from dev.farm.fetching import Downloads
-from dev.farm.front import Front
+from dev.farm.prediction_pool import PredictionPool
+from dev.farm.service_handler import ServiceHandler
 from dev.farm.standin import StandIn
-from dev.farm.thinking import Thinker
 from windmill.core.errors import Code, WindmillError
 
 logger = logging.getLogger(__name__)
 
 _LAST_PORT = 65_535
 GRACE_SECONDS = 0.5
-"""How long replies that are under way may take when a port closes."""
+"""How long replies in progress may take when a port closes."""
 
 
 @dataclass(frozen=True)
-class Plot:
-    """Where one service stands; port 0 takes any free one."""
+class StandInAddress:
+    """The address of one service; port 0 takes any free port."""
 
     service: str
     port: int
     path: str = "/v3/analyze"
 
 
-class Gate:
-    """A port that can be opened, closed and opened again for the same front."""
+class ListeningPort:
+    """A port that can be opened, closed and opened again for the same handler."""
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
@@ -42,17 +42,17 @@ class Gate:
         self.port = port
         self._runner: web.ServerRunner | None = None
 
-    async def open(self, front: Front) -> None:
-        """Listen; raises WindmillError when the port cannot be had."""
+    async def open(self, handler: ServiceHandler) -> None:
+        """Listen; raises WindmillError if the port cannot be opened."""
         must_be_a_port(self.name, self.host, self.port)
-        runner = web.ServerRunner(web.Server(front, access_log=None), shutdown_timeout=GRACE_SECONDS)
+        runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self.host, self.port, backlog=512).start()
         except OSError as exc:
             await runner.cleanup()
             raise cannot_open(self.name, self.host, self.port, exc) from exc
-        # The next opening must find the same port, also when this one was any free port.
+        # Opening again must use the same port, also if it was chosen as any free one.
         self.port = runner.addresses[0][1]
         self._runner = runner
 
@@ -63,13 +63,13 @@ class Gate:
 
 
 def must_be_a_port(name: str, host: str, port: int) -> None:
-    # uvloop takes larger numbers and listens on what is left of them in 16 bits.
+    # uvloop accepts larger numbers and truncates them to 16 bits.
     if not 0 <= port <= _LAST_PORT:
         raise cannot_open(name, host, port, f"ports end at {_LAST_PORT}")
 
 
 def cannot_open(name: str, host: str, port: int, cause: OSError | str) -> WindmillError:
-    """Why a port is not to be had, and what to do about it."""
+    """Why a port cannot be opened, and what to do about it."""
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
         code: Code = "BUSY"
         reason = os.strerror(errno.EADDRINUSE).lower()
@@ -86,29 +86,29 @@ class Farm:
 
     def __init__(
         self,
-        plots: Sequence[Plot],
+        plots: Sequence[StandInAddress],
         *,
         host: str = "127.0.0.1",
         seed: int = 0,
         keep_alive: bool = False,
-        thinker: Thinker | None = None,
+        pool: PredictionPool | None = None,
     ) -> None:
         self.host = host
-        self._thinker = thinker or Thinker(seed)
+        self._pool = pool or PredictionPool(seed)
         self._downloads = Downloads()
-        self.fronts: dict[str, Front] = {}
-        self.gates: dict[str, Gate] = {}
+        self.handlers: dict[str, ServiceHandler] = {}
+        self.gates: dict[str, ListeningPort] = {}
         for plot in plots:
             name = plot.service
-            stand_in = StandIn(name, traits_of(name), self._thinker, self._downloads, plot.path)
-            self.fronts[name] = Front(stand_in, seed, keep_alive=keep_alive)
-            self.gates[name] = Gate(name, host, plot.port)
+            stand_in = StandIn(name, traits_of(name), self._pool, self._downloads, plot.path)
+            self.handlers[name] = ServiceHandler(stand_in, seed, keep_alive=keep_alive)
+            self.gates[name] = ListeningPort(name, host, plot.port)
 
     async def open(self) -> None:
-        """Open every port or, when one cannot be had, none."""
+        """Open every port, or none if one fails."""
         try:
             for name, gate in self.gates.items():
-                await gate.open(self.fronts[name])
+                await gate.open(self.handlers[name])
         except WindmillError:
             await self.close()
             raise
@@ -116,7 +116,7 @@ class Farm:
     async def close(self) -> None:
         await asyncio.gather(*(gate.close() for gate in self.gates.values()))
         await self._downloads.close()
-        self._thinker.close()
+        self._pool.close()
 
     async def __aenter__(self) -> "Farm":
         await self.open()
@@ -129,21 +129,21 @@ class Farm:
         return f"http://{self.host}:{self.gates[service].port}"
 
     async def set_faults(self, services: Sequence[str], changes: Mapping[str, float]) -> None:
-        """Turn these knobs of these services; all of them or, when one does not allow it, none."""
-        wanted = {name: self.fronts[name].faults.changed(changes) for name in services}
+        """Set these faults for all of these services, or for none if one refuses."""
+        wanted = {name: self.handlers[name].faults.changed(changes) for name in services}
         await asyncio.gather(*(self._misbehave(name, faults) for name, faults in wanted.items()))
 
     async def clear_faults(self, services: Sequence[str]) -> None:
         await asyncio.gather(*(self._misbehave(name, Faults()) for name in services))
 
     async def _misbehave(self, service: str, faults: Faults) -> None:
-        front, gate = self.fronts[service], self.gates[service]
-        if faults == front.faults:
+        handler, gate = self.handlers[service], self.gates[service]
+        if faults == handler.faults:
             return
-        was_down = front.faults["down"]
+        was_down = handler.faults["down"]
         if was_down and not faults["down"]:
-            await gate.open(front)
-        front.misbehave(faults)
+            await gate.open(handler)
+        handler.misbehave(faults)
         logger.info("faults changed", extra={"service": service, "faults": dict(faults.values)})
         if faults["down"] and not was_down:
             await gate.close()

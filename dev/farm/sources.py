@@ -1,4 +1,4 @@
-"""Which picture a request means: an upload, a URL or a path. Pure: nothing is fetched here."""
+"""The picture that a request refers to: an upload, a URL or a path. Pure: nothing is fetched here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ class FromPath:
     path: str
 
 
-Source = FromUpload | FromUrl | FromPath
+ImageReference = FromUpload | FromUrl | FromPath
 
 
-def choose_source(call: Call, traits: Traits) -> Source:
+def choose_source(call: Call, traits: Traits) -> ImageReference:
     """The one picture that the request names, or a Refusal with the service's own status."""
     if call.method == "POST":
         _refuse_oversize(call.body_bytes, traits)
@@ -54,7 +54,7 @@ def choose_source(call: Call, traits: Traits) -> Source:
     return _named_source(_modern_query(call), traits)
 
 
-def scored_source(call: Call, traits: Traits) -> Source:
+def scored_source(call: Call, traits: Traits) -> ImageReference:
     """The picture of a `/score` call: a URL or a path, in the query, a form or a JSON body; never an upload."""
     return _named_source({name: call.value(name) or "" for name in ("url", "file")}, traits)
 
@@ -67,7 +67,7 @@ def caption_of(call: Call) -> str:
 
 
 def prompt_of(call: Call) -> dict[str, str]:
-    """What a language model was asked, as it repeats it in `model_info`."""
+    """The prompt of a language model, which it repeats in `model_info`."""
     try:
         float(call.value("temperature") or 0)
     except ValueError as exc:
@@ -75,7 +75,7 @@ def prompt_of(call: Call) -> dict[str, str]:
     return {"model": call.value("model") or FRAMEWORK, "prompt": call.value("prompt") or DEFAULT_PROMPT}
 
 
-def _named_source(query: Mapping[str, str], traits: Traits) -> Source:
+def _named_source(query: Mapping[str, str], traits: Traits) -> ImageReference:
     url, path = query.get("url", ""), query.get("file", "")
     if url and path:
         raise Refusal(400, "Give either 'url' or 'file', not both")
@@ -92,7 +92,7 @@ def _refuse_oversize(size: int, traits: Traits) -> None:
         raise Refusal(500, "Internal error: 413 Request Entity Too Large: the body is larger than the service takes.")
 
 
-def _upload(call: Call, traits: Traits) -> Source:
+def _upload(call: Call, traits: Traits) -> ImageReference:
     upload = call.form.files["file"]
     if not upload.filename:
         raise Refusal(400, "No file selected")
@@ -108,7 +108,7 @@ def _allowed(filename: str) -> bool:
 
 
 def _modern_query(call: Call) -> Mapping[str, str]:
-    """The query of a deprecated path in the words of today's."""
+    """The query of a deprecated path, with current parameter names."""
     old_and_new = DEPRECATED.get(call.path.rstrip("/"))
     if old_and_new is None:
         return call.query

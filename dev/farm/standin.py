@@ -1,4 +1,4 @@
-"""One stand-in service: a call in, the reply its contract demands out. Knows neither sockets nor faults."""
+"""One stand-in service: turns a call into the reply of its contract, without sockets or faults."""
 
 import asyncio
 import logging
@@ -15,10 +15,19 @@ from dev.farm.fetching import Downloads, read_file
 from dev.farm.health import health
 from dev.farm.labels import class_names
 from dev.farm.pictures import BrokenImage, NotAnImage
+from dev.farm.prediction_pool import PredictionPool
 from dev.farm.regions import region_count
-from dev.farm.replies import Refusal, Reply
-from dev.farm.sources import Call, FromUpload, FromUrl, Source, caption_of, choose_source, prompt_of, scored_source
-from dev.farm.thinking import Thinker
+from dev.farm.replies import Refusal, StandInReply
+from dev.farm.sources import (
+    Call,
+    FromUpload,
+    FromUrl,
+    ImageReference,
+    caption_of,
+    choose_source,
+    prompt_of,
+    scored_source,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,30 +40,30 @@ class Route:
     """What a path does, with which methods, and whether it works on a picture."""
 
     methods: frozenset[str]
-    handler: Callable[[Call], Awaitable[Reply]]
+    handler: Callable[[Call], Awaitable[StandInReply]]
     analyses: bool = True
 
 
 class StandIn:
-    """Answers for one service; `path` is served beside the usual ones, for services with a path of their own."""
+    """Answers for one service; `path` is served in addition to the usual ones."""
 
     def __init__(
-        self, service: str, traits: Traits, thinker: Thinker, downloads: Downloads, path: str = "/v3/analyze"
+        self, service: str, traits: Traits, pool: PredictionPool, downloads: Downloads, path: str = "/v3/analyze"
     ) -> None:
         self.service = service
         self.traits = traits
         self.healthy = True
         self.routes = self._routes(path)
-        self._thinker = thinker
+        self._pool = pool
         self._downloads = downloads
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if traits.one_at_a_time else nullcontext()
 
     def analyses(self, call: Call) -> bool:
-        """Whether this call will work on a picture, rather than be turned away or ask for health."""
+        """Whether this call processes a picture; others are refused, or ask for health."""
         route = self.routes.get(call.path)
         return route is not None and route.analyses and call.method in route.methods
 
-    async def reply(self, call: Call) -> Reply:
+    async def reply(self, call: Call) -> StandInReply:
         """What the real service would reply, pages for unknown paths and methods included."""
         route = self.routes.get(call.path)
         if route is None:
@@ -63,19 +72,19 @@ class StandIn:
         if call.method not in route.methods:
             return replies.html_page(405, allow)
         if call.method == "OPTIONS":
-            return Reply(200, b"", replies.HTML, allow)
+            return StandInReply(200, b"", replies.HTML, allow)
         async with self._turn:
             return await route.handler(call)
 
-    def failure(self, status: int, message: str, started: float | None = None) -> Reply:
+    def failure(self, status: int, message: str, started: float | None = None) -> StandInReply:
         """The service's error envelope."""
         metadata = _timing(started)
         if self.traits.model_info_in_errors:
             metadata["model_info"] = {"framework": FRAMEWORK}
         return replies.json_reply(status, replies.error(self.traits.reply_name, message, metadata))
 
-    def crash(self) -> Reply:
-        """What comes out when a handler raises outside its own error handling."""
+    def crash(self) -> StandInReply:
+        """The reply when a handler raises outside its error handling."""
         return replies.flask_handler_error() if self.traits.flask_error_handler else replies.html_page(500)
 
     def _routes(self, path: str) -> dict[str, Route]:
@@ -89,7 +98,7 @@ class StandIn:
             routes[CLASSES_PATH] = Route(GET_ONLY, self._classes, analyses=False)
         return routes
 
-    async def _analyze(self, call: Call) -> Reply:
+    async def _analyze(self, call: Call) -> StandInReply:
         started = time.perf_counter()
         try:
             return replies.json_reply(200, await self._analysis(call, started))
@@ -102,17 +111,17 @@ class StandIn:
         regions = region_count(call.value("regions")) if self.traits.takes_regions else 1
         data = await self._load(source)
         with self._failures_as_refusals(source):
-            answer = await self._thinker.answer(self.service, data, regions)
+            answer = await self._pool.answer(self.service, data, regions)
         metadata = _timing(started) | {"model_info": _model_info(answer.simulated) | prompt} | dict(answer.extras)
         return replies.success(self.traits.reply_name, answer.predictions, metadata)
 
-    async def _score(self, call: Call) -> Reply:
+    async def _score(self, call: Call) -> StandInReply:
         started = time.perf_counter()
         try:
             caption, source = caption_of(call), scored_source(call, self.traits)
             data = await self._load(source)
             with self._failures_as_refusals(source):
-                score, simulated = await self._thinker.score(self.service, data, caption)
+                score, simulated = await self._pool.score(self.service, data, caption)
         except Refusal as refusal:
             body = replies.score_error(self.traits.reply_name, refusal.message, _timing(started))
             return replies.json_reply(refusal.status, body)
@@ -120,16 +129,16 @@ class StandIn:
         metadata = _timing(started) | {"model_info": _model_info(simulated) | {"model": FRAMEWORK}}
         return replies.json_reply(200, replies.score_success(self.traits.reply_name, score, caption, kind, metadata))
 
-    async def _health(self, _call: Call) -> Reply:
+    async def _health(self, _call: Call) -> StandInReply:
         return health(self.service, healthy=self.healthy, now=datetime.now(UTC))
 
-    async def _classes(self, _call: Call) -> Reply:
+    async def _classes(self, _call: Call) -> StandInReply:
         names = class_names(self.service)
         return replies.json_reply(
             200, {"service": self.traits.reply_name, "classes": names, "total_classes": len(names)}
         )
 
-    async def _load(self, source: Source) -> bytes:
+    async def _load(self, source: ImageReference) -> bytes:
         if isinstance(source, FromUpload):
             return source.data
         if isinstance(source, FromUrl):
@@ -137,8 +146,8 @@ class StandIn:
         return await asyncio.to_thread(read_file, source.path)
 
     @contextmanager
-    def _failures_as_refusals(self, source: Source) -> Iterator[None]:
-        """Turn what went wrong with the picture or the answer into the status that the service gives it."""
+    def _failures_as_refusals(self, source: ImageReference) -> Iterator[None]:
+        """Convert errors of the picture or the answer into the service's statuses."""
         try:
             yield
         except NotAnImage as exc:

@@ -1,4 +1,4 @@
-"""What is really in a picture, and how that travels inside a JPEG or PNG file without touching its pixels.
+"""The ground truth of a picture, and embedding it in a JPEG or PNG file without changing pixels.
 
 JPEG: an APP9 segment; a comment would not do, as Pillow copies comments into crops, which must lose the truth.
 PNG: a tEXt chunk. Both begin with `windmill-scene`.
@@ -19,7 +19,7 @@ MARK = b"windmill-scene\0"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _APP9, _START_OF_SCAN = 0xE9, 0xDA
 
-Box = tuple[int, int, int, int]
+PixelBox = tuple[int, int, int, int]
 """x, y, width, height in whole pixels, x and y being the top left corner."""
 
 
@@ -28,8 +28,8 @@ class Thing:
     """An object, and the box of its face where one is drawn."""
 
     label: str
-    box: Box
-    face: Box | None = None
+    box: PixelBox
+    face: PixelBox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Writing:
     """Words that can be read in the picture."""
 
     text: str
-    box: Box
+    box: PixelBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def to_json(scene: Scene) -> bytes:
 
 
 def from_json(document: bytes) -> Scene | None:
-    """The scene in a document, or None when it is not one of ours: the bytes come from strangers."""
+    """The scene in a document; None if it is not a valid one, because clients can send anything."""
     try:
         fields = json.loads(document)
         return _scene(fields) if fields["schema"] == SCHEMA else None
@@ -136,7 +136,7 @@ def _unchecked(fields: dict[str, Any]) -> Scene:
     )
 
 
-def _box(numbers: list[int]) -> Box:
+def _box(numbers: list[int]) -> PixelBox:
     x, y, width, height = (int(number) for number in numbers)
     if width < 1 or height < 1:
         raise ValueError("an empty box")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dev.servers import postgres, rabbitmq
 from dev.servers.instance import Instance, Status
-from dev.servers.server import Report
+from dev.servers.server import ReportLine
 
 __all__ = ["ALL", "Status", "down", "instance", "up"]
 
@@ -21,11 +21,11 @@ def instance(state: Path) -> Instance:
     return Instance(state.resolve(), {"postgres": postgres, "rabbitmq": rabbitmq})
 
 
-def up(state: Path, named: Mapping[str, str], *, report: Report, only: Sequence[str] = ALL) -> dict[str, str]:
+def up(state: Path, named: Mapping[str, str], *, report: ReportLine, only: Sequence[str] = ALL) -> dict[str, str]:
     """Start what is not running and is not in `named`, the user's own variables; the variables to reach it."""
     return instance(state).up(only, named, report)
 
 
-def down(state: Path, *, report: Report = lambda _: None, wipe: bool = False, only: Sequence[str] = ALL) -> None:
+def down(state: Path, *, report: ReportLine = lambda _: None, wipe: bool = False, only: Sequence[str] = ALL) -> None:
     """Stop the servers; their data stays unless it is wiped."""
     instance(state).down(only, report, wipe=wipe)

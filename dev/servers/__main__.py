@@ -122,7 +122,7 @@ def _psql(options: argparse.Namespace) -> int:
 
 
 def client_environment(settings: DatabaseSettings) -> dict[str, str]:
-    """What libpq's programs read."""
+    """The environment variables of libpq."""
     servers = settings.db_servers()
     found = {
         "PGHOST": ",".join(server.host for server in servers),
@@ -137,7 +137,7 @@ def client_environment(settings: DatabaseSettings) -> dict[str, str]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """The first signal ends the command in good order; later ones would only disturb its clearing up."""
+    """The first signal stops the command; later ones are ignored, so that it can clean up."""
     for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

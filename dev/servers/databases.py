@@ -1,4 +1,4 @@
-"""Databases that come and go: of the demo, of benchmarks, of single tests."""
+"""Temporary databases for the demo, benchmarks and tests."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ async def create(settings: DatabaseSettings, name: str, *, template: str = "temp
 
 
 async def drop(settings: DatabaseSettings, name: str) -> None:
-    """Remove a database and whoever is connected to it; nothing if it is not there."""
+    """Drop a database, if it exists, and close the connections to it."""
     await _administer(settings, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 

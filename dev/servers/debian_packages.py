@@ -1,4 +1,4 @@
-"""RabbitMQ out of Debian's packages, unpacked in the user's cache: no root, nothing installed in the system.
+"""RabbitMQ from Debian's packages, unpacked in the user's cache: no root, nothing installed in the system.
 
 apt-get resolves and checks the packages with directories of its own; dpkg-deb unpacks them.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dev.servers import files
-from dev.servers.server import Report
+from dev.servers.server import ReportLine
 
 Completed: TypeAlias = "subprocess.CompletedProcess[str]"
 
@@ -22,26 +22,26 @@ TOOLS = ("apt-get", "apt-config", "dpkg-deb")
 UPDATE_SECONDS = 300.0
 DOWNLOAD_SECONDS = 1800.0
 
-# Debian's `erl` has its place compiled in; this finds it from the script's own.
+# Debian's `erl` has an absolute path compiled in; this one starts from the path of the script.
 RELOCATED_ROOT = 'ROOTDIR="$(dirname "$(dirname "$(readlink -f "$0")")")"'
 
 
 class CannotUnpack(Exception):
-    """The packages cannot be had here; the text says why."""
+    """The packages cannot be downloaded or unpacked; the text says why."""
 
 
 def can_unpack() -> bool:
-    """Whether this is a Debian, Ubuntu or like system."""
+    """Whether this is Debian, Ubuntu or a derivative."""
     return all(shutil.which(tool) for tool in TOOLS)
 
 
 def unpacked(cache: Path) -> Path | None:
-    """The newest tree that an earlier run finished."""
+    """The newest complete tree of an earlier run."""
     trees = [tree for tree in cache.glob(f"rabbitmq-*-{system()}") if tree.is_dir()]
     return max(trees, key=lambda tree: _numbers(tree.name), default=None)
 
 
-def unpack(cache: Path, report: Report) -> Path:
+def unpack(cache: Path, report: ReportLine) -> Path:
     """The tree of an earlier run, or a new one; a second process waits for the first one's."""
     if " " in str(cache):
         raise CannotUnpack(f"RabbitMQ's scripts do not bear the space in {cache}; XDG_CACHE_HOME moves it")
@@ -49,7 +49,7 @@ def unpack(cache: Path, report: Report) -> Path:
         return unpacked(cache) or _unpack_new(cache, report)
 
 
-def _unpack_new(cache: Path, report: Report) -> Path:
+def _unpack_new(cache: Path, report: ReportLine) -> Path:
     for leftover in cache.glob(".unpacking-*"):
         shutil.rmtree(leftover)
     work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
@@ -65,10 +65,10 @@ def _unpack_new(cache: Path, report: Report) -> Path:
         shutil.rmtree(work)
 
 
-def _download(apt: Path, report: Report) -> list[Path]:
+def _download(apt: Path, report: ReportLine) -> list[Path]:
     config = _configure(apt)
     report("rabbitmq    asks Debian's package index (nothing is installed in the system)")
-    # A foreign source that is out of order fails the update as a whole, so only the next step judges.
+    # One broken third-party source fails the whole update, so only the next step decides.
     update = _apt(config, ["update"], timeout=UPDATE_SECONDS, check=False)
     report("rabbitmq    downloads RabbitMQ and Erlang, about 35 MB, once for this user")
     wanted = ["--no-install-recommends", "--fix-broken", "--download-only", "-y", "install", PACKAGE]
@@ -95,7 +95,7 @@ def _configure(apt: Path) -> Path:
         "Dir::Cache": apt,
         "Dir::Cache::archives": apt / "archives",
         "Dir::Log": apt / "log",
-        # As root apt would fetch as the user _apt, who may not enter root's cache.
+        # Run by root, apt fetches as the user _apt, who may not enter root's cache.
         "APT::Sandbox::User": "root",
         "APT::Keep-Downloaded-Packages": "true",
         "Acquire::Languages": "none",
@@ -131,7 +131,7 @@ def _version(packages: Sequence[Path]) -> str:
 
 
 def system() -> str:
-    """A tree runs on the release and machine that it was made for; a home may be shared by several."""
+    """A tree is bound to a release and an architecture, and several machines may share a home."""
     release = platform.freedesktop_os_release()
     return f"{release.get('VERSION_CODENAME') or release['ID']}-{platform.machine()}"
 

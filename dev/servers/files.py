@@ -16,7 +16,7 @@ def private_opener(path: str, flags: int) -> int:
 
 
 def write_private(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file in one step: a reader sees the old text or the new, never half of one."""
+    """Replace a file atomically: a reader sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -30,7 +30,7 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; empty if there is no such file or it holds none."""
+    """The JSON object in a file; empty if the file is missing or has none."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -39,13 +39,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a file by this object."""
+    """Replace the content of a file by this object."""
     write_private(path, json.dumps(content, indent=2) + "\n")
 
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock file; `on_wait` is called once if another process holds it. It ends with its holder."""
+    """Hold a lock file; `on_wait` is called once if another process holds it. The lock ends with its holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", opener=private_opener) as file:
         try:

@@ -1,4 +1,4 @@
-"""One instance: the private servers of one state directory, and the file that tells how to reach them."""
+"""One instance: the private servers of one state directory, and the file with their addresses."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.servers import files, ports
-from dev.servers.server import Report, Server
+from dev.servers.server import ReportLine, Server
 from windmill.core.errors import WindmillError
 from windmill.kernels.text.addresses import addresses, shown
 
@@ -16,7 +16,7 @@ HEAD = "# Written by `make up` for the private servers it started. `.env` and th
 
 @dataclass(frozen=True)
 class Status:
-    """What one private server is doing."""
+    """The status of one private server."""
 
     server: str
     running: bool
@@ -28,15 +28,15 @@ class Status:
 
 @dataclass(frozen=True)
 class Instance:
-    """The servers, by name, whose homes are the directories of these names under `state`."""
+    """Servers by name; each has a home directory of that name under `state`."""
 
     state: Path
     servers: Mapping[str, Server]
 
-    def up(self, names: Sequence[str], named: Mapping[str, str], report: Report) -> dict[str, str]:
+    def up(self, names: Sequence[str], named: Mapping[str, str], report: ReportLine) -> dict[str, str]:
         """Start the servers that the user has not named himself; the variables to reach those that run.
 
-        Whatever goes wrong, an interrupt included, stops what this call has started.
+        Any error, also an interrupt, stops what this call has started.
         """
         with self._locked(report), self._undone_on_failure() as begun:
             for name in names:
@@ -46,7 +46,7 @@ class Instance:
                     self._start(name, named, report, begun)
             return self._write_variables()
 
-    def down(self, names: Sequence[str], report: Report, *, wipe: bool = False) -> None:
+    def down(self, names: Sequence[str], report: ReportLine, *, wipe: bool = False) -> None:
         """Stop the servers and forget how to reach them; `wipe` deletes their data too."""
         if not self.state.exists():
             return
@@ -68,7 +68,7 @@ class Instance:
     def _home(self, name: str) -> Path:
         return self.state / name
 
-    def _start(self, name: str, named: Mapping[str, str], report: Report, begun: list[str]) -> None:
+    def _start(self, name: str, named: Mapping[str, str], report: ReportLine, begun: list[str]) -> None:
         server, home = self.servers[name], self._home(name)
         already = server.pid(home) is not None
         if not already:
@@ -79,13 +79,13 @@ class Instance:
         address = f"{ports.LOOPBACK}:{server.variables(home)[server.port_variable]}"
         report(f"{server.title:<11} {version:<7} ready on {address}  ({took})")
 
-    def _stop(self, name: str, report: Report) -> None:
+    def _stop(self, name: str, report: ReportLine) -> None:
         started = time.monotonic()
         if self.servers[name].stop(self._home(name)):
             report(f"{self.servers[name].title:<11} stopped  ({time.monotonic() - started:.1f} s)")
 
-    def _use_named(self, name: str, named: Mapping[str, str], report: Report) -> None:
-        """The user's own server only has to answer; a private one from before would be in nobody's use."""
+    def _use_named(self, name: str, named: Mapping[str, str], report: ReportLine) -> None:
+        """Check that the user's own server answers, and stop a private one that it replaces."""
         server = self.servers[name]
         host = named[server.host_variable]
         port = named.get(server.port_variable) or str(server.usual_port)
@@ -120,12 +120,12 @@ class Instance:
         port = int(server.variables(home)[server.port_variable]) if pid is not None else None
         return Status(name, pid is not None, pid, ports.LOOPBACK, port, str(server.log(home)))
 
-    def _locked(self, report: Report) -> AbstractContextManager[None]:
+    def _locked(self, report: ReportLine) -> AbstractContextManager[None]:
         return files.locked(self.state / "lock", lambda: report("waits for another `up` or `down` of this directory"))
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[list[str]]:
-        """The names of servers begun within; if it fails they are stopped again."""
+        """Collects the names of servers that are started, and stops them again on failure."""
         begun: list[str] = []
         try:
             yield begun

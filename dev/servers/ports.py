@@ -1,4 +1,4 @@
-"""Free ports on loopback. Stable for one instance, and apart from the ports of servers and of other instances."""
+"""Free ports on loopback: stable for one instance, and different from those of servers and other instances."""
 
 import hashlib
 import socket
@@ -31,7 +31,7 @@ def answers(host: str, port: int, timeout: float = 5.0) -> bool:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether this very process listens there, rather than another that was quicker to take the port."""
+    """Whether this process listens there, and not another that took the port first."""
     sockets = _listening_sockets(port)
     try:
         return any(str(entry.readlink()) in sockets for entry in Path(f"/proc/{pid}/fd").iterdir())
@@ -62,5 +62,5 @@ def choose(base: int, state: Path, *, last: int | None = None, avoid: Iterable[i
 
 
 def offset(state: Path) -> int:
-    """Where in a range an instance begins to look, so that two that start at once rarely meet."""
+    """Where in a range an instance starts to look, so that two instances rarely try the same port."""
     return int.from_bytes(hashlib.sha256(bytes(state)).digest()[:4]) % SPREAD

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dev.servers import files, ports, processes
-from dev.servers.postgres_programs import Programs, choose_identity, find
+from dev.servers.postgres_programs import PostgresPrograms, choose_identity, find
 from dev.servers.processes import Died, Identity
-from dev.servers.server import PORT_ATTEMPTS, Report
+from dev.servers.server import PORT_ATTEMPTS, ReportLine
 from windmill.core.errors import Code, WindmillError
 
 title = "postgresql"
@@ -23,7 +23,7 @@ unavailable: Code = "DATABASE_UNAVAILABLE"
 
 BASE_PORT = 5440
 NAME = "windmill"
-START_SECONDS = 300.0  # after a crash it may have much to recover
+START_SECONDS = 300.0  # recovery after a crash may take long
 INIT_SECONDS = 180.0
 
 # SIGTERM would wait for every client to leave; SIGINT ends their sessions, SIGQUIT leaves a recovery to do.
@@ -31,7 +31,7 @@ STOPPING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
-    # A socket's path may have 107 bytes, and nobody needs one: all clients use TCP.
+    # All clients use TCP, and the path of a socket may not exceed 107 bytes.
     "unix_socket_directories": "",
     "shared_buffers": "64MB",
     "max_connections": "100",
@@ -39,7 +39,7 @@ SETTINGS = {
 }
 
 
-def start(home: Path, _named: Mapping[str, str], report: Report) -> str:
+def start(home: Path, _named: Mapping[str, str], report: ReportLine) -> str:
     """Start the server unless it runs, wait until it is ready; its version."""
     home.mkdir(parents=True, exist_ok=True)
     programs = find(_data(home))
@@ -87,7 +87,7 @@ def variables(home: Path) -> dict[str, str]:
     }
 
 
-def _start_stopped(home: Path, programs: Programs, report: Report) -> None:
+def _start_stopped(home: Path, programs: PostgresPrograms, report: ReportLine) -> None:
     identity = choose_identity(programs, home, _data(home))
     settings = files.read_json(_settings(home)) or {"password": secrets.token_hex(16)}
     if not _data(home).exists():
@@ -109,7 +109,7 @@ def _start_stopped(home: Path, programs: Programs, report: Report) -> None:
     raise WindmillError(unavailable, f"{PORT_ATTEMPTS} ports were taken while PostgreSQL started", "try again")
 
 
-def _launch(home: Path, programs: Programs, identity: Identity, options: list[str]) -> None:
+def _launch(home: Path, programs: PostgresPrograms, identity: Identity, options: list[str]) -> None:
     argv = [programs.path("postgres"), "-D", str(_data(home)), *options]
     env = processes.plain_environment()
     processes.spawn(argv, record=_record(home), log=log(home), env=env, cwd=home, identity=identity)
@@ -121,7 +121,7 @@ def _wait_ready(home: Path) -> None:
 
 
 def _says_ready(home: Path) -> bool:
-    """The server's own lock file names its process on the first line and its state on the eighth."""
+    """The server's lock file has its pid on the first line and its state on the eighth."""
     lines = _lock_lines(home)
     return len(lines) >= 8 and lines[0] == str(pid(home)) and lines[7].strip() == "ready"
 
@@ -134,7 +134,7 @@ def _lock_lines(home: Path) -> list[str]:
 
 
 def _clear_stale_lock(home: Path) -> None:
-    """After a crash the lock file's pid may be another program's by now, and then the server would not start."""
+    """After a crash the pid in the lock file may belong to another program, which keeps the server from starting."""
     if not processes.wait_until(lambda: not _servers_of(_data(home)), 5.0):
         others = _servers_of(_data(home))
         raise WindmillError(
@@ -151,8 +151,8 @@ def _servers_of(data: Path) -> list[int]:
     return sorted(pid for pid in inside if Path(processes.command(pid).partition(" ")[0]).name[:8] == "postgres")
 
 
-def _create_data(home: Path, programs: Programs, identity: Identity, password: str) -> None:
-    """Make the data directory beside its place and move it there when it is whole."""
+def _create_data(home: Path, programs: PostgresPrograms, identity: Identity, password: str) -> None:
+    """Create the data directory under another name and rename it when it is complete."""
     for leftover in home.glob("new-*"):
         shutil.rmtree(leftover)
     work = Path(tempfile.mkdtemp(prefix="new-", dir=home))
@@ -181,7 +181,7 @@ def _create_data(home: Path, programs: Programs, identity: Identity, password: s
     shutil.rmtree(work)
 
 
-def _options(home: Path, programs: Programs, identity: Identity) -> list[str]:
+def _options(home: Path, programs: PostgresPrograms, identity: Identity) -> list[str]:
     lz4 = ["-c", "default_toast_compression=lz4"]
     asked = [programs.path("postgres"), "-D", str(_data(home)), "-C", "default_toast_compression", *lz4]
     has_lz4 = identity.run(asked, timeout=10, cwd=home).returncode == 0
@@ -189,12 +189,12 @@ def _options(home: Path, programs: Programs, identity: Identity) -> list[str]:
     return [*plain, *lz4] if has_lz4 else plain
 
 
-def _ensure_database(home: Path, programs: Programs) -> None:
+def _ensure_database(home: Path, programs: PostgresPrograms) -> None:
     if _sql(home, programs, f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'") != "1":  # noqa: S608 - a constant
         _sql(home, programs, f"CREATE DATABASE {NAME}")
 
 
-def _sql(home: Path, programs: Programs, statement: str) -> str:
+def _sql(home: Path, programs: PostgresPrograms, statement: str) -> str:
     reach = variables(home)
     where = ["-h", reach["DB_HOST"], "-p", reach["DB_PORT"], "-U", NAME, "-d", "postgres"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are, and as whom they can run: the server refuses to be root."""
+"""Finding PostgreSQL's programs, and a user to run them: the server refuses to run as root."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ SYSTEM = Path("/usr/lib/postgresql")
 
 
 @dataclass(frozen=True)
-class Programs:
+class PostgresPrograms:
     """One installation's directory of programs."""
 
     bin: Path
@@ -31,18 +31,18 @@ class Programs:
         return str(self.bin / name)
 
 
-def newest() -> Programs:
+def newest() -> PostgresPrograms:
     """The programs for a new data directory, and for clients."""
     return _first(installed())
 
 
-def find(data: Path) -> Programs:
+def find(data: Path) -> PostgresPrograms:
     """The installed programs that can serve this data directory."""
     return serving(data, list(installed()))
 
 
-def serving(data: Path, programs: Sequence[Programs]) -> Programs:
-    """Those of the version that made the data; the first if there is no data yet."""
+def serving(data: Path, programs: Sequence[PostgresPrograms]) -> PostgresPrograms:
+    """The programs of the version that made the data; the first ones if there is no data yet."""
     made_by = data / "PG_VERSION"
     if not made_by.exists():
         return _first(programs)
@@ -57,7 +57,7 @@ def serving(data: Path, programs: Sequence[Programs]) -> Programs:
     )
 
 
-def _first(programs: Iterable[Programs]) -> Programs:
+def _first(programs: Iterable[PostgresPrograms]) -> PostgresPrograms:
     for each in programs:
         return each
     raise WindmillError(
@@ -67,8 +67,8 @@ def _first(programs: Iterable[Programs]) -> Programs:
     )
 
 
-def installed() -> Iterator[Programs]:
-    """Those of the wheel, then those of the system, newest first."""
+def installed() -> Iterator[PostgresPrograms]:
+    """The programs of the wheel, then of the system, newest first."""
     spec = importlib.util.find_spec(WHEEL)
     places = spec.submodule_search_locations if spec else None
     wheel = [path for place in places or () for path in Path(place).glob("pginstall*/bin")]
@@ -77,20 +77,20 @@ def installed() -> Iterator[Programs]:
         yield from sorted(programs, key=lambda each: int(each.major), reverse=True)
 
 
-def _programs(directory: Path) -> Iterator[Programs]:
-    """One, or none if the server does not run on this machine."""
+def _programs(directory: Path) -> Iterator[PostgresPrograms]:
+    """One item, or none if the server does not run on this machine."""
     try:
         said = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return
     if numbers := re.search(r"\d+(\.\d+)?", said.stdout):
-        yield Programs(directory, numbers.group())
+        yield PostgresPrograms(directory, numbers.group())
 
 
-def choose_identity(programs: Programs, home: Path, data: Path) -> Identity:
-    """As whom to run the server: ourselves, or as root someone who can read the programs and own the data.
+def choose_identity(programs: PostgresPrograms, home: Path, data: Path) -> Identity:
+    """The user to run the server as: this one, or for root a user who can read the programs and own the data.
 
-    Data that exists is served by its owner, so a choice once made stays.
+    The owner of existing data serves it, so the choice is stable.
     """
     if os.geteuid() != 0:
         return MYSELF
@@ -109,24 +109,24 @@ def choose_identity(programs: Programs, home: Path, data: Path) -> Identity:
 
 
 def _namespaces(owner: int | None) -> Iterator[Identity]:
-    """In a user namespace the process calls itself somebody else, but the kernel still knows it as root.
+    """In a user namespace the process has another uid, but for the file system it is still root.
 
-    So it may read what root owns, a checkout under /root for one, and its files belong to root.
+    So it may read a checkout under /root, and its files belong to root.
     """
     if owner in (None, 0):
-        for user in _somebody():
+        for user in _candidate_accounts():
             ids = (f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}")
             yield Identity(prefix=("unshare", "--user", *ids))
 
 
 def _system_users(owner: int | None) -> Iterator[Identity]:
     if owner != 0:
-        users = _somebody() if owner is None else _account(owner)
+        users = _candidate_accounts() if owner is None else _account(owner)
         yield from (Identity(user=user.pw_uid, group=user.pw_gid) for user in users)
 
 
-def _somebody() -> list[pwd.struct_passwd]:
-    """Accounts to be: initdb wants one that has a name."""
+def _candidate_accounts() -> list[pwd.struct_passwd]:
+    """Candidate accounts; initdb wants one with a name."""
     known = {user.pw_name: user for user in pwd.getpwall()}
     return [known[name] for name in ("postgres", "nobody") if name in known]
 
@@ -139,8 +139,8 @@ def _names(identities: list[Identity]) -> list[str]:
     return [f"the user {pwd.getpwuid(each.user).pw_name}" for each in identities if each.user is not None]
 
 
-def _works(identity: Identity, programs: Programs, home: Path) -> bool:
-    """Whether this identity may do what it will have to: enter the home, run a program, not be root."""
+def _works(identity: Identity, programs: PostgresPrograms, home: Path) -> bool:
+    """Whether this identity can enter the home, run a program, and is not root."""
     try:
         done = identity.run(
             ["sh", "-c", 'test "$(id -u)" != 0 && test -x . && "$0" --version', programs.path("postgres")],

@@ -1,7 +1,6 @@
-"""Detached processes that outlive the command which started them.
+"""Detached processes that outlive the command that started them.
 
-A process is known by a record file: its pid and its birth, so that a pid which the kernel has given to
-another program since is never taken for ours. Knows nothing of what the processes are.
+A record file identifies a process by pid and start time, because the kernel may give the pid to another program.
 """
 
 import contextlib
@@ -18,8 +17,8 @@ from dev.servers import files
 PROC = Path("/proc")
 LOG_LIMIT = 10 * 1024 * 1024
 
-# The shell waits for a word before it becomes the program. Whoever starts it writes the record first and
-# says the word after, so a program never runs unrecorded, even when its starter is killed in between.
+# The shell waits for a line before it execs the program. The starter writes the record first, so a program never runs
+# unrecorded, even if its starter is killed.
 GATE = 'read -r word || exit 1; exec "$@" </dev/null'
 
 Signals = Sequence[tuple[signal.Signals, float]]
@@ -30,10 +29,10 @@ class Detached(subprocess.Popen[bytes]):
     """A child that is meant to outlive this process."""
 
     def __del__(self) -> None:
-        """Python would warn that it is still running, which is what it is for."""
+        """Suppresses Python's warning that the process still runs."""
 
 
-# Children of this very process must be reaped by it, or they stay as zombies.
+# This process must reap its own children, or they stay as zombies.
 _children: dict[tuple[int, str | None], Detached] = {}
 
 
@@ -47,7 +46,7 @@ class Died(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """As whom a program runs: a prefix to its command, a user and group to switch to, or neither."""
+    """The user that a program runs as: a prefix to its command, a user and group to switch to, or neither."""
 
     prefix: tuple[str, ...] = ()
     user: int | None = None
@@ -95,7 +94,7 @@ MYSELF = Identity()
 
 
 def plain_environment() -> dict[str, str]:
-    """An environment that the user's own settings of a server cannot reach into."""
+    """An environment without the user's variables, which could change a server."""
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -121,13 +120,13 @@ def spawn(
     _children[child.pid, born] = child
     with child.stdin as gate:
         files.write_json(record, {"pid": child.pid, "birth": born, "argv": list(argv)})
-        with contextlib.suppress(BrokenPipeError):  # it died at once; whoever waits for it will tell
+        with contextlib.suppress(BrokenPipeError):  # it died at once; wait_ready reports that
             gate.write(b"go\n")
     return child.pid
 
 
 def birth(pid: int) -> str | None:
-    """When the process began, as a name that no other process of this machine shares; None if it is gone."""
+    """The boot and start time of the process, unique on this machine; None if it is gone."""
     try:
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -146,7 +145,7 @@ def command(pid: int) -> str:
 
 
 def running(record: Path) -> int | None:
-    """The pid of the recorded process if it is that process that still runs."""
+    """The pid of the recorded process, if that process still runs."""
     note = files.read_json(record)
     pid = note.get("pid")
     if not isinstance(pid, int):
@@ -154,7 +153,7 @@ def running(record: Path) -> int | None:
     born = note.get("birth")
     if child := _children.get((pid, born)):
         if child.poll() is None:
-            # A process whose first thread is gone looks dead in /proc while its other threads are still ending.
+            # A process looks dead in /proc as soon as its main thread has ended, although other threads still run.
             return pid
         del _children[pid, born]
     return pid if born is not None and born == birth(pid) else None
@@ -192,7 +191,7 @@ def wait_until(condition: Callable[[], bool], timeout: float, every: float = 0.0
 
 
 def marked(variable: str, value: str) -> list[int]:
-    """The processes that were started with this environment variable, whoever started them."""
+    """The processes that have this environment variable."""
     mark = f"{variable}={value}".encode()
     return [
         int(entry.name)
@@ -202,12 +201,12 @@ def marked(variable: str, value: str) -> list[int]:
 
 
 def working_in(directory: Path) -> list[int]:
-    """The processes whose working directory this is, as far as we may see it."""
+    """The visible processes that have this working directory."""
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and _link(entry / "cwd") == directory]
 
 
 def kill_marked(variable: str, value: str) -> list[int]:
-    """Kill at once what `marked` finds; returns the pids."""
+    """Kill the processes that `marked` finds; returns their pids."""
     pids = marked(variable, value)
     for pid in pids:
         _signal(pid, signal.SIGKILL)

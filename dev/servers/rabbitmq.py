@@ -1,4 +1,4 @@
-"""A private RabbitMQ, from whatever this machine offers: installed, Docker, or Debian's packages unpacked."""
+"""A private RabbitMQ: installed, in Docker, or from unpacked Debian packages, whichever this machine has."""
 
 import shutil
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from pathlib import Path
 from dev.servers import debian_packages, ports, rabbitmq_docker, rabbitmq_node, rabbitmq_programs
 from dev.servers.debian_packages import CannotUnpack
 from dev.servers.processes import Died
-from dev.servers.rabbitmq_programs import Programs
-from dev.servers.server import Report
+from dev.servers.rabbitmq_programs import RabbitmqPrograms
+from dev.servers.server import ReportLine
 from windmill.core.errors import Code, WindmillError
 
 title = "rabbitmq"
@@ -24,7 +24,7 @@ WAYS = (
 )
 
 
-def start(home: Path, named: Mapping[str, str], report: Report) -> str:
+def start(home: Path, named: Mapping[str, str], report: ReportLine) -> str:
     """Start the broker unless it runs, wait until it is ready; its version."""
     (home / "log").mkdir(parents=True, exist_ok=True)
     try:
@@ -83,8 +83,8 @@ def _remedy(home: Path) -> str:
     return f"read {log(home)}; to begin anew without its data: `python -m dev.servers down --wipe`"
 
 
-def _programs(home: Path, named: Mapping[str, str], report: Report) -> Programs | None:
-    """What to run the node with, None for Docker. Data belongs to a version, so the first choice stays."""
+def _programs(home: Path, named: Mapping[str, str], report: ReportLine) -> RabbitmqPrograms | None:
+    """The programs of the node, None for Docker. The first choice stays, because data belongs to a version."""
     script = rabbitmq_node.load(home).script
     if script == rabbitmq_docker.SCRIPT and rabbitmq_docker.daemon_answers():
         return None

@@ -1,4 +1,4 @@
-"""A private RabbitMQ in a container, for systems where its packages cannot be had otherwise."""
+"""A private RabbitMQ in a container, for systems without installed or unpacked packages."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dev.servers import ports
 from dev.servers.processes import Died, wait_until
-from dev.servers.rabbitmq_node import BASES, START_SECONDS, Settings, load, save, version
+from dev.servers.rabbitmq_node import BASES, START_SECONDS, NodeSettings, load, save, version
 
 IMAGE = "rabbitmq:4-management"
 SCRIPT = f"docker:{IMAGE}"
@@ -33,7 +33,7 @@ def start(home: Path) -> str:
     return said
 
 
-def stop(settings: Settings) -> bool:
+def stop(settings: NodeSettings) -> bool:
     """Stop and remove the container; its volume stays."""
     was_running = is_running(settings)
     if was_running:
@@ -42,16 +42,16 @@ def stop(settings: Settings) -> bool:
     return was_running
 
 
-def wipe(settings: Settings) -> None:
+def wipe(settings: NodeSettings) -> None:
     _docker("volume", "rm", "--force", container(settings), timeout=30)
 
 
-def is_running(settings: Settings) -> bool:
+def is_running(settings: NodeSettings) -> bool:
     said = _docker("inspect", "--format", "{{.State.Running}}", container(settings), timeout=15)
     return said.stdout.strip() == "true"
 
 
-def container(settings: Settings) -> str:
+def container(settings: NodeSettings) -> str:
     """The container's name, and its volume's."""
     return settings.name.partition("@")[0]
 
@@ -60,7 +60,7 @@ def log(home: Path) -> Path:
     return home / "docker.log"
 
 
-def _run(home: Path, settings: Settings) -> Settings:
+def _run(home: Path, settings: NodeSettings) -> NodeSettings:
     _docker("rm", "--force", container(settings), timeout=30)
     chosen = {use: ports.choose(BASES[use], home, last=settings.port.get(use)) for use in ("amqp", "management")}
     settings = replace(settings, port=chosen)
@@ -72,8 +72,8 @@ def _run(home: Path, settings: Settings) -> Settings:
     return settings
 
 
-def arguments(settings: Settings) -> list[str]:
-    """Of `docker`. The host name is part of the node's name, and so of its data."""
+def arguments(settings: NodeSettings) -> list[str]:
+    """Arguments of `docker`. The host name is part of the node's name, and so of its data."""
     return [
         *("run", "--detach", "--name", container(settings), "--hostname", "windmill"),
         *("--publish", f"{ports.LOOPBACK}:{settings.port['amqp']}:5672"),

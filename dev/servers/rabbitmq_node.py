@@ -12,21 +12,21 @@ from pathlib import Path
 
 from dev.servers import files, ports, processes
 from dev.servers.processes import Died
-from dev.servers.rabbitmq_programs import Programs
+from dev.servers.rabbitmq_programs import RabbitmqPrograms
 from dev.servers.server import PORT_ATTEMPTS
 
 BASES = {"amqp": 5680, "management": 15680, "distribution": 25680, "epmd": 4380}
 START_SECONDS = 300.0
 STOPPING = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0))
 
-# Everything that the node starts inherits this variable, so that nothing of it is left behind.
+# Every process of the node inherits this variable, so that stopping finds all of them.
 MARK = "WINDMILL_NODE"
 
 LOG_BYTES = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class NodeSettings:
     """What a node keeps from one start to the next."""
 
     name: str
@@ -36,21 +36,25 @@ class Settings:
     port: Mapping[str, int] = field(default_factory=dict)
 
 
-def new_settings() -> Settings:
-    return Settings(name=f"windmill-{secrets.token_hex(3)}@localhost", user="windmill", password=secrets.token_hex(16))
+def new_settings() -> NodeSettings:
+    return NodeSettings(
+        name=f"windmill-{secrets.token_hex(3)}@localhost", user="windmill", password=secrets.token_hex(16)
+    )
 
 
-def load(home: Path) -> Settings:
-    """The instance's settings; what it has none of is new."""
+def load(home: Path) -> NodeSettings:
+    """The saved settings of the instance, with new values for missing ones."""
     found = files.read_json(home / "settings.json")
-    return replace(new_settings(), **{each.name: found[each.name] for each in fields(Settings) if each.name in found})
+    return replace(
+        new_settings(), **{each.name: found[each.name] for each in fields(NodeSettings) if each.name in found}
+    )
 
 
-def save(home: Path, settings: Settings) -> None:
+def save(home: Path, settings: NodeSettings) -> None:
     files.write_json(home / "settings.json", asdict(settings))
 
 
-def start(home: Path, programs: Programs) -> str:
+def start(home: Path, programs: RabbitmqPrograms) -> str:
     """Start the node unless it runs, wait until it is ready; its version."""
     settings = replace(load(home), script=str(programs.script))
     if pid(home):
@@ -78,12 +82,12 @@ def log(home: Path) -> Path:
     return home / "log" / "rabbit.log"
 
 
-class Refused(Exception):
-    """The node does not know its own user."""
+class LoginRefused(Exception):
+    """The node refuses the login of its own user."""
 
 
-def version(settings: Settings) -> str | None:
-    """The version that the management API tells to this node's own user; None as long as it does not answer."""
+def version(settings: NodeSettings) -> str | None:
+    """The version from the management API; None as long as the API does not answer."""
     connection = http.client.HTTPConnection(ports.LOOPBACK, settings.port["management"], timeout=5)
     login = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode()
     try:
@@ -91,7 +95,7 @@ def version(settings: Settings) -> str | None:
         reply = connection.getresponse()
         content = reply.read()
         if reply.status == http.client.UNAUTHORIZED:
-            raise Refused
+            raise LoginRefused
         return str(json.loads(content)["rabbitmq_version"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return None
@@ -99,7 +103,7 @@ def version(settings: Settings) -> str | None:
         connection.close()
 
 
-def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settings:
+def _start_stopped(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> NodeSettings:
     stop(home)
     if _unfinished(home).exists():
         shutil.rmtree(_data(home), ignore_errors=True)
@@ -120,14 +124,14 @@ def _start_stopped(home: Path, programs: Programs, settings: Settings) -> Settin
     raise Died(f"found its ports taken {PORT_ATTEMPTS} times", _output(home))
 
 
-def choose_ports(home: Path, settings: Settings) -> Settings:
-    """The ports of last time where they are free."""
+def choose_ports(home: Path, settings: NodeSettings) -> NodeSettings:
+    """The ports of the last start if they are free, else new ones."""
     chosen = {use: ports.choose(base, home, last=settings.port.get(use)) for use, base in BASES.items()}
     return replace(settings, port=chosen)
 
 
-def ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> None:
-    """Erlang would start a port mapper that nobody stops; with this one running it does not."""
+def ensure_port_mapper(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> None:
+    """Start our own epmd, because Erlang would start one that nothing stops."""
     if processes.running(_epmd_record(home)):
         return
     epmd = programs.epmd()
@@ -140,7 +144,7 @@ def ensure_port_mapper(home: Path, programs: Programs, settings: Settings) -> No
     processes.wait_ready(_epmd_record(home), log_file, lambda: ports.listens(child, settings.port["epmd"]), 20.0)
 
 
-def launch(home: Path, programs: Programs, settings: Settings) -> None:
+def launch(home: Path, programs: RabbitmqPrograms, settings: NodeSettings) -> None:
     """Start the node and wait until it is ready; its port mapper runs."""
     _write_configuration(home, settings)
     env = programs.environment() | environment(home, settings)
@@ -148,7 +152,7 @@ def launch(home: Path, programs: Programs, settings: Settings) -> None:
     _wait_ready(home, settings)
 
 
-def _wait_ready(home: Path, settings: Settings) -> None:
+def _wait_ready(home: Path, settings: NodeSettings) -> None:
     def is_ready() -> bool:
         node = pid(home)
         if (
@@ -159,25 +163,25 @@ def _wait_ready(home: Path, settings: Settings) -> None:
             return False
         try:
             return version(settings) is not None
-        except Refused:
+        except LoginRefused:
             raise Died("does not accept the credentials in settings.json", _output(home)) from None
 
     processes.wait_ready(_record(home), _output(home), is_ready, START_SECONDS)
 
 
-def _write_configuration(home: Path, settings: Settings) -> None:
+def _write_configuration(home: Path, settings: NodeSettings) -> None:
     (home / "log").mkdir(exist_ok=True)
     files.write_private(home / "rabbitmq.conf", configuration(settings))
     files.write_private(home / "enabled_plugins", "[rabbitmq_management].\n")
-    # An installed server's file of this kind would be read otherwise.
+    # Else the node would read the file of an installed server.
     files.write_private(home / "rabbitmq-env.conf", "")
     cookie = home / "home" / ".erlang.cookie"
     if not cookie.exists():
         files.write_private(cookie, secrets.token_hex(20), mode=0o400)
 
 
-def configuration(settings: Settings) -> str:
-    """`rabbitmq.conf`: the user is made with the data, so there never is a guest."""
+def configuration(settings: NodeSettings) -> str:
+    """`rabbitmq.conf`. The user is created with the data, so the default user guest never exists."""
     lines = {
         "listeners.tcp.1": f"{ports.LOOPBACK}:{settings.port['amqp']}",
         "management.tcp.ip": ports.LOOPBACK,
@@ -197,15 +201,15 @@ def configuration(settings: Settings) -> str:
     return "".join(f"{name} = {value}\n" for name, value in lines.items())
 
 
-def environment(home: Path, settings: Settings) -> dict[str, str]:
-    """What the node and its tools have to know."""
+def environment(home: Path, settings: NodeSettings) -> dict[str, str]:
+    """The environment of the node and its tools."""
     return {
         MARK: str(home),
         "HOME": str(home / "home"),
         "ERL_EPMD_PORT": str(settings.port["epmd"]),
         "ERL_EPMD_ADDRESS": ports.LOOPBACK,
         "ERL_CRASH_DUMP": str(home / "log" / "erl_crash.dump"),
-        # The start script then becomes the node instead of watching over it, so the recorded pid is the node's.
+        # The start script then execs the node, so that the recorded pid is the node's.
         "RUNNING_UNDER_SYSTEMD": "true",
         "RABBITMQ_NODENAME": settings.name,
         "RABBITMQ_DIST_PORT": str(settings.port["distribution"]),
@@ -228,7 +232,7 @@ def _data(home: Path) -> Path:
 
 
 def _unfinished(home: Path) -> Path:
-    """There from before the data directory is made until the node was ready once."""
+    """A file that exists from before the data directory is created until the node was ready once."""
     return home / "unfinished"
 
 

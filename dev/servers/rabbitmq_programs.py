@@ -1,4 +1,4 @@
-"""Where RabbitMQ's programs are: installed in the system, or unpacked from Debian's packages."""
+"""Finding RabbitMQ's programs: installed in the system, or unpacked from Debian's packages."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from dev.servers.processes import plain_environment
 
-# Here packages keep the real script; the one in /usr/sbin switches to the user of the system's own server.
+# The real script of the package; the one in /usr/sbin switches to the user of the system's server.
 PACKAGED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 TREE_SCRIPT = Path("usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 @dataclass(frozen=True)
-class Programs:
-    """The server's start script, and where it finds Erlang and its libraries."""
+class RabbitmqPrograms:
+    """The start script of the server, and the paths of Erlang and its libraries."""
 
     script: Path
     path: tuple[Path, ...] = ()
@@ -29,7 +29,7 @@ class Programs:
         return env
 
     def epmd(self) -> str | None:
-        """Erlang's port mapper: on the path, or deep in the directory of the `erl` that is."""
+        """Erlang's port mapper: on the path, or below the directory of `erl`."""
         path = self.environment()["PATH"]
         if found := shutil.which("epmd", path=path):
             return found
@@ -38,12 +38,12 @@ class Programs:
         return next(map(str, deep), None)
 
 
-def installed() -> Programs | None:
-    """What the system has, without the wrappers that would start the system's own server."""
+def installed() -> RabbitmqPrograms | None:
+    """The installed programs, without the wrappers that start the system's own server."""
     found = shutil.which("rabbitmq-server")
     for script in (PACKAGED, *([Path(found).resolve()] if found else [])):
         if (script.parent / "rabbitmq-env").exists():
-            return Programs(script, path=tuple(_erlang()))
+            return RabbitmqPrograms(script, path=tuple(_erlang()))
     return None
 
 
@@ -52,10 +52,10 @@ def _erlang() -> Iterator[Path]:
         yield Path(erl).parent
 
 
-def in_tree(tree: Path) -> Programs:
-    """What `debian_packages` unpacked."""
+def in_tree(tree: Path) -> RabbitmqPrograms:
+    """The programs in a tree that `debian_packages` unpacked."""
     libraries = [path for part in ("lib", "usr/lib") for path in (tree / part).glob("*-linux-*")]
-    return Programs(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
+    return RabbitmqPrograms(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
 
 
 def cache(named: Mapping[str, str]) -> Path:
@@ -64,7 +64,7 @@ def cache(named: Mapping[str, str]) -> Path:
     return Path(base).expanduser() / "windmill"
 
 
-def at(script: Path) -> Programs | None:
+def at(script: Path) -> RabbitmqPrograms | None:
     """The programs that an instance used before, if they are still there."""
     if not script.exists():
         return None

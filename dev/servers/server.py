@@ -1,4 +1,4 @@
-"""What a private server is to the instance that owns it; the modules `postgres` and `rabbitmq` are two."""
+"""The interface of a private server; the modules `postgres` and `rabbitmq` implement it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,25 +6,25 @@ from typing import Protocol
 
 from windmill.core.errors import Code
 
-Report = Callable[[str], None]
-"""Takes one line for the user."""
+ReportLine = Callable[[str], None]
+"""Shows a line to the user."""
 
 PORT_ATTEMPTS = 5
-"""How often to try other ports when somebody takes the chosen one before the server does."""
+"""How often to try other ports when another process takes the chosen one first."""
 
 
 class Server(Protocol):
-    """One kind of private server; all it keeps is under its home directory."""
+    """One kind of private server; its files are all in its home directory."""
 
     title: str
-    """Its name on the screen."""
+    """Its name in output."""
     host_variable: str
-    """A user who names this variable has a server of his own."""
+    """Users set this variable to use a server of their own."""
     port_variable: str
     usual_port: int
     unavailable: Code
 
-    def start(self, home: Path, named: Mapping[str, str], report: Report) -> str:
+    def start(self, home: Path, named: Mapping[str, str], report: ReportLine) -> str:
         """Start it unless it runs, wait until it is ready; its version. `named`: what the user set."""
 
     def stop(self, home: Path) -> bool:
@@ -37,7 +37,7 @@ class Server(Protocol):
         """Its process, if it runs."""
 
     def variables(self, home: Path) -> dict[str, str]:
-        """What a client must know, as variables of the settings."""
+        """Settings that a client needs to reach it."""
 
     def log(self, home: Path) -> Path:
-        """Where it says what goes wrong."""
+        """The log file with its errors."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dev.servers import files, ports, processes, rabbitmq_node
-from dev.servers.rabbitmq_node import Settings
-from dev.servers.rabbitmq_programs import Programs
+from dev.servers.rabbitmq_node import NodeSettings
+from dev.servers.rabbitmq_programs import RabbitmqPrograms
 
 CTL_SECONDS = 120
 
@@ -20,7 +20,7 @@ class Node:
     """One of them; `home` holds its data."""
 
     home: Path
-    settings: Settings
+    settings: NodeSettings
 
     @property
     def address(self) -> str:
@@ -30,7 +30,7 @@ class Node:
 class Cluster:
     """All nodes share one user, one cookie and one port mapper."""
 
-    def __init__(self, folder: Path, programs: Programs) -> None:
+    def __init__(self, folder: Path, programs: RabbitmqPrograms) -> None:
         self._folder = folder
         self._programs = programs
         self.nodes: list[Node] = []
@@ -47,7 +47,7 @@ class Cluster:
             if place:
                 self._join(node)
 
-    def _node(self, place: int, common: Settings) -> Node:
+    def _node(self, place: int, common: NodeSettings) -> Node:
         name = f"n{place}-{common.name}"
         home = self._folder / f"node{place}"
         (home / "log").mkdir(parents=True)

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from dev.servers import ports, rabbitmq_node
-from dev.servers.rabbitmq_programs import Programs
+from dev.servers.rabbitmq_programs import RabbitmqPrograms
 
 CTL_SECONDS = 120
 
@@ -12,7 +12,7 @@ CTL_SECONDS = 120
 class MeteredBroker:
     """Everything of it is under `home`."""
 
-    def __init__(self, home: Path, programs: Programs) -> None:
+    def __init__(self, home: Path, programs: RabbitmqPrograms) -> None:
         self._home = home
         self._programs = programs
         self.metrics_port = 0

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from dev.servers import ports, processes
-from dev.servers.postgres_programs import Programs, choose_identity
+from dev.servers.postgres_programs import PostgresPrograms, choose_identity
 
 BASE_PORT = 5640
 USER = "windmill"
@@ -17,7 +17,7 @@ READY_SECONDS = 60.0
 class OwnPostgres:
     """`home` holds its data and its log; nobody is asked for a password."""
 
-    def __init__(self, home: Path, programs: Programs) -> None:
+    def __init__(self, home: Path, programs: PostgresPrograms) -> None:
         home.mkdir()
         self._home = home
         self._data = home / "data"

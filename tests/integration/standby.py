@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dev.servers import ports
-from dev.servers.postgres_programs import Programs
+from dev.servers.postgres_programs import PostgresPrograms
 from tests.integration.own_postgres import USER, OwnPostgres
 
 NAME = "standby"
@@ -12,7 +12,7 @@ NAME = "standby"
 class Pair:
     """Every commit waits until the standby has it, too."""
 
-    def __init__(self, folder: Path, programs: Programs) -> None:
+    def __init__(self, folder: Path, programs: PostgresPrograms) -> None:
         self.primary = OwnPostgres(folder / "primary", programs)
         self.standby = OwnPostgres(folder / NAME, programs)
 

@@ -279,7 +279,7 @@ async def test_a_service_that_is_dead_is_named_and_the_other_is_not(patient: Pat
 async def test_each_service_is_asked_once_and_shown_no_picture(fleet: Fleet) -> None:
     async with serving(*SERVICES) as services:
         await Patient(fleet, services).examined()
-        counted = {name: services.farm.fronts[name].counts.as_json() for name in SERVICES}
+        counted = {name: services.farm.handlers[name].counts.render_json() for name in SERVICES}
     assert [counts["requests"] for counts in counted.values()] == [{"GET /analyze": {"400": 1}}] * 2
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dev.servers import ports
 from dev.servers.databases import create
-from dev.servers.postgres_programs import Programs, installed
+from dev.servers.postgres_programs import PostgresPrograms, installed
 from tests.conformance.services.serving import serving
 from tests.integration.fleet import Fleet, unavailable
 from tests.integration.own_postgres import OwnPostgres
@@ -32,7 +32,7 @@ SAVE = "INSERT INTO results (image_id, service, status, data) VALUES ($1, $2, 's
 
 
 @pytest.fixture
-def programs() -> Programs:
+def programs() -> PostgresPrograms:
     """Those of the private server, so that pg_dump is not older than it."""
     found = next((one for one in installed() if (one.bin / "pg_dump").exists()), None)
     if found is None:
@@ -42,7 +42,7 @@ def programs() -> Programs:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, programs: Programs) -> Iterator[OwnPostgres]:
+def fresh(tmp_path: Path, programs: PostgresPrograms) -> Iterator[OwnPostgres]:
     try:
         server = OwnPostgres(tmp_path / "fresh", programs)
     except WindmillError as error:
@@ -55,7 +55,7 @@ def fresh(tmp_path: Path, programs: Programs) -> Iterator[OwnPostgres]:
         server.stop()
 
 
-def run(programs: Programs, program: str, settings: Settings, *arguments: str) -> None:
+def run(programs: PostgresPrograms, program: str, settings: Settings, *arguments: str) -> None:
     where = ["-h", settings.db_host, "-p", str(settings.db_port), "-U", settings.db_user]
     argv = [programs.path(program), *where, "-w", "-d", settings.db_name, *arguments]
     env = {"PATH": os.environ["PATH"], "PGPASSWORD": settings.db_password}
@@ -90,7 +90,7 @@ async def filled(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("partitioned", [False, True], ids=["one table", "partitions"])
 async def test_a_fresh_postgresql_with_the_dump_of_another_has_no_problem_and_goes_on_where_that_was(
-    partitioned: bool, fleet: Fleet, fresh: OwnPostgres, programs: Programs, tmp_path: Path
+    partitioned: bool, fleet: Fleet, fresh: OwnPostgres, programs: PostgresPrograms, tmp_path: Path
 ) -> None:
     await filled(fleet)
     if partitioned:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from dev.servers import databases
-from dev.servers.postgres_programs import Programs, installed
+from dev.servers.postgres_programs import PostgresPrograms, installed
 from tests.integration.fleet import Finished, Fleet
 from tests.integration.own_postgres import OwnPostgres
 from tests.integration.test_row_counts import counted, known
-from windmill.cli.partitions import SCRIPTS
 from windmill.core.settings import Settings
+from windmill.operate.partitions import SCRIPTS
 from windmill.storage import database
 from windmill.storage.migrations import migrate
 from windmill.storage.queries import queries
@@ -213,7 +213,7 @@ async def test_one_absurd_image_id_does_not_make_a_million_partitions(fleet: Fle
 @pytest.fixture(params=list(installed()), ids=lambda programs: programs.major)
 def version(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """A server of each version that is installed here."""
-    programs: Programs = request.param
+    programs: PostgresPrograms = request.param
     server = OwnPostgres(tmp_path / "postgres", programs)
     server.create()
     server.launch()

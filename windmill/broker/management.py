@@ -165,4 +165,14 @@ def _api(settings: BrokerSettings) -> Iterator[_Api]:
         try:
             yield api
         except requests.RequestException as error:
-            raise WindmillError("CONFIG_INVALID", f"the management API at {api.where}: {error}", _REMEDY) from error
+            raise WindmillError(
+                "BROKER_UNAVAILABLE" if _is_unreachable(error) else "CONFIG_INVALID",
+                f"the management API at {api.where}: {error}",
+                _REMEDY,
+            ) from error
+
+
+def _is_unreachable(error: requests.RequestException) -> bool:
+    """A bad certificate counts as an answer: the settings have to change, not the server."""
+    silent = isinstance(error, requests.ConnectionError | requests.Timeout)
+    return silent and not isinstance(error, requests.exceptions.SSLError)

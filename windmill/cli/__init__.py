@@ -1,1 +1,1 @@
-"""The commands of `windmill`: one module per group; each adds its commands to the parser."""
+"""The commands of `windmill`: one module for each group, with its arguments and its output."""

@@ -1,4 +1,4 @@
-"""The command: its options, its output and its exit code."""
+"""python -m windmill doctor: test everything that this machine needs."""
 
 import argparse
 import asyncio
@@ -7,10 +7,10 @@ import sys
 import orjson
 
 from windmill.core.errors import WindmillError
-from windmill.operate.doctor import render as report
 from windmill.operate.doctor import settings as configuration
-from windmill.operate.doctor.examination import Request, examine
-from windmill.operate.doctor.findings import Finding
+from windmill.operate.doctor.examination import DoctorRequest, examine
+from windmill.operate.doctor.findings import DoctorFinding
+from windmill.operate.doctor.render import render_findings_json, render_findings_text
 from windmill.process import logs
 from windmill.process.runner import DONE, FAILED, INTERRUPTED
 
@@ -45,10 +45,10 @@ def _seconds(value: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Settings that are wrong are findings like others, so this loads them itself."""
+    """Invalid settings are findings, so the command loads them itself."""
     loaded = configuration.load()
     logs.configure("ERROR", "text")
-    request = Request(arguments.services, arguments.timeout, arguments.health)
+    request = DoctorRequest(arguments.services, arguments.timeout, arguments.health)
     try:
         findings = asyncio.run(examine(loaded, request))
     except WindmillError as error:
@@ -56,12 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    _show(findings, as_json=arguments.json)
+    _print(findings, as_json=arguments.json)
     return FAILED if any(finding.state == "problem" for finding in findings) else DONE
 
 
-def _show(findings: list[Finding], *, as_json: bool) -> None:
+def _print(findings: list[DoctorFinding], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(report.as_json(findings), option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(render_findings_json(findings), option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        sys.stdout.write(report.as_text(findings, colours=sys.stdout.isatty()))
+        sys.stdout.write(render_findings_text(findings, colours=sys.stdout.isatty()))

@@ -4,23 +4,37 @@ import argparse
 import asyncio
 import difflib
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from tqdm import tqdm
-
 from windmill import broker
-from windmill.cli.options import Commands, add_json, add_services, age, image_ids, say, until_stopped, whole
+from windmill.cli.options import (
+    Commands,
+    add_json,
+    add_services,
+    age,
+    async_command,
+    image_ids,
+    int_between,
+    print_result,
+)
+from windmill.cli.progress import ProgressBars
 from windmill.core.errors import KINDS, WindmillError
 from windmill.core.services import load_fleet
-from windmill.core.setting_parts import FleetSettings
+from windmill.core.setting_parts import BrokerSettings, FleetSettings
 from windmill.core.settings import Settings
-from windmill.operate.failed import render as failed_text
-from windmill.operate.failed.failed_queues import Limit, Pace, Survey, Sweep, survey
-from windmill.operate.failed.parked import Wanted
+from windmill.operate.dead_letters.dead_letter import DeadLetterFilter
+from windmill.operate.dead_letters.listing import DeadLetterListing, list_dead_letters, show_dead_letters
+from windmill.operate.dead_letters.render import (
+    render_details_json,
+    render_details_text,
+    render_listing_json,
+    render_listing_text,
+    render_sweep_json,
+    render_sweep_text,
+    render_unread,
+)
+from windmill.operate.dead_letters.sweep import SweepAction, preview_sweep, purge, redrive
 from windmill.process.runner import DONE, FAILED, INTERRUPTED
-from windmill.storage import database
-from windmill.storage.queries import queries
 
 DESCRIPTION = """\
 Jobs that Windmill gave up are parked in queue_<service>.failed with the reason in their headers.
@@ -58,28 +72,28 @@ def add_to(commands: Commands) -> None:
     _add_filters(add, limit=1000)
     _add_scan(add)
     add.add_argument("--summary", action="store_true", help="only the numbers by service and code")
-    add.set_defaults(start=until_stopped(run_list))
+    add.set_defaults(start=async_command(run_list))
 
     add = actions.add_parser("show", help="show everything about one image's parked jobs")
-    add.add_argument("image_id", type=whole(), metavar="IMAGE_ID")
+    add.add_argument("image_id", type=int_between(), metavar="IMAGE_ID")
     add_services(add)
     _add_scan(add)
     add_json(add)
-    add.set_defaults(start=until_stopped(run_show))
+    add.set_defaults(start=async_command(run_show))
 
     add = actions.add_parser("redrive", help="move jobs back to the work queues; their attempts start from 1")
     _add_filters(add, limit=None)
     _add_scan(add)
-    add.add_argument("--rate", type=whole(1, 1_000_000), metavar="N", help="at most N jobs per second")
+    add.add_argument("--rate", type=int_between(1, 1_000_000), metavar="N", help="at most N jobs per second")
     add.add_argument("--dry-run", action="store_true", help="count what would be redriven, and change nothing")
-    add.set_defaults(start=until_stopped(run_redrive))
+    add.set_defaults(start=async_command(run_redrive))
 
     add = actions.add_parser("purge", help="delete parked jobs; their rows in `results` stay")
     _add_filters(add, limit=None)
     _add_scan(add)
     add.add_argument("--yes", action="store_true", help="confirm the deletion")
     add.add_argument("--dry-run", action="store_true", help="count what would be purged, and change nothing")
-    add.set_defaults(start=until_stopped(run_purge), rate=None)
+    add.set_defaults(start=async_command(run_purge), rate=None)
 
 
 def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
@@ -94,14 +108,14 @@ def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
         help="only these images: 7,8,9 or a file of ids (- for standard input)",
     )
     said = f"at most N jobs (default: {limit:,})" if limit else "at most N jobs"
-    add.add_argument("--limit", type=whole(), default=limit, metavar="N", help=said)
+    add.add_argument("--limit", type=int_between(), default=limit, metavar="N", help=said)
     add_json(add)
 
 
 def _add_scan(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--scan",
-        type=whole(1, broker.MOST_HELD),
+        type=int_between(1, broker.MOST_HELD),
         default=10_000,
         metavar="N",
         help="without changes: read the first N messages of each queue (default: %(default)s)",
@@ -109,7 +123,7 @@ def _add_scan(add: argparse.ArgumentParser) -> None:
 
 
 def codes(text: str) -> frozenset[str]:
-    """Error codes out of windmill/core/errors.py."""
+    """Error codes of windmill/core/errors.py."""
     names = [part.strip().upper() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in KINDS:
@@ -121,8 +135,8 @@ def codes(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def wanted(arguments: argparse.Namespace, now: datetime) -> Wanted:
-    return Wanted(
+def selection(arguments: argparse.Namespace, now: datetime) -> DeadLetterFilter:
+    return DeadLetterFilter(
         codes=arguments.code,
         image_ids=arguments.image_ids,
         failed_before=now - arguments.older_than if arguments.older_than else None,
@@ -131,27 +145,28 @@ def wanted(arguments: argparse.Namespace, now: datetime) -> Wanted:
 
 
 async def run_list(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    found = await _look(settings, stop, arguments, wanted(arguments, datetime.now(UTC)), arguments.limit)
+    services, selected = _services(settings, arguments), selection(arguments, datetime.now(UTC))
+    found = await list_dead_letters(settings, services, selected, stop, scan=arguments.scan, keep=arguments.limit)
+    _warn_of_unread(settings, found)
     jobs = [] if arguments.summary else found.jobs
-    say(failed_text.survey_json(found, jobs), failed_text.survey_text(found, jobs), as_json=arguments.json)
+    print_result(render_listing_json(found, jobs), render_listing_text(found, jobs), as_json=arguments.json)
     return INTERRUPTED if stop.is_set() else DONE
 
 
 async def run_show(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    one_image = Wanted(image_ids=frozenset([arguments.image_id]))
-    found = await _look(settings, stop, arguments, one_image, broker.MOST_HELD)
-    async with database.connection(settings, "windmill failed") as connection:
-        rows = await connection.fetch(queries()["results_of_image"], arguments.image_id)
-    entries = failed_text.job_entries(found.jobs, [dict(row) for row in rows])
-    if not entries:
+    services = _services(settings, arguments)
+    found = await show_dead_letters(settings, services, arguments.image_id, stop, scan=arguments.scan)
+    _warn_of_unread(settings, found.listing)
+    details = render_details_json(found)
+    if not details:
         sys.stderr.write(f"no job of image {arguments.image_id} is parked for --services {arguments.services}\n")
         return FAILED
-    say(entries, failed_text.entries_text(entries), as_json=arguments.json)
+    print_result(details, render_details_text(details), as_json=arguments.json)
     return DONE
 
 
 async def run_redrive(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    return await _change(settings, stop, arguments, "redrive")
+    return await _sweep(settings, stop, arguments, "redrive")
 
 
 async def run_purge(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -159,56 +174,29 @@ async def run_purge(settings: Settings, stop: asyncio.Event, arguments: argparse
         raise WindmillError(
             "USAGE", "purge throws messages away for good", "add --yes, or see with --dry-run what it would be"
         )
-    return await _change(settings, stop, arguments, "purge")
+    return await _sweep(settings, stop, arguments, "purge")
 
 
-async def _look(
-    settings: Settings,
-    stop: asyncio.Event,
-    arguments: argparse.Namespace,
-    which: Wanted,
-    keep: int,
-    limit: int | None = None,
-) -> Survey:
-    services = _services(settings, arguments)
-    async with broker.connection(settings, "windmill failed") as opened:
-        found = await survey(
-            opened, settings, services, which, stop, scan=arguments.scan, keep=keep, limit=Limit(limit)
-        )
-    for service in services:
-        if found.held[service] > found.looked_at[service]:
-            queue, held = broker.failed_queue(settings, service), found.held[service]
-            sys.stderr.write(f"{queue} holds {held:,}; looked at the first {found.looked_at[service]:,} (--scan)\n")
-    return found
+async def _sweep(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace, action: SweepAction) -> int:
+    services, selected = _services(settings, arguments), selection(arguments, datetime.now(UTC))
+    limit, rate = arguments.limit, arguments.rate
+    with ProgressBars() as bars:
+        if arguments.dry_run:
+            scan = arguments.scan
+            outcome = await preview_sweep(settings, services, selected, stop, action, scan=scan, limit=limit)
+        elif action == "redrive":
+            outcome = await redrive(settings, services, selected, stop, limit=limit, rate=rate, on_progress=bars.show)
+        else:
+            outcome = await purge(settings, services, selected, stop, limit=limit, on_progress=bars.show)
+    if outcome.listing:
+        _warn_of_unread(settings, outcome.listing)
+    print_result(render_sweep_json(outcome), render_sweep_text(outcome), as_json=arguments.json)
+    return INTERRUPTED if outcome.interrupted else DONE
 
 
-async def _change(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace, verb: str) -> int:
-    which = wanted(arguments, datetime.now(UTC))
-    if arguments.dry_run:
-        counts = (await _look(settings, stop, arguments, which, 0, arguments.limit)).counts
-        kept = None
-    else:
-        sweep = Sweep(settings, which, Limit(arguments.limit), Pace(arguments.rate), stop)
-        await _sweep(sweep, _services(settings, arguments), verb)
-        counts, kept = sweep.done, sweep.passed - sweep.done.total()
-    outcome = failed_text.Outcome(verb, counts, kept, dry_run=arguments.dry_run, interrupted=stop.is_set())
-    say(failed_text.outcome_json(outcome), failed_text.outcome_text(outcome), as_json=arguments.json)
-    return INTERRUPTED if stop.is_set() else DONE
-
-
-async def _sweep(sweep: Sweep, services: Iterable[str], verb: str) -> None:
-    """Leaves empty queues alone."""
-    settings = sweep.settings
-    async with broker.connection(settings, "windmill failed") as opened:
-        held = await broker.depths(opened, settings, services, queue=broker.failed_queue)
-        busy = [service for service, count in held.items() if count]
-        await broker.declare(opened, settings, busy)
-        with tqdm(total=sum(held.values()), unit=" jobs", disable=None, dynamic_ncols=True) as bar:
-            sweep.on_passed = bar.update
-            for service in busy:
-                if sweep.stop.is_set() or sweep.limit.reached():
-                    return
-                await (sweep.redrive if verb == "redrive" else sweep.purge)(opened, service)
+def _warn_of_unread(settings: BrokerSettings, found: DeadLetterListing) -> None:
+    for line in render_unread(settings, found):
+        sys.stderr.write(f"{line}\n")
 
 
 def _services(settings: FleetSettings, arguments: argparse.Namespace) -> list[str]:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and parsing their values."""
 
 import argparse
 import asyncio
@@ -15,21 +15,21 @@ from windmill.core.settings import Settings
 from windmill.process.runner import command, run
 
 Commands = Any
-"""What `add_subparsers` returns; argparse does not name its type."""
+"""What `add_subparsers` returns; argparse has no public type for it."""
 
 Start = Callable[[argparse.Namespace], int]
-"""What a command sets as `start`: runs it and returns its exit code."""
+"""Set by a command as `start`: runs it and returns the exit code."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def at_once(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
-    """A command that is done in a moment."""
+def sync_command(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
+    """A command that needs no orderly stop."""
     return lambda arguments: command(lambda settings: main(settings, arguments))
 
 
-def until_stopped(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
-    """A command that ends in good order when it is interrupted."""
+def async_command(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
+    """A command that stops in an orderly way when it is interrupted."""
     return lambda arguments: run(lambda settings, stop: main(settings, stop, arguments))
 
 
@@ -43,7 +43,7 @@ def add_json(add: argparse.ArgumentParser) -> None:
     add.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def whole(low: int = 1, high: int = 2**63 - 1) -> Callable[[str], int]:
+def int_between(low: int = 1, high: int = 2**63 - 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             bound = f"above {low - 1}" if high == 2**63 - 1 else f"from {low} to {high}"
@@ -82,8 +82,8 @@ def _id(text: str, source: str) -> int:
     return int(text)
 
 
-def say(document: object, text: str, *, as_json: bool) -> None:
-    """The result of a command, on standard output."""
+def print_result(document: object, text: str, *, as_json: bool) -> None:
+    """Print the result of a command."""
     if as_json:
         text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
     sys.stdout.write(text)

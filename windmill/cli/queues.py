@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import sys
 
-from windmill.cli.options import Commands, add_json, add_services, at_once, say
+from windmill.cli.options import Commands, add_json, add_services, print_result, sync_command
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.operate.queues import as_json, as_table, read_report
+from windmill.operate.queues import read_queues, render_queues_json, render_queues_table
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -26,13 +26,13 @@ def add_to(commands: Commands) -> None:
         "which counts as a delivery (DELIVERY_LIMIT)",
     )
     add_json(add)
-    add.set_defaults(start=at_once(run_queues))
+    add.set_defaults(start=sync_command(run_queues))
 
 
 def run_queues(settings: Settings, arguments: argparse.Namespace) -> int:
     services = [service.name for service in load_fleet(settings.service_config).select(arguments.services)]
-    report = asyncio.run(read_report(settings, services, oldest=arguments.oldest))
+    report = asyncio.run(read_queues(settings, services, oldest=arguments.oldest))
     if report.management:
         sys.stderr.write(f"without unacked and rates, because of {report.management}\n")
-    say(as_json(report), as_table(report), as_json=arguments.json)
+    print_result(render_queues_json(report), render_queues_table(report), as_json=arguments.json)
     return DONE

@@ -1,4 +1,4 @@
-"""python -m windmill status: the progress of the fleet, once or repeatedly."""
+"""python -m windmill status: the status of the fleet, once or again and again."""
 
 import argparse
 import asyncio
@@ -7,12 +7,12 @@ import sys
 
 import orjson
 
-from windmill.cli.options import Commands, add_json, add_services, at_once, say, until_stopped
+from windmill.cli.options import Commands, add_json, add_services, async_command, print_result, sync_command
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.status.figures import FleetStatus
 from windmill.operate.status.reading import LOST_SECONDS, StatusReader, read_status, status_reader
-from windmill.operate.status.render import as_json, as_text, unseen
+from windmill.operate.status.render import render_status_json, render_status_text, render_unavailable
 from windmill.process.runner import DONE, pause
 
 WATCH_SECONDS = 2.0
@@ -60,22 +60,24 @@ def _seconds(text: str) -> float:
 
 
 def start(arguments: argparse.Namespace) -> int:
-    return (until_stopped(watch) if arguments.watch else at_once(run_status))(arguments)
+    return (async_command(watch) if arguments.watch else sync_command(run_status))(arguments)
 
 
 def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
     services = load_fleet(settings.service_config).select(arguments.services)
     status = asyncio.run(read_status(settings, services, lost_seconds=arguments.lost_after))
-    for line in unseen(status):
+    for line in render_unavailable(status):
         sys.stderr.write(f"{line}\n")
-    say(as_json(status), as_text(status, workers=arguments.workers), as_json=arguments.json)
+    print_result(
+        render_status_json(status), render_status_text(status, workers=arguments.workers), as_json=arguments.json
+    )
     return DONE
 
 
 async def watch(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     services = load_fleet(settings.service_config).select(arguments.services)
     async with status_reader(settings, services, lost_seconds=arguments.lost_after) as reader:
-        looking = asyncio.ensure_future(_look_again_and_again(reader, stop, arguments))
+        looking = asyncio.ensure_future(_refresh(reader, stop, arguments))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([looking, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -84,14 +86,14 @@ async def watch(settings: Settings, stop: asyncio.Event, arguments: argparse.Nam
         if hanging:
             reader.give_up()
         [ended] = await asyncio.gather(looking, return_exceptions=True)
-    # While it was being interrupted, any question may have failed.
+    # A query may fail because it was interrupted.
     if isinstance(ended, Exception) and not stop.is_set():
         raise ended
     return DONE
 
 
-async def _look_again_and_again(reader: StatusReader, stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Until nobody reads any more. A wrong password is told at the start; later everything may come back."""
+async def _refresh(reader: StatusReader, stop: asyncio.Event, arguments: argparse.Namespace) -> None:
+    """Refresh until the output is closed. Only the first query may raise: later a server may come back."""
     seen = False
     while not stop.is_set():
         status = await reader.read()
@@ -99,25 +101,27 @@ async def _look_again_and_again(reader: StatusReader, stop: asyncio.Event, argum
         if error and error.retry == "never" and not seen:
             raise error
         seen = seen or not error
-        if not _written(_block(status, arguments)):
+        if not _written(_render(status, arguments)):
             return
         await pause(stop, arguments.watch)
 
 
-def _block(status: FleetStatus, arguments: argparse.Namespace) -> str:
+def _render(status: FleetStatus, arguments: argparse.Namespace) -> str:
     if arguments.json:
-        return orjson.dumps(as_json(status)).decode() + "\n"
-    text = as_text(status, workers=arguments.workers) + "".join(f"{line}\n" for line in unseen(status))
+        return orjson.dumps(render_status_json(status)).decode() + "\n"
+    text = render_status_text(status, workers=arguments.workers) + "".join(
+        f"{line}\n" for line in render_unavailable(status)
+    )
     return CLEAR + text if sys.stdout.isatty() else text + "\n"
 
 
 def _written(block: str) -> bool:
-    """False when nobody reads any more, as after `| head`."""
+    """False when the output is closed, as after `| head`."""
     try:
         sys.stdout.write(block)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is left in the buffer would be written, and complained about, at the end of the process.
+        # Python would flush the buffer at exit, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True

@@ -74,7 +74,7 @@ KINDS: dict[Code, Kind] = {
         "later", "service", _FAILED, 502, "read the service's own log; then send the failed jobs again"
     ),
     "SERVICE_REJECTED": Kind(
-        "never", "service", _FAILED, 502, "check what the service rejects: python -m dev.farm check URL --service NAME"
+        "never", "service", _FAILED, 502, "read why it rejects: python -m windmill failed list --code SERVICE_REJECTED"
     ),
     "BAD_RESPONSE": Kind(
         "later", "service", _FAILED, 502, "the reply breaks the contract; check that no other program uses that port"

@@ -1,1 +1,3 @@
-"""What an operator does, as plain functions: no argument parsing, and printing only as text that is returned."""
+"""What an operator does, as functions: they take values, return values, report progress and raise WindmillError.
+
+Functions called `render_*` turn an outcome into text or JSON; nothing here parses arguments or prints."""

@@ -1,4 +1,4 @@
-"""The queues of the fleet: what waits, what is in hand, what is parked, and how fast it moves."""
+"""The queues of the fleet: lengths, unacknowledged and parked jobs, consumers and rates."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from windmill.kernels.text.tables import table
 
 @dataclass
 class QueueLine:
-    """One service's queues, or a retry tier. None is what could not be learnt; `declared` whether there is a queue."""
+    """The queues of one service, or a retry tier. None means unknown; `declared` says whether the queue exists."""
 
     name: str
     declared: bool = False
@@ -37,8 +37,8 @@ class QueueReport:
     management: str | None = None
 
 
-async def read_report(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
-    """The numbers that wait come over AMQP, as they are now; the management API is some seconds behind."""
+async def read_queues(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
+    """Lengths come over AMQP and are current; the management API is some seconds behind."""
     report = QueueReport()
     seen: dict[str, Activity] = {}
     try:
@@ -69,7 +69,7 @@ async def _line(
     line = QueueLine(name, declared=True, ready=counted.ready, consumers=counted.consumers)
     if queue in seen:
         line.unacknowledged = seen[queue].unacknowledged
-        # The API leaves out the rates of a queue in which nothing moves.
+        # The API leaves out the rates of an idle queue.
         line.publish_rate = seen[queue].publish_rate or 0.0
         line.deliver_rate = seen[queue].deliver_rate or 0.0
     return line
@@ -83,14 +83,14 @@ async def _age_of_head(opened: broker.Connection, settings: BrokerSettings, queu
         try:
             found.append((now - decode(message.body, now).submitted_at).total_seconds())
         except WindmillError:
-            return  # something that is no job; the worker will say so
+            return  # not a job; the worker will report it
 
     await broker.look(opened, settings, queue, 1, see, asyncio.Event())
     return found[0] if found else None
 
 
-def as_table(report: QueueReport) -> str:
-    """For people."""
+def render_queues_table(report: QueueReport) -> str:
+    """One line for each queue."""
     headings = ["queue", "ready", "unacked", "consumers", "in/s", "out/s", "oldest", "parked"]
     lines = [*report.services, *report.tiers]
     text = table(headings, [_cells(line) for line in lines if line.declared])
@@ -106,13 +106,13 @@ def _cells(line: QueueLine) -> list[object]:
         line.consumers,
         line.publish_rate,
         line.deliver_rate,
-        _age(line.oldest_seconds),
+        _render_age(line.oldest_seconds),
         line.parked,
     ]
 
 
-def _age(seconds: float | None) -> str | None:
-    """In its greatest unit: 40s, 12m, 5h, 3d."""
+def _render_age(seconds: float | None) -> str | None:
+    """In its largest unit: 40s, 12m, 5h, 3d."""
     if seconds is None:
         return None
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
@@ -121,6 +121,5 @@ def _age(seconds: float | None) -> str | None:
     return f"{max(seconds, 0):.0f}s"
 
 
-def as_json(report: QueueReport) -> dict[str, object]:
-    """For programs."""
+def render_queues_json(report: QueueReport) -> dict[str, object]:
     return asdict(report)

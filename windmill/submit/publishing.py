@@ -99,9 +99,11 @@ class PagePublisher:
 class ReconnectingPublisher:
     """Publishes pages over one broker session, which is opened when needed and again after an outage."""
 
-    def __init__(self, settings: Settings, services: Sequence[str], *, most_queued: int) -> None:
+    def __init__(self, settings: Settings, services: Sequence[str], *, program: str, most_queued: int) -> None:
+        """`program` names the connections, so that RabbitMQ shows whose they are."""
         self._settings = settings
         self._services = services
+        self._program = program
         self._most = most_queued
         self.outage = Outage("the broker")
         self._stack = contextlib.AsyncExitStack()
@@ -136,9 +138,9 @@ class ReconnectingPublisher:
     async def _session(self) -> tuple[QueueBackpressure, _Broker]:
         """Two connections, as RabbitMQ blocks one that publishes when it is short of memory."""
         if self._backpressure is None or self._target is None:
-            name = "windmill-producer"
-            reading = await self._stack.enter_async_context(broker.connection(self._settings, name))
-            publishing = await self._stack.enter_async_context(broker.connection(self._settings, f"{name} publishing"))
+            settings, program = self._settings, self._program
+            reading = await self._stack.enter_async_context(broker.connection(settings, program))
+            publishing = await self._stack.enter_async_context(broker.connection(settings, f"{program} publishing"))
             # Before the first publish: the broker silently drops the copy for a queue that does not exist.
             await broker.declare(reading, self._settings, self._services)
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))

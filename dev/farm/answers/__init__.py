@@ -1,7 +1,7 @@
-"""What each stand-in service says about a picture: the prediction shapes of the real ones, with believable errors.
+"""The predictions of each stand-in service: the shapes of the real ones, with plausible errors.
 
-Scenes are answered from their truth, distorted by dice that the seed, the service and the content decide. Pictures
-without truth get real analysis where none of it needs weights, and a simulated answer elsewhere.
+Answers for scenes are their truth, distorted at random by seed, service and content. Pictures without truth are
+analysed where that needs no model weights; elsewhere the answer is simulated.
 """
 
 from collections.abc import Callable

@@ -4,21 +4,21 @@ from collections.abc import Callable
 
 from dev.farm.answers.dice import Prediction, confidence, dice
 from dev.farm.answers.looks import look
-from dev.farm.answers.sightings import Detector, Sighting, sightings
+from dev.farm.answers.sightings import DetectorProfile, Sighting, sightings
 from dev.farm.emojis import exact, singular
 from dev.farm.pictures import Picture
 
 _Lookup = Callable[[str], str | None]
 
-YOLOV8 = Detector(
+YOLOV8 = DetectorProfile(
     "yolov8", 0.25, strength=1.1, size_gain=0.95, own_strength=1.15, caution=-0.15, inflation=0.6,
     looseness=0.028, phantoms=-3.7, mislabels=0.035, doubles=0.05,
 )  # fmt: skip
-RTDETR = Detector(
+RTDETR = DetectorProfile(
     "rtdetr", 0.2506, strength=1.6, size_gain=0.95, own_strength=1.1, caution=0.1, inflation=0.58,
     looseness=0.0225, phantoms=-3.05, mislabels=0.05, doubles=0.09,
 )  # fmt: skip
-DETECTRON2 = Detector(
+DETECTRON2 = DetectorProfile(
     "detectron2", 0.5, strength=1.3, size_gain=0.85, own_strength=0.95, caution=0.1, inflation=1.4,
     looseness=0.039, phantoms=-3.05, mislabels=0.05, doubles=0.09,
 )  # fmt: skip
@@ -43,14 +43,14 @@ def detectron2(picture: Picture, seed: int) -> list[Prediction]:
     return [_prediction(sighting, singular, (picture.width, picture.height)) for sighting in found]
 
 
-def _found(detector: Detector, picture: Picture, seed: int) -> list[Sighting]:
+def _found(detector: DetectorProfile, picture: Picture, seed: int) -> list[Sighting]:
     if picture.truth is None:
         return _simulated(detector, picture, seed)
     return sightings(detector, look(picture, picture.truth, seed))
 
 
-def _simulated(detector: Detector, picture: Picture, seed: int) -> list[Sighting]:
-    """At most two dull things, barely over the threshold: nobody should build on them."""
+def _simulated(detector: DetectorProfile, picture: Picture, seed: int) -> list[Sighting]:
+    """At most two false positives, just above the threshold."""
     rng = dice("simulated", detector.name, seed, picture.identity)
     found = []
     for label in rng.sample(_DULL_LABELS, rng.choice((0, 0, 1, 2))):

@@ -1,4 +1,4 @@
-"""Chance that repeats itself: the same question about the same picture always falls the same way."""
+"""Reproducible randomness: the same question about the same picture always gets the same numbers."""
 
 import random
 
@@ -6,15 +6,15 @@ Prediction = dict[str, object]
 
 
 def dice(*parts: object) -> random.Random:
-    """A generator decided by the parts alone, on any machine."""
+    """A generator seeded by these parts, the same on any machine."""
     return random.Random("|".join(str(part) for part in parts))
 
 
 def clipped(value: float, low: float = 0.0, high: float = 1.0) -> float:
-    """The value, or the nearer limit."""
+    """The value, clamped to the limits."""
     return min(max(value, low), high)
 
 
 def confidence(value: float) -> float:
-    """As the services print it: three decimals, from 0 to 1."""
+    """A confidence as the services print it: from 0 to 1, with three decimals."""
     return round(clipped(value), 3)

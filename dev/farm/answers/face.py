@@ -12,7 +12,7 @@ import cv2
 from dev.farm.answers.dice import Prediction, clipped, confidence, dice
 from dev.farm.emojis import FACE
 from dev.farm.pictures import Picture
-from dev.farm.truth import Box, Scene
+from dev.farm.truth import PixelBox, Scene
 
 _LEAST_CONFIDENCE = 0.2
 _SMALLEST_SIDE = 18
@@ -38,7 +38,7 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
     return [_prediction(box, sureness) for box, sureness in sorted(found, key=lambda face: -face[1])]
 
 
-def detected(picture: Picture) -> list[tuple[Box, float]]:
+def detected(picture: Picture) -> list[tuple[PixelBox, float]]:
     """Boxes and confidences of the cascade's hits, in pixels of the picture."""
     gray = cv2.cvtColor(picture.small, cv2.COLOR_RGB2GRAY)
     shrink = min(1.0, _ANALYSED_SIDE / max(gray.shape))
@@ -61,12 +61,12 @@ def _cascade() -> cv2.CascadeClassifier:
     return cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
 
 
-def _box(box: Sequence[int], scale: float) -> Box:
+def _box(box: Sequence[int], scale: float) -> PixelBox:
     x, y, width, height = (round(float(side) * scale) for side in box)
     return x, y, width, height
 
 
-def _from_truth(picture: Picture, scene: Scene, seed: int) -> list[tuple[Box, float]]:
+def _from_truth(picture: Picture, scene: Scene, seed: int) -> list[tuple[PixelBox, float]]:
     rng = dice("face", seed, picture.identity)
     faces = [thing.face for thing in scene.things if thing.face]
     found = [(_drifted(face, rng), _sureness(face, rng)) for face in faces]
@@ -77,12 +77,12 @@ def _from_truth(picture: Picture, scene: Scene, seed: int) -> list[tuple[Box, fl
     return [(box, sureness) for box, sureness in found if sureness >= _NOTICED]
 
 
-def _sureness(face: Box, rng: random.Random) -> float:
+def _sureness(face: PixelBox, rng: random.Random) -> float:
     """Nearly certain of big faces, in doubt about those of some twenty pixels."""
     return 1 / (1 + math.exp(-rng.gauss(1.6, 0.9)) * _PLAIN_SIDE / face[2])
 
 
-def _drifted(box: Box, rng: random.Random) -> Box:
+def _drifted(box: PixelBox, rng: random.Random) -> PixelBox:
     x, y, width, height = box
     return (
         round(x + rng.gauss(0, _DRIFT) * width),
@@ -92,7 +92,7 @@ def _drifted(box: Box, rng: random.Random) -> Box:
     )
 
 
-def _prediction(box: Box, sureness: float) -> Prediction:
+def _prediction(box: PixelBox, sureness: float) -> Prediction:
     x, y, width, height = box
     return {
         "label": "face",

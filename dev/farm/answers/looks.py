@@ -1,4 +1,4 @@
-"""What all services have in common when they look at a scene; real models share their mistakes too."""
+"""Errors that all services share in a scene, because real models share mistakes too."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _HARD_SHARE = 0.18
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A scene as any service comes to see it: which things are hard to make out, and what is like what."""
+    """A scene as every service sees it: which things are hard to recognise, and what they are mistaken for."""
 
     scene: Scene
     identity: str
@@ -20,12 +20,12 @@ class Look:
     hard: tuple[bool, ...]
 
     def rival(self, label: str) -> str:
-        """What this label looks like in this picture, to whichever service mistakes it."""
+        """The label that this one is mistaken for in this picture, by any service."""
         return dice("rival", self.seed, self.identity, label).choice(lookalikes(label))
 
     @property
     def plain(self) -> list[Thing]:
-        """The things that are not hard to make out."""
+        """The things that are easy to recognise."""
         return [thing for thing, hard in zip(self.scene.things, self.hard, strict=True) if not hard]
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from dev.farm.answers.dice import Prediction, confidence, dice
 from dev.farm.emojis import TEXT, exact
 from dev.farm.pictures import Picture
-from dev.farm.truth import Box, Writing
+from dev.farm.truth import PixelBox, Writing
 
 _MISSED, _MISREAD = 0.08, 0.04
 _SMALLEST_LETTER = 9
@@ -19,7 +19,7 @@ _ENGINE_SECONDS = 20
 _ENGINE_SURE = 40.0
 _WORD_LEVEL = "5"
 
-_Region = tuple[str, float, Box]
+_Region = tuple[str, float, PixelBox]
 
 
 def answer(picture: Picture, seed: int) -> list[Prediction]:
@@ -48,7 +48,7 @@ def _read(writing: Writing, rng: random.Random) -> list[_Region]:
 
 
 def _read_by_engine(picture: Picture) -> list[_Region]:
-    """Words that tesseract is fairly sure of; a failing engine reads nothing."""
+    """Words of high confidence; none if tesseract fails."""
     try:
         done = subprocess.run(
             [engine() or "tesseract", "stdin", "stdout", "--psm", "11", "tsv"],
@@ -69,7 +69,7 @@ def words_in(table: str) -> list[_Region]:
     return [(row["text"], float(row["conf"]) / 100, _row_box(row)) for row in words if row["text"].strip()]
 
 
-def _row_box(row: dict[str, str]) -> Box:
+def _row_box(row: dict[str, str]) -> PixelBox:
     return int(row["left"]), int(row["top"]), int(row["width"]), int(row["height"])
 
 

@@ -6,7 +6,7 @@ import random
 from dev.farm.answers import face
 from dev.farm.answers.dice import Prediction, clipped, dice
 from dev.farm.pictures import Picture
-from dev.farm.truth import Box, Thing
+from dev.farm.truth import PixelBox, Thing
 
 _MISSED = 0.12
 _SMALLEST_HEIGHT = 60
@@ -39,7 +39,7 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
     return [{"landmarks": landmarks, "pose_analysis": {"joint_angles": angles}}]
 
 
-def _figure(things: tuple[Thing, ...]) -> Box | None:
+def _figure(things: tuple[Thing, ...]) -> PixelBox | None:
     """The full figure of the biggest person; of someone drawn head and shoulders the rest lies below the box."""
     people = [thing for thing in things if thing.label == "person" and thing.box[3] >= _SMALLEST_HEIGHT]
     if not people:
@@ -48,7 +48,7 @@ def _figure(things: tuple[Thing, ...]) -> Box | None:
     return _below(person.face) if person.face and person.face[3] * 4 > person.box[3] else person.box
 
 
-def _figure_without_truth(picture: Picture) -> Box | None:
+def _figure_without_truth(picture: Picture) -> PixelBox | None:
     """A guess: below a face that was really found, else filling a picture as tall as a person."""
     faces = face.detected(picture)
     if faces:
@@ -57,12 +57,12 @@ def _figure_without_truth(picture: Picture) -> Box | None:
     return (0, 0, picture.width, picture.height) if tall else None
 
 
-def _below(found: Box) -> Box:
+def _below(found: PixelBox) -> PixelBox:
     x, y, width, height = found
     return x - width, y - height // 4, 3 * width, 7 * height
 
 
-def _standing(figure: Box) -> dict[str, _Point]:
+def _standing(figure: PixelBox) -> dict[str, _Point]:
     """Landmarks in pixels of the picture."""
     fractions: dict[str, _Point] = _MIDDLE | _MOUTH
     for part, (across, down) in _SIDES.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dev.farm.answers.dice import clipped, dice
 from dev.farm.answers.looks import Look
 from dev.farm.coco import LABELS
-from dev.farm.truth import Box, Scene
+from dev.farm.truth import PixelBox, Scene
 
 _SHARED_STRENGTH = 1.0
 _HARD_WEAKNESS = 5.0
@@ -28,7 +28,7 @@ _Edges = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Detector:
+class DetectorProfile:
     """The habits of one detector; `inflation` stretches its confidences away from a half."""
 
     name: str
@@ -66,7 +66,7 @@ class _Candidate:
     real: bool
 
 
-def sightings(detector: Detector, look: Look) -> list[Sighting]:
+def sightings(detector: DetectorProfile, look: Look) -> list[Sighting]:
     """What the detector reports, most confident first, with a label's overlapping boxes suppressed."""
     rng = dice("detector", detector.name, look.seed, look.identity)
     reports: list[Sighting] = []
@@ -97,7 +97,7 @@ def _candidate(label: str, edges: _Edges, strength: float, real: bool, rng: rand
 
 
 def _phantom(scene: Scene, rng: random.Random) -> _Candidate:
-    """Nothing is there, but it looks like more of what is, or like anything at all."""
+    """False positives: more of what is in the scene, or a random label."""
     label = rng.choice(scene.things).label if scene.things and rng.random() < 0.55 else rng.choice(LABELS)
     side = math.exp(rng.gauss(math.log(0.14), 0.7)) * math.sqrt(scene.width * scene.height)
     width = clipped(side * math.exp(rng.gauss(0, 0.35)), 8, scene.width)
@@ -107,7 +107,7 @@ def _phantom(scene: Scene, rng: random.Random) -> _Candidate:
     return _candidate(label, (left, top, left + width, top + height), strength, False, rng)
 
 
-def _reports(detector: Detector, candidate: _Candidate, other: str, rng: random.Random) -> Iterator[Sighting]:
+def _reports(detector: DetectorProfile, candidate: _Candidate, other: str, rng: random.Random) -> Iterator[Sighting]:
     base = detector.strength + detector.size_gain * candidate.size if candidate.real else detector.phantoms
     whim = detector.own_strength * (1 if candidate.real else _PHANTOM_WHIM)
     strength = base + candidate.shared_strength + whim * rng.gauss(0, 1)
@@ -124,7 +124,7 @@ def _reports(detector: Detector, candidate: _Candidate, other: str, rng: random.
         yield from _reported(detector, second, strength - 1.2, _loosened(candidate, detector.looseness, 0, rng))
 
 
-def _reported(detector: Detector, label: str, strength: float, edges: _Edges) -> Iterator[Sighting]:
+def _reported(detector: DetectorProfile, label: str, strength: float, edges: _Edges) -> Iterator[Sighting]:
     confidence = 1 / (1 + math.exp(-detector.inflation * (strength - detector.caution)))
     if confidence >= detector.threshold:
         yield Sighting(label, confidence, edges)
@@ -167,7 +167,7 @@ def _iou(a: _Edges, b: _Edges) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def _edges(box: Box) -> _Edges:
+def _edges(box: PixelBox) -> _Edges:
     x, y, width, height = box
     return float(x), float(y), float(x + width), float(y + height)
 

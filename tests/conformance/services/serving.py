@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 
 from dev.farm.contract import TRAITS
-from dev.farm.server import Farm, Plot
-from dev.farm.thinking import Answers, Thinker
+from dev.farm.prediction_pool import AnswerSource, PredictionPool
+from dev.farm.server import Farm, StandInAddress
 
 SERVICES = tuple(TRAITS)
 CLOSED_PORT = 1
@@ -61,13 +61,13 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    *services: str, knowledge: Answers | None = None, seed: int = 0, keep_alive: bool = False
+    *services: str, knowledge: AnswerSource | None = None, seed: int = 0, keep_alive: bool = False
 ) -> AsyncIterator[Client]:
     """A farm of these services on free ports, and a client for it."""
-    thinker = Thinker(seed, knowledge) if knowledge else None
-    plots = [Plot(service, 0) for service in services]
+    pool = PredictionPool(seed, knowledge) if knowledge else None
+    plots = [StandInAddress(service, 0) for service in services]
     async with (
-        Farm(plots, seed=seed, keep_alive=keep_alive, thinker=thinker) as farm,
+        Farm(plots, seed=seed, keep_alive=keep_alive, pool=pool) as farm,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
     ):
         yield Client(farm, session)

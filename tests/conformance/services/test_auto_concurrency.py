@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dev.farm.server import Farm, Plot
+from dev.farm.server import Farm, StandInAddress
 from windmill.calling.canary import CANARY
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
@@ -48,7 +48,7 @@ async def sizes(client: ServiceClient, service: Service, answers: int, callers: 
     ],
 )
 async def test_calls_at_a_time_settle_where_the_service_stops_getting_faster(capacity: int, answers: int) -> None:
-    async with Farm([Plot("colors", 0)], seed=1) as farm, ServiceClient(SETTINGS) as client:
+    async with Farm([StandInAddress("colors", 0)], seed=1) as farm, ServiceClient(SETTINGS) as client:
         await farm.set_faults(["colors"], {"capacity": capacity, "slowness": SECONDS[capacity]})
         port = urlsplit(farm.url("colors")).port or 0
         seen = await sizes(client, replace(COLORS, host="127.0.0.1", port=port), answers)

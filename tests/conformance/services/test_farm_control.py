@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dev.farm.commands import counts_table, faults_table
+from dev.farm.commands import render_counts, render_faults
 from dev.farm.control import Control
-from dev.farm.counts import Counts
+from dev.farm.counts import RequestCounts
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import Client, serving
 from tests.waiting import until
@@ -58,7 +58,7 @@ async def test_requests_are_counted_by_route_and_status(client: Client, control:
 async def test_requests_in_flight_are_counted_and_the_most_is_remembered(client: Client, control: Control) -> None:
     await client.farm.set_faults(["clip"], {"slowness": 0.5})
     uploads = [asyncio.create_task(client.upload("clip", pictures.PLAIN)) for _ in range(3)]
-    await until(lambda: client.farm.fronts["clip"].counts.in_flight == 3)
+    await until(lambda: client.farm.handlers["clip"].counts.in_flight == 3)
     _, during = await ask(control, "GET", "/counts")
     await asyncio.gather(*uploads)
     _, after = await ask(control, "GET", "/counts")
@@ -129,7 +129,7 @@ async def test_service_ports_do_not_have_the_control_routes(client: Client) -> N
 
 
 def test_a_reset_keeps_what_is_in_flight() -> None:
-    counts = Counts()
+    counts = RequestCounts()
     with counts.request():
         counts.reset()
         assert (counts.in_flight, counts.max_in_flight) == (1, 1)
@@ -137,8 +137,8 @@ def test_a_reset_keeps_what_is_in_flight() -> None:
 
 
 def test_counts_and_faults_are_shown_line_by_line() -> None:
-    counts = Counts()
+    counts = RequestCounts()
     counts.replied("POST", "/analyze", 200)
-    assert "POST /analyze" in counts_table({"clip": counts.as_json()}).splitlines()[1]
-    assert faults_table({"clip": {"down": 1.0}, "face": {}}).split() == ["clip", "down=1"]
-    assert faults_table({"face": {}}) == "no faults are on"
+    assert "POST /analyze" in render_counts({"clip": counts.render_json()}).splitlines()[1]
+    assert render_faults({"clip": {"down": 1.0}, "face": {}}).split() == ["clip", "down=1"]
+    assert render_faults({"face": {}}) == "no faults are on"

@@ -106,19 +106,19 @@ async def test_a_reset_ends_the_connection_without_a_reply() -> None:
     async with serving(SERVICE) as client:
         with pytest.raises(aiohttp.ClientOSError, match=r"reset|disconnected"):
             await with_faults(client, {"reset-rate": 1})
-        assert client.farm.fronts[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
+        assert client.farm.handlers[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
 
 
 async def test_a_cut_reply_promises_more_than_it_sends() -> None:
     async with serving(SERVICE) as client:
         with pytest.raises(aiohttp.ClientPayloadError):
             await with_faults(client, {"cut-reply-rate": 1})
-        assert client.farm.fronts[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
+        assert client.farm.handlers[SERVICE].counts.replies["POST /analyze", NO_REPLY] == 1
 
 
 async def test_a_timeout_keeps_silent_until_the_client_leaves() -> None:
     async with serving(SERVICE) as client:
-        counts = client.farm.fronts[SERVICE].counts
+        counts = client.farm.handlers[SERVICE].counts
         await client.farm.set_faults([SERVICE], {"timeout-rate": 1})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.3)
@@ -128,7 +128,7 @@ async def test_a_timeout_keeps_silent_until_the_client_leaves() -> None:
 
 async def test_a_reply_that_nobody_waits_for_any_more_counts_as_none() -> None:
     async with serving(SERVICE) as client:
-        counts = client.farm.fronts[SERVICE].counts
+        counts = client.farm.handlers[SERVICE].counts
         await client.farm.set_faults([SERVICE], {"slowness": 0.4})
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.upload(SERVICE, pictures.PLAIN), 0.2)
@@ -180,7 +180,7 @@ async def test_going_down_cuts_requests_that_are_under_way() -> None:
     async with serving(SERVICE) as client:
         await client.farm.set_faults([SERVICE], {"slowness": 30})
         upload = asyncio.create_task(client.upload(SERVICE, pictures.PLAIN))
-        await until(lambda: client.farm.fronts[SERVICE].counts.in_flight == 1)
+        await until(lambda: client.farm.handlers[SERVICE].counts.in_flight == 1)
         started = time.perf_counter()
         await client.farm.set_faults([SERVICE], {"down": 1})
         with pytest.raises(aiohttp.ClientError):
@@ -232,7 +232,7 @@ async def test_a_change_that_one_service_does_not_allow_changes_none() -> None:
         await client.farm.set_faults(["clip"], {"error-rate": 0.8})
         with pytest.raises(WindmillError, match=r"add up to 1\.3"):
             await client.farm.set_faults([SERVICE, "clip"], {"reset-rate": 0.5})
-        assert dict(client.farm.fronts[SERVICE].faults.values) == {}
+        assert dict(client.farm.handlers[SERVICE].faults.values) == {}
 
 
 def test_words_are_read_as_changes() -> None:

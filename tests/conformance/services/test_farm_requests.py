@@ -13,7 +13,7 @@ import pytest
 from dev.farm.contract import FRAMEWORK, TRAITS
 from dev.farm.counts import NO_REPLY
 from dev.farm.pictures import Picture
-from dev.farm.thinking import similarity, with_shiny
+from dev.farm.prediction_pool import similarity, with_shiny
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import SERVICES, serving
 from tests.waiting import until
@@ -184,7 +184,7 @@ async def test_a_client_that_leaves_while_sending_is_counted_and_makes_no_noise(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with serving("colors") as client:
-        counts = client.farm.fronts["colors"].counts
+        counts = client.farm.handlers["colors"].counts
         _, writer = await asyncio.open_connection("127.0.0.1", client.farm.gates["colors"].port)
         writer.write(b"POST /analyze HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
         await writer.drain()

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from tests.unit.loopback import Site, reply, serving
-from windmill.broker.management import Activity, activity, limit_deliveries
+from windmill.broker.management import Activity, activity, ask, limit_deliveries
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 
@@ -76,5 +76,26 @@ async def test_when_a_node_is_away_the_next_one_is_asked_and_the_first_is_left_a
 
 async def test_when_no_node_answers_all_are_named() -> None:
     nodes = replace(SETTINGS, queue_host="127.0.0.9,[::1]", queue_management_port=1)
-    with pytest.raises(WindmillError, match=r"http://127\.0\.0\.9:1, http://\[::1\]:1|http://\[::1\]:1, http://127"):
+    either = r"http://127\.0\.0\.9:1, http://\[::1\]:1|http://\[::1\]:1, http://127"
+    with pytest.raises(WindmillError, match=either) as raised:
         await asyncio.to_thread(activity, nodes)
+    assert raised.value.code == "BROKER_UNAVAILABLE"
+
+
+async def test_an_api_that_gives_no_answer_in_time_is_unreachable() -> None:
+    async def never(_: str, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with serving(never) as site:
+        silent = replace(SETTINGS, queue_management_port=site.port)
+        with pytest.raises(WindmillError) as raised:
+            await asyncio.to_thread(ask, silent, "whoami", 0.1)
+    assert raised.value.code == "BROKER_UNAVAILABLE"
+
+
+async def test_an_api_that_refuses_the_login_means_wrong_settings() -> None:
+    async with serving(lambda _: reply(b"{}", "401 Unauthorized")) as site:
+        refused = replace(SETTINGS, queue_management_port=site.port)
+        with pytest.raises(WindmillError) as raised:
+            await asyncio.to_thread(activity, refused)
+    assert raised.value.code == "CONFIG_INVALID"

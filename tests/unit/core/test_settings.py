@@ -21,7 +21,7 @@ READING = {"environ", "environb", "getenv", "getenvb"}
 READ_IT_THEMSELVES = {
     "dev/servers/__main__.py": "hands all of it on to psql, which takes the place of the process",
     "bench/nginx.py": "looks for nginx on PATH, and for where unpacked packages are kept",
-    "bench/peers/place.py": "programs that are compared take no arguments of ours",
+    "bench/peers/environment.py": "programs that are compared take no arguments of ours",
     "bench/producer_memory.py": "hands all of it on to the producer that it measures",
     "bench/rounds.py": "hands three variables on to the workers that it measures, and no setting of the user's",
 }

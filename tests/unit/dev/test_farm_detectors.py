@@ -8,7 +8,7 @@ import pytest
 
 from dev.farm.answers.detectors import DETECTRON2, RTDETR, YOLOV8
 from dev.farm.answers.looks import look
-from dev.farm.answers.sightings import Detector, Sighting, sightings
+from dev.farm.answers.sightings import DetectorProfile, Sighting, sightings
 from dev.farm.layout import make_scene
 from dev.farm.pictures import Picture
 from dev.farm.truth import Scene, Thing
@@ -26,7 +26,7 @@ class Judged:
     overlap: float
 
 
-def _sightings(detector: Detector, scene: Scene) -> list[Sighting]:
+def _sightings(detector: DetectorProfile, scene: Scene) -> list[Sighting]:
     return sightings(detector, look(Picture(b"", scene.width, scene.height, "JPEG", truth=scene), scene, 1))
 
 

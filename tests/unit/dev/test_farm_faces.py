@@ -9,10 +9,10 @@ from dev.farm.answers.face import detected
 from dev.farm.drawing import draw
 from dev.farm.layout import make_scene
 from dev.farm.pictures import open_picture
-from dev.farm.truth import Box, Scene
+from dev.farm.truth import PixelBox, Scene
 
 
-def _crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], box: Box) -> bytes:
+def _crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], box: PixelBox) -> bytes:
     x, y, width, height = box
     file = io.BytesIO()
     Image.fromarray(pixels[y : y + height, x : x + width]).save(file, "JPEG", quality=90)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dev.servers.instance import Instance
-from dev.servers.server import Report
+from dev.servers.server import ReportLine
 from windmill.core.errors import Code, WindmillError
 
 
@@ -26,7 +26,7 @@ class Pretended:
     running: bool = False
     events: list[str] = field(default_factory=list)
 
-    def start(self, home: Path, named: Mapping[str, str], report: Report) -> str:
+    def start(self, home: Path, named: Mapping[str, str], report: ReportLine) -> str:
         self.running = True
         self.events.append("start")
         if self.failure:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dev.servers.postgres_programs import Programs, serving
+from dev.servers.postgres_programs import PostgresPrograms, serving
 from windmill.core.errors import WindmillError
 
-WHEEL_18 = Programs(Path("/wheel/18/bin"), "18.4")
-WHEEL_16 = Programs(Path("/wheel/16/bin"), "16.9")
-SYSTEM_18 = Programs(Path("/usr/lib/postgresql/18/bin"), "18.1")
+WHEEL_18 = PostgresPrograms(Path("/wheel/18/bin"), "18.4")
+WHEEL_16 = PostgresPrograms(Path("/wheel/16/bin"), "16.9")
+SYSTEM_18 = PostgresPrograms(Path("/usr/lib/postgresql/18/bin"), "18.1")
 INSTALLED = [WHEEL_18, WHEEL_16, SYSTEM_18]
 
 

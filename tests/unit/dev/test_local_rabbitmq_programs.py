@@ -8,9 +8,9 @@ import pytest
 
 from dev.servers import debian_packages, files, rabbitmq, rabbitmq_docker, rabbitmq_node, rabbitmq_programs
 from dev.servers.processes import Died
-from dev.servers.rabbitmq_node import Settings
+from dev.servers.rabbitmq_node import NodeSettings
 
-SETTINGS = Settings(
+SETTINGS = NodeSettings(
     name="windmill-abc@localhost",
     user="windmill",
     password="secret",
@@ -108,7 +108,7 @@ def test_a_docker_daemon_counts_only_if_it_answers(docker: Path) -> None:
 
 def test_a_broker_in_a_container_is_stopped_and_wiped_there(docker: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    rabbitmq_node.save(home, Settings("windmill-abc@localhost", "u", "p", script=rabbitmq_docker.SCRIPT))
+    rabbitmq_node.save(home, NodeSettings("windmill-abc@localhost", "u", "p", script=rabbitmq_docker.SCRIPT))
     assert rabbitmq.pid(home) == 0
     assert rabbitmq.stop(home)
     rabbitmq.wipe(home)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from windmill.core.errors import WindmillError
-from windmill.operate.annotations import Truth, read_annotations
+from windmill.operate.calibration.annotations import Truth, read_annotations
 
 WHOLE: dict[str, Any] = {
     "images": [

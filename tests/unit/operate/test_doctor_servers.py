@@ -10,12 +10,13 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.operate.doctor import hosts, images, machine, sizes, versions
-from windmill.operate.doctor.broker import judge as broker_health
-from windmill.operate.doctor.database import judge as database_health
-from windmill.operate.doctor.database import stages
-from windmill.operate.doctor.services import judge as service_replies
-from windmill.operate.doctor.services.judge import Heard
+from windmill.operate.doctor import disk_space, hosts, images, machine, versions
+from windmill.operate.doctor.broker import judge as judge_broker
+from windmill.operate.doctor.database import judge as judge_database
+from windmill.operate.doctor.database.judge_stages import judge_stages
+from windmill.operate.doctor.services import judge as judge_services
+from windmill.operate.doctor.services.judge import ProbeReply
+from windmill.operate.render import render_bytes
 
 SETTINGS = Settings.from_env({})
 YOLO = load_fleet(SETTINGS.service_config).services["yolov8"]
@@ -28,7 +29,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     [("3.9.29", "problem"), ("3.10.8", "ok"), ("4.3.0", "ok"), ("5.0.0", "warning"), ("unknown", "problem")],
 )
 def test_a_broker_is_judged_by_its_version(version: str, state: str) -> None:
-    assert versions.judged("broker", "RabbitMQ", version, (3, 10), 4).state == state
+    assert versions.judge_version("broker", "RabbitMQ", version, (3, 10), 4).state == state
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,9 @@ def test_a_broker_is_judged_by_its_version(version: str, state: str) -> None:
     [("14.9", "problem"), ("15.18", "ok"), ("18beta1", "ok"), ("18.4", "ok"), ("19devel", "warning")],
 )
 def test_a_database_is_judged_by_its_version(version: str, state: str) -> None:
-    found = versions.judged("database", "PostgreSQL", version, database_health.OLDEST, database_health.NEWEST_MAJOR)
+    found = versions.judge_version(
+        "database", "PostgreSQL", version, judge_database.OLDEST, judge_database.NEWEST_MAJOR
+    )
     assert found.state == state
 
 
@@ -53,7 +56,7 @@ def test_a_database_is_judged_by_its_version(version: str, state: str) -> None:
     ],
 )
 def test_only_what_leaves_the_machine_has_to_be_encrypted(host: str, tls: bool, state: str) -> None:
-    assert hosts.encryption("broker", host, "encrypt", tls=tls).state == state
+    assert hosts.judge_encryption("broker", host, "encrypt", tls=tls).state == state
 
 
 @pytest.mark.parametrize(
@@ -61,13 +64,13 @@ def test_only_what_leaves_the_machine_has_to_be_encrypted(host: str, tls: bool, 
     [(1.9, 0, "ok"), (-2.1, 0, "warning"), (2.1, 0.5, "ok"), (59.0, 0, "warning"), (-61.0, 0, "problem")],
 )
 def test_clocks_may_differ_by_two_seconds_and_not_by_a_minute(seconds: float, exact: float, state: str) -> None:
-    assert hosts.clock("database", seconds, exact).state == state
+    assert hosts.judge_clock("database", seconds, exact).state == state
 
 
 def test_the_brokers_clock_is_read_from_its_reply() -> None:
-    [behind] = broker_health.skew("Fri, 02 Jan 2026 03:03:35 GMT", NOW)
+    [behind] = judge_broker.skew("Fri, 02 Jan 2026 03:03:35 GMT", NOW)
     assert (behind.state, behind.found) == ("warning", "30.0 s behind this machine's")
-    assert broker_health.skew("", NOW) == []
+    assert judge_broker.skew("", NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -75,15 +78,15 @@ def test_the_brokers_clock_is_read_from_its_reply() -> None:
     [(["administrator"], "ok"), ("management,policymaker", "ok"), (["management"], "warning"), ([], "warning")],
 )
 def test_only_some_accounts_may_set_policies(tags: object, state: str) -> None:
-    assert broker_health.management({"name": "windmill", "tags": tags}).state == state
+    assert judge_broker.management({"name": "windmill", "tags": tags}).state == state
 
 
 def test_an_alarm_is_named_with_its_node() -> None:
     check = {"status": "failed", "reason": "in effect", "alarms": [{"node": "rabbit@a", "resource": "disk"}]}
-    [finding] = broker_health.alarms(check)
+    [finding] = judge_broker.alarms(check)
     assert finding.state == "problem"
     assert "disk on rabbit@a" in finding.found
-    assert broker_health.alarms({"status": "ok"})[0].state == "ok"
+    assert judge_broker.alarms({"status": "ok"})[0].state == "ok"
 
 
 def node(**changes: object) -> dict[str, Any]:
@@ -102,19 +105,19 @@ def node(**changes: object) -> dict[str, Any]:
     ],
 )
 def test_a_node_is_judged_by_its_room_and_its_neighbours(changes: dict[str, Any], state: str) -> None:
-    [finding] = broker_health.nodes([node(**changes)])
+    [finding] = judge_broker.nodes([node(**changes)])
     assert (finding.state, finding.name) == (state, "node rabbit@a")
 
 
 def test_dropped_messages_are_counted() -> None:
-    assert broker_health.unroutable({"message_stats": {"drop_unroutable": 1234}})[0].found.startswith("1,234 messages")
-    assert broker_health.unroutable({})[0].state == "ok"
+    assert judge_broker.unroutable({"message_stats": {"drop_unroutable": 1234}})[0].found.startswith("1,234 messages")
+    assert judge_broker.unroutable({})[0].state == "ok"
 
 
 def test_parameters_that_hurt_are_told_with_the_statement_that_mends_them() -> None:
     told = {"default_toast_compression": "pglz", "autovacuum": "off", "fsync": "on"}
     offered = {"default_toast_compression": frozenset({"pglz", "lz4"})}
-    found = {one.name: one for one in database_health.parameters(SETTINGS, told, offered)}
+    found = {one.name: one for one in judge_database.parameters(SETTINGS, told, offered)}
     assert found.keys() == {"default_toast_compression", "autovacuum"}
     assert found["autovacuum"].remedy.startswith("ALTER SYSTEM SET autovacuum = on")
     assert "SET default_toast_compression = lz4" in found["default_toast_compression"].remedy
@@ -122,7 +125,7 @@ def test_parameters_that_hurt_are_told_with_the_statement_that_mends_them() -> N
 
 def test_a_better_value_is_not_advised_where_the_server_has_none() -> None:
     offered = {"default_toast_compression": frozenset({"pglz"})}
-    [finding] = database_health.parameters(SETTINGS, {"default_toast_compression": "pglz"}, offered)
+    [finding] = judge_database.parameters(SETTINGS, {"default_toast_compression": "pglz"}, offered)
     assert finding.state == "ok"
 
 
@@ -136,13 +139,13 @@ def server(**changes: object) -> dict[str, Any]:
     [({"encoding": "LATIN1"}, "encoding"), ({"standby": True}, "standby"), ({"version": "14.1"}, "version")],
 )
 def test_what_is_wrong_with_a_server_is_a_problem(changes: dict[str, Any], name: str) -> None:
-    found = database_health.server(SETTINGS, server(**changes), skew=0, exact=0)
+    found = judge_database.server(SETTINGS, server(**changes), skew=0, exact=0)
     assert [one.name for one in found if one.state == "problem"] == [name]
-    assert {one.state for one in database_health.server(SETTINGS, server(), 0, 0)} == {"ok"}
+    assert {one.state for one in judge_database.server(SETTINGS, server(), 0, 0)} == {"ok"}
 
 
 def test_privileges_that_are_lacking_come_with_their_grants() -> None:
-    [finding] = database_health.privileges(
+    [finding] = judge_database.privileges(
         SETTINGS, [("results", "UPDATE"), ("results", "DELETE"), ("result_ids", "USAGE")]
     )
     assert finding.state == "problem"
@@ -153,19 +156,19 @@ def test_privileges_that_are_lacking_come_with_their_grants() -> None:
 
 @pytest.mark.parametrize(("used", "state"), [(80, "ok"), (81, "warning")])
 def test_connections_are_told_before_there_are_none(used: int, state: str) -> None:
-    assert database_health.connections(used, 100).state == state
+    assert judge_database.connections(used, 100).state == state
 
 
 def test_a_long_transaction_is_named_with_the_way_to_end_it() -> None:
     row = {"pid": 41, "usename": "u", "application_name": "pg_dump", "state": "active", "seconds": 700.4}
-    [finding] = database_health.long_transactions([row])
+    [finding] = judge_database.long_transactions([row])
     assert (finding.state, finding.found) == ("warning", "pg_dump is in one for 700 s (active)")
     assert "pg_terminate_backend(41)" in finding.remedy
 
 
-def reply(service: object, status: int = 400, server: str = "Werkzeug", extra: str = "") -> Heard:
+def reply(service: object, status: int = 400, server: str = "Werkzeug", extra: str = "") -> ProbeReply:
     named = f'"service": "{service}", ' if service else ""
-    return Heard(status, server, f'{{{named}"status": "error"{extra}}}'.encode())
+    return ProbeReply(status, server, f'{{{named}"status": "error"{extra}}}'.encode())
 
 
 @pytest.mark.parametrize(
@@ -180,14 +183,14 @@ def reply(service: object, status: int = 400, server: str = "Werkzeug", extra: s
         (reply("yolo", 200), "problem", "answered 200"),
         (reply("yolo", 500), "problem", "answered 500"),
         (reply("yolo", 503), "warning", "too much to do"),
-        (Heard(404, "nginx", b"<html>"), "problem", "answered 404"),
-        (Heard(400, "nginx", b"<html>"), "problem", "no service of the fleet"),
-        (Heard(400, "", b"\xff\xfe"), "problem", "no service of the fleet"),
-        (Heard(400, "", b"[" * 60_000), "problem", "no service of the fleet"),
+        (ProbeReply(404, "nginx", b"<html>"), "problem", "answered 404"),
+        (ProbeReply(400, "nginx", b"<html>"), "problem", "no service of the fleet"),
+        (ProbeReply(400, "", b"\xff\xfe"), "problem", "no service of the fleet"),
+        (ProbeReply(400, "", b"[" * 60_000), "problem", "no service of the fleet"),
     ],
 )
-def test_a_service_is_known_by_its_refusal(heard: Heard, state: str, says: str) -> None:
-    [finding] = service_replies.judged(YOLO, URL, heard)
+def test_a_service_is_known_by_its_refusal(heard: ProbeReply, state: str, says: str) -> None:
+    [finding] = judge_services.judge_reply(YOLO, URL, heard)
     assert (finding.name, finding.state) == ("yolov8", state)
     assert says in finding.found
 
@@ -199,15 +202,15 @@ def test_a_service_is_known_by_its_refusal(heard: Heard, state: str, says: str) 
         reply("yolo", extra=', "metadata": {"model_info": {"framework": "windmill-farm"}}'),
     ],
 )
-def test_a_stand_in_is_noticed(heard: Heard) -> None:
-    known, stand_in = service_replies.judged(YOLO, URL, heard)
+def test_a_stand_in_is_noticed(heard: ProbeReply) -> None:
+    known, stand_in = judge_services.judge_reply(YOLO, URL, heard)
     assert (known.state, stand_in.state) == ("ok", "warning")
     assert "a stand-in answers" in stand_in.found
 
 
 def test_a_port_where_nothing_listens_is_told_from_one_that_hangs() -> None:
-    assert "nothing listens" in service_replies.silent(YOLO, "h:1", ConnectionRefusedError()).found
-    assert "no answer at h:1" in service_replies.silent(YOLO, "h:1", TimeoutError("timed out")).found
+    assert "nothing listens" in judge_services.judge_silence(YOLO, "h:1", ConnectionRefusedError()).found
+    assert "no answer at h:1" in judge_services.judge_silence(YOLO, "h:1", TimeoutError("timed out")).found
 
 
 def test_image_root_must_be_a_folder_with_something_in_it(tmp_path: Path) -> None:
@@ -233,12 +236,12 @@ def test_a_sample_is_a_problem_only_when_nothing_of_it_can_be_read() -> None:
 
 @pytest.mark.parametrize(("free", "state"), [(2**26, "problem"), (2**30, "warning"), (2**33, "ok")])
 def test_a_disk_is_judged_by_what_is_free(free: int, state: str) -> None:
-    assert sizes.space("machine", "disk", free, "/var").state == state
+    assert disk_space.judge_free_space("machine", "disk", free, "/var").state == state
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1536, "1.5 KiB"), (2**30, "1.0 GiB"), (2**41, "2.0 TiB")])
 def test_bytes_are_shown_in_their_largest_unit(count: int, text: str) -> None:
-    assert sizes.shown(count) == text
+    assert render_bytes(count) == text
 
 
 def test_the_machine_is_judged_by_its_python_files_memory_and_clock() -> None:
@@ -268,5 +271,5 @@ DETECTORS = ("detectron2", "rtdetr", "yolov8")
 def test_post_processing_is_judged_by_its_services_and_by_how_late_it_is(
     rows: list[dict[str, object]], state: str, said: str
 ) -> None:
-    (found,) = stages.judged(rows, load_fleet(SETTINGS.service_config))
+    (found,) = judge_stages(rows, load_fleet(SETTINGS.service_config))
     assert (found.state, said in found.found) == (state, True), found

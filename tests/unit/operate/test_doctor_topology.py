@@ -10,13 +10,13 @@ import pytest
 from windmill.broker.management import policies
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.operate.doctor.broker import consumer_timeout as holding
-from windmill.operate.doctor.broker import judge_queues as topology
-from windmill.operate.doctor.broker.ask_queues import understood
-from windmill.operate.doctor.broker.differences import complaint, differences
-from windmill.operate.doctor.broker.judge_queues import Declared, Queue
-from windmill.operate.doctor.broker.policies import ruling
-from windmill.operate.doctor.findings import Finding
+from windmill.operate.doctor.findings import DoctorFinding
+from windmill.operate.doctor.topology import judge
+from windmill.operate.doctor.topology.ask import parse_topology
+from windmill.operate.doctor.topology.differences import argument_diff, refusal_diff
+from windmill.operate.doctor.topology.judge import DeclaredQueue, Topology
+from windmill.operate.doctor.topology.judge_consumer_timeout import judge_consumer_timeout
+from windmill.operate.doctor.topology.judge_policies import effective_policy
 
 SETTINGS = Settings.from_env({"RETRY_DELAYS": "5"})
 EVERY = list(load_fleet(SETTINGS.service_config).services.values())
@@ -37,7 +37,7 @@ TIER = "windmill.retry.5000"
     ],
 )  # fmt: skip
 def test_a_refusal_of_the_broker_is_shown_as_a_diff(words: str, diff: str) -> None:
-    assert complaint(words) == diff
+    assert refusal_diff(words) == diff
 
 
 def entry(name: str, priority: int = 0, pattern: str = ".*", apply_to: str = "all") -> dict[str, Any]:
@@ -49,11 +49,11 @@ def own_policy(queue: str, version: str = "3.10.8", changes: Mapping[str, object
     return {**entry(queue, 1, f"^{re.escape(queue)}$", "queues"), "definition": {**definition, **(changes or {})}}
 
 
-def healthy() -> Declared:
-    wanted = topology.wanted_queues(SETTINGS, CHOSEN)
-    names = [name for name in wanted if name.startswith(topology.TIER_PREFIX)]
-    return Declared(
-        queues={name: Queue(arguments) for name, arguments in wanted.items()},
+def healthy() -> Topology:
+    wanted = judge.wanted_queues(SETTINGS, CHOSEN)
+    names = [name for name in wanted if name.startswith(judge.TIER_PREFIX)]
+    return Topology(
+        queues={name: DeclaredQueue(arguments) for name, arguments in wanted.items()},
         exchanges=dict.fromkeys(names, "fanout"),
         bindings=frozenset((name, name) for name in names),
         policies=[own_policy("queue_clip"), own_policy("queue_yolov8")],
@@ -61,21 +61,21 @@ def healthy() -> Declared:
     )
 
 
-def judged(seen: Declared, settings: Settings = SETTINGS) -> list[Finding]:
-    return topology.judged(settings, CHOSEN, EVERY, seen)
+def judged(seen: Topology, settings: Settings = SETTINGS) -> list[DoctorFinding]:
+    return judge.judge_topology(settings, CHOSEN, EVERY, seen)
 
 
-def only(findings: list[Finding]) -> Finding:
+def only(findings: list[DoctorFinding]) -> DoctorFinding:
     [finding] = [finding for finding in findings if finding.state != "ok"]
     return finding
 
 
-def with_queue(name: str, queue: Queue | None) -> Declared:
+def with_queue(name: str, queue: DeclaredQueue | None) -> Topology:
     others = {key: value for key, value in healthy().queues.items() if key != name}
     return replace(healthy(), queues=others | ({name: queue} if queue else {}))
 
 
-def with_policies(*others: dict[str, Any]) -> Declared:
+def with_policies(*others: dict[str, Any]) -> Topology:
     return replace(healthy(), policies=[*others, own_policy("queue_yolov8")])
 
 
@@ -104,7 +104,7 @@ def test_a_queue_that_is_missing_is_named_with_the_command_that_makes_it(name: s
 def test_an_argument_that_differs_is_shown_with_the_way_to_change_it(
     name: str, arguments: dict[str, object], diff: str
 ) -> None:
-    finding = only(judged(with_queue(name, Queue(arguments))))
+    finding = only(judged(with_queue(name, DeclaredQueue(arguments))))
     assert (finding.state, finding.name, finding.found) == ("problem", name, f"differs: {diff}")
     assert f"rabbitmqctl -p / delete_queue {name} --if-empty and python -m windmill declare" in finding.remedy
     assert ("set QUEUE_TYPE" in finding.remedy) is ("x-queue-type" in diff)
@@ -112,7 +112,7 @@ def test_an_argument_that_differs_is_shown_with_the_way_to_change_it(
 
 def test_a_tier_of_another_delay_is_shown_without_telling_to_change_the_type() -> None:
     tier = healthy().queues[TIER]
-    finding = only(judged(with_queue(TIER, Queue({**tier.arguments, "x-message-ttl": 7}))))
+    finding = only(judged(with_queue(TIER, DeclaredQueue({**tier.arguments, "x-message-ttl": 7}))))
     assert finding.found == "differs: -x-message-ttl=7 +x-message-ttl=5000"
     assert finding.remedy.startswith("stop the workers and wait until it has emptied itself; then rabbitmqctl")
 
@@ -175,17 +175,19 @@ def test_a_policy_that_throws_parked_jobs_away_is_a_warning() -> None:
 
 def test_classic_queues_need_no_limits() -> None:
     settings = replace(SETTINGS, queue_type="classic")
-    wanted = topology.wanted_queues(settings, CHOSEN)
-    seen = replace(healthy(), queues={name: Queue(arguments) for name, arguments in wanted.items()}, policies=[])
+    wanted = judge.wanted_queues(settings, CHOSEN)
+    seen = replace(
+        healthy(), queues={name: DeclaredQueue(arguments) for name, arguments in wanted.items()}, policies=[]
+    )
     assert {finding.state for finding in judged(seen, settings)} == {"ok"}
 
 
 def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services_are_not() -> None:
-    extra: dict[str, Queue] = {
-        "queue_gone": Queue({"x-queue-type": "quorum"}, messages=1200),
-        "queue_pose": Queue({"x-queue-type": "quorum"}),
-        "windmill.retry.77": Queue({}, messages=0),
-        "someone_else": Queue({}, messages=3),
+    extra: dict[str, DeclaredQueue] = {
+        "queue_gone": DeclaredQueue({"x-queue-type": "quorum"}, messages=1200),
+        "queue_pose": DeclaredQueue({"x-queue-type": "quorum"}),
+        "windmill.retry.77": DeclaredQueue({}, messages=0),
+        "someone_else": DeclaredQueue({}, messages=3),
     }
     found = [one for one in judged(replace(healthy(), queues={**healthy().queues, **extra})) if one.state != "ok"]
     assert [(one.state, one.name) for one in found] == [("warning", "queue_gone"), ("warning", "windmill.retry.77")]
@@ -194,7 +196,7 @@ def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services
 
 @pytest.mark.parametrize(("messages", "consumers", "told"), [(5, 0, True), (5, 1, False), (0, 0, False)])
 def test_jobs_that_nobody_takes_are_told(messages: int, consumers: int, told: bool) -> None:
-    seen = with_queue("queue_clip", Queue({"x-queue-type": "quorum"}, messages, consumers))
+    seen = with_queue("queue_clip", DeclaredQueue({"x-queue-type": "quorum"}, messages, consumers))
     assert [one.found for one in judged(seen) if one.state == "warning"] == (
         ["5 waiting, and nobody consumes"] if told else []
     )
@@ -210,7 +212,7 @@ def test_jobs_that_nobody_takes_are_told(messages: int, consumers: int, told: bo
     ],
 )
 def test_differences_are_a_diff_on_one_line(found: dict[str, object], wanted: dict[str, object], diff: str) -> None:
-    assert differences(found, wanted) == diff
+    assert argument_diff(found, wanted) == diff
 
 
 @pytest.mark.parametrize(
@@ -227,28 +229,33 @@ def test_differences_are_a_diff_on_one_line(found: dict[str, object], wanted: di
     ],
 )
 def test_the_policy_of_highest_priority_that_fits_rules(given: list[dict[str, Any]], name: str | None) -> None:
-    rules = ruling(given, "q", "quorum")
+    rules = effective_policy(given, "q", "quorum")
     assert (rules and rules["name"]) == name
 
 
 def test_a_queue_without_a_declared_type_has_one_all_the_same() -> None:
-    seen = understood(
-        [{"name": "q", "type": "classic", "arguments": {}, "messages": 4}, {"name": "new", "type": "quorum"}],
-        [{"queue": {"name": "q"}}, {"queue": {"name": "q"}}],
-        [{"name": "e", "type": "fanout"}],
-        [{"source": "e", "destination": "q"}],
-        [],
-        {"rabbitmq_version": "3.10.8"},
+    seen = parse_topology(
+        [
+            [{"name": "q", "type": "classic", "arguments": {}, "messages": 4}, {"name": "new", "type": "quorum"}],
+            [{"queue": {"name": "q"}}, {"queue": {"name": "q"}}],
+            [{"name": "e", "type": "fanout"}],
+            [{"source": "e", "destination": "q"}],
+            [],
+            {"rabbitmq_version": "3.10.8"},
+        ]
     )
-    assert seen.queues == {"q": Queue({"x-queue-type": "classic"}, 4, 2), "new": Queue({"x-queue-type": "quorum"})}
+    assert seen.queues == {
+        "q": DeclaredQueue({"x-queue-type": "classic"}, 4, 2),
+        "new": DeclaredQueue({"x-queue-type": "quorum"}),
+    }
     assert (seen.exchanges, seen.bindings) == ({"e": "fanout"}, frozenset({("e", "q")}))
 
 
 def test_a_job_may_not_be_held_for_longer_than_the_broker_lets_it() -> None:
-    assert [one.state for one in holding.judged(SETTINGS, EVERY, [])] == ["ok"]
+    assert [one.state for one in judge_consumer_timeout(SETTINGS, EVERY, [])] == ["ok"]
     slow = replace(SETTINGS, request_timeout=600.0)
-    [finding] = holding.judged(slow, CHOSEN[:1], [])
+    [finding] = judge_consumer_timeout(slow, CHOSEN[:1], [])
     assert finding.state == "warning"
     assert "a job of clip may be held for 3060 s, and RabbitMQ takes it back after 1800 s" in finding.found
     strict = {**entry("strict", apply_to="queues"), "definition": {"consumer-timeout": 60_000}}
-    assert "takes it back after 60 s" in holding.judged(SETTINGS, CHOSEN[:1], [strict])[0].found
+    assert "takes it back after 60 s" in judge_consumer_timeout(SETTINGS, CHOSEN[:1], [strict])[0].found

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from windmill.cli import status as command
+from windmill.operate.render import render_span
 from windmill.operate.status.figures import (
     FRESH_SECONDS,
     MOST_MARKS,
@@ -18,9 +19,16 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
     eta,
-    share_out,
+    share_retries,
 )
-from windmill.operate.status.render import FEW_WORKERS, as_json, as_table, as_text, span, unseen, workers_table
+from windmill.operate.status.render import (
+    FEW_WORKERS,
+    render_status_json,
+    render_status_table,
+    render_status_text,
+    render_unavailable,
+    render_workers,
+)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKER = Worker(
@@ -45,7 +53,7 @@ def of(*workers: Worker) -> ServiceStatus:
      (86_399, "23h59m"), (86_400, "1d0h"), (190_000, "2d4h")],
 )  # fmt: skip
 def test_a_span_is_shown_in_its_two_greatest_units(seconds: float, shown: str) -> None:
-    assert span(seconds) == shown
+    assert render_span(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -98,9 +106,9 @@ def test_the_breaker_is_the_worst_of_the_live_workers(
 
 def test_jobs_in_the_retry_tiers_belong_to_services_as_fast_as_they_are_sent_there() -> None:
     workers = [WORKER, replace(WORKER, service="ocr", retry_rate=1.5), replace(WORKER, service="face", retry_rate=0)]
-    assert share_out(100, workers) == {"clip": 25, "ocr": 75, "face": 0}
-    assert share_out(100, [replace(WORKER, retry_rate=0)]) == {}
-    assert share_out(100, []) == {}
+    assert share_retries(100, workers) == {"clip": 25, "ocr": 75, "face": 0}
+    assert share_retries(100, [replace(WORKER, retry_rate=0)]) == {}
+    assert share_retries(100, []) == {}
 
 
 def fleet(*services: ServiceStatus, retrying: int | None = 0, workers: tuple[Worker, ...] = ()) -> FleetStatus:
@@ -141,7 +149,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_the_table_shows_each_service_then_all_together() -> None:
-    shown = [[cell.strip() for cell in cells(line)] for line in as_table(STATUS).splitlines()]
+    shown = [[cell.strip() for cell in cells(line)] for line in render_status_table(STATUS).splitlines()]
     assert shown[1:] == [
         ["clip", "1,200", "3", "40", "6", "5", "2", "12", "3h12m", "open 2/3", "3, 1 lost", "0.250",
          "SERVICE_ERROR:2 BAD_RESPONSE:1"],
@@ -151,20 +159,20 @@ def test_the_table_shows_each_service_then_all_together() -> None:
 
 
 def test_below_the_table_stand_the_backlog_why_a_breaker_is_open_and_the_workers() -> None:
-    text = as_text(STATUS)
+    text = render_status_text(STATUS)
     assert "1,300 images registered, 5 jobs wait to be tried again\n" in text
     assert "to post-process: merge 1,200 (due for 1m1s), enrich 0\n" in text
     assert "clip is open: SERVICE_UNREACHABLE: refused\n" in text
-    assert text.endswith(workers_table(STATUS.workers))
+    assert text.endswith(render_workers(STATUS.workers))
 
 
 def test_marks_that_were_not_counted_to_the_end_are_shown_as_more() -> None:
-    assert "merge 100,000+\n" in as_text(replace(STATUS, backlog=[Backlog("merge", MOST_MARKS, None)]))
+    assert "merge 100,000+\n" in render_status_text(replace(STATUS, backlog=[Backlog("merge", MOST_MARKS, None)]))
 
 
 def test_a_worker_is_shown_with_what_it_does() -> None:
     auto = replace(WORKER, concurrency_auto=True, job_seconds=5.0)
-    shown = [[cell.strip() for cell in cells(line)] for line in workers_table([auto, LOST]).splitlines()[1:]]
+    shown = [[cell.strip() for cell in cells(line)] for line in render_workers([auto, LOST]).splitlines()[1:]]
     assert shown == [
         ["pi", "pi3", "17", "clip", "live", "1h6m", "3s ago", "5s ago", "5", "1", "2", "2.000", "3", "auto 4",
          "closed"],
@@ -174,8 +182,8 @@ def test_a_worker_is_shown_with_what_it_does() -> None:
 
 def test_many_workers_are_shown_only_when_asked_for() -> None:
     many = replace(STATUS, workers=[replace(WORKER, pid=pid) for pid in range(FEW_WORKERS + 1)])
-    assert as_text(many).endswith(f"\n{FEW_WORKERS + 1} rows of workers: --workers shows them\n")
-    assert as_text(many, workers=True).endswith(workers_table(many.workers))
+    assert render_status_text(many).endswith(f"\n{FEW_WORKERS + 1} rows of workers: --workers shows them\n")
+    assert render_status_text(many, workers=True).endswith(render_workers(many.workers))
 
 
 BLIND = FleetStatus(
@@ -184,21 +192,21 @@ BLIND = FleetStatus(
 
 
 def test_what_cannot_be_known_is_a_dash_and_null_and_is_said() -> None:
-    assert as_text(BLIND).splitlines()[1].split() == ["pose", *"-----------"]
-    assert "registered" not in as_text(BLIND)
-    document = as_json(BLIND)
+    assert render_status_text(BLIND).splitlines()[1].split() == ["pose", *"-----------"]
+    assert "registered" not in render_status_text(BLIND)
+    document = render_status_json(BLIND)
     assert document["images"] is None
     [pose] = orjson.loads(orjson.dumps(document))["services"]
     assert {name for name, value in pose.items() if value is not None} == {"service", "breaker_open"}
-    assert unseen(BLIND) == [
+    assert render_unavailable(BLIND) == [
         "the results cannot be seen: DATABASE_UNAVAILABLE: away",
         "the queues cannot be seen: BROKER_UNAVAILABLE: away",
     ]
-    assert unseen(STATUS) == []
+    assert render_unavailable(STATUS) == []
 
 
 def test_the_json_has_every_number_under_its_name() -> None:
-    document = orjson.loads(orjson.dumps(as_json(STATUS)))
+    document = orjson.loads(orjson.dumps(render_status_json(STATUS)))
     assert (document["images"], document["retrying"], document["broker"]) == (1300, 5, None)
     clip = document["services"][0]
     assert (clip["done"], clip["eta_seconds"], clip["breaker"], clip["workers"]) == (1200, 11_520, "open", 3)

@@ -1,4 +1,4 @@
-"""The whole examination: every area that can be asked, at once."""
+"""The whole examination: all areas at once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,27 +11,27 @@ from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor import images, machine
 from windmill.operate.doctor import settings as configuration
-from windmill.operate.doctor.broker import ask as rabbitmq
-from windmill.operate.doctor.broker import ask_queues as declared
-from windmill.operate.doctor.database import ask as postgres
-from windmill.operate.doctor.findings import Area, Finding, asked, not_asked, problem
-from windmill.operate.doctor.services import ask as services
-from windmill.operate.doctor.settings import Loaded
+from windmill.operate.doctor.broker import ask as ask_broker
+from windmill.operate.doctor.database import ask as ask_database
+from windmill.operate.doctor.findings import Area, DoctorFinding, collect, problem, skipped
+from windmill.operate.doctor.services import ask as ask_services
+from windmill.operate.doctor.settings import LoadedSettings
 from windmill.operate.doctor.threads import in_thread
+from windmill.operate.doctor.topology import ask as ask_topology
 
-PATIENCE = 10
-"""An area asks several things after each other, each with its own time; this many of them bound the whole area."""
+AREA_TIMEOUTS = 10
+"""An area runs several tests in turn, each with a timeout; the timeout of the area is so many of them."""
 
 _TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
-"""Groups that are asked at once. The broker's two areas come in turn: a broker that allows just the two connections
-that a worker needs must not refuse one of them because of a third."""
+"""Groups that run at once. The broker's two areas run in turn, because a broker may allow no more than the two
+connections that a worker needs."""
 
-Ask = Callable[[], Coroutine[Any, Any, list[Finding]]]
+AskArea = Callable[[], Coroutine[Any, Any, list[DoctorFinding]]]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the user wants to know: of which services (None: this machine's), how patiently, and with /health or not."""
+class DoctorRequest:
+    """Which services to test (None: those of this machine), seconds for each test, and whether to call /health."""
 
     services: str | None
     seconds: float
@@ -39,66 +39,72 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The services to look at, among all of the fleet; none when the fleet cannot be read, and then why."""
+class SelectedServices:
+    """The selected services and all of the fleet; none, and problems instead, when the fleet cannot be read."""
 
     services: Sequence[Service] = ()
     every: Sequence[Service] = ()
-    problems: tuple[Finding, ...] = ()
+    problems: tuple[DoctorFinding, ...] = ()
 
 
-async def examine(loaded: Loaded, request: Request) -> list[Finding]:
-    """Everything. Raises only for a service in the request that there is not: that is the caller's mistake."""
-    about_machine = asyncio.ensure_future(asked("machine", "machine", request.seconds, in_thread(machine.examine)))
+async def examine(loaded: LoadedSettings, request: DoctorRequest) -> list[DoctorFinding]:
+    """Run all tests. Raises only if the request names an unknown service, which is a mistake of the caller."""
+    about_machine = asyncio.ensure_future(collect("machine", "machine", request.seconds, in_thread(machine.examine)))
     found = configuration.examine(loaded)
     if settings := loaded.settings:
-        chosen = choose(settings, request.services)
+        chosen = select_services(settings, request.services)
         areas = _areas(settings, chosen, request)
         asking = [_in_turn(loaded, chosen, request, {area: areas[area] for area in group}) for group in _TOGETHER]
         found += [*chosen.problems, *(one for part in await asyncio.gather(*asking) for one in part)]
     return [*found, *await about_machine]
 
 
-def _areas(settings: Settings, chosen: Chosen, request: Request) -> dict[Area, Ask]:
+def _areas(settings: Settings, chosen: SelectedServices, request: DoctorRequest) -> dict[Area, AskArea]:
     seconds = request.seconds
     return {
-        "broker": lambda: rabbitmq.examine(settings, seconds),
-        "topology": lambda: declared.examine(settings, chosen.services, chosen.every, seconds),
-        "database": lambda: postgres.examine(settings, seconds),
-        "services": lambda: services.examine(settings, chosen.services, seconds, health=request.health),
+        "broker": lambda: ask_broker.examine(settings, seconds),
+        "topology": lambda: ask_topology.examine(settings, chosen.services, chosen.every, seconds),
+        "database": lambda: ask_database.examine(settings, seconds),
+        "services": lambda: ask_services.examine(settings, chosen.services, seconds, health=request.health),
         "images": lambda: images.examine(settings, seconds),
     }
 
 
-async def _in_turn(loaded: Loaded, chosen: Chosen, request: Request, areas: dict[Area, Ask]) -> list[Finding]:
+async def _in_turn(
+    loaded: LoadedSettings, chosen: SelectedServices, request: DoctorRequest, areas: dict[Area, AskArea]
+) -> list[DoctorFinding]:
     return [one for area, ask in areas.items() for one in await _area(loaded, chosen, request, area, ask)]
 
 
-async def _area(loaded: Loaded, chosen: Chosen, request: Request, area: Area, ask: Ask) -> list[Finding]:
-    spoiled = loaded.spoiled(area)
-    if spoiled:
-        return [not_asked(area, area, f"settings are wrong: {', '.join(spoiled)}")]
+async def _area(
+    loaded: LoadedSettings, chosen: SelectedServices, request: DoctorRequest, area: Area, ask: AskArea
+) -> list[DoctorFinding]:
+    invalid = loaded.invalid_for(area)
+    if invalid:
+        return [skipped(area, area, f"settings are wrong: {', '.join(invalid)}")]
     if area in ("topology", "services") and chosen.problems:
-        return [not_asked(area, area, "it is not known which services there are")]
-    return await asked(area, area, PATIENCE * request.seconds, ask())
+        return [skipped(area, area, "it is not known which services there are")]
+    return await collect(area, area, AREA_TIMEOUTS * request.seconds, ask())
 
 
-def choose(settings: FleetSettings, wanted: str | None) -> Chosen:
-    """The services that were asked for, else those of SERVICE_NAME, else all."""
+def select_services(settings: FleetSettings, wanted: str | None) -> SelectedServices:
+    """The services of the request, else those of SERVICE_NAME, else all."""
     try:
         fleet = load_fleet(settings.service_config)
     except ConfigInvalid as error:
         remedy = "correct the file, or SERVICE_CONFIG"
         broken = tuple(problem("settings", one.name, f"{one.value!r}: {one.allowed}", remedy) for one in error.problems)
-        return Chosen(problems=broken)
+        return SelectedServices(problems=broken)
     every = list(fleet.services.values())
     if wanted is not None:
-        return Chosen(fleet.select(wanted), every)
+        return SelectedServices(fleet.select(wanted), every)
     return _of_this_machine(fleet, every, settings.service_name)
 
 
-def _of_this_machine(fleet: Fleet, every: Sequence[Service], names: Sequence[str]) -> Chosen:
+def _of_this_machine(fleet: Fleet, every: Sequence[Service], names: Sequence[str]) -> SelectedServices:
     try:
-        return Chosen(fleet.select(names or "all"), every)
+        return SelectedServices(fleet.select(names or "all"), every)
     except WindmillError as error:
-        return Chosen(every=every, problems=(problem("settings", "SERVICE_NAME", error.message, error.remedy),))
+        return SelectedServices(
+            every=every, problems=(problem("settings", "SERVICE_NAME", error.message, error.remedy),)
+        )

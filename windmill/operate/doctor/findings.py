@@ -1,4 +1,4 @@
-"""What the doctor found, and asking so that one answer never hides another."""
+"""The results of the doctor's tests, and running tests so that a failing one does not hide the others."""
 
 import asyncio
 import logging
@@ -11,37 +11,37 @@ from windmill.core.errors import DataRefused, WindmillError
 logger = logging.getLogger(__name__)
 
 Area = Literal["settings", "broker", "topology", "database", "services", "images", "machine"]
-State = Literal["ok", "warning", "problem"]
+FindingState = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One test: what was looked at, what was found, and what to do about it."""
+class DoctorFinding:
+    """The result of one test: what was tested, what was found, and what to do about it."""
 
     area: Area
     name: str
-    state: State
+    state: FindingState
     found: str
     remedy: str = ""
 
 
-def ok(area: Area, name: str, found: str) -> Finding:
-    return Finding(area, name, "ok", found)
+def ok(area: Area, name: str, found: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "ok", found)
 
 
-def warning(area: Area, name: str, found: str, remedy: str) -> Finding:
-    return Finding(area, name, "warning", found, remedy)
+def warning(area: Area, name: str, found: str, remedy: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "warning", found, remedy)
 
 
-def problem(area: Area, name: str, found: str, remedy: str) -> Finding:
-    return Finding(area, name, "problem", found, remedy)
+def problem(area: Area, name: str, found: str, remedy: str) -> DoctorFinding:
+    return DoctorFinding(area, name, "problem", found, remedy)
 
 
-def not_asked(area: Area, name: str, because: str) -> Finding:
+def skipped(area: Area, name: str, because: str) -> DoctorFinding:
     return warning(area, name, f"not asked because {because}", "ask again when that is mended")
 
 
-async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[Finding]]) -> list[Finding]:
+async def collect(area: Area, name: str, seconds: float, answer: Awaitable[list[DoctorFinding]]) -> list[DoctorFinding]:
     """The findings of `answer`, or one problem that says why there are none."""
     try:
         async with asyncio.timeout(seconds):
@@ -53,6 +53,6 @@ async def asked(area: Area, name: str, seconds: float, answer: Awaitable[list[Fi
     except DataRefused as error:
         return [problem(area, name, str(error), "see the log of PostgreSQL")]
     except Exception as error:
-        # A fault in one test must not hide what the others find.
+        # A bug in one test must not hide the findings of the others.
         logger.exception("a test of the doctor failed", extra={"area": area, "test": name})
         return [problem(area, name, f"the test itself failed: {error!r}", "report this with the trace above")]

@@ -1,16 +1,16 @@
-"""What can be said of a server by its name and its clock alone."""
+"""Tests that need nothing but the host name and the clock of a server."""
 
 import ipaddress
 
 from windmill.kernels.text.addresses import addresses
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 SKEW_SECONDS = 2.0
 FAR_SKEW_SECONDS = 60.0
 
 
 def is_loopback(hosts: str) -> bool:
-    """Whether what goes to these hosts stays on this machine; a path is a socket in the file system."""
+    """Whether traffic to these hosts stays on this machine. A path is a Unix socket."""
     return all(_is_loopback(address.host) for address in addresses(hosts, 1))
 
 
@@ -23,8 +23,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> Finding:
-    """Passwords and results on a network should be encrypted."""
+def judge_encryption(area: Area, host: str, remedy: str, *, tls: bool) -> DoctorFinding:
+    """A warning when passwords and results cross a network in plain text."""
     if tls:
         return ok(area, "encryption", "TLS")
     if is_loopback(host):
@@ -32,8 +32,8 @@ def encryption(area: Area, host: str, remedy: str, *, tls: bool) -> Finding:
     return warning(area, "encryption", f"none: passwords and results go to {host} in plain text", remedy)
 
 
-def clock(area: Area, seconds: float, exact: float) -> Finding:
-    """`seconds` by which the other clock is ahead of ours, known to within `exact`."""
+def judge_clock(area: Area, seconds: float, exact: float) -> DoctorFinding:
+    """`seconds` is how far the other clock is ahead of ours, with an error of up to `exact`."""
     away = max(abs(seconds) - exact, 0.0)
     remedy = "synchronise both clocks (chrony or systemd-timesyncd): times decide which answer is the newer one"
     if away <= SKEW_SECONDS:

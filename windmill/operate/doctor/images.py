@@ -1,4 +1,4 @@
-"""Images: the folder that they are in, and whether a sample of them can be read as a worker would."""
+"""Images: their folder, and whether a worker could read a sample of them."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from windmill.core.messages import Job
 from windmill.core.setting_parts import DatabaseSettings, ImageSettings
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
-from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -21,24 +21,24 @@ from windmill.storage.queries import queries
 SAMPLE = 20
 
 
-async def examine(settings: Settings, seconds: float) -> list[Finding]:
-    """A folder that hangs is not tried a second time: it would hang again."""
-    folder = await asked("images", "IMAGE_ROOT", seconds, _folder(settings))
+async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
+    """The sample is skipped if the folder hangs, because it would hang again."""
+    folder = await collect("images", "IMAGE_ROOT", seconds, _folder(settings))
     if any(finding.state == "problem" for finding in folder):
-        return [*folder, not_asked("images", "sample", "IMAGE_ROOT cannot be read")]
+        return [*folder, skipped("images", "sample", "IMAGE_ROOT cannot be read")]
     try:
         jobs = await asyncio.wait_for(_sample(settings), seconds)
     except (WindmillError, TimeoutError) as error:
-        return [*folder, not_asked("images", "sample", str(error) or "the database does not answer")]
-    return [*folder, *await asked("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
+        return [*folder, skipped("images", "sample", str(error) or "the database does not answer")]
+    return [*folder, *await collect("images", "sample", seconds + SAMPLE, _readable(settings, jobs))]
 
 
-async def _folder(settings: ImageSettings) -> list[Finding]:
+async def _folder(settings: ImageSettings) -> list[DoctorFinding]:
     return [await in_thread(partial(root, settings.image_root))]
 
 
-def root(folder: Path) -> Finding:
-    """Whether IMAGE_ROOT is there, readable and filled."""
+def root(folder: Path) -> DoctorFinding:
+    """Whether IMAGE_ROOT exists, can be read and is not empty."""
     remedy = "mount the share, or correct IMAGE_ROOT"
     if not folder.is_dir():
         return problem("images", "IMAGE_ROOT", f"{folder} is no folder", remedy)
@@ -63,7 +63,7 @@ async def _sample(settings: DatabaseSettings) -> list[Job]:
     return [Job(**dict(row), submitted_at=now) for row in rows]
 
 
-async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Finding]:
+async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[DoctorFinding]:
     failures = []
     async with ImageSource(settings) as source:
         for job in jobs:
@@ -74,8 +74,8 @@ async def _readable(settings: ImageSettings, jobs: Sequence[Job]) -> list[Findin
     return [sample(len(jobs), failures)]
 
 
-def sample(looked: int, failures: Sequence[tuple[Job, WindmillError]]) -> Finding:
-    """A problem when none can be read; some may have been deleted since."""
+def sample(looked: int, failures: Sequence[tuple[Job, WindmillError]]) -> DoctorFinding:
+    """A problem when no image can be read, a warning when some cannot: these may have been deleted since."""
     if not looked:
         return ok("images", "sample", "no image is registered yet")
     if not failures:

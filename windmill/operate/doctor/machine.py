@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from windmill.core.settings import ROOT
-from windmill.operate.doctor import sizes
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor import disk_space
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.render import render_bytes
 
 OLDEST_PYTHON = (3, 11)
 FEW_FILES = 1024
@@ -18,26 +19,26 @@ CLOCK_SECONDS = 3.0
 _MEMORY = Path("/proc/meminfo")
 
 
-def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[Finding]:
+def examine(state: Path = ROOT / "var", memory: Path = _MEMORY) -> list[DoctorFinding]:
     usage = shutil.disk_usage(state if state.exists() else state.parent)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return [
         python(sys.version_info[:2]),
         open_files(soft),
         *(available_memory(memory.read_text()) if memory.exists() else []),
-        sizes.space("machine", "disk", usage.free, str(state), total=usage.total),
+        disk_space.judge_free_space("machine", "disk", usage.free, str(state), total=usage.total),
         *clock(_synchronised()),
     ]
 
 
-def python(version: tuple[int, ...]) -> Finding:
+def python(version: tuple[int, ...]) -> DoctorFinding:
     if version >= OLDEST_PYTHON:
         return ok("machine", "python", platform.python_version())
     return problem("machine", "python", ".".join(map(str, version)), "make the environment with Python 3.11 or newer")
 
 
-def open_files(soft: int) -> Finding:
-    """A worker of all services at high concurrency has a socket and a file open for each call."""
+def open_files(soft: int) -> DoctorFinding:
+    """A worker needs a socket and a file for each concurrent call."""
     if soft in (resource.RLIM_INFINITY, -1):
         return ok("machine", "open files", "without limit")
     if soft >= FEW_FILES:
@@ -46,21 +47,21 @@ def open_files(soft: int) -> Finding:
     return warning("machine", "open files", f"only {soft:,} at a time", remedy)
 
 
-def available_memory(meminfo: str) -> list[Finding]:
-    """What the kernel thinks can be had without swapping."""
+def available_memory(meminfo: str) -> list[DoctorFinding]:
+    """The kernel's estimate of memory that is available without swapping."""
     kilobytes = [int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
     return [_memory(one * 1024) for one in kilobytes]
 
 
-def _memory(available: int) -> Finding:
-    said = f"{sizes.shown(available)} available"
+def _memory(available: int) -> DoctorFinding:
+    said = f"{render_bytes(available)} available"
     if available >= LITTLE_MEMORY:
         return ok("machine", "memory", said)
     return warning("machine", "memory", said, "a worker takes about 60 MiB: stop something, or run fewer workers")
 
 
 def _synchronised() -> str:
-    """yes, no, or empty where it cannot be told."""
+    """yes, no, or empty where systemd does not know."""
     try:
         asked = subprocess.run(
             ["timedatectl", "show", "--property=NTPSynchronized", "--value"],
@@ -74,7 +75,7 @@ def _synchronised() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
-def clock(synchronised: str) -> list[Finding]:
+def clock(synchronised: str) -> list[DoctorFinding]:
     if synchronised == "yes":
         return [ok("machine", "clock", "is synchronised")]
     if synchronised == "no":

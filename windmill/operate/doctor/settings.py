@@ -1,4 +1,4 @@
-"""The settings: whether they load, where they come from, and what can still be asked when some are wrong."""
+"""The settings: whether they load, where they come from, and which areas can be tested when some are wrong."""
 
 import stat
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import shipped
 from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 _NEEDS: dict[Area, tuple[str, ...]] = {
     "broker": ("QUEUE",),
@@ -19,38 +19,38 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "services": ("SERVICE",),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
 }
-"""By which names begin the settings that an area cannot be asked without."""
+"""Prefixes of the settings that an area needs."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The settings as far as they are usable, and what is wrong with the others."""
+class LoadedSettings:
+    """The usable settings, and the problems of the others."""
 
     settings: Settings | None
     problems: tuple[Problem, ...] = ()
 
-    def spoiled(self, area: Area) -> list[str]:
-        """The wrong settings without which this area cannot be asked."""
+    def invalid_for(self, area: Area) -> list[str]:
+        """The invalid settings that this area needs."""
         if self.settings is None:
             return [problem.name for problem in self.problems]
         return [problem.name for problem in self.problems if problem.name.startswith(_NEEDS.get(area, ()))]
 
 
-def load() -> Loaded:
-    """Where some settings are wrong, the others, with defaults in place of all of the same family."""
+def load() -> LoadedSettings:
+    """If some settings are invalid, the others, with defaults for every setting that shares a prefix with those."""
     try:
-        return Loaded(load_settings())
+        return LoadedSettings(load_settings())
     except ConfigInvalid as error:
         problems = error.problems
     families = tuple({problem.name.partition("_")[0] for problem in problems})
     try:
         usable = {name: value for name, value in environment().items() if not name.startswith(families)}
-        return Loaded(Settings.from_env(usable), problems)
+        return LoadedSettings(Settings.from_env(usable), problems)
     except ConfigInvalid:
-        return Loaded(None, problems)
+        return LoadedSettings(None, problems)
 
 
-def examine(loaded: Loaded) -> list[Finding]:
+def examine(loaded: LoadedSettings) -> list[DoctorFinding]:
     """All findings about the settings."""
     found = [
         problem("settings", one.name, f"{one.value!r}: {one.allowed}", "correct it; .env.example explains each")
@@ -60,8 +60,8 @@ def examine(loaded: Loaded) -> list[Finding]:
         return found
     merged = environment()
     files = [env_file(merged), LOCAL_ENV]
-    origin = ok("settings", "files", origins(merged, {file: _read(file) for file in files if file.is_file()}))
-    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in privacy(file))]
+    origin = ok("settings", "files", render_origins(merged, {file: _read(file) for file in files if file.is_file()}))
+    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in check_permissions(file))]
 
 
 def env_file(merged: Mapping[str, str]) -> Path:
@@ -72,8 +72,8 @@ def _read(file: Path) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value is not None}
 
 
-def origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
-    """How many settings come from where; a file that says the same as the process environment counts as the origin."""
+def render_origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) -> str:
+    """How many settings come from where. A file counts as the origin of a value that the environment repeats."""
     known = [name for name in defaults() if name in merged]
     counts = {file: sum(values.get(name) == merged[name] for name in known) for file, values in files.items()}
     named = [f"{count} from {file}" for file, count in counts.items()]
@@ -82,7 +82,7 @@ def origins(merged: Mapping[str, str], files: Mapping[Path, Mapping[str, str]]) 
     return ", ".join([*named, f"{others} from the process environment", f"{len(defaults()) - len(known)} defaults"])
 
 
-def _in_use(settings: Settings) -> list[Finding]:
+def _in_use(settings: Settings) -> list[DoctorFinding]:
     waits = ", ".join(f"{delay:g}" for delay in settings.retry_delays)
     return [
         ok("settings", "home", f"relative paths start at {ROOT}"),
@@ -94,8 +94,8 @@ def _in_use(settings: Settings) -> list[Finding]:
     ]
 
 
-def privacy(file: Path) -> list[Finding]:
-    """A file with passwords is for its owner alone."""
+def check_permissions(file: Path) -> list[DoctorFinding]:
+    """A warning when everybody can read a file with passwords."""
     if not file.is_file() or not any(_read(file).get(name) for name in secret_names()):
         return []
     mode = stat.S_IMODE(file.stat().st_mode)

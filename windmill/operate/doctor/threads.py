@@ -1,4 +1,4 @@
-"""Blocking calls on threads that nobody waits for."""
+"""Blocking calls on daemon threads."""
 
 import asyncio
 import concurrent.futures
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 def in_thread(call: Callable[[], T]) -> "asyncio.Future[T]":
-    """The result of `call`. Unlike asyncio's own threads, one that hangs on a share or a name server does not keep the
-    process from ending."""
+    """The result of `call`. The process can exit while a call hangs on a share or a name server, which the threads of
+    asyncio prevent."""
     result: concurrent.futures.Future[T] = concurrent.futures.Future()
     result.set_running_or_notify_cancel()
     threading.Thread(target=_fill, args=(result, call), daemon=True).start()

@@ -1,8 +1,8 @@
-"""Versions of servers, compared with those that Windmill is made for."""
+"""Versions of servers, compared with the supported ones."""
 
 import re
 
-from windmill.operate.doctor.findings import Area, Finding, ok, problem, warning
+from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 
 def numbers(version: str) -> tuple[int, int]:
@@ -11,7 +11,7 @@ def numbers(version: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
 
 
-def judged(area: Area, program: str, version: str, oldest: tuple[int, int], newest: int) -> Finding:
+def judge_version(area: Area, program: str, version: str, oldest: tuple[int, int], newest: int) -> DoctorFinding:
     """A problem when it is older than `oldest`, a warning when its major is beyond `newest`."""
     said = f"{program} {version}"
     if numbers(version) < oldest:

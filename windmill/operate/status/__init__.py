@@ -1,1 +1,1 @@
-"""How far the fleet is: read, reckoned and rendered."""
+"""The status of the fleet: reading, computing and rendering it."""

@@ -1,4 +1,4 @@
-"""The fleet as numbers: what is known of each service and worker, and what follows from it."""
+"""The status of the fleet as numbers: services, workers, backlog, and the estimates that follow from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from datetime import datetime
 from windmill.process.heartbeat import HeartbeatRow
 
 FRESH_SECONDS = 25.0
-"""Two heartbeats and a half: who was silent for longer does nothing now, whether lost already or not."""
+"""Two and a half heartbeats: the rates of a worker that was silent for longer are out of date."""
 
 
 @dataclass(frozen=True)
 class Worker(HeartbeatRow):
-    """The last beat of one service of one process that runs, or that is lost: silent for too long without having said
-    goodbye. Its `job_seconds` count until now."""
+    """The last heartbeat of one service in one process. A process is lost when it was silent for too long and had not
+    said that it stops. `job_seconds` count until now."""
 
     process: str
     worker_id: str
@@ -28,13 +28,13 @@ class Worker(HeartbeatRow):
 
     @property
     def fresh(self) -> bool:
-        """Whether what it said of its speed holds."""
+        """Whether its rates are up to date."""
         return not self.lost and self.silent_seconds < FRESH_SECONDS
 
 
 @dataclass
 class ServiceStatus:
-    """One service. None stands for what cannot be known now; `retrying` is its likely share of the retry tiers."""
+    """One service. None means unknown; `retrying` is its estimated share of the retry tiers."""
 
     service: str
     done: int = 0
@@ -56,7 +56,7 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class Backlog:
-    """Open work of one stage of the post-processing; `marks` are counted no further than MOST_MARKS."""
+    """Open marks of one stage of post-processing, counted up to MOST_MARKS."""
 
     stage: str
     marks: int
@@ -68,7 +68,7 @@ MOST_MARKS = 100_000
 
 @dataclass
 class FleetStatus:
-    """All of it; `database` and `broker` say why they cannot be asked."""
+    """The whole status; `database` and `broker` hold the errors of those that did not answer."""
 
     images: int
     services: list[ServiceStatus]
@@ -82,7 +82,7 @@ class FleetStatus:
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:
-    """What the workers of each service say together."""
+    """Add up what the workers of each service report."""
     for service in services:
         own = [worker for worker in workers if worker.service == service.service]
         live = [worker for worker in own if not worker.lost]
@@ -93,7 +93,7 @@ def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) ->
 
 
 def _add_breaker(service: ServiceStatus, live: Sequence[Worker]) -> None:
-    """Open when any live worker has it open."""
+    """The breaker of a service is open when it is open in any live worker."""
     states = {worker.breaker: worker for worker in reversed(live)}
     worst = next((state for state in ("open", "half-open", "closed") if state in states), None)
     service.breaker = worst
@@ -101,8 +101,8 @@ def _add_breaker(service: ServiceStatus, live: Sequence[Worker]) -> None:
     service.breaker_reason = states[worst].breaker_reason if worst else None
 
 
-def share_out(retrying: int, workers: Iterable[Worker]) -> dict[str, int]:
-    """The jobs in the retry tiers by service, in the proportion in which jobs were sent there in the last minute."""
+def share_retries(retrying: int, workers: Iterable[Worker]) -> dict[str, int]:
+    """The jobs in the retry tiers by service, shared in proportion to the retries of the last minute."""
     rates: dict[str, float] = {}
     for worker in workers:
         rates[worker.service] = rates.get(worker.service, 0.0) + worker.retry_rate
@@ -111,9 +111,9 @@ def share_out(retrying: int, workers: Iterable[Worker]) -> dict[str, int]:
 
 
 def add_etas(status: FleetStatus) -> None:
-    """When each service is done at the rate of now, and when the last one is."""
+    """When each service is done at its current rate, and when all are."""
     if status.retrying is not None and not status.database:
-        shares: Mapping[str, int] = share_out(status.retrying, status.workers)
+        shares: Mapping[str, int] = share_retries(status.retrying, status.workers)
         for service in status.services:
             service.retrying = shares.get(service.service, 0)
     for service in status.services:
@@ -124,7 +124,7 @@ def add_etas(status: FleetStatus) -> None:
 
 
 def eta(queued: int | None, in_flight: int | None, retrying: int | None, rate: float | None) -> float | None:
-    """Seconds until nothing is left, or None when that cannot be told: jobs wait and nobody does any."""
+    """Seconds until no job is left; None if jobs wait and no worker does any, or a number is unknown."""
     if queued is None or in_flight is None or rate is None:
         return None
     left = queued + in_flight + (retrying or 0)

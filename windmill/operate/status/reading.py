@@ -1,4 +1,4 @@
-"""How far the fleet is, as database and broker tell: what is done, what waits, who works on it."""
+"""Reading the status of the fleet from database and broker."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ ASK_SECONDS = 10.0
 async def read_status(
     settings: Settings, services: Sequence[Service], *, lost_seconds: float = LOST_SECONDS
 ) -> FleetStatus:
-    """One look; the database has to be there, a broker that is away leaves its columns empty."""
+    """Read once. Raises if the database is unavailable; without a broker its columns are empty."""
     async with status_reader(settings, services, lost_seconds=lost_seconds) as reader:
         status = await reader.read()
     if reader.database_error:
@@ -38,7 +38,7 @@ async def read_status(
 async def status_reader(
     settings: Settings, services: Sequence[Service], *, lost_seconds: float = LOST_SECONDS
 ) -> AsyncIterator["StatusReader"]:
-    """A reader whose connections are closed at the end."""
+    """A reader whose connections are closed on leaving."""
     async with database.pool(settings, NAME, most=1) as pool:
         reader = StatusReader(settings, services, pool, lost_seconds)
         try:
@@ -48,7 +48,7 @@ async def status_reader(
 
 
 class StatusReader:
-    """Looks again and again over the same connections. What is away costs a look its numbers and nothing else."""
+    """Reads again and again over the same connections. A server that is away only leaves its numbers empty."""
 
     def __init__(
         self, settings: Settings, services: Sequence[Service], pool: database.Pool, lost_seconds: float
@@ -61,14 +61,14 @@ class StatusReader:
         self.database_error: WindmillError | None = None
 
     async def read(self) -> FleetStatus:
-        """Ask database and broker at once."""
+        """Query database and broker at once."""
         status = FleetStatus(0, [ServiceStatus(name) for name in self._names])
         await asyncio.gather(self._add_rows(status), self._add_queues(status))
         add_etas(status)
         return status
 
     def give_up(self) -> None:
-        """Break off a question to a database that hangs, which would wait for its answer even when cancelled."""
+        """Abort a query to a database that hangs: it would go on waiting even when cancelled."""
         self._pool.terminate()
 
     async def close(self) -> None:
@@ -126,7 +126,7 @@ def _add_counts(status: ServiceStatus, rows: Sequence[Any]) -> None:
 
 @dataclass(frozen=True)
 class _Depths:
-    """What waits in the queues."""
+    """The lengths of the queues."""
 
     queued: dict[str, int]
     parked: dict[str, int]
@@ -134,7 +134,7 @@ class _Depths:
 
 
 class _Queues:
-    """The broker on a connection that is kept while it lasts."""
+    """The broker over one connection, opened again after an error."""
 
     def __init__(self, settings: Settings, names: Sequence[str]) -> None:
         self._settings = settings
@@ -148,7 +148,7 @@ class _Queues:
                 async with asyncio.timeout(ASK_SECONDS):
                     return await self._ask(self._opened or await self._open())
         except BaseException:
-            # Also when cancelled half-way: who knows what the connection would answer next.
+            # Also when cancelled: the connection may be in the middle of a reply.
             await self.close()
             raise
 

@@ -1,26 +1,27 @@
-"""The status of the fleet as text for people and as JSON for programs."""
+"""The status of the fleet as text and as JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from windmill.kernels.text.tables import table
+from windmill.operate.render import render_eta, render_span
 from windmill.operate.status.figures import MOST_MARKS, Backlog, FleetStatus, ServiceStatus, Worker
 
 FEW_WORKERS = 20
 _COUNTED = ("done", "failed", "failures")
 
 
-def as_text(status: FleetStatus, *, workers: bool = False) -> str:
-    """All of it. A table of workers is left out when it would be long, unless it is asked for."""
-    parts = [as_table(status), _details(status)]
+def render_status_text(status: FleetStatus, *, workers: bool = False) -> str:
+    """The whole status. A long table of workers is left out unless `workers` asks for it."""
+    parts = [render_status_table(status), _render_details(status)]
     if workers or len(status.workers) <= FEW_WORKERS:
-        parts += ["\n" + workers_table(status.workers)] if status.workers else []
+        parts += ["\n" + render_workers(status.workers)] if status.workers else []
     else:
         parts.append(f"{len(status.workers)} rows of workers: --workers shows them\n")
     return "".join(parts)
 
 
-def as_table(status: FleetStatus) -> str:
+def render_status_table(status: FleetStatus) -> str:
     """A line for each service, and one for all."""
     headings = ["service", "done", "failed", "queued", "in flight", "retrying", "parked", "rate/s", "eta", "breaker"]
     headings += ["workers", "p50 s", "failures"]
@@ -38,9 +39,9 @@ def _service_cells(one: ServiceStatus, *, seen: bool) -> list[object]:
         one.retrying,
         one.parked,
         one.rate,
-        eta_text(one.eta_seconds),
-        _breaker(one),
-        _workers(one.workers, one.lost),
+        render_eta(one.eta_seconds),
+        _render_breaker(one),
+        _render_worker_count(one.workers, one.lost),
         one.p50,
         " ".join(f"{code}:{count}" for code, count in one.failures.items()),
     ]
@@ -51,8 +52,8 @@ def _total_cells(status: FleetStatus, rows: Sequence[Sequence[object]]) -> list[
     sums[4] = status.retrying
     live = {worker.process for worker in status.workers if not worker.lost}
     lost = {worker.process for worker in status.workers if worker.lost} - live
-    workers = None if status.database else _workers(len(live), len(lost))
-    return ["all", *sums, eta_text(status.eta_seconds), None, workers, None, ""]
+    workers = None if status.database else _render_worker_count(len(live), len(lost))
+    return ["all", *sums, render_eta(status.eta_seconds), None, workers, None, ""]
 
 
 def _total(column: Sequence[object]) -> float | None:
@@ -60,40 +61,40 @@ def _total(column: Sequence[object]) -> float | None:
     return sum(known) if known else None
 
 
-def _breaker(one: ServiceStatus) -> str | None:
+def _render_breaker(one: ServiceStatus) -> str | None:
     return f"open {one.breaker_open}/{one.workers}" if one.breaker == "open" else one.breaker
 
 
-def _workers(live: int | None, lost: int | None) -> str | None:
+def _render_worker_count(live: int | None, lost: int | None) -> str | None:
     if live is None:
         return None
     return f"{live}, {lost} lost" if lost else str(live)
 
 
-def _details(status: FleetStatus) -> str:
+def _render_details(status: FleetStatus) -> str:
     retrying = f", {status.retrying:,} jobs wait to be tried again" if status.retrying is not None else ""
     lines = [] if status.database else [f"{status.images:,} images registered{retrying}"]
     if status.backlog:
-        lines.append(f"to post-process: {', '.join(map(_backlog, status.backlog))}")
+        lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
     for one in status.services:
         if one.breaker_reason:
             lines.append(f"{one.service} is {one.breaker}: {one.breaker_reason}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _backlog(one: Backlog) -> str:
+def _render_backlog(one: Backlog) -> str:
     more = "+" if one.marks >= MOST_MARKS else ""
-    since = f" (due for {span(one.overdue_seconds)})" if one.overdue_seconds is not None else ""
+    since = f" (due for {render_span(one.overdue_seconds)})" if one.overdue_seconds is not None else ""
     return f"{one.stage} {one.marks:,}{more}{since}"
 
 
-def unseen(status: FleetStatus) -> list[str]:
-    """What could not be asked, and why."""
+def render_unavailable(status: FleetStatus) -> list[str]:
+    """One line for each server that did not answer."""
     lines = [f"the results cannot be seen: {status.database}"] if status.database else []
     return lines + ([f"the queues cannot be seen: {status.broker}"] if status.broker else [])
 
 
-def workers_table(workers: Iterable[Worker]) -> str:
+def render_workers(workers: Iterable[Worker]) -> str:
     """A line for each process and service."""
     headings = ["worker", "host", "pid", "service", "state", "up", "heartbeat", "last job", "done", "failed"]
     headings += ["retried", "rate/s", "in flight", "calls", "breaker"]
@@ -108,9 +109,9 @@ def _worker_cells(worker: Worker) -> list[object]:
         str(worker.pid),
         worker.service,
         "lost" if worker.lost else "live",
-        span(worker.up_seconds),
-        f"{span(worker.silent_seconds)} ago",
-        None if worker.job_seconds is None else f"{span(worker.job_seconds)} ago",
+        render_span(worker.up_seconds),
+        f"{render_span(worker.silent_seconds)} ago",
+        None if worker.job_seconds is None else f"{render_span(worker.job_seconds)} ago",
         worker.done,
         worker.failed,
         worker.retried,
@@ -121,23 +122,8 @@ def _worker_cells(worker: Worker) -> list[object]:
     ]
 
 
-def eta_text(seconds: float | None) -> str | None:
-    return None if seconds is None else span(seconds)
-
-
-def span(seconds: float) -> str:
-    """A time in its two greatest units, such as 3h12m."""
-    whole = max(0, round(seconds))
-    minutes, hours, days = whole // 60, whole // 3_600, whole // 86_400
-    if days:
-        return f"{days}d{hours % 24}h"
-    if hours:
-        return f"{hours}h{minutes % 60}m"
-    return f"{minutes}m{whole % 60}s" if minutes else f"{whole}s"
-
-
-def as_json(status: FleetStatus) -> dict[str, object]:
-    """Every number under its name; null for what cannot be known now."""
+def render_status_json(status: FleetStatus) -> dict[str, object]:
+    """Every number under its name, null if unknown."""
     document = asdict(status)
     if status.database:
         document["images"] = None

@@ -1,1 +1,1 @@
-"""RabbitMQ: asked in ask*, judged in the others."""
+"""RabbitMQ itself: ask reads its state, judge makes findings of it."""

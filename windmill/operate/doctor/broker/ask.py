@@ -1,4 +1,4 @@
-"""The broker: whether it lets this machine in, twice, and whether it is well."""
+"""Testing the broker: logging in, opening a second connection, and reading its state from the management API."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,32 +13,32 @@ from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.text.addresses import shown
 from windmill.operate.doctor import hosts, versions
-from windmill.operate.doctor.broker import judge as broker_health
-from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem, warning
+from windmill.operate.doctor.broker import judge as judge_broker
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.threads import in_thread
 
 OLDEST, NEWEST_MAJOR = (3, 10), 4
 _ENCRYPT = "set QUEUE_TLS=true and QUEUE_PORT=5671, and QUEUE_TLS_CA where the system does not know the authority"
 
 
-async def examine(settings: BrokerSettings, seconds: float) -> list[Finding]:
-    """Ask over AMQP and over the management API at once: one may answer while the other does not."""
-    amqp = asked("broker", "connect", seconds, _by_amqp(settings))
-    reached, managed = await asyncio.gather(amqp, _by_management(settings, seconds))
+async def examine(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
+    """AMQP and the management API at once, because either may work without the other."""
+    amqp = collect("broker", "connect", seconds, _ask_amqp(settings))
+    reached, managed = await asyncio.gather(amqp, _ask_management(settings, seconds))
     if reached[0].state == "problem":
-        reached.append(not_asked("broker", "version, two connections", "there is no connection"))
-    encryption = hosts.encryption("broker", settings.queue_host, _ENCRYPT, tls=settings.queue_tls)
+        reached.append(skipped("broker", "version, two connections", "there is no connection"))
+    encryption = hosts.judge_encryption("broker", settings.queue_host, _ENCRYPT, tls=settings.queue_tls)
     return [*reached, encryption, *managed]
 
 
-async def _by_amqp(settings: BrokerSettings) -> list[Finding]:
+async def _ask_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
         where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
         return [
             ok("broker", "connect", f"{settings.queue_user} at {where}"),
-            versions.judged("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
-            await _second(settings),
+            versions.judge_version("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
+            await _second_connection(settings),
         ]
 
 
@@ -47,11 +47,11 @@ async def _version(opened: broker.Connection, settings: BrokerSettings) -> str:
         async with opened.channel() as channel:
             underlay = await channel.get_underlay_channel()
             properties: Mapping[str, Any] = getattr(underlay.connection, "server_properties", {})
-    told = properties.get("version", "of unknown version")
-    return told.decode() if isinstance(told, bytes) else str(told)
+    version = properties.get("version", "of unknown version")
+    return version.decode() if isinstance(version, bytes) else str(version)
 
 
-async def _second(settings: BrokerSettings) -> Finding:
+async def _second_connection(settings: BrokerSettings) -> DoctorFinding:
     """A worker consumes over one connection and publishes over another."""
     try:
         async with broker.connection(settings, "windmill doctor, second connection"):
@@ -61,30 +61,30 @@ async def _second(settings: BrokerSettings) -> Finding:
         return problem("broker", "two connections", f"the second one failed: {error.message}", remedy)
 
 
-async def _by_management(settings: BrokerSettings, seconds: float) -> list[Finding]:
+async def _ask_management(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
     began = datetime.now(UTC)
     try:
         who = await in_thread(partial(ask, settings, "whoami", seconds))
     except WindmillError as error:
-        # Workers run without it: only the limits of queues are set over it, and alarms shown by it.
-        unseen = [not_asked("broker", name, "the management API does not answer") for name in ("alarms", "nodes")]
+        # A warning only: workers do without the API, which sets policies and shows alarms.
+        unseen = [skipped("broker", name, "the management API does not answer") for name in ("alarms", "nodes")]
         return [warning("broker", "management", error.message, error.remedy), *unseen]
     middle = began + (datetime.now(UTC) - began) / 2
     asking = [
-        _judged(settings, "alarms", "health/checks/alarms", broker_health.alarms, seconds),
-        _judged(settings, "nodes", "nodes", broker_health.nodes, seconds),
-        _judged(settings, "unroutable", f"vhosts/{quoted_vhost(settings)}", broker_health.unroutable, seconds),
+        _judged(settings, "alarms", "health/checks/alarms", judge_broker.alarms, seconds),
+        _judged(settings, "nodes", "nodes", judge_broker.nodes, seconds),
+        _judged(settings, "unroutable", f"vhosts/{quoted_vhost(settings)}", judge_broker.unroutable, seconds),
     ]
     rest = [finding for part in await asyncio.gather(*asking) for finding in part]
-    return [broker_health.management(who.document), *broker_health.skew(who.date, middle), *rest]
+    return [judge_broker.management(who.document), *judge_broker.skew(who.date, middle), *rest]
 
 
 async def _judged(
-    settings: BrokerSettings, name: str, path: str, judge: Callable[[Any], list[Finding]], seconds: float
-) -> list[Finding]:
+    settings: BrokerSettings, name: str, path: str, judge: Callable[[Any], list[DoctorFinding]], seconds: float
+) -> list[DoctorFinding]:
     try:
         reply = await in_thread(partial(ask, settings, path, seconds))
     except WindmillError as error:
-        unseen = not_asked("broker", name, error.message)
+        unseen = skipped("broker", name, error.message)
         return [replace(unseen, remedy=f"rabbitmqctl set_user_tags {settings.queue_user} policymaker monitoring")]
     return judge(reply.document)

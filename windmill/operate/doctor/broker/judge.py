@@ -1,4 +1,4 @@
-"""What the broker's management API says of itself, judged. Pure."""
+"""Findings from the broker's management API. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,16 +6,16 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from windmill.operate.doctor import hosts
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
-from windmill.operate.doctor.sizes import shown
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.render import render_bytes
 
 _DATE_SECONDS = 2.0
-"""A Date header is exact to a second, and the server may keep it for another."""
+"""A Date header has whole seconds, and the server may cache it for another second."""
 _MAY_SET_POLICIES = {"policymaker", "administrator"}
 
 
-def management(who: Mapping[str, Any]) -> Finding:
-    """Whether the account that the API knows may set policies."""
+def management(who: Mapping[str, Any]) -> DoctorFinding:
+    """Whether the account may set policies."""
     tags = who.get("tags") or []
     named = set(tags.split(",") if isinstance(tags, str) else tags)
     said = f"{who.get('name')} has the tags {', '.join(sorted(named)) or 'none'}"
@@ -25,18 +25,18 @@ def management(who: Mapping[str, Any]) -> Finding:
     return warning("broker", "management", f"{said}, so python -m windmill declare cannot set policies", remedy)
 
 
-def skew(date: str, now: datetime) -> list[Finding]:
-    """The broker's clock, as far as the header of a reply tells it."""
+def skew(date: str, now: datetime) -> list[DoctorFinding]:
+    """The broker's clock, from the Date header of a reply."""
     try:
-        told = parsedate_to_datetime(date)
+        dated = parsedate_to_datetime(date)
     except ValueError:
         return []
-    there = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return [hosts.clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
+    there = dated if dated.tzinfo else dated.replace(tzinfo=UTC)
+    return [hosts.judge_clock("broker", (there - now).total_seconds(), exact=_DATE_SECONDS)]
 
 
-def alarms(check: Mapping[str, Any]) -> list[Finding]:
-    """While one is on, the broker takes no message from anybody."""
+def alarms(check: Mapping[str, Any]) -> list[DoctorFinding]:
+    """While an alarm is on, the broker accepts no messages."""
     if check.get("status") == "ok":
         return [ok("broker", "alarms", "none")]
     named = [f"{one.get('resource')} on {one.get('node')}" for one in check.get("alarms") or []]
@@ -44,11 +44,11 @@ def alarms(check: Mapping[str, Any]) -> list[Finding]:
     return [problem("broker", "alarms", said, "free disk or memory of that node, or raise its limits")]
 
 
-def nodes(listed: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def nodes(listed: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
     return [finding for node in listed for finding in _node(node)]
 
 
-def _node(node: Mapping[str, Any]) -> list[Finding]:
+def _node(node: Mapping[str, Any]) -> list[DoctorFinding]:
     name = f"node {node.get('name')}"
     if not node.get("running", True):
         return [problem("broker", name, "does not run", "start it")]
@@ -58,22 +58,22 @@ def _node(node: Mapping[str, Any]) -> list[Finding]:
     return _room(node, name)
 
 
-def _room(node: Mapping[str, Any], name: str) -> list[Finding]:
-    """Disk and memory, and how far they are from where alarms begin; a node just started does not know them yet."""
+def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
+    """How far disk and memory are from their alarms. A node that has just started has no figures yet."""
     disk, floor = node.get("disk_free"), node.get("disk_free_limit", 0)
     used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
     if not isinstance(disk, int) or not isinstance(used, int):
         return []
-    room = f"{shown(disk)} of disk free (alarm at {shown(floor)})"
-    memory = f"{shown(used)} of memory used (alarm at {shown(ceiling)})"
+    room = f"{render_bytes(disk)} of disk free (alarm at {render_bytes(floor)})"
+    memory = f"{render_bytes(used)} of memory used (alarm at {render_bytes(ceiling)})"
     if disk < 2 * floor or used > 0.8 * ceiling:
         remedy = "free disk or memory, before it takes no more messages"
         return [warning("broker", name, f"near an alarm: {room}, {memory}", remedy)]
     return [ok("broker", name, f"{room}, {memory}")]
 
 
-def unroutable(host: Mapping[str, Any]) -> list[Finding]:
-    """Messages that found no queue; Windmill's own publishes would have been told of it."""
+def unroutable(host: Mapping[str, Any]) -> list[DoctorFinding]:
+    """Messages that the broker dropped because no queue took them. Only publishing with `mandatory` shows it."""
     lost = (host.get("message_stats") or {}).get("drop_unroutable", 0)
     if not lost:
         return [ok("broker", "unroutable", "no message was dropped for want of a queue")]

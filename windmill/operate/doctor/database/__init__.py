@@ -1,1 +1,1 @@
-"""PostgreSQL: asked in ask, judged in the others."""
+"""PostgreSQL: ask queries it, judge* make findings of the answers."""

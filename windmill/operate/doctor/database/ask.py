@@ -1,4 +1,4 @@
-"""The database: asking it. What the answers mean is in database_health."""
+"""Querying the database; `judge` makes findings of the answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,18 +13,19 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.kernels.text.addresses import shown
-from windmill.operate.doctor.database import judge, stages
-from windmill.operate.doctor.findings import Finding, asked, not_asked, ok, problem
+from windmill.operate.doctor.database import judge
+from windmill.operate.doctor.database.judge_stages import judge_stages
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
 from windmill.storage.migrations import available, pending
 from windmill.storage.queries import queries
 
-Ask = Callable[[database.Connection, Settings], Awaitable[list[Finding]]]
+DatabaseTest = Callable[[database.Connection, Settings], Awaitable[list[DoctorFinding]]]
 
 
-async def examine(settings: Settings, seconds: float) -> list[Finding]:
-    """Every question over one connection, each with its own time."""
+async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
+    """Run every query over one connection, each with its own timeout."""
     async with AsyncExitStack() as stack:
         opening = stack.enter_async_context(database.connection(settings, "windmill doctor"))
         try:
@@ -38,21 +39,21 @@ async def examine(settings: Settings, seconds: float) -> list[Finding]:
                 f"{settings.db_user} at {shown(settings.db_servers())}, database {settings.db_name}",
             )
         ]
-        for name, ask in _QUESTIONS.items():
-            found += await asked("database", name, seconds, _converted(ask, connection, settings))
+        for name, ask in _TESTS.items():
+            found += await collect("database", name, seconds, _converted(ask, connection, settings))
     return found
 
 
-def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Finding]:
+def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[DoctorFinding]:
     if isinstance(error, WindmillError):
         said, remedy = error.message, error.remedy
     else:
         said, remedy = f"no connection within {seconds:g} s", "see whether DB_HOST is right and no firewall is between"
-    unasked = not_asked("database", "all else", "there is no connection")
+    unasked = skipped("database", "all else", "there is no connection")
     return [problem("database", "connect", said, remedy), unasked]
 
 
-async def _converted(ask: Ask, connection: database.Connection, settings: Settings) -> list[Finding]:
+async def _converted(ask: DatabaseTest, connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
     with database.converted(settings):
         return await ask(connection, settings)
 
@@ -61,7 +62,7 @@ async def _only_row(connection: database.Connection, statement: str) -> Mapping[
     return cast("Mapping[str, Any]", await connection.fetchrow(statement))
 
 
-async def _server(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
+async def _server(connection: database.Connection, settings: DatabaseSettings) -> list[DoctorFinding]:
     began = datetime.now(UTC)
     row = await _only_row(connection, queries()["server"])
     took = datetime.now(UTC) - began
@@ -69,7 +70,7 @@ async def _server(connection: database.Connection, settings: DatabaseSettings) -
     return judge.server(settings, row, skew, exact=took.total_seconds() / 2)
 
 
-async def _migrations(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
+async def _migrations(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
     remedy = "python -m windmill migrate"
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return [problem("database", "migrations", "none is applied: there are no tables", remedy)]
@@ -85,37 +86,37 @@ async def _migrations(connection: database.Connection, _: DatabaseSettings) -> l
     return [ok("database", "migrations", f"all {len(known)} are applied")]
 
 
-async def _privileges(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
+async def _privileges(connection: database.Connection, settings: DatabaseSettings) -> list[DoctorFinding]:
     relations, privileges = zip(*judge.PRIVILEGES, strict=True)
     rows = await connection.fetch(queries()["privileges_not_held"], relations, privileges)
     return judge.privileges(settings, [(row["relation"], row["privilege"]) for row in rows])
 
 
-async def _parameters(connection: database.Connection, settings: DatabaseSettings) -> list[Finding]:
+async def _parameters(connection: database.Connection, settings: DatabaseSettings) -> list[DoctorFinding]:
     rows = await connection.fetch(queries()["parameters"], [*judge.PARAMETERS, "data_directory"])
-    told = {row["name"]: row["setting"] for row in rows}
+    values = {row["name"]: row["setting"] for row in rows}
     offered = {row["name"]: frozenset(row["enumvals"] or ()) for row in rows}
-    directory = told.get("data_directory")
+    directory = values.get("data_directory")
     disk = await in_thread(partial(judge.free_space, settings, directory)) if directory else []
-    return [*judge.parameters(settings, told, offered), *disk]
+    return [*judge.parameters(settings, values, offered), *disk]
 
 
-async def _connections(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
+async def _connections(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
     row = await _only_row(connection, queries()["connections"])
     return [judge.connections(row["used"], row["most"])]
 
 
-async def _long_transactions(connection: database.Connection, _: DatabaseSettings) -> list[Finding]:
+async def _long_transactions(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
     rows = await connection.fetch(queries()["long_transactions"], judge.LONG_SECONDS)
     return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
 
 
-async def _stages(connection: database.Connection, settings: Settings) -> list[Finding]:
+async def _stages(connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
     rows = await connection.fetch(queries()["stages_and_backlog"], list(STAGES))
-    return stages.judged(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
+    return judge_stages(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
 
 
-_QUESTIONS: dict[str, Ask] = {
+_TESTS: dict[str, DatabaseTest] = {
     "server": _server,
     "migrations": _migrations,
     "privileges": _privileges,

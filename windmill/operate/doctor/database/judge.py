@@ -1,4 +1,4 @@
-"""What the database says of itself, judged."""
+"""Findings from the database's answers."""
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.operate.doctor import hosts, sizes, versions
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor import disk_space, hosts, versions
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
+from windmill.operate.render import render_bytes
 
 OLDEST, NEWEST_MAJOR = (15, 0), 18
 LONG_SECONDS = 600.0
@@ -21,16 +22,16 @@ PRIVILEGES = [
     *(("workers", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("row_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),
     ("result_ids", "USAGE"),
-    # Whoever writes a result leaves a mark, by triggers that run in its name.
+    # Triggers on results make marks with the privileges of the user who writes.
     *((name, "SELECT") for name in ("stages", "feeds")),
     *(("stale", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
 ]
-"""What workers, producers and commands do with which relation."""
+"""The privileges that workers, producers and commands need."""
 
 
 @dataclass(frozen=True)
-class Hurtful:
-    """A value of a parameter that costs: what it costs, and the value to set."""
+class CostlyValue:
+    """A value of a parameter that does harm: which harm, and the value to set instead."""
 
     value: str
     cost: str
@@ -39,30 +40,30 @@ class Hurtful:
 
 
 PARAMETERS = {
-    "default_toast_compression": Hurtful("pglz", "long answers are compressed slowly", "lz4"),
-    "idle_in_transaction_session_timeout": Hurtful(
+    "default_toast_compression": CostlyValue("pglz", "long answers are compressed slowly", "lz4"),
+    "idle_in_transaction_session_timeout": CostlyValue(
         "0", "a client that hangs in a transaction keeps dead rows for ever", "'10min'"
     ),
-    "autovacuum": Hurtful("off", "dead rows stay, and all becomes slow", "on", for_the_server=True),
-    "fsync": Hurtful("off", "a power cut destroys the database", "on", for_the_server=True),
-    "full_page_writes": Hurtful("off", "a power cut destroys pages of the database", "on", for_the_server=True),
-    "synchronous_commit": Hurtful("off", "a power cut loses results whose jobs are acknowledged", "on"),
+    "autovacuum": CostlyValue("off", "dead rows stay, and all becomes slow", "on", for_the_server=True),
+    "fsync": CostlyValue("off", "a power cut destroys the database", "on", for_the_server=True),
+    "full_page_writes": CostlyValue("off", "a power cut destroys pages of the database", "on", for_the_server=True),
+    "synchronous_commit": CostlyValue("off", "a power cut loses results whose jobs are acknowledged", "on"),
 }
 
 
-def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[Finding]:
-    size = f"{sizes.shown(row['bytes'])} in tablespace {row['tablespace']}"
+def server(settings: DatabaseSettings, row: Mapping[str, Any], skew: float, exact: float) -> list[DoctorFinding]:
+    size = f"{render_bytes(row['bytes'])} in tablespace {row['tablespace']}"
     return [
-        versions.judged("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
-        hosts.encryption("database", settings.db_host, _ENCRYPT, tls=row["tls"]),
-        hosts.clock("database", skew, exact),
+        versions.judge_version("database", "PostgreSQL", row["version"], OLDEST, NEWEST_MAJOR),
+        hosts.judge_encryption("database", settings.db_host, _ENCRYPT, tls=row["tls"]),
+        hosts.judge_clock("database", skew, exact),
         _encoding(settings, row["encoding"]),
         *_standby(row["standby"]),
         ok("database", "size", size),
     ]
 
 
-def _encoding(settings: DatabaseSettings, encoding: str) -> Finding:
+def _encoding(settings: DatabaseSettings, encoding: str) -> DoctorFinding:
     if encoding == "UTF8":
         return ok("database", "encoding", encoding)
     said = f"{encoding}: captions and emojis cannot be stored"
@@ -70,12 +71,12 @@ def _encoding(settings: DatabaseSettings, encoding: str) -> Finding:
     return problem("database", "encoding", said, remedy)
 
 
-def _standby(standby: bool) -> list[Finding]:
+def _standby(standby: bool) -> list[DoctorFinding]:
     said = "the server is a standby, which takes no rows"
     return [problem("database", "standby", said, "let DB_HOST name the primary")] if standby else []
 
 
-def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) -> list[Finding]:
+def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) -> list[DoctorFinding]:
     if not absent:
         return [ok("database", "privileges", f"{settings.db_user} may do what workers and producers do")]
     by_relation = {name: [right for other, right in absent if other == name] for name, _ in absent}
@@ -88,13 +89,13 @@ def privileges(settings: DatabaseSettings, absent: Sequence[tuple[str, str]]) ->
 
 
 def parameters(
-    settings: DatabaseSettings, told: Mapping[str, str], offered: Mapping[str, Collection[str]]
-) -> list[Finding]:
-    """Warnings for values that hurt, where this server offers a better one."""
+    settings: DatabaseSettings, values: Mapping[str, str], offered: Mapping[str, Collection[str]]
+) -> list[DoctorFinding]:
+    """Warnings for harmful values, where this server offers a better one."""
     hurtful = [
         (name, hurts)
         for name, hurts in PARAMETERS.items()
-        if told.get(name) == hurts.value and (not offered.get(name) or hurts.better in offered[name])
+        if values.get(name) == hurts.value and (not offered.get(name) or hurts.better in offered[name])
     ]
     found = [
         warning("database", name, f"{hurts.value}: {hurts.cost}", _command(settings, name, hurts))
@@ -103,32 +104,32 @@ def parameters(
     return found or [ok("database", "parameters", "none has a value that hurts")]
 
 
-def _command(settings: DatabaseSettings, name: str, hurts: Hurtful) -> str:
+def _command(settings: DatabaseSettings, name: str, hurts: CostlyValue) -> str:
     if hurts.for_the_server:
         return f"ALTER SYSTEM SET {name} = {hurts.better}; then SELECT pg_reload_conf()"
     return f"ALTER DATABASE {settings.db_name} SET {name} = {hurts.better}"
 
 
-def free_space(settings: DatabaseSettings, directory: str) -> list[Finding]:
-    """Of the disk, where the server's files are on this machine."""
+def free_space(settings: DatabaseSettings, directory: str) -> list[DoctorFinding]:
+    """Free space of the disk, if the server's files are on this machine."""
     if not hosts.is_loopback(settings.db_host):
         return []
     try:
         usage = shutil.disk_usage(Path(directory))
     except OSError:
-        return []  # the server is in a container, or is reached through a tunnel
-    return [sizes.space("database", "disk", usage.free, directory, total=usage.total)]
+        return []  # the server runs in a container, or behind a tunnel
+    return [disk_space.judge_free_space("database", "disk", usage.free, directory, total=usage.total)]
 
 
-def connections(used: int, most: int) -> Finding:
+def connections(used: int, most: int) -> DoctorFinding:
     said = f"{used} of {most} are used"
     if used <= 0.8 * most:
         return ok("database", "connections", said)
     return warning("database", "connections", said, "raise max_connections: each worker needs up to 4")
 
 
-def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """Each keeps dead rows alive in every table."""
+def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
+    """A long transaction keeps vacuum from removing dead rows, in every table."""
     return [
         warning(
             "database",

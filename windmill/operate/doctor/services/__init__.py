@@ -1,1 +1,1 @@
-"""The services: asked in ask, judged in judge."""
+"""The services: ask sends each a request without an image, judge makes findings of the replies."""

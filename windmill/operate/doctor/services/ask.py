@@ -1,4 +1,4 @@
-"""Services: each is asked for an answer without being shown a picture, so that no model runs."""
+"""Probing services with a request that has no image, so that no model runs."""
 
 import asyncio
 import http.client
@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 from windmill.core.services import Service
 from windmill.core.setting_parts import FleetSettings
-from windmill.operate.doctor.findings import Finding, asked, ok, problem
-from windmill.operate.doctor.services import judge as service_replies
-from windmill.operate.doctor.services.judge import Heard
+from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem
+from windmill.operate.doctor.services import judge as judge_services
+from windmill.operate.doctor.services.judge import ProbeReply
 from windmill.operate.doctor.threads import in_thread
 
 MOST_BYTES = 2**16
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a service is."""
+class ServiceAddress:
+    """Where a service listens."""
 
     host: str
     port: int
@@ -29,18 +29,18 @@ class Address:
 
 async def examine(
     settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
-) -> list[Finding]:
-    """All services at once; each is asked for one thing at a time."""
+) -> list[DoctorFinding]:
+    """All services at once, but one request at a time to each of them."""
     asking = [
-        asked("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
+        collect("services", service.name, 4 * seconds, _one(settings, service, seconds, health=health))
         for service in services
     ]
     return [finding for part in await asyncio.gather(*asking) for finding in part]
 
 
-async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[Finding]:
+async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
     parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
-    address = Address(parts.hostname or "", parts.port or 80, parts.path)
+    address = ServiceAddress(parts.hostname or "", parts.port or 80, parts.path)
     try:
         await in_thread(partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM))
         heard = await in_thread(partial(_get, address, address.path, seconds))
@@ -48,22 +48,25 @@ async def _one(settings: FleetSettings, service: Service, seconds: float, *, hea
         said = f"the name {address.host} does not resolve: {error.strerror}"
         return [problem("services", service.name, said, "correct host in SERVICE_CONFIG or SERVICE_HOST, or the DNS")]
     except (OSError, http.client.HTTPException) as error:
-        return [service_replies.silent(service, f"{address.host}:{address.port}", error)]
-    return [*service_replies.judged(service, parts.geturl(), heard), *await _health(service, address, health=health)]
+        return [judge_services.judge_silence(service, f"{address.host}:{address.port}", error)]
+    return [
+        *judge_services.judge_reply(service, parts.geturl(), heard),
+        *await _health(service, address, health=health),
+    ]
 
 
-def _get(address: Address, path: str, seconds: float) -> Heard:
+def _get(address: ServiceAddress, path: str, seconds: float) -> ProbeReply:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         reply = connection.getresponse()
-        return Heard(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
+        return ProbeReply(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
     finally:
         connection.close()
 
 
-async def _health(service: Service, address: Address, *, health: bool) -> list[Finding]:
-    """On demand only: for this a service runs its model, which a worker's call beside it may not survive."""
+async def _health(service: Service, address: ServiceAddress, *, health: bool) -> list[DoctorFinding]:
+    """Only on demand: /health runs the model, and a worker's call at the same time may fail."""
     if not health:
         return []
     name = f"{service.name} health"

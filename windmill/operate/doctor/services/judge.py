@@ -1,35 +1,35 @@
-"""What a service answers to a request that shows it no picture, judged. Pure."""
+"""Findings from a service's reply to a request without an image. Pure."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from windmill.core.services import Service
-from windmill.operate.doctor.findings import Finding, ok, problem, warning
+from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 STAND_IN = "windmill-farm"
 _CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVICE_PORT_OFFSET"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One HTTP reply."""
+class ProbeReply:
+    """What a service replied to a probe."""
 
     status: int
     server: str
     body: bytes
 
 
-def silent(service: Service, where: str, error: Exception) -> Finding:
-    """Nothing came back from this address."""
+def judge_silence(service: Service, where: str, error: Exception) -> DoctorFinding:
+    """A problem, because nothing answered at this address."""
     if isinstance(error, ConnectionRefusedError):
         return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
     said = f"no answer at {where}: {error or type(error).__name__}"
     return problem("services", service.name, said, f"see whether it hangs; else {_CONFIG}")
 
 
-def judged(service: Service, url: str, heard: Heard) -> list[Finding]:
-    """A service of ours answers 400 with JSON that bears its name: it demands a picture."""
+def judge_reply(service: Service, url: str, heard: ProbeReply) -> list[DoctorFinding]:
+    """A service of the fleet answers 400, with its name in JSON, because the image is missing."""
     document = _object(heard.body)
     name = document.get("service")
     if isinstance(name, str) and name in service.foreign:
@@ -49,7 +49,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _known(service: Service, url: str, name: object) -> Finding:
+def _known(service: Service, url: str, name: object) -> DoctorFinding:
     if name == service.name or name in service.answers_as:
         return ok("services", service.name, f"answers as {name} at {url}")
     if isinstance(name, str) and name:
@@ -63,7 +63,7 @@ def _known(service: Service, url: str, name: object) -> Finding:
     return warning("services", service.name, f"answers at {url} without saying its name", "see what listens there")
 
 
-def _stranger(service: Service, url: str, heard: Heard) -> Finding:
+def _stranger(service: Service, url: str, heard: ProbeReply) -> DoctorFinding:
     if heard.status in (429, 503):
         said = f"{url} answered {heard.status}: it has too much to do"
         return warning("services", service.name, said, "lower the concurrency of its workers, or wait")
@@ -74,7 +74,7 @@ def _stranger(service: Service, url: str, heard: Heard) -> Finding:
     return problem("services", service.name, said, _CONFIG)
 
 
-def _stand_in(service: Service, heard: Heard, document: dict[str, Any]) -> list[Finding]:
+def _stand_in(service: Service, heard: ProbeReply, document: dict[str, Any]) -> list[DoctorFinding]:
     metadata = document.get("metadata")
     info = metadata.get("model_info") if isinstance(metadata, dict) else None
     framework = info.get("framework") if isinstance(info, dict) else None

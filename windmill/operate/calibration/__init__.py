@@ -1,0 +1,1 @@
+"""Calibration: fitting the constants of merging and voting to labelled images."""

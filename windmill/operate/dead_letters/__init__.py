@@ -1,0 +1,1 @@
+"""Dead letters, the jobs that were given up: listing, redriving and purging what is in the failed queues."""

@@ -1,0 +1,75 @@
+"""Reading the topology from the management API, or from AMQP where the API does not answer."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from windmill.broker.management import ask, quoted_vhost
+from windmill.core.errors import WindmillError
+from windmill.core.services import Service
+from windmill.core.setting_parts import BrokerSettings
+from windmill.core.settings import Settings
+from windmill.operate.doctor.findings import DoctorFinding, skipped
+from windmill.operate.doctor.threads import in_thread
+from windmill.operate.doctor.topology import ask_amqp, judge
+from windmill.operate.doctor.topology.judge import DeclaredQueue, Topology
+from windmill.operate.doctor.topology.judge_consumer_timeout import judge_consumer_timeout
+
+
+async def examine(
+    settings: Settings, chosen: Sequence[Service], every: Sequence[Service], seconds: float
+) -> list[DoctorFinding]:
+    try:
+        seen = await read_topology(settings, seconds)
+    except WindmillError as unseen:
+        return [*await _ask_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
+    return [
+        *judge.judge_topology(settings, chosen, every, seen),
+        *judge_consumer_timeout(settings, chosen, seen.policies),
+    ]
+
+
+async def _ask_amqp(
+    settings: BrokerSettings, chosen: Sequence[Service], unseen: WindmillError, seconds: float
+) -> list[DoctorFinding]:
+    try:
+        return await asyncio.wait_for(ask_amqp.examine(settings, chosen, unseen), seconds)
+    except TimeoutError:
+        return [skipped("topology", "queues", f"the broker gave no answer within {seconds:g} s")]
+
+
+async def read_topology(settings: BrokerSettings, seconds: float) -> Topology:
+    """The whole topology of the virtual host, from the management API."""
+    host = quoted_vhost(settings)
+    paths = (
+        # Statistics are costly; the message counts, some seconds old, are enough.
+        f"queues/{host}?disable_stats=true&enable_queue_totals=true",
+        f"consumers/{host}",
+        f"exchanges/{host}?columns=name,type",
+        f"bindings/{host}",
+        f"policies/{host}",
+        "overview",
+    )
+    replies = await asyncio.gather(*(in_thread(partial(ask, settings, path, seconds)) for path in paths))
+    return parse_topology([reply.document for reply in replies])
+
+
+def parse_topology(documents: Sequence[Any]) -> Topology:
+    """`documents`: queues, consumers, exchanges, bindings, policies and the overview, as the API returns them."""
+    queues, consumers, exchanges, bindings, policies, overview = documents
+    taken = Counter(one["queue"]["name"] for one in consumers)
+    return Topology(
+        queues={one["name"]: _queue(one, taken[one["name"]]) for one in queues},
+        exchanges={one["name"]: one["type"] for one in exchanges},
+        bindings=frozenset((one["source"], one["destination"]) for one in bindings),
+        policies=policies,
+        version=overview.get("rabbitmq_version", ""),
+    )
+
+
+def _queue(one: dict[str, Any], consumers: int) -> DeclaredQueue:
+    """RabbitMQ leaves the type out of the arguments if the queue was declared without one."""
+    arguments = {"x-queue-type": one.get("type", "classic"), **(one.get("arguments") or {})}
+    return DeclaredQueue(arguments, one.get("messages", 0), consumers)

@@ -1,1 +1,0 @@
-"""Parked jobs: what their messages tell, redriving and purging them."""
