@@ -7,7 +7,7 @@ import numpy as np
 
 from windmill.kernels.votes.ballots import predictions_of
 from windmill.kernels.votes.emojis import group_of
-from windmill.kernels.votes.vote_design import Example, Floats
+from windmill.kernels.votes.vote_design import Floats, VoteExample
 
 _ROUNDS = 20
 
@@ -19,35 +19,35 @@ class Verdict(NamedTuple):
     listed: set[str]
 
 
-Method = Callable[[Sequence[Example]], list[Verdict]]
+Method = Callable[[Sequence[VoteExample]], list[Verdict]]
 
 
-def voters(example: Example) -> list[str]:
+def voters(example: VoteExample) -> list[str]:
     """The services that say emojis at all."""
     return [service for service in example.answers if service not in ("colors", "metadata", "pose")]
 
 
-def first_version(examples: Sequence[Example]) -> list[Verdict]:
+def first_version(examples: Sequence[VoteExample]) -> list[Verdict]:
     """Two services wrote the same string."""
     return [_counted(example, _said(example, str), least=2) for example in examples]
 
 
-def any_voice(examples: Sequence[Example]) -> list[Verdict]:
+def any_voice(examples: Sequence[VoteExample]) -> list[Verdict]:
     """One service said it."""
     return [_counted(example, _said(example, group_of), least=1) for example in examples]
 
 
-def two_voices(examples: Sequence[Example]) -> list[Verdict]:
+def two_voices(examples: Sequence[VoteExample]) -> list[Verdict]:
     """Two services said it, however it is spelt."""
     return [_counted(example, _said(example, group_of), least=2) for example in examples]
 
 
-def majority(examples: Sequence[Example]) -> list[Verdict]:
+def majority(examples: Sequence[VoteExample]) -> list[Verdict]:
     """At least half of the services that say emojis."""
     return [_counted(example, _said(example, group_of), least=_half(example)) for example in examples]
 
 
-def dawid_skene(examples: Sequence[Example]) -> list[Verdict]:
+def dawid_skene(examples: Sequence[VoteExample]) -> list[Verdict]:
     """How often each service says what is so, and what is not so, found from how they agree (EM, no labels)."""
     services = sorted({service for example in examples for service in voters(example)})
     keys = [(number, emoji) for number, example in enumerate(examples) for emoji in _said(example, group_of)]
@@ -74,11 +74,11 @@ def _expected(yes: Floats) -> Floats:
     return chances
 
 
-def _half(example: Example) -> int:
+def _half(example: VoteExample) -> int:
     return max(1, (len(voters(example)) + 1) // 2)
 
 
-def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verdict:
+def _counted(example: VoteExample, said: Mapping[str, set[str]], least: int) -> Verdict:
     """Chances are shares of the services that spoke; the first version states none."""
     spoke = max(len(voters(example)), 1)
     chances: dict[str, float] = {}
@@ -91,7 +91,7 @@ def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Verd
     return Verdict(chances, listed)
 
 
-def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
+def _said(example: VoteExample, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
     """The words of a caption, or else the emoji of a prediction; a label alone says nothing."""
     said: dict[str, set[str]] = {}
     for service in voters(example):

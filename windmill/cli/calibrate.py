@@ -14,7 +14,7 @@ from windmill.cli.options import Commands, add_json, say, until_stopped
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.annotations import read_annotations
 from windmill.process.runner import DONE
 from windmill.storage import database
@@ -111,7 +111,7 @@ def _report(
         for one in reports
         for figure, value in one.before.items()
     ]
-    text = table(["on the images that judge", f"before ({start.version})", "after"], rows)
+    text = render_table(["on the images that judge", f"before ({start.version})", "after"], rows)
     text += f"written to {arguments.out}: {named.version}, {named.origin}\n" if arguments.out else ""
     say(document, text, as_json=arguments.json)
     if not arguments.out and not arguments.json:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from windmill import broker
 from windmill.cli.options import Commands, add_json, add_services, age, image_ids, say, until_stopped, whole
-from windmill.core.errors import KINDS, WindmillError
+from windmill.core.errors import ERROR_CODES, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
@@ -101,7 +101,7 @@ def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
 def _add_scan(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--scan",
-        type=whole(1, broker.MOST_HELD),
+        type=whole(1, broker.MAX_UNACKNOWLEDGED),
         default=10_000,
         metavar="N",
         help="without changes: read the first N messages of each queue (default: %(default)s)",
@@ -112,9 +112,9 @@ def codes(text: str) -> frozenset[str]:
     """Error codes out of windmill/core/errors.py."""
     names = [part.strip().upper() for part in text.split(",") if part.strip()]
     for name in names:
-        if name not in KINDS:
-            nearest = difflib.get_close_matches(name, KINDS, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(KINDS)}"
+        if name not in ERROR_CODES:
+            nearest = difflib.get_close_matches(name, ERROR_CODES, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(ERROR_CODES)}"
             raise argparse.ArgumentTypeError(f"{name!r} is not an error code{hint}")
     if not names:
         raise argparse.ArgumentTypeError("no code is named")
@@ -139,7 +139,7 @@ async def run_list(settings: Settings, stop: asyncio.Event, arguments: argparse.
 
 async def run_show(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     one_image = Wanted(image_ids=frozenset([arguments.image_id]))
-    found = await _look(settings, stop, arguments, one_image, broker.MOST_HELD)
+    found = await _look(settings, stop, arguments, one_image, broker.MAX_UNACKNOWLEDGED)
     async with database.connection(settings, "windmill failed") as connection:
         rows = await connection.fetch(queries()["results_of_image"], arguments.image_id)
     entries = failed_text.job_entries(found.jobs, [dict(row) for row in rows])

@@ -7,15 +7,15 @@ from typing import Any
 
 from windmill.cli.options import Commands, add_json, at_once, say, whole
 from windmill.core.errors import WindmillError
-from windmill.core.paths import shipped
+from windmill.core.paths import packaged_file
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.kernels.flow.partitions import Range, ahead, first_bound
+from windmill.kernels.flow.partitions import IdRange, first_bound, partitions_ahead
 from windmill.process.runner import DONE
 from windmill.storage import database
 from windmill.storage.migrations import MIGRATE_SECONDS
 from windmill.storage.queries import queries
 
-SCRIPTS = shipped("sql") / "scale"
+SCRIPTS = packaged_file("sql") / "scale"
 MOST_AT_ONCE = 1_000
 DESCRIPTION = """\
 Creates the next partitions of the table results, ahead of the greatest image id. Run it once a day, or after
@@ -62,7 +62,7 @@ async def _spread(settings: DatabaseSettings, arguments: argparse.Namespace) -> 
         greatest = int(await connection.fetchval(queries()["greatest_known_image_id"]))
         bound = await _converted(connection, greatest, arguments)
         end = int(await connection.fetchval(queries()["end_of_partitions"]) or bound or 0)
-        todo = ahead(end, greatest, arguments.size, arguments.ahead)
+        todo = partitions_ahead(end, greatest, arguments.size, arguments.ahead)
         _must_be_few(todo, greatest)
         for one in [] if arguments.dry_run else todo:
             await _run(connection, "next_partition", queries()["say_range"], one.low, one.high)
@@ -106,7 +106,7 @@ async def _run(connection: database.Connection, script: str, saying: str, *numbe
         await connection.execute((SCRIPTS / f"{script}.sql").read_text(encoding="utf-8"), timeout=MIGRATE_SECONDS)
 
 
-def _must_be_few(todo: Sequence[Range], greatest: int) -> None:
+def _must_be_few(todo: Sequence[IdRange], greatest: int) -> None:
     if len(todo) > MOST_AT_ONCE:
         raise WindmillError(
             "CONFLICT",

@@ -15,8 +15,8 @@ from windmill.core.services import Service, load_fleet
 from windmill.core.setting_parts import CallSettings, DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.kernels.flow import capacity
-from windmill.kernels.flow.capacity import Measured, Pace, Weight
-from windmill.kernels.text.tables import table
+from windmill.kernels.flow.capacity import MeasuredTable, TableFootprint, Throughput
+from windmill.kernels.text.tables import render_table
 from windmill.operate.doctor.sizes import shown
 from windmill.operate.status.figures import FRESH_SECONDS
 from windmill.operate.status.render import eta_text
@@ -38,7 +38,7 @@ class Figures:
     busy_rates: dict[str, list[float]] = field(default_factory=dict)
     workers: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    tables: dict[str, Measured] = field(default_factory=dict)
+    tables: dict[str, MeasuredTable] = field(default_factory=dict)
 
 
 def add_to(commands: Commands) -> None:
@@ -81,8 +81,8 @@ async def _read(settings: DatabaseSettings) -> Figures:
                 figures.busy_rates.setdefault(row["service"], []).append(row["rate"])
         rows = await connection.fetch(queries()["median_times"])
         figures.seconds = {row["service"]: row["p50"] for row in rows if row["p50"]}
-        rows = await connection.fetch(queries()["sizes_of_tables"], list(capacity.ASSUMED_WEIGHTS))
-        figures.tables = {row["name"]: Measured(row["rows"], row["size"]) for row in rows}
+        rows = await connection.fetch(queries()["sizes_of_tables"], list(capacity.ASSUMED_FOOTPRINTS))
+        figures.tables = {row["name"]: MeasuredTable(row["rows"], row["size"]) for row in rows}
     return figures
 
 
@@ -96,8 +96,8 @@ def plan(
 ) -> dict[str, Any]:
     """Everything that the command says."""
     paces = {service.name: _pace(settings, service, figures) for service in services}
-    weights = capacity.weights(figures.tables, len(services))
-    held = capacity.queues(images, len(services), most_queued)
+    weights = capacity.table_footprints(figures.tables, len(services))
+    held = capacity.queue_load(images, len(services), most_queued)
     return {
         "images": images,
         "deadline_seconds": deadline.total_seconds() if deadline else None,
@@ -108,9 +108,9 @@ def plan(
     }
 
 
-def _pace(settings: CallSettings, service: Service, figures: Figures) -> Pace:
+def _pace(settings: CallSettings, service: Service, figures: Figures) -> Throughput:
     calls = concurrency(service, settings)
-    return capacity.pace(
+    return capacity.throughput(
         figures.busy_rates.get(service.name, ()),
         figures.seconds.get(service.name),
         1 if calls == "auto" else calls,
@@ -118,10 +118,10 @@ def _pace(settings: CallSettings, service: Service, figures: Figures) -> Pace:
     )
 
 
-def _service(name: str, one: Pace, figures: Figures, images: int, deadline: timedelta | None) -> dict[str, Any]:
+def _service(name: str, one: Throughput, figures: Figures, images: int, deadline: timedelta | None) -> dict[str, Any]:
     workers = figures.workers.get(name, 0)
-    seconds = capacity.seconds_for(images, one.per_worker, workers or 1)
-    needed = capacity.workers_for(images, one.per_worker, deadline.total_seconds()) if deadline else None
+    seconds = capacity.duration_seconds(images, one.per_worker, workers or 1)
+    needed = capacity.workers_needed(images, one.per_worker, deadline.total_seconds()) if deadline else None
     return {
         "service": name,
         "rate_per_worker": round(one.per_worker, 3),
@@ -132,7 +132,7 @@ def _service(name: str, one: Pace, figures: Figures, images: int, deadline: time
     }
 
 
-def _disk(name: str, one: Weight, images: int) -> dict[str, Any]:
+def _disk(name: str, one: TableFootprint, images: int) -> dict[str, Any]:
     return {
         "table": name,
         "rows_per_image": round(one.rows_per_image, 2),
@@ -143,14 +143,14 @@ def _disk(name: str, one: Weight, images: int) -> dict[str, Any]:
 
 
 def as_text(document: Mapping[str, Any]) -> str:
-    services = table(
+    services = render_table(
         ["service", "rate/s of a worker", "from", "workers now", "takes", "workers needed"],
         [
             [one["service"], one["rate_per_worker"], one["from"], one["workers_now"], _span(one), one["workers_needed"]]
             for one in document["services"]
         ],
     )
-    disk = table(
+    disk = render_table(
         ["table", "rows of an image", "bytes of a row", "from", "in all"],
         [
             [one["table"], one["rows_per_image"], one["bytes_per_row"], one["from"], shown(one["bytes"])]

@@ -16,7 +16,7 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.derive.sweep import SweepFilter
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.queued_images import Waiting
 from windmill.operate.repair import Repair, Scope, UnansweredJobs, declare_absent
 from windmill.process.runner import DONE, INTERRUPTED
@@ -159,7 +159,7 @@ def _report(
             "waiting_by_service": {service: len(images) for service, images in repair.waiting.items()},
         }
         rows = [[service, count, len(repair.waiting[service])] for service, count in sorted(by_service.items())]
-        text += table(["service", "jobs", "waiting before"], rows) if rows else ""
+        text += render_table(["service", "jobs", "waiting before"], rows) if rows else ""
         verb = "would publish" if arguments.dry_run else "published"
         text += f"{verb} {jobs:,} jobs for {walk.images:,} images\n"
     for stage, count in marked.items():

@@ -12,9 +12,9 @@ from windmill.core.services import Fleet
 from windmill.derive.calibration import Calibration
 from windmill.kernels.boxes import box_fitting
 from windmill.kernels.boxes.fusion import merge
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes import vote_fitting
-from windmill.kernels.votes.vote_design import Example as VoteExample
+from windmill.kernels.votes.vote_design import VoteExample as VoteExample
 from windmill.operate.annotations import Truth
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
@@ -101,10 +101,10 @@ def _fitted(
     return fit(examples, start), report
 
 
-def box_examples(images: Iterable[Labelled], services: Services) -> list[box_fitting.Example]:
+def box_examples(images: Iterable[Labelled], services: Services) -> list[box_fitting.BoxExample]:
     """The images on which any detector said something."""
     return [
-        box_fitting.Example(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
+        box_fitting.BoxExample(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
         for one in images
         if _predictions(one, services)
     ]
@@ -116,7 +116,7 @@ def vote_examples(images: Sequence[Labelled], services: Services, calibration: C
     return [
         VoteExample(
             answers={service: reply for service, reply in one.replies.items() if service in services.voting},
-            truth=frozenset(emojis[label] for label in map(normalised, one.truth.labels) if label in emojis),
+            truth=frozenset(emojis[label] for label in map(normalise_label, one.truth.labels) if label in emojis),
             boxes=[
                 box.as_data() for box in merge(_predictions(one, services), calibration.boxes, one.truth.size).boxes
             ],
@@ -133,7 +133,7 @@ def emojis_of_labels(images: Iterable[Labelled]) -> dict[str, str]:
             for prediction in _list(reply.get("predictions")):
                 label, emoji = prediction.get("label"), prediction.get("emoji")
                 if isinstance(label, str) and isinstance(emoji, str) and emoji:
-                    counts = seen.setdefault(normalised(label), {})
+                    counts = seen.setdefault(normalise_label(label), {})
                     counts[emoji] = counts.get(emoji, 0) + 1
     return {label: min(counts, key=lambda emoji: (-counts[emoji], emoji)) for label, counts in seen.items()}
 

@@ -8,7 +8,7 @@ import pytest
 from windmill.cli.plan import Figures, as_text, plan
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.kernels.flow.capacity import Measured
+from windmill.kernels.flow.capacity import MeasuredTable
 
 SETTINGS = Settings.from_env({})
 FLEET = load_fleet(SETTINGS.service_config)
@@ -48,7 +48,7 @@ def test_a_deadline_tells_how_many_workers_it_needs() -> None:
 
 
 def test_disk_is_the_sum_of_the_tables() -> None:
-    figures = Figures(tables={"results": Measured(rows=50_000, size=50_000 * 800)})
+    figures = Figures(tables={"results": MeasuredTable(rows=50_000, size=50_000 * 800)})
     document = planned(figures, "yolov8,clip")
     results = next(one for one in document["disk"] if one["table"] == "results")
     assert (results["bytes"], results["from"]) == (2 * 800 * 10_000_000, "measured")

@@ -59,7 +59,7 @@ async def survey(
     for service in services:
         found.looked_at[service] = min(found.held[service], scan)
 
-        def see(message: broker.Message, service: str = service) -> None:
+        def see(message: broker.HeldMessage, service: str = service) -> None:
             one = parked(service, message.body, message.headers)
             if wanted.matches(one) and not limit.reached():
                 limit.take()
@@ -68,7 +68,7 @@ async def survey(
                     found.jobs.append(one)
 
         if found.held[service] and not stop.is_set():
-            await broker.look(opened, settings, broker.failed_queue(settings, service), scan, see, stop)
+            await broker.peek(opened, settings, broker.failed_queue(settings, service), scan, see, stop)
     return found
 
 
@@ -76,7 +76,7 @@ class Pace:
     """At most so many a second; None does not wait."""
 
     def __init__(self, rate: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.most_held = rate * HELD_SECONDS if rate else broker.MOST_HELD
+        self.most_held = rate * HELD_SECONDS if rate else broker.MAX_UNACKNOWLEDGED
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
         self._next = clock()
@@ -105,7 +105,7 @@ class Sweep:
         """Back to the work queue."""
         target = broker.work_queue(self.settings, service)
 
-        def again(one: Parked) -> broker.Decision:
+        def again(one: Parked) -> broker.WalkDecision:
             return broker.Move(target, headers_to_redrive(one), (one.service, one.code))
 
         await self._walk(opened, service, again)
@@ -114,18 +114,20 @@ class Sweep:
         """Away."""
         await self._walk(opened, service, lambda one: broker.Drop((one.service, one.code)))
 
-    async def _walk(self, opened: broker.Connection, service: str, act: Callable[[Parked], broker.Decision]) -> None:
+    async def _walk(
+        self, opened: broker.Connection, service: str, act: Callable[[Parked], broker.WalkDecision]
+    ) -> None:
         queue = broker.failed_queue(self.settings, service)
 
-        async def decide(message: broker.Message) -> broker.Decision:
+        async def decide(message: broker.HeldMessage) -> broker.WalkDecision:
             if self.limit.reached():
-                return broker.End.HERE
+                return broker.EndWalk.HERE
             one = parked(service, message.body, message.headers)
             if not self.wanted.matches(one):
                 return broker.Move(queue, headers_to_stay(one))
             await self.pace.wait(self.stop)
             if self.stop.is_set():
-                return broker.End.HERE
+                return broker.EndWalk.HERE
             self.limit.take()
             return act(one)
 

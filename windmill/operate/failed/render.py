@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.failed.failed_queues import Kind, Survey
 from windmill.operate.failed.parked import Parked
 
@@ -37,7 +37,7 @@ def _listing(jobs: Sequence[Parked], width: int) -> str:
     """Reasons stand last and are cut where the line ends."""
     headings = ["service", "image", "code", "attempts", "failed at", "redriven"]
     rows = [[one.service, _plain(one.image_id), one.code, one.attempt, _moment(one), one.redriven] for one in jobs]
-    lines = table(headings, rows).splitlines()
+    lines = render_table(headings, rows).splitlines()
     reasons = ["reason", *(printable(one.reason) for one in jobs)]
     return "".join(
         f"{line.ljust(len(max(lines, key=len)))}  {reason}"[:width].rstrip() + "\n"
@@ -61,7 +61,7 @@ def printable(text: str) -> str:
 
 def _summary(counts: Counter[Kind]) -> str:
     rows = [[service, code, count] for (service, code), count in counts.items()]
-    return table(["service", "code", "jobs"], rows) if rows else ""
+    return render_table(["service", "code", "jobs"], rows) if rows else ""
 
 
 def _summary_json(counts: Counter[Kind]) -> list[dict[str, object]]:

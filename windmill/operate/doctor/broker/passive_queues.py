@@ -39,7 +39,7 @@ async def _complaint_of_queue(
 ) -> str:
     """What the broker says against declaring this queue; empty when nothing."""
     try:
-        with broker.converted(settings):
+        with broker.translate_errors(settings):
             async with opened.channel() as channel:
                 await channel.declare_queue(name, passive=True)
                 # It is there, so this makes nothing: the broker compares, and refuses when something differs.
@@ -51,7 +51,7 @@ async def _complaint_of_queue(
 
 async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[Finding]:
     found = []
-    for delay in broker.tiers(settings):
+    for delay in broker.retry_tiers(settings):
         name = broker.retry_exchange(delay)
         complaint = await _complaint_of_exchange(opened, settings, name)
         if complaint:
@@ -66,7 +66,7 @@ async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> lis
 
 async def _complaint_of_exchange(opened: broker.Connection, settings: BrokerSettings, name: str) -> str:
     try:
-        with broker.converted(settings):
+        with broker.translate_errors(settings):
             async with opened.channel() as channel:
                 await channel.declare_exchange(name, "fanout", durable=True, passive=True)
                 await channel.declare_exchange(name, "fanout", durable=True)
