@@ -116,7 +116,7 @@ async def by_http1(task: Task) -> Cost:
 
     async def exchange() -> None:
         parts = (request, head, image, tail)
-        reply = await client.exchange(HOST, task.port, parts, most=1_000_000, connect_seconds=10)
+        reply = await client.exchange(HOST, task.port, parts, max_bytes=1_000_000, connect_seconds=10)
         assert reply.body == REPLY
 
     try:

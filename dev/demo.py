@@ -24,7 +24,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.services import Fleet, load_fleet
 from windmill.core.setting_parts import DatabaseSettings, FleetSettings
 from windmill.core.settings import ROOT, Settings, defaults, named_by_user
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.status.reading import ServiceStatus, read_status
 from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.storage import database
@@ -204,7 +204,7 @@ def render_derived(row: Mapping[str, int], seconds: float) -> str:
 
 def render_services(rows: Sequence[ServiceStatus], seconds: float) -> str:
     cells = [[row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50] for row in rows]
-    return table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
+    return render_table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postprocessors.stage_loop import StageRunner, start
-from windmill.core.documents import as_json, as_list, as_object
+from windmill.core.jsonb import parse_object, render_jsonb, render_list
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -18,7 +18,7 @@ from windmill.derive.calibration import load_calibration
 from windmill.derive.recompute import RecomputeRunner
 from windmill.derive.source_results import SourceResults, read_source_results
 from windmill.kernels.boxes.box_calibration import BoxCalibration
-from windmill.kernels.boxes.box_identity import KnownBox, inherit
+from windmill.kernels.boxes.box_identity import KnownBox, carry_over_keys
 from windmill.kernels.boxes.fusion import VERSION, Merged, merge
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
@@ -100,7 +100,7 @@ class MergeStage:
             result_ids,
             tuple(sorted(predictions)),
             tuple(results.awaiting),
-            as_json(merged.dropped),
+            render_jsonb(merged.dropped),
             len(merged.boxes),
             VERSION,
             self._name,
@@ -116,8 +116,8 @@ class MergeStage:
         results = source.results
         more = {"services": sorted(results.replies), "awaiting_services": results.awaiting}
         more |= {"failed_services": sorted(results.failed)}
-        for one, (key, anchor) in zip(merged.boxes, inherit(known, merged.boxes), strict=True):
-            data = as_json(one.as_data() | more)
+        for one, (key, anchor) in zip(merged.boxes, carry_over_keys(known, merged.boxes), strict=True):
+            data = render_jsonb(one.as_data() | more)
             yield merged_ids.get(key), MergedBoxRow(key, tuple(anchor), result_ids, data, VERSION, self._name)
 
     async def write(self, connection: Connection, computed: Mapping[int, MergeOutcome]) -> int:
@@ -143,7 +143,14 @@ async def _replace_boxes(
         await connection.execute(sql["delete_merged_boxes"], *map(list, zip(*gone, strict=True)))
     if new:
         rows = [
-            (image_id, number, box.box_key, as_list(box.anchor), as_list(box.source_result_ids), box.merged_data)
+            (
+                image_id,
+                number,
+                box.box_key,
+                render_list(box.anchor),
+                render_list(box.source_result_ids),
+                box.merged_data,
+            )
             for image_id, number, box in new
         ]
         columns = map(list, zip(*rows, strict=True))
@@ -158,7 +165,14 @@ async def _replace_summaries(
 ) -> None:
     sql = queries()
     rows = [
-        (image_id, as_list(one.source_result_ids), as_list(one.services), as_list(one.awaiting), one.dropped, one.boxes)
+        (
+            image_id,
+            render_list(one.source_result_ids),
+            render_list(one.services),
+            render_list(one.awaiting),
+            one.dropped,
+            one.boxes,
+        )
         for image_id, one in summaries.items()
         if one
     ]
@@ -173,7 +187,7 @@ def _box(row: Any) -> MergedBoxRow:  # noqa: ANN401 - a record of the driver, wh
         row["box_key"],
         tuple(row["anchor"]),
         tuple(row["source_result_ids"]),
-        as_json(as_object(row["merged_data"])),
+        render_jsonb(parse_object(row["merged_data"])),
         row["version"],
         row["calibration"],
     )
@@ -184,7 +198,7 @@ def _summary(row: Any) -> MergeRow:  # noqa: ANN401 - as above
         tuple(row["source_result_ids"]),
         tuple(row["services"]),
         tuple(row["awaiting"]),
-        as_json(as_object(row["dropped"])),
+        render_jsonb(parse_object(row["dropped"])),
         row["boxes"],
         row["version"],
         row["calibration"],
@@ -192,7 +206,7 @@ def _summary(row: Any) -> MergeRow:  # noqa: ANN401 - as above
 
 
 def _label(box: MergedBoxRow) -> str:
-    return str(as_object(box.merged_data).get("label"))
+    return str(parse_object(box.merged_data).get("label"))
 
 
 def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:  # noqa: ARG001 - all stages take the same arguments

@@ -8,7 +8,7 @@ import orjson
 from windmill.core.errors import Code
 from windmill.core.messages import Job
 from windmill.core.outcomes import Stored
-from windmill.kernels.boxes.regions import Rectangle, located
+from windmill.kernels.boxes.crop_regions import Rectangle, locate_predictions
 from windmill.media.image.crops import Crop
 
 
@@ -93,7 +93,7 @@ def result_row(box_call: BoxCall, stored: Stored) -> EnrichmentRow:
 
 
 def _locate_in_image(stored: Stored, place: Rectangle) -> str:
-    return orjson.dumps(located(orjson.loads(stored.data)["predictions"], place)).decode()
+    return orjson.dumps(locate_predictions(orjson.loads(stored.data)["predictions"], place)).decode()
 
 
 def failed_row(box_call: BoxCall, code: Code, message: str) -> EnrichmentRow:

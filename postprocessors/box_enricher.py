@@ -17,16 +17,16 @@ from postprocessors.box_calls import (
     result_row,
 )
 from postprocessors.crop_services import MIN_WAIT_SECONDS, PROBE_SECONDS, CropServices
-from windmill.calling.handler import Caller
+from windmill.calling.job_handler import Caller
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.outages import Outage
 from windmill.core.outcomes import Failed, RetryLater, Stored, Tried, Unavailable, after_error
 from windmill.core.services import Service
 from windmill.core.settings import Settings
-from windmill.kernels.boxes.regions import plan
-from windmill.kernels.flow.backoff import retry_delay
-from windmill.media.image.crops import Crop, Crops
+from windmill.kernels.boxes.crop_regions import services_for_box
+from windmill.kernels.flow.retry_backoff import retry_delay
+from windmill.media.image.crops import Crop, Cropper
 
 
 class Enricher:
@@ -39,14 +39,14 @@ class Enricher:
         settings: Settings,
         read: Callable[[Job], Awaitable[bytes]],
         client: Caller,
-        crops: Crops | None = None,
+        crops: Cropper | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._delays = settings.retry_delays
         self._read = read
-        self._crops = crops or Crops(settings.max_image_pixels)
+        self._crops = crops or Cropper(settings.max_image_pixels)
         self._enriches = {service.name: service.enriches for service in services if service.enriches}
         box_services = [service for service in services if service.name in self._enriches]
         self._services = CropServices(box_services, settings, client, clock=clock, probe_seconds=probe_seconds)
@@ -62,7 +62,7 @@ class Enricher:
 
     def services_for(self, merged_data: object) -> tuple[str, ...]:
         """The services to send a merged box to."""
-        return plan(merged_data, self._enriches)
+        return services_for_box(merged_data, self._enriches)
 
     def seconds_until_any_available(self) -> float:
         """Seconds until any service may be called; 0 while one may, and an image is worth leasing."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postprocessors.stage_loop import StageRunner, start
-from windmill.core.documents import as_json, as_list, as_object
+from windmill.core.jsonb import parse_object, render_jsonb, render_list
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -18,7 +18,7 @@ from windmill.derive.calibration import load_calibration
 from windmill.derive.recompute import RecomputeRunner
 from windmill.derive.source_results import SourceResults, read_source_results
 from windmill.kernels.votes.vote_calibration import VoteCalibration
-from windmill.kernels.votes.voting import VERSION, Enrichment, Inputs, vote
+from windmill.kernels.votes.voting import VERSION, CropAnswer, VoteInputs, vote
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
 
@@ -41,7 +41,7 @@ class ConsensusSource:
 
     results: SourceResults
     boxes: dict[int, dict[str, Any]]
-    enrichments: dict[int, Enrichment]
+    enrichments: dict[int, CropAnswer]
     row: ConsensusRow | None
 
 
@@ -68,11 +68,11 @@ class ConsensusStage:
         results = await read_source_results(connection, self.stage, ids)
         boxes: dict[int, dict[int, dict[str, Any]]] = {image_id: {} for image_id in ids}
         for row in await connection.fetch(sql["read_merged_boxes"], ids):
-            data = as_object(row["merged_data"]) | {"box_key": row["box_key"]}
+            data = parse_object(row["merged_data"]) | {"box_key": row["box_key"]}
             boxes[row["image_id"]][row["merged_id"]] = data
-        crops: dict[int, dict[int, Enrichment]] = {image_id: {} for image_id in ids}
+        crops: dict[int, dict[int, CropAnswer]] = {image_id: {} for image_id in ids}
         for row in await connection.fetch(sql["read_postprocessing"], ids):
-            enrichment = Enrichment(row["box_key"], row["service"], row["status"], as_object(row["data"]))
+            enrichment = CropAnswer(row["box_key"], row["service"], row["status"], parse_object(row["data"]))
             crops[row["image_id"]][row["post_id"]] = enrichment
         before = {row["image_id"]: _present_row(row) for row in await connection.fetch(sql["read_consensus"], ids)}
         return {one: ConsensusSource(results[one], boxes[one], crops[one], before.get(one)) for one in ids}
@@ -83,7 +83,7 @@ class ConsensusStage:
             return ConsensusOutcome(source.row, None, 0.0)
         total = round(sum(one.processing_time or 0.0 for one in results.rows if one.error_code is None), 3)
         latest = max(one.created for one in results.rows)
-        inputs = Inputs(
+        inputs = VoteInputs(
             answers=results.replies,
             failed=results.failed,
             awaiting=results.awaiting,
@@ -94,7 +94,7 @@ class ConsensusStage:
             calibration=self._calibration,
         )
         row = ConsensusRow(
-            as_json(vote(inputs)),
+            render_jsonb(vote(inputs)),
             tuple(results.result_ids),
             tuple(sorted(source.boxes)),
             tuple(sorted(source.enrichments)),
@@ -119,16 +119,16 @@ def _insert_row(image_id: int, row: ConsensusRow, processing_time: float) -> tup
     return (
         image_id,
         row.consensus_data,
-        as_list(row.source_result_ids),
-        as_list(row.source_merged_ids),
-        as_list(row.source_post_ids),
+        render_list(row.source_result_ids),
+        render_list(row.source_merged_ids),
+        render_list(row.source_post_ids),
         processing_time,
     )
 
 
 def _present_row(row: Any) -> ConsensusRow:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
     return ConsensusRow(
-        as_json(as_object(row["consensus_data"])),
+        render_jsonb(parse_object(row["consensus_data"])),
         tuple(row["source_result_ids"]),
         tuple(row["source_merged_ids"]),
         tuple(row["source_post_ids"]),

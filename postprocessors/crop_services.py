@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from postprocessors.box_calls import BoxCall
-from windmill.calling.canary import CANARY
-from windmill.calling.handler import Caller, Handler
+from windmill.calling.job_handler import Caller, JobHandler
+from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
-from windmill.core.messages import Past
+from windmill.core.messages import History
 from windmill.core.outcomes import Tried, Unavailable
 from windmill.core.services import Service
 from windmill.core.settings import Settings
@@ -38,10 +38,10 @@ class CropServices:
         # WORKER_CONCURRENCY is for workers of one service; these are several, and pose takes one call at a time.
         own = replace(settings, worker_concurrency=0)
         self.states = {
-            service.name: ServiceState(service, own, lambda one: client.upload(one, CANARY), clock=clock)
+            service.name: ServiceState(service, own, lambda one: client.upload(one, PROBE_IMAGE), clock=clock)
             for service in services
         }
-        self._handler = Handler(_jpeg_of, client, _no_fault)
+        self._handler = JobHandler(_jpeg_of, client, _no_fault)
         self._probers = [Prober(state) for state in self.states.values()]
         self._outages: Counter[tuple[int, str, str]] = Counter()
         self._probe_seconds = probe_seconds
@@ -74,12 +74,12 @@ class CropServices:
                 return None
             state.in_progress += 1
             try:
-                past = Past(box_call.attempt, self._outages[_key(box_call)])
+                past = History(box_call.attempt, self._outages[_key(box_call)])
                 outcome = await self._handler.handle(state, box_call, past)
             finally:
                 state.in_progress -= 1
             # While the slot is still held, so that no call starts before the breaker knows of the outage.
-            state.heed(outcome)
+            state.update_breaker(outcome)
         state.count(outcome)
         self._remember(box_call, outcome)
         return outcome
@@ -98,7 +98,7 @@ class CropServices:
         try:
             while True:
                 for prober in self._probers:
-                    prober.ask_when_due()
+                    prober.probe_when_due()
                 await asyncio.sleep(self._probe_seconds)
         finally:
             for prober in self._probers:

@@ -21,21 +21,21 @@ from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
-from windmill.core.documents import as_object
-from windmill.core.errors import KINDS, Code, WindmillError
+from windmill.core.errors import ERROR_CODES, Code, WindmillError
+from windmill.core.jsonb import parse_object
+from windmill.core.log_throttle import Throttle
 from windmill.core.messages import Job
 from windmill.core.outcomes import is_code_from_service
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
-from windmill.core.throttle import Throttle
 from windmill.derive.claims import retry_seconds
 from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
 from windmill.derive.transactions import lock_images, set_writing_stage, transaction
-from windmill.kernels.boxes.regions import VERSION
+from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
 from windmill.process.runner import background
-from windmill.storage.database import Connection, Pool, converted
+from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
@@ -151,7 +151,7 @@ class EnrichRunner:
         for one in result.rows:
             if one.error_code and (admitted := self._throttle.admit(one.error_code)):
                 context = {"image_id": image_id, "service": one.service, "code": one.error_code}
-                remedy = f"{KINDS[one.error_code].remedy}; then python -m windmill recompute --stage enrich"
+                remedy = f"{ERROR_CODES[one.error_code].remedy}; then python -m windmill recompute --stage enrich"
                 why = {"reason": one.error_message, "remedy": remedy}
                 logger.warning("a box failed", extra=context | why | admitted.extra())
 
@@ -165,7 +165,7 @@ class EnrichRunner:
 
     async def _read(self, image_id: int) -> ImageToEnrich:
         sql = queries()
-        with converted(self._settings):
+        with translate_errors(self._settings):
             async with self._pool.acquire() as connection:
                 boxes = await connection.fetch(sql["read_merged_boxes"], [image_id])
                 rows = await connection.fetch(sql["read_postprocessing"], [image_id])
@@ -174,7 +174,7 @@ class EnrichRunner:
         final = {(row["box_key"], row["service"]) for row in rows if row["final"]}
         pending = []
         for row in boxes:
-            key, data = row["box_key"], as_object(row["merged_data"])
+            key, data = row["box_key"], parse_object(row["merged_data"])
             services = [one for one in self._enricher.services_for(data) if (key, one) not in final]
             if services:
                 pending.append(PendingBox(key, data, {one: tried.get((key, one), 0) for one in services}))

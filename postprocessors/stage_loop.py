@@ -65,7 +65,7 @@ class PostProcessor:
         fleet, backlog = load_fleet(settings.service_config), BacklogReader(settings)
         async with (
             progress_log(logger, self._counts),
-            database.pool(settings, program.title, most=2 * len(self._make_runners) + 2) as pool,
+            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 2) as pool,
             AsyncExitStack() as stack,
             program.monitoring({"database": self._database_trouble}, partial(self._samples, backlog, pool)),
         ):

@@ -21,7 +21,7 @@ from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.services import Fleet, Service, load_fleet
 from windmill.core.setting_parts import ProcessSettings
 from windmill.core.settings import Settings
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.process.health import Health
 from windmill.process.metrics import Sample, publishing_samples, reconnect_samples
 from windmill.process.metrics_and_health_server import serve_metrics_and_health
@@ -182,7 +182,7 @@ def print_summary(publisher: PagePublisher, arguments: argparse.Namespace, *, in
 def render_summary(publisher: PagePublisher, *, dry_run: bool, interrupted: bool) -> str:
     """The summary as text: jobs for each service, and what to do next."""
     rows = [[name, count] for name, count in publisher.jobs_by_service.items()]
-    text = table(["service", "jobs"], rows) if rows else ""
+    text = render_table(["service", "jobs"], rows) if rows else ""
     jobs = sum(publisher.jobs_by_service.values())
     text += f"{'would publish' if dry_run else 'published'} {jobs:,} jobs for {publisher.images:,} images\n"
     if not publisher.images and not interrupted:
@@ -223,7 +223,7 @@ def render_services(fleet: Fleet) -> str:
     services = [_service_row(service) for service in fleet.services.values()]
     sets = [[name, ",".join(members), fleet.set_notes[name]] for name, members in fleet.sets.items()]
     return (
-        table(["service", "port", "category", "concurrency", "timeout s"], services)
+        render_table(["service", "port", "category", "concurrency", "timeout s"], services)
         + "\n"
         + "".join(f"{name:14} {note}\n{'':14} {members}\n" for name, members, note in sets)
     )

@@ -150,5 +150,5 @@ class FakeDelivery:
     def acknowledge(self) -> None:
         self._consumption.acknowledge(self._message)
 
-    async def hand_back(self) -> None:
+    async def requeue(self) -> None:
         self._consumption.hand_back(self._message)

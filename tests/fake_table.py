@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 
 from windmill.core.errors import DataRefused
-from windmill.storage.results import ResultRow
+from windmill.storage.result_writer import ResultRow
 
 
 @dataclass

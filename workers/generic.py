@@ -12,25 +12,25 @@ import sys
 from asyncio import Event
 from collections.abc import Sequence
 
-from windmill.calling.canary import CANARY
-from windmill.calling.handler import Handler
+from windmill.calling.job_handler import JobHandler
+from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ConfigInvalid, Problem
-from windmill.core.measures import Commits, MeasuredCommits
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import Settings
+from windmill.core.timings import CommitTimings, RecordedCommitTimings
 from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.media.image import ImageSource
-from windmill.media.image.check import fault_of_image
+from windmill.media.image.decode_check import fault_of_image
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
 from windmill.storage.queries import queries
-from windmill.storage.results import ResultWriter, saver
+from windmill.storage.result_writer import ResultWriter, row_saver
 from workers.worker_status import WorkerStatus, counts_of
 
 logger = logging.getLogger("workers.generic")
@@ -40,7 +40,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     """Run the worker until it stops."""
     settings = program.settings
     images, client = ImageSource(settings), ServiceClient(settings)
-    states = [ServiceState(service, settings, lambda one: client.upload(one, CANARY)) for service in services]
+    states = [ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE)) for service in services]
     async with (
         progress_log(logger, lambda: counts_of(states)),
         database.pool(settings, program.title) as pool,
@@ -48,7 +48,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         client,
     ):
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
-        status = WorkerStatus(states, heartbeat, MeasuredCommits() if settings.metrics_port else Commits())
+        status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
         writer = _result_writer(pool, settings, status)
         open_consumer = _open_consumers(settings, images, client, writer)
         async with program.monitoring(status.ready(), status.samples):
@@ -60,7 +60,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:
     return ResultWriter(
-        saver(pool, settings),
+        row_saver(pool, settings),
         batch_rows=settings.batch_rows,
         batch_seconds=settings.batch_milliseconds / 1000,
         in_progress=status.in_progress,
@@ -73,7 +73,7 @@ def _open_consumers(
     settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter
 ) -> OpenConsumer:
     """Consumers of all services and sessions share one quarantine."""
-    handler = Handler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
+    handler = JobHandler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
     quarantine = Quarantine()
     return lambda state, consumption, publisher: ServiceConsumer(
         state, settings, consumption, publisher, handler, writer, quarantine

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windmill.calling.service_state import ServiceState
-from windmill.core.measures import Commits
 from windmill.core.outages import Outage
+from windmill.core.timings import CommitTimings
 from windmill.process.health import HealthCheck
 from windmill.process.heartbeat import Heartbeat
 from windmill.process.metrics import Sample, commit_samples, reconnect_samples, service_samples
@@ -20,7 +20,7 @@ class WorkerStatus:
 
     states: Sequence[ServiceState]
     heartbeat: Heartbeat
-    commits: Commits
+    commits: CommitTimings
     broker: Outage = field(default_factory=lambda: Outage("the broker"))
     database: Outage = field(default_factory=lambda: Outage("the database"))
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from bench.accuracy.fleets import DETECTORS, FLEETS, examples
 from bench.accuracy.rivals import alone, nms, quorum, wbf
-from windmill.kernels.boxes.average_precision import Labelled
-from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
-from windmill.kernels.boxes.box_fitting import Example, fit, rated
-from windmill.kernels.boxes.detections import Detections, read
+from windmill.kernels.boxes.average_precision import LabelledBoxes
+from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
+from windmill.kernels.boxes.box_fitting import BoxExample, fit, rated
+from windmill.kernels.boxes.detections import Detections, parse_detections
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.boxes.geometry import corners
 
-MergeMethod = Callable[[Example], Labelled]
+MergeMethod = Callable[[BoxExample], LabelledBoxes]
 _FILE = Path("calibration.json")
 _WEIGHTS = {"detectron2": 1.0, "rtdetr": 2.0, "yolov8": 2.0}
 _FIT_COUNT = 500
@@ -61,7 +61,7 @@ def methods(calibration: BoxCalibration) -> dict[str, MergeMethod]:
 
 
 def rows(
-    fleet: str, data: Sequence[Sequence[Example]], known: Mapping[str, MergeMethod], most: bool
+    fleet: str, data: Sequence[Sequence[BoxExample]], known: Mapping[str, MergeMethod], most: bool
 ) -> Iterator[FigureRow]:
     """Scores of every method, for one, two and three services, or for three only. `data` is by seed."""
     for size in (1, 2, 3) if most else (3,):
@@ -72,7 +72,7 @@ def rows(
                 yield FigureRow(fleet, size, name, _mean(found))
 
 
-def _figures(method: MergeMethod, images: Sequence[Example], services: Sequence[str]) -> dict[str, float]:
+def _figures(method: MergeMethod, images: Sequence[BoxExample], services: Sequence[str]) -> dict[str, float]:
     seconds, pairs = [], []
     for image in images:
         part = replace(image, answers={service: image.answers[service] for service in services})
@@ -89,16 +89,16 @@ def _mean(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([one[name] for one in found])) for name in _COLUMNS}
 
 
-def _rival(method: Callable[[Detections], Labelled], example: Example) -> Labelled:
-    found = method(read(example.answers, example.size)[0])
+def _rival(method: Callable[[Detections], LabelledBoxes], example: BoxExample) -> LabelledBoxes:
+    found = method(parse_detections(example.answers, example.size)[0])
     inside = np.clip(found.corners, 0, [*example.size, *example.size]) if example.size else found.corners
     return replace(found, corners=inside)
 
 
-def _ours(calibration: BoxCalibration, example: Example) -> Labelled:
+def _ours(calibration: BoxCalibration, example: BoxExample) -> LabelledBoxes:
     boxes = merge(example.answers, calibration, example.size).boxes
     scores = np.array([box.confidence for box in boxes], dtype=np.float64)
-    return Labelled(corners([box.box for box in boxes]), [box.label for box in boxes], scores)
+    return LabelledBoxes(corners([box.box for box in boxes]), [box.label for box in boxes], scores)
 
 
 def _refit(seeds: Sequence[int], count: int) -> None:
@@ -115,7 +115,8 @@ def _refit(seeds: Sequence[int], count: int) -> None:
 def _unfitted(calibration: BoxCalibration) -> BoxCalibration:
     """The same detectors without fitted constants: starting from those would count images twice."""
     detectors = {
-        name: Detector(least=known.least, vocabulary=known.vocabulary) for name, known in calibration.detectors.items()
+        name: DetectorCalibration(least=known.least, vocabulary=known.vocabulary)
+        for name, known in calibration.detectors.items()
     }
     return BoxCalibration(detectors, vocabularies=calibration.vocabularies)
 

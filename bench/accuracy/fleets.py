@@ -10,7 +10,7 @@ from dev.farm.answers.sightings import DetectorProfile, Sighting, sightings
 from dev.farm.layout import make_scene
 from dev.farm.pictures import Picture
 from dev.farm.truth import Scene
-from windmill.kernels.boxes.box_fitting import Example
+from windmill.kernels.boxes.box_fitting import BoxExample
 
 DETECTORS = ("detectron2", "rtdetr", "yolov8")
 _USUAL = {"detectron2": DETECTRON2, "rtdetr": RTDETR, "yolov8": YOLOV8}
@@ -45,7 +45,7 @@ _HABITS: Mapping[str, Callable[[DetectorProfile], DetectorProfile]] = {
 FLEETS = ("usual", *_HABITS)
 
 
-def examples(fleet: str, count: int, seed: int) -> Iterator[Example]:
+def examples(fleet: str, count: int, seed: int) -> Iterator[BoxExample]:
     """Scenes 1 to `count` of a seed, answered by a fleet."""
     if fleet == "usual":
         for one in answered(count, seed, DETECTORS):
@@ -70,6 +70,6 @@ def _prediction(sighting: Sighting) -> dict[str, object]:
     return {"label": sighting.label, "confidence": round(sighting.confidence, 3), "bbox": box}
 
 
-def _example(scene: Scene, answers: Mapping[str, object]) -> Example:
+def _example(scene: Scene, answers: Mapping[str, object]) -> BoxExample:
     things = scene.things
-    return Example(answers, [one.box for one in things], [one.label for one in things], (scene.width, scene.height))
+    return BoxExample(answers, [one.box for one in things], [one.label for one in things], (scene.width, scene.height))

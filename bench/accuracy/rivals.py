@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from windmill.kernels.boxes.average_precision import Labelled
+from windmill.kernels.boxes.average_precision import LabelledBoxes
 from windmill.kernels.boxes.detections import Detections
 from windmill.kernels.boxes.geometry import Floats, ious, suppressed
 
@@ -16,20 +16,20 @@ IntArray = npt.NDArray[np.int64]
 NMS_OVERLAP, WBF_OVERLAP, QUORUM_OVERLAP = 0.5, 0.55, 0.5
 
 
-def alone(detections: Detections) -> Labelled:
+def alone(detections: Detections) -> LabelledBoxes:
     """All boxes, unmerged."""
     names = [detections.labels[place] for place in detections.label.tolist()]
-    return Labelled(detections.corners, names, detections.confidence)
+    return LabelledBoxes(detections.corners, names, detections.confidence)
 
 
-def nms(detections: Detections) -> Labelled:
+def nms(detections: Detections) -> LabelledBoxes:
     """Non-maximum suppression: of boxes with the same label that overlap by more than a half, the most confident."""
     ranked = _ranked(detections)
     near = ious(ranked.corners, ranked.corners) > NMS_OVERLAP
     return alone(ranked.only(~suppressed(near & _alike(ranked))))
 
 
-def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> Labelled:
+def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> LabelledBoxes:
     """Weighted Boxes Fusion: running means weighted by confidence; the score falls with the share of models missing.
 
     With weights, confidences are multiplied by them, and the score is divided by their sum.
@@ -42,10 +42,10 @@ def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> L
             boxes.append(_mean_box(detections, cluster, score))
             names.append(label)
             scores.append(float(score[cluster].mean()) * min(len(trust), len(cluster)) / float(trust.sum()))
-    return Labelled(np.array(boxes).reshape(-1, 4), names, np.array(scores))
+    return LabelledBoxes(np.array(boxes).reshape(-1, 4), names, np.array(scores))
 
 
-def quorum(detections: Detections) -> Labelled:
+def quorum(detections: Detections) -> LabelledBoxes:
     """The most confident box of each overlapping group that two services agree on; with one service, its boxes."""
     needed = min(2, len(detections.services))
     ranked = _ranked(detections)

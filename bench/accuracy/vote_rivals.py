@@ -7,7 +7,7 @@ import numpy as np
 
 from windmill.kernels.votes.ballots import predictions_of
 from windmill.kernels.votes.emojis import group_of
-from windmill.kernels.votes.vote_design import Example, Floats
+from windmill.kernels.votes.vote_design import Floats, VoteExample
 
 _ROUNDS = 20
 
@@ -19,35 +19,35 @@ class RivalVotes(NamedTuple):
     listed: set[str]
 
 
-VoteMethod = Callable[[Sequence[Example]], list[RivalVotes]]
+VoteMethod = Callable[[Sequence[VoteExample]], list[RivalVotes]]
 
 
-def voters(example: Example) -> list[str]:
+def voters(example: VoteExample) -> list[str]:
     """The services whose replies have emojis."""
     return [service for service in example.answers if service not in ("colors", "metadata", "pose")]
 
 
-def first_version(examples: Sequence[Example]) -> list[RivalVotes]:
+def first_version(examples: Sequence[VoteExample]) -> list[RivalVotes]:
     """Emojis that two services give as the same string."""
     return [_counted(example, _said(example, str), least=2) for example in examples]
 
 
-def any_voice(examples: Sequence[Example]) -> list[RivalVotes]:
+def any_voice(examples: Sequence[VoteExample]) -> list[RivalVotes]:
     """Emojis of at least one service."""
     return [_counted(example, _said(example, group_of), least=1) for example in examples]
 
 
-def two_voices(examples: Sequence[Example]) -> list[RivalVotes]:
+def two_voices(examples: Sequence[VoteExample]) -> list[RivalVotes]:
     """Emojis of at least two services, in any spelling."""
     return [_counted(example, _said(example, group_of), least=2) for example in examples]
 
 
-def majority(examples: Sequence[Example]) -> list[RivalVotes]:
+def majority(examples: Sequence[VoteExample]) -> list[RivalVotes]:
     """Emojis of at least half of the services that give any."""
     return [_counted(example, _said(example, group_of), least=_half(example)) for example in examples]
 
 
-def dawid_skene(examples: Sequence[Example]) -> list[RivalVotes]:
+def dawid_skene(examples: Sequence[VoteExample]) -> list[RivalVotes]:
     """Rates of true and false positives of each service, estimated from their agreement by EM, without labels."""
     services = sorted({service for example in examples for service in voters(example)})
     keys = [(number, emoji) for number, example in enumerate(examples) for emoji in _said(example, group_of)]
@@ -74,11 +74,11 @@ def _expected(yes: Floats) -> Floats:
     return chances
 
 
-def _half(example: Example) -> int:
+def _half(example: VoteExample) -> int:
     return max(1, (len(voters(example)) + 1) // 2)
 
 
-def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> RivalVotes:
+def _counted(example: VoteExample, said: Mapping[str, set[str]], least: int) -> RivalVotes:
     """The share of the services that answered, as the probability."""
     spoke = max(len(voters(example)), 1)
     chances: dict[str, float] = {}
@@ -91,7 +91,7 @@ def _counted(example: Example, said: Mapping[str, set[str]], least: int) -> Riva
     return RivalVotes(chances, listed)
 
 
-def _said(example: Example, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
+def _said(example: VoteExample, spell: Callable[[str], str | None]) -> dict[str, set[str]]:
     """The words of a caption, or else the emoji of a prediction; a label alone does not count."""
     said: dict[str, set[str]] = {}
     for service in voters(example):

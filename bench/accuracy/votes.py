@@ -22,9 +22,9 @@ from dev.farm.truth import Scene
 from windmill.kernels.boxes.box_calibration import BoxCalibration
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.votes.vote_calibration import VoteCalibration
-from windmill.kernels.votes.vote_design import Example
+from windmill.kernels.votes.vote_design import VoteExample
 from windmill.kernels.votes.vote_fitting import fit, listing
-from windmill.kernels.votes.vote_scores import figures, judge
+from windmill.kernels.votes.vote_scores import figures, judge_vote
 
 _FILE = Path("calibration.json")
 _ARRIVALS = (
@@ -38,12 +38,12 @@ _FIT_FROM = 100
 _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
-def examples(count: int, seed: int, boxes: BoxCalibration) -> list[Example]:
+def examples(count: int, seed: int, boxes: BoxCalibration) -> list[VoteExample]:
     """Scenes 1 to `count` of a seed, with all answers and the boxes merged from them."""
     found = []
     for one in answered(count, seed):
         answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
-        found.append(_with_boxes(Example(answers, truth(one.scene)), boxes))
+        found.append(_with_boxes(VoteExample(answers, truth(one.scene)), boxes))
     return found
 
 
@@ -53,19 +53,21 @@ def truth(scene: Scene) -> frozenset[str]:
     return frozenset(emoji for word in words if (emoji := singular(word)))
 
 
-def first_answers(example: Example, services: Sequence[str], boxes: BoxCalibration) -> Example:
+def first_answers(example: VoteExample, services: Sequence[str], boxes: BoxCalibration) -> VoteExample:
     """The example with the answers of these services only."""
     answers = {service: example.answers[service] for service in services if service in example.answers}
-    return _with_boxes(Example(answers, example.truth), boxes)
+    return _with_boxes(VoteExample(answers, example.truth), boxes)
 
 
-def _with_boxes(example: Example, boxes: BoxCalibration) -> Example:
+def _with_boxes(example: VoteExample, boxes: BoxCalibration) -> VoteExample:
     seen = {name: reply["predictions"] for name, reply in example.answers.items() if name in _DETECTORS}  # type: ignore[index]
     found = [box.as_data() | {"box_key": box.cluster_id} for box in merge(seen, boxes).boxes]
-    return Example(example.answers, example.truth, found)
+    return VoteExample(example.answers, example.truth, found)
 
 
-def rows(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod]) -> Iterator[tuple[str, dict[str, float]]]:
+def rows(
+    data: Sequence[Sequence[VoteExample]], known: Mapping[str, VoteMethod]
+) -> Iterator[tuple[str, dict[str, float]]]:
     """The figures of each method; `data` is by seed."""
     for name, method in known.items():
         found = []
@@ -73,17 +75,17 @@ def rows(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod]) -> 
             began = time.process_time()
             verdicts = method(images)
             milliseconds = 1e3 * (time.process_time() - began) / len(images)
-            judged = [judge(*verdict, image.truth) for verdict, image in zip(verdicts, images, strict=True)]
+            judged = [judge_vote(*verdict, image.truth) for verdict, image in zip(verdicts, images, strict=True)]
             found.append(figures(judged) | {"ms": milliseconds})
         yield name, {column: float(np.mean([one[column] for one in found])) for column in _COLUMNS}
 
 
-def ours(calibration: VoteCalibration, images: Sequence[Example]) -> list[RivalVotes]:
+def ours(calibration: VoteCalibration, images: Sequence[VoteExample]) -> list[RivalVotes]:
     """This project's vote."""
     return [RivalVotes(*listing(image, calibration)) for image in images]
 
 
-def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
+def training(data: Sequence[VoteExample], boxes: BoxCalibration) -> list[VoteExample]:
     """Each image with fewer and more answers, in the usual and in other orders, with and without boxes."""
     dice = random.Random("votes")
     found = []
@@ -93,7 +95,7 @@ def training(data: Sequence[Example], boxes: BoxCalibration) -> list[Example]:
         stages.append(tuple(service for service in services if dice.random() < 0.6))
         for stage in stages:
             example = first_answers(image, stage, boxes)
-            found.append(example if dice.random() < 0.7 else Example(example.answers, example.truth))
+            found.append(example if dice.random() < 0.7 else VoteExample(example.answers, example.truth))
     return found
 
 
@@ -133,7 +135,9 @@ def main() -> None:
     _print_arrivals(data, known, boxes)
 
 
-def _print_arrivals(data: Sequence[Sequence[Example]], known: Mapping[str, VoteMethod], boxes: BoxCalibration) -> None:
+def _print_arrivals(
+    data: Sequence[Sequence[VoteExample]], known: Mapping[str, VoteMethod], boxes: BoxCalibration
+) -> None:
     """F1 after so many answers, for each method."""
     scores: dict[str, list[float]] = {name: [] for name in known}
     for stage in _STAGES:

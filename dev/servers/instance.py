@@ -9,7 +9,7 @@ from pathlib import Path
 from dev.servers import files, ports
 from dev.servers.server import ReportLine, Server
 from windmill.core.errors import WindmillError
-from windmill.kernels.text.addresses import addresses, shown
+from windmill.kernels.net.server_addresses import parse_addresses, render_addresses
 
 HEAD = "# Written by `make up` for the private servers it started. `.env` and the environment win over it.\n"
 
@@ -90,7 +90,7 @@ class Instance:
         host = named[server.host_variable]
         port = named.get(server.port_variable) or str(server.usual_port)
         try:
-            servers = addresses(host, int(port))
+            servers = parse_addresses(host, int(port))
         except ValueError:
             servers = ()
         if not any(ports.answers(*one) for one in servers):
@@ -100,7 +100,7 @@ class Instance:
                 f"start it or correct the address; without {server.host_variable} a private server is started",
             )
         self._stop(name, report)
-        report(f"{server.title:<11} yours, on {shown(servers)}")
+        report(f"{server.title:<11} yours, on {render_addresses(servers)}")
 
     def _write_variables(self) -> dict[str, str]:
         """Describe the servers that run; no file if none does."""

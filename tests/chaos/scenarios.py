@@ -160,6 +160,6 @@ async def without_queues(scene: Scene) -> None:
     async with broker.connection(settings, "test") as opened:
         await broker.delete_queues(opened, settings, scene.services)
         async with opened.channel() as channel:
-            for tier in map(broker.retry_exchange, broker.tiers(settings)):
+            for tier in map(broker.retry_exchange, broker.retry_tiers(settings)):
                 await channel.queue_delete(tier)
                 await channel.exchange_delete(tier)

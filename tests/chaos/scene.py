@@ -120,7 +120,7 @@ class Scene:
     async def _waiting(self, eyes: Fleet) -> dict[str, int]:
         waiting = {service: await eyes.depth(service) for service in self.services}
         async with broker.connection(self.fleet.settings, "test") as opened:
-            return waiting | {"tiers": await broker.waiting_to_be_retried(opened, self.fleet.settings)}
+            return waiting | {"tiers": await broker.count_waiting_retries(opened, self.fleet.settings)}
 
     async def _stop_workers(self) -> None:
         for worker in self.workers:

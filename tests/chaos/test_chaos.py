@@ -13,14 +13,14 @@ from tests.chaos.telling import tell
 from tests.e2e.conftest import Farm
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
-from windmill.calling.breaker import MOST_SECONDS
+from windmill.calling.circuit_breaker import MAX_SECONDS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 GOOD = 5_000 - sum(number for number, _ in BAD.values())
 AWAY_SECONDS = 60
 REQUEST_TIMEOUT = 5
-SERVICE_RECOVERY = 1.2 * MOST_SECONDS + REQUEST_TIMEOUT + 2
+SERVICE_RECOVERY = 1.2 * MAX_SECONDS + REQUEST_TIMEOUT + 2
 """The longest pause between two questions with its jitter, and one that is still hanging when the service is back."""
 SERVER_RECOVERY = 10
 Capsys = pytest.CaptureFixture[str]

@@ -100,7 +100,7 @@ async def test_a_worker_whose_database_is_away_is_healthy_and_not_ready(
     await until(lambda: is_told("heartbeat not written"), 30, lambda: f"an idle worker notices\n{worker.log}")
     await fleet.register_pictures(1, picture)
     await fleet.produce("--services", "yolov8")
-    await until(lambda: is_told("away for "), 30, lambda: worker.log)
+    await until(lambda: is_told("unavailable for "), 30, lambda: worker.log)
     assert (await fetched(port, "/healthz"))[0] == 200
     assert await number(port, 'windmill_ready{check="database"}') == 0
     await database_proxy.mend()
@@ -177,6 +177,6 @@ async def test_every_step_of_a_job_is_one_line_that_names_the_job(fleet: Fleet, 
 async def test_a_database_that_is_away_is_no_flood_in_the_log(fleet: Fleet, database_proxy: Proxy) -> None:
     await database_proxy.hang_up()
     worker = fleet.start("workers.generic", SERVICE_NAME="yolov8", DB_PORT=str(database_proxy.port))
-    await worker.says("the database is away")
+    await worker.says("the database is unavailable")
     await until(lambda: database_proxy.turned_away >= 4, what=lambda: worker.log)
     assert worker.log.count("\n") < 5, worker.log

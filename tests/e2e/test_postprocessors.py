@@ -265,7 +265,7 @@ async def test_processes_that_are_killed_again_and_again_leave_nothing_stale(fle
 async def test_a_post_processor_outlives_the_database_and_stops_well(fleet: Fleet, database_proxy: Proxy) -> None:
     command = await started(fleet, "all", DB_PORT=str(database_proxy.port))
     await database_proxy.cut()
-    await command.says("the database is away")
+    await command.says("the database is unavailable")
     await says(fleet, 1, "yolov8", [box(0)])
     await database_proxy.mend()
     await until(lambda: fleet.rows.fetchval("SELECT count(*) FROM consensus"), 30, fleet.logs)

@@ -12,7 +12,7 @@ from tests.e2e.answering import ANSWER
 from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet
 from tests.waiting import until
-from windmill.calling.canary import CANARY
+from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.core.services import load_fleet
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
@@ -157,7 +157,7 @@ class Picky:
         self.calls = 0
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        if CANARY in await request.read():
+        if PROBE_IMAGE in await request.read():
             return web.Response(body=ANSWER, content_type="application/json")
         self.calls += 1
         return web.Response(status=self.status, body=self.body, content_type="application/json")
@@ -238,16 +238,16 @@ async def test_while_a_service_is_down_no_attempt_is_counted_and_nothing_fails(
     farm.misbehave("yolov8", down=1)
     images = await submitted(fleet, "yolov8", picture, 20)
     worker = await fleet.worker("yolov8", MAX_RETRIES="0")
-    await worker.says("service yolov8 is away")
+    await worker.says("service yolov8 is unavailable")
 
     async def some_came_back() -> bool:
-        return await fleet.depth("yolov8") > 0 and worker.log.count("is away") == 1
+        return await fleet.depth("yolov8") > 0 and worker.log.count("is unavailable") == 1
 
     await until(some_came_back)
     assert await fleet.count() == 0
     farm.behave("yolov8")
     await fleet.stored(len(images))
-    await worker.says("service yolov8 is back")
+    await worker.says("service yolov8 is available again")
     assert {row["attempt"] for row in await fleet.results()} == {1}
     assert await fleet.depth("yolov8", ".failed") == 0
 
@@ -258,7 +258,7 @@ async def test_a_service_that_goes_down_in_the_middle_costs_nothing(fleet: Fleet
     worker = await fleet.worker("yolov8", MAX_RETRIES="1")
     await fleet.stored(10)
     farm.misbehave("yolov8", down=1)
-    await worker.says("service yolov8 is away")
+    await worker.says("service yolov8 is unavailable")
     farm.behave("yolov8")
     await fleet.stored(len(images))
     assert await fleet.depth("yolov8", ".failed") == 0
@@ -280,7 +280,7 @@ async def test_an_overloaded_service_is_left_alone_for_a_while_and_no_attempt_is
     farm.misbehave("yolov8", overload_rate=1)
     images = await submitted(fleet, "yolov8", picture, 5)
     worker = await fleet.worker("yolov8", MAX_RETRIES="0")
-    await worker.says("service yolov8 is away: SERVICE_OVERLOADED")
+    await worker.says("service yolov8 is unavailable: SERVICE_OVERLOADED")
     farm.behave("yolov8")
     await fleet.stored(len(images))
     assert await fleet.depth("yolov8", ".failed") == 0
@@ -307,7 +307,7 @@ async def test_a_service_that_answers_nothing_sensible_to_anyone_is_away_and_cos
     farm.misbehave("yolov8", **{f"{fault}-rate": 1})
     images = await submitted(fleet, "yolov8", picture, 3)
     worker = await fleet.worker("yolov8", MAX_RETRIES="0")
-    await worker.says("service yolov8 is away")
+    await worker.says("service yolov8 is unavailable")
     farm.behave("yolov8")
     await fleet.stored(len(images))
     assert {row["attempt"] for row in await fleet.results()} == {1}

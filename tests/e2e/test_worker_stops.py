@@ -152,7 +152,7 @@ async def test_a_broker_connection_that_is_cut_three_times_costs_nothing(
     for turn, part in enumerate((10, 50, 90), start=1):
         await fleet.stored(part)
         await queue_proxy.cut()
-        await worker.says("the broker is away", times=turn)
+        await worker.says("the broker is unavailable", times=turn)
         await queue_proxy.mend()
         await worker.says(" consuming ", times=turn + 1)
     await all_stored_once(fleet, "yolov8", images)
@@ -171,7 +171,7 @@ async def test_a_database_that_is_away_while_the_worker_tries_again_and_again_co
     await fleet.stored(20)
     await database_proxy.hang_up()
     before = await fleet.count()
-    await worker.says("the database is away")
+    await worker.says("the database is unavailable")
     await until(lambda: database_proxy.turned_away >= TRIES, what=lambda: worker.log)
     assert await fleet.count() == before
     called = farm.calls("yolov8")
@@ -179,7 +179,7 @@ async def test_a_database_that_is_away_while_the_worker_tries_again_and_again_co
     await database_proxy.mend()
     await all_stored_once(fleet, "yolov8", images)
     assert farm.calls("yolov8") == len(images), "what was in flight was kept, not done again"
-    assert "the database is back" in worker.log
+    assert "the database is available again" in worker.log
 
 
 async def test_a_worker_stops_on_sigterm_while_the_database_is_away_and_loses_nothing(
@@ -190,7 +190,7 @@ async def test_a_worker_stops_on_sigterm_while_the_database_is_away_and_loses_no
     worker = await fleet.worker("yolov8", DB_PORT=str(database_proxy.port), SHUTDOWN_GRACE_SECONDS="1")
     await fleet.stored(1)
     await database_proxy.cut()
-    await worker.says("the database is away")
+    await worker.says("the database is unavailable")
     end = await worker.stop(seconds=10)
     assert end.code == 0
     assert "Traceback" not in end.err
@@ -214,7 +214,7 @@ async def test_a_worker_stops_on_sigterm_although_the_database_hangs_without_a_w
 async def test_a_long_outage_is_a_few_lines_in_the_log(fleet: Fleet, farm: Farm, queue_proxy: Proxy) -> None:
     worker = await fleet.worker("yolov8", QUEUE_PORT=str(queue_proxy.port))
     await queue_proxy.hang_up()
-    await worker.says("the broker is away")
+    await worker.says("the broker is unavailable")
     await until(lambda: queue_proxy.turned_away >= TRIES, what=lambda: worker.log)
     assert len(worker.log.splitlines()) == 2, worker.log
 
@@ -222,7 +222,7 @@ async def test_a_long_outage_is_a_few_lines_in_the_log(fleet: Fleet, farm: Farm,
 async def test_a_worker_stops_on_sigterm_while_the_broker_is_away(fleet: Fleet, farm: Farm, queue_proxy: Proxy) -> None:
     worker = await fleet.worker("yolov8", QUEUE_PORT=str(queue_proxy.port))
     await queue_proxy.cut()
-    await worker.says("the broker is away")
+    await worker.says("the broker is unavailable")
     end = await worker.stop(seconds=5)
     assert end.code == 0
     assert "Traceback" not in end.err
@@ -240,9 +240,9 @@ async def test_a_worker_that_is_started_first_begins_when_its_servers_come(
     images = await submitted(fleet, "yolov8", picture, 3)
     ports = {"QUEUE_PORT": str(queue_proxy.port), "DB_PORT": str(database_proxy.port)}
     worker = await started_blind(fleet, queue_proxy, database_proxy, **ports)
-    await worker.says("the database is away")
+    await worker.says("the database is unavailable")
     await database_proxy.mend()
-    await worker.says("the broker is away")
+    await worker.says("the broker is unavailable")
     await queue_proxy.mend()
     await all_stored_once(fleet, "yolov8", images)
 

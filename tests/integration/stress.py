@@ -69,7 +69,7 @@ async def _write_all(settings: Settings, images: int, seed: int, held_seconds: f
     todo = [(image_id, service) for image_id in range(1, images + 1) for service in SERVICES]
     todo += dice.sample(todo, len(todo) // 3)
     dice.shuffle(todo)
-    async with database.pool(settings, "writers", most=WRITERS) as pool:
+    async with database.pool(settings, "writers", max_size=WRITERS) as pool:
         writers = (_write(pool, todo, random.Random(seed + number), held_seconds) for number in range(WRITERS))
         await asyncio.gather(*writers)
 
@@ -102,7 +102,7 @@ async def _recompute(
     """Round after round; a connection that is killed costs its round and nothing else. Ends when there was nothing to
     do for a while after the last row was written."""
     idle = 0.0
-    async with database.pool(settings, NAME, most=1) as pool:
+    async with database.pool(settings, NAME, max_size=1) as pool:
         deal_with_some = make(pool, settings)
         while idle < 0.5:
             found = 1

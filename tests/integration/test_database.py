@@ -26,6 +26,6 @@ async def test_leaving_a_connection_whose_server_hangs_hides_nothing_of_what_wen
 
 async def test_a_server_that_ends_a_connection_as_it_goes_back_to_the_pool_is_away(settings: Settings) -> None:
     """The driver has an exception of another family for this."""
-    with pytest.raises(WindmillError) as caught, database.converted(settings):
+    with pytest.raises(WindmillError) as caught, database.translate_errors(settings):
         raise asyncpg.InternalClientError("unexpected state")
     assert caught.value.code == "DATABASE_UNAVAILABLE"

@@ -244,7 +244,7 @@ async def test_a_queue_that_no_setting_names_is_told_with_what_it_holds(patient:
         ("DROP TABLE schema_migrations", "none is applied", "python -m windmill migrate"),
         (
             "UPDATE schema_migrations SET digest = 'x' WHERE version = 1",
-            "applied with another text",
+            "applied with different text",
             "restore the file",
         ),
     ],

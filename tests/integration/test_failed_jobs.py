@@ -69,11 +69,11 @@ async def test_a_job_that_the_broker_parked_is_shown_as_lost_workers_and_can_be_
     await fleet.put("clip", body(5), {"mine": "kept"})
     async with (
         broker.connection(fleet.settings, "test") as opened,
-        broker.queue_consumption(opened, fleet.settings, broker.work_queue(fleet.settings, "clip")) as consumption,
+        broker.queue_consumer(opened, fleet.settings, broker.work_queue(fleet.settings, "clip")) as consumption,
     ):
 
         async def die(delivery: broker.Delivery) -> None:
-            await delivery.hand_back()
+            await delivery.requeue()
 
         await consumption.start(die, 1)
         await holds(fleet, "clip.failed", 1)
@@ -268,7 +268,7 @@ async def test_what_fails_again_meanwhile_does_not_make_a_redrive_endless(fleet:
     async with (
         broker.connection(fleet.settings, "test") as opened,
         broker.publisher(opened, fleet.settings) as publisher,
-        broker.queue_consumption(opened, fleet.settings, broker.work_queue(fleet.settings, "clip")) as consumption,
+        broker.queue_consumer(opened, fleet.settings, broker.work_queue(fleet.settings, "clip")) as consumption,
     ):
 
         async def fail(delivery: broker.Delivery) -> None:
@@ -317,6 +317,6 @@ async def test_classic_queues_can_be_listed_redriven_and_repaired_too(fleet: Fle
     assert end.json()["jobs"] == 100, end.err
     assert await ids(fleet, "clip") == images[100:] + images[:100]
     async with broker.connection(classic, "test") as opened, opened.channel() as channel:
-        for delay in broker.tiers(classic):
+        for delay in broker.retry_tiers(classic):
             await channel.queue_delete(broker.retry_exchange(delay))
             await channel.exchange_delete(broker.retry_exchange(delay))

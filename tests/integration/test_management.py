@@ -22,11 +22,11 @@ async def test_a_job_that_is_handed_out_too_often_is_parked_and_not_lost(fleet: 
     async def die(delivery: broker.Delivery) -> None:
         nonlocal handed_out
         handed_out += 1
-        await delivery.hand_back()
+        await delivery.requeue()
 
     async with (
         broker.connection(fleet.settings, "test") as opened,
-        broker.consumption(opened, fleet.settings, "clip") as consumption,
+        broker.service_consumer(opened, fleet.settings, "clip") as consumption,
     ):
         await consumption.start(die, 1)
         await until(lambda: fleet.depth("clip", ".failed"))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with database.pool(settings, "test", most=16) as opened:
+    async with database.pool(settings, "test", max_size=16) as opened:
         yield opened
 
 

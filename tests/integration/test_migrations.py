@@ -45,7 +45,7 @@ async def test_a_migration_that_was_changed_after_it_was_applied_is_refused(sett
     first = min(folder.glob("*.sql"))
     first.write_text(first.read_text() + "-- one more line\n")
     async with database.connection(settings, "test") as connection:
-        with pytest.raises(WindmillError, match=r"0001 .* was applied with another text") as caught:
+        with pytest.raises(WindmillError, match=r"0001 .* was applied with different text") as caught:
             await migrate(connection, folder)
     assert "new migration" in caught.value.remedy
 

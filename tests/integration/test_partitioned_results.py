@@ -19,7 +19,7 @@ from windmill.operate.partitions import SCRIPTS
 from windmill.storage import database
 from windmill.storage.migrations import migrate
 from windmill.storage.queries import queries
-from windmill.storage.results import ResultRow, saver
+from windmill.storage.result_writer import ResultRow, row_saver
 
 pytestmark = pytest.mark.database
 
@@ -39,7 +39,7 @@ def row(image_id: int, service: str = "clip", second: int = 0) -> ResultRow:
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[database.Pool]:
-    async with database.pool(settings, "test", most=8) as opened:
+    async with database.pool(settings, "test", max_size=8) as opened:
         yield opened
 
 
@@ -74,7 +74,7 @@ async def test_each_row_goes_where_its_image_belongs_and_is_still_replaced_by_a_
     fleet: Fleet, pool: database.Pool, settings: Settings
 ) -> None:
     await converted(fleet)
-    save = saver(pool, settings)
+    save = row_saver(pool, settings)
     await save([row(-5), row(7), row(999), row(1000), row(3999), row(4000)])
     places = [await fleet.rows.fetchval(WHERE, one) for one in (-5, 7, 999, 1000, 3999, 4000)]
     assert places == ["results_first"] * 3 + ["results_from_1000", "results_from_3000", "results_rest"]
@@ -115,7 +115,7 @@ async def test_writers_go_on_while_the_table_is_converted_and_grows(
     fleet: Fleet, pool: database.Pool, settings: Settings
 ) -> None:
     await fleet.rows.execute("INSERT INTO stages VALUES ('merge', NULL); INSERT INTO feeds VALUES ('merge', 'yolov8')")
-    save, numbers, stopped = saver(pool, settings), itertools.count(1), asyncio.Event()
+    save, numbers, stopped = row_saver(pool, settings), itertools.count(1), asyncio.Event()
 
     async def write() -> None:
         while not stopped.is_set():
@@ -231,7 +231,7 @@ async def test_counts_marks_and_replacing_work_on_every_version_of_postgresql(ve
             async with rows.transaction():
                 await rows.execute(queries()[saying], *numbers)
                 await rows.execute((SCRIPTS / f"{script}.sql").read_text())
-        save = saver(pool, version)
+        save = row_saver(pool, version)
         await save([row(one, "yolov8") for one in (1, 999, 1000, 5000)])
         await save([row(one, "yolov8", second=1) for one in (999, 5000)])
         await rows.execute("DELETE FROM results WHERE image_id = 1")

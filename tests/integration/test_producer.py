@@ -257,12 +257,12 @@ async def test_a_broker_that_goes_away_in_the_middle_is_waited_for(fleet: Fleet,
     )
     await published(fleet, "clip", PAGE_IMAGES // 2)
     await queue_proxy.cut()
-    await producer.says("the broker is away")
+    await producer.says("the broker is unavailable")
     assert producer.process.poll() is None
     await queue_proxy.mend()
     end = await producer.finished(60)
     assert end.code == 0, end.err
-    assert "the broker is back" in end.err
+    assert "the broker is available again" in end.err
     for service in ("clip", "ocr"):
         got = await fleet.image_ids(service)
         assert sorted(set(got)) == images
@@ -273,7 +273,7 @@ async def test_a_broker_that_is_away_from_the_start_is_waited_for(fleet: Fleet, 
     images = await fleet.register(3)
     await queue_proxy.cut()
     producer = fleet.start("producers.generic", "--services", "clip", QUEUE_PORT=str(queue_proxy.port))
-    await producer.says("the broker is away")
+    await producer.says("the broker is unavailable")
     await queue_proxy.mend()
     assert (await producer.finished()).code == 0
     assert await fleet.image_ids("clip") == images

@@ -90,7 +90,7 @@ async def test_what_waits_in_queue_tier_or_failed_queue_is_not_published_again(f
 
         await until(back, 30, "the jobs in the tiers came back")
         async with opened.channel() as channel:
-            for delay in broker.tiers(settings):
+            for delay in broker.retry_tiers(settings):
                 await channel.queue_delete(broker.retry_exchange(delay))
                 await channel.exchange_delete(broker.retry_exchange(delay))
 
@@ -103,7 +103,7 @@ async def test_a_dry_run_counts_and_publishes_nothing_and_makes_no_queue(fleet: 
     assert (end.code, end.json()["jobs_by_service"], end.json()["dry_run"]) == (0, {"clip": 20}, True)
     async with broker.connection(fleet.settings, "test") as opened:
         queue = broker.work_queue(fleet.settings, "clip")
-        assert await broker.count(opened, fleet.settings, [queue]) == {queue: None}
+        assert await broker.count_messages(opened, fleet.settings, [queue]) == {queue: None}
 
 
 async def test_only_one_run_or_one_group_is_repaired_when_asked(fleet: Fleet) -> None:
@@ -141,7 +141,7 @@ async def test_reading_a_queue_keeps_how_often_a_job_was_handed_out(fleet: Fleet
     async with broker.connection(fleet.settings, "test") as opened:
         for _ in range(3):
             queue = broker.work_queue(fleet.settings, "clip")
-            await broker.look(opened, fleet.settings, queue, 1, lambda _: None, asyncio.Event())
+            await broker.peek(opened, fleet.settings, queue, 1, lambda _: None, asyncio.Event())
     for _ in range(2):
         assert (await repair(fleet)).json()["jobs"] == 0
     [message] = await fleet.take_all("clip")

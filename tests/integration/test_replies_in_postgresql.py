@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.hostile_replies import answers, any_digits, damaged, replies, steady
-from windmill.calling.replies import judge
+from windmill.calling.reply_parser import parse_reply
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
@@ -22,18 +22,18 @@ def examples() -> list[str]:
     @settings(steady, max_examples=400)
     @given(replies(answers))
     def hostile(body: bytes) -> None:
-        stored.append(judge(200, body).data)
+        stored.append(parse_reply(200, body).data)
 
     @settings(steady, max_examples=100)
     @given(any_digits)
     def numbers(digits: str) -> None:
-        stored.append(judge(200, f'{{"status": "success", "predictions": [{{"n": {digits}}}]}}'.encode()).data)
+        stored.append(parse_reply(200, f'{{"status": "success", "predictions": [{{"n": {digits}}}]}}'.encode()).data)
 
     @settings(steady, max_examples=200)
     @given(damaged())
     def broken(body: bytes) -> None:
         try:
-            stored.append(judge(200, body).data)
+            stored.append(parse_reply(200, body).data)
         except WindmillError:
             return
 
@@ -58,13 +58,13 @@ async def test_an_answer_as_deep_as_the_judge_takes_is_taken_too(settings: Setti
 
     deepest = max(depth for depth in range(1000, 1100) if judged(nested(depth)))
     async with database.connection(settings, "test") as connection:
-        taken = await connection.fetchval("SELECT $1::text::jsonb ->> 'status'", judge(200, nested(deepest)).data)
+        taken = await connection.fetchval("SELECT $1::text::jsonb ->> 'status'", parse_reply(200, nested(deepest)).data)
     assert taken == "success"
 
 
 def judged(body: bytes) -> bool:
     try:
-        return bool(judge(200, body))
+        return bool(parse_reply(200, body))
     except WindmillError:
         return False
 

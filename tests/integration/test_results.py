@@ -12,7 +12,7 @@ from tests.integration.fleet import Fleet
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
-from windmill.storage.results import ResultRow, ResultWriter, SaveRows, saver
+from windmill.storage.result_writer import ResultRow, ResultWriter, SaveRows, row_saver
 
 pytestmark = pytest.mark.database
 
@@ -35,13 +35,13 @@ ERROR = SUCCESS._replace(data=None, error_code="SERVICE_ERROR", error_message="5
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[database.Pool]:
-    async with database.pool(settings, "test", most=8) as opened:
+    async with database.pool(settings, "test", max_size=8) as opened:
         yield opened
 
 
 @pytest.fixture
 def save(pool: database.Pool, settings: Settings) -> SaveRows:
-    return saver(pool, settings)
+    return row_saver(pool, settings)
 
 
 async def kept(fleet: Fleet) -> asyncpg.Record:

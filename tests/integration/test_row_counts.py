@@ -10,7 +10,7 @@ import pytest
 from windmill.core.settings import Settings
 from windmill.storage import database
 from windmill.storage.queries import queries
-from windmill.storage.results import ResultRow, saver
+from windmill.storage.result_writer import ResultRow, row_saver
 
 pytestmark = pytest.mark.database
 
@@ -21,7 +21,7 @@ CODES = (None, None, "SERVICE_ERROR", "BAD_RESPONSE")
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[database.Pool]:
-    async with database.pool(settings, "test", most=10) as opened:
+    async with database.pool(settings, "test", max_size=10) as opened:
         yield opened
 
 
@@ -77,7 +77,7 @@ DELETE FROM results WHERE (image_id, service) IN (
 async def test_eight_writers_who_replace_delete_and_roll_back_leave_exact_counts(
     pool: database.Pool, rows: database.Connection, settings: Settings
 ) -> None:
-    save = saver(pool, settings)
+    save = row_saver(pool, settings)
 
     async def write(number: int) -> None:
         dice = random.Random(number)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.fleet import Fleet, waits_for_a_lock
 from tests.waiting import until
-from windmill.core.documents import as_json, as_object
+from windmill.core.jsonb import parse_object, render_jsonb
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -36,7 +36,7 @@ ASK = (
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with database.pool(settings, "test", most=16) as opened:
+    async with database.pool(settings, "test", max_size=16) as opened:
         for stage in ("merge", "enrich", "consensus"):
             await register_stage_feeds(opened, settings, load_fleet(settings.service_config), stage)
         yield opened
@@ -285,7 +285,7 @@ async def test_an_image_that_is_put_off_comes_due_again_and_says_how_often_it_fa
 
 async def test_an_answer_that_is_no_json_object_counts_as_nothing_said(rows: asyncpg.Connection) -> None:
     for text in (None, "", "[1]", "nonsense", '"text"', '{"a": 1'):
-        assert as_object(text) == {}
+        assert parse_object(text) == {}
     for value in ("\x00", "\\u0000", "\\\x00", "\\\\\x00", 'a"\x00\\u0000'):
-        taken = json.loads(await rows.fetchval("SELECT $1::jsonb", as_json({"said": value})))
+        taken = json.loads(await rows.fetchval("SELECT $1::jsonb", render_jsonb({"said": value})))
         assert taken == {"said": value.replace("\x00", "\ufffd")}

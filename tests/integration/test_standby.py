@@ -75,7 +75,7 @@ async def test_no_acknowledged_job_is_lost_when_the_database_dies_and_its_standb
     assert there < JOBS, "all was done before the fault"
     died = datetime.now(UTC)
     pair.primary.kill()
-    await worker.says("the database is away")
+    await worker.says("the database is unavailable")
     pair.promote()
     async with running_fleet(fleet.environ, fleet.settings, fleet.folder) as eyes:
         await rows_reach(eyes.rows, JOBS, worker)

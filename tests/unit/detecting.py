@@ -5,14 +5,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
+from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 
 SERVICES = ("detectron2", "rtdetr", "yolov8")
 CALIBRATION = BoxCalibration(
     detectors={
-        "detectron2": Detector(least=0.5, offset=0.4, slope=1.2, silence=0.7, looseness=0.045, vocabulary="few"),
-        "rtdetr": Detector(offset=0.0, slope=2.2, silence=1.3, looseness=0.033),
-        "yolov8": Detector(offset=0.2, slope=2.1, silence=1.4, looseness=0.039),
+        "detectron2": DetectorCalibration(
+            least=0.5, offset=0.4, slope=1.2, silence=0.7, looseness=0.045, vocabulary="few"
+        ),
+        "rtdetr": DetectorCalibration(offset=0.0, slope=2.2, silence=1.3, looseness=0.033),
+        "yolov8": DetectorCalibration(offset=0.2, slope=2.1, silence=1.4, looseness=0.039),
     },
     vocabularies={"few": frozenset({"person", "cup", "car", "truck", "couch", "tie"})},
 )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from windmill.kernels.votes.standings import Enrichment
+from windmill.kernels.votes.standings import CropAnswer
 from windmill.kernels.votes.vote_calibration import VoteCalibration
-from windmill.kernels.votes.voting import Inputs, vote
+from windmill.kernels.votes.voting import VoteInputs, vote
 
 LABELS = {"person": "🧑", "dog": "🐶", "cat": "🐱", "dining table": "🍽️", "clock": "⌚️"}
 CALIBRATION = VoteCalibration.from_document(
@@ -64,14 +64,14 @@ def box(
     }
 
 
-def crop(service: str, reply: object, box_key: str = "box_1", status: str = "success") -> Enrichment:
+def crop(service: str, reply: object, box_key: str = "box_1", status: str = "success") -> CropAnswer:
     """What a service said of the crop of a box."""
-    return Enrichment(box_key, service, status, reply)  # type: ignore[arg-type]
+    return CropAnswer(box_key, service, status, reply)  # type: ignore[arg-type]
 
 
 def verdict(answers: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - other fields of Inputs
     """The vote in this world."""
-    return vote(Inputs(answers, CALIBRATION, **more))
+    return vote(VoteInputs(answers, CALIBRATION, **more))
 
 
 def items(result: dict[str, Any]) -> dict[str, dict[str, Any]]:

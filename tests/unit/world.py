@@ -9,7 +9,7 @@ from typing import Any, cast
 from tests.fake_broker import FakeBroker
 from tests.fake_table import FakeTable
 from windmill.broker import Delivery, Headers
-from windmill.calling.handler import Handler
+from windmill.calling.job_handler import JobHandler
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job, encode
@@ -18,7 +18,7 @@ from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.edge.delivery_processor import DeliveryProcessor
 from windmill.edge.quarantine import Quarantine
-from windmill.storage.results import ResultRow
+from windmill.storage.result_writer import ResultRow
 
 JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC), "trace")
 ANSWER = Stored('{"predictions": []}', 0.25)
@@ -136,8 +136,8 @@ class World:
     def state(self, service: Service, settings: Settings) -> ServiceState:
         return ServiceState(service, settings, self.canary, clock=self.clock)
 
-    def handler(self) -> Handler[Job]:
-        return Handler(self.read, self, self.check)
+    def handler(self) -> JobHandler[Job]:
+        return JobHandler(self.read, self, self.check)
 
     def processor(self, state: ServiceState, settings: Settings) -> DeliveryProcessor:
         return DeliveryProcessor(
@@ -164,7 +164,7 @@ class Delivered:
     def acknowledge(self) -> None:
         self.events.append("ack")
 
-    async def hand_back(self) -> None:
+    async def requeue(self) -> None:
         self.events.append("hand back")
 
 

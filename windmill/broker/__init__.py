@@ -1,49 +1,48 @@
-"""RabbitMQ: the only package that knows the driver. Names and declares queues, publishes with confirms, consumes."""
+"""RabbitMQ: queue names and declarations, publishing with confirms, consuming. Only this package imports the driver."""
 
-from windmill.broker.connection import Connection, connection, converted
-from windmill.broker.consuming import Consumption, Delivery, Take, consumption, queue_consumption
-from windmill.broker.counting import Count, count
-from windmill.broker.names import failed_queue, retry_exchange, spread, tiers, work_queue
+from windmill.broker.connection import Connection, connection, translate_errors
+from windmill.broker.consumer import Consumer, Delivery, OnDelivery, queue_consumer, service_consumer
 from windmill.broker.publishing import Headers, Publisher, publisher
+from windmill.broker.queue_counts import QueueCount, count_messages
+from windmill.broker.queue_names import failed_queue, retry_exchange, retry_tiers, work_queue
+from windmill.broker.queue_walk import MAX_UNACKNOWLEDGED, Drop, EndWalk, HeldMessage, Move, WalkDecision, peek, walk
 from windmill.broker.topology import (
+    count_waiting_retries,
     declare,
     delete_queues,
     depths,
     tier_arguments,
-    waiting_to_be_retried,
 )
-from windmill.broker.walking import MOST_HELD, Decision, Drop, End, Message, Move, look, walk
 
 __all__ = [
-    "MOST_HELD",
+    "MAX_UNACKNOWLEDGED",
     "Connection",
-    "Consumption",
-    "Count",
-    "Decision",
+    "Consumer",
     "Delivery",
     "Drop",
-    "End",
+    "EndWalk",
     "Headers",
-    "Message",
+    "HeldMessage",
     "Move",
+    "OnDelivery",
     "Publisher",
-    "Take",
+    "QueueCount",
+    "WalkDecision",
     "connection",
-    "consumption",
-    "converted",
-    "count",
+    "count_messages",
+    "count_waiting_retries",
     "declare",
     "delete_queues",
     "depths",
     "failed_queue",
-    "look",
+    "peek",
     "publisher",
-    "queue_consumption",
+    "queue_consumer",
     "retry_exchange",
-    "spread",
+    "retry_tiers",
+    "service_consumer",
     "tier_arguments",
-    "tiers",
-    "waiting_to_be_retried",
+    "translate_errors",
     "walk",
     "work_queue",
 ]

@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ. Its exceptions leave here as BROKER_UNAVAILABLE, or CONFIG_INVALID where waiting is vain."""
+"""Connections to RabbitMQ. Driver exceptions become BROKER_UNAVAILABLE, or CONFIG_INVALID where a retry cannot help."""
 
 import asyncio
 import logging
@@ -19,31 +19,31 @@ from aio_pika.exceptions import (
 
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
-from windmill.kernels.text.addresses import Address, shown
+from windmill.kernels.net.server_addresses import ServerAddress, render_addresses
 
 logger = logging.getLogger(__name__)
 
 Connection = AbstractConnection
 CONNECT_SECONDS = 10.0
-"""For all servers together, but each of them gets some."""
-LEAST_CONNECT_SECONDS = 3.0
+"""For all servers together; each gets at least MIN_CONNECT_SECONDS."""
+MIN_CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 3.0
-# The driver gives a connection up after three and a half of these without a sign of life.
+# The driver closes a connection after three and a half intervals without a heartbeat.
 HEARTBEAT_SECONDS = 10
-_ACCOUNT = "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or let RabbitMQ know them"
-_CERTIFICATE = "correct QUEUE_HOST or QUEUE_TLS_CA, or give RabbitMQ a certificate for that name which is signed so"
+_ACCOUNT = "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or create them in RabbitMQ"
+_CERTIFICATE = "correct QUEUE_HOST or QUEUE_TLS_CA, or give RabbitMQ a certificate for that name, signed by that CA"
 _REDECLARE = "set QUEUE_TYPE to the type it has, or delete the queue once it is empty"
 
 
 @contextmanager
-def converted(settings: BrokerSettings) -> Iterator[None]:
-    """Let the driver's exceptions leave as ours."""
+def translate_errors(settings: BrokerSettings) -> Iterator[None]:
+    """Translate exceptions of the driver into WindmillErrors."""
     try:
         yield
     except ChannelPreconditionFailed as error:
-        raise WindmillError("CONFLICT", f"a queue is declared otherwise: {error}", _REDECLARE) from error
+        raise WindmillError("CONFLICT", f"a queue exists with other arguments: {error}", _REDECLARE) from error
     except InvalidFrameError as error:
-        # The driver's word for a broker that closes instead of opening the virtual host.
+        # The driver raises this when the broker closes the connection instead of opening the virtual host.
         said = f"{_where(settings)}: the virtual host was refused"
         raise WindmillError("CONFIG_INVALID", said, _ACCOUNT) from error
     except (AuthenticationError, ProbableAuthenticationError) as error:
@@ -56,12 +56,12 @@ def converted(settings: BrokerSettings) -> Iterator[None]:
 
 
 def _where(settings: BrokerSettings) -> str:
-    return f"{settings.queue_user} at {shown(settings.queue_servers())} vhost {settings.queue_vhost}"
+    return f"{settings.queue_user} at {render_addresses(settings.queue_servers())} vhost {settings.queue_vhost}"
 
 
 @asynccontextmanager
 async def connection(settings: BrokerSettings, name: str) -> AsyncIterator[Connection]:
-    """One connection to any of the servers, shown in the management page under `name`."""
+    """A connection to any of the servers, called `name` in the management UI."""
     opened = await _open_any(settings, name)
     try:
         yield opened
@@ -70,23 +70,23 @@ async def connection(settings: BrokerSettings, name: str) -> AsyncIterator[Conne
 
 
 async def _open_any(settings: BrokerSettings, name: str) -> Connection:
-    """Asks one server after the other, in an order of chance: so the connections of a fleet spread over them, and one
-    that is gone keeps nobody waiting for ever."""
+    """Try the servers in random order: this spreads the connections of a fleet over them, and a dead server delays
+    nobody for long."""
     servers = settings.queue_servers()
-    seconds = max(CONNECT_SECONDS / len(servers), LEAST_CONNECT_SECONDS)
+    seconds = max(CONNECT_SECONDS / len(servers), MIN_CONNECT_SECONDS)
     failures: list[WindmillError] = []
     for server in random.sample(servers, len(servers)):
         try:
-            with converted(settings):
+            with translate_errors(settings):
                 return await _open(settings, server, name, seconds)
         except WindmillError as error:
             logger.debug("no connection to a broker", extra={"server": str(server), "reason": error.message})
             failures.append(error)
-    # What a server says of the account is said for all of them; that another one is away tells less.
+    # A rejected account is rejected by all servers; that another server is down says less.
     raise next((error for error in failures if error.code == "CONFIG_INVALID"), failures[-1])
 
 
-async def _open(settings: BrokerSettings, server: Address, name: str, seconds: float) -> Connection:
+async def _open(settings: BrokerSettings, server: ServerAddress, name: str, seconds: float) -> Connection:
     return await aio_pika.connect(
         host=server.host,
         port=server.port,
@@ -106,7 +106,7 @@ def _tls(settings: BrokerSettings) -> ssl.SSLContext | None:
 
 
 async def _close_quietly(opened: Connection) -> None:
-    """A connection that is being left may be broken already; that must not hide why."""
+    """Close a connection; if it is broken already, that must not mask the original exception."""
     try:
         await asyncio.wait_for(opened.close(), CLOSE_SECONDS)
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:

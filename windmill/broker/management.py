@@ -1,5 +1,5 @@
-"""RabbitMQ's management API: limits of queues as policies, which unlike a queue's arguments can change at any time, and
-numbers that AMQP does not tell."""
+"""RabbitMQ's management API: policies that set the limits of queues (a queue's arguments can never change, policies
+can), and rates that AMQP does not offer."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ import requests
 from windmill.broker import failed_queue, work_queue
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
-from windmill.kernels.text.addresses import bracketed
+from windmill.kernels.net.server_addresses import bracketed
 
 ASK_SECONDS = 10.0
 _REMEDY = "enable rabbitmq_management, correct QUEUE_MANAGEMENT_PORT, and give QUEUE_USER the tag policymaker"
@@ -26,8 +26,8 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Activity:
-    """One queue as the management API last saw it, some seconds ago; None where it has seen nothing yet."""
+class QueueActivity:
+    """The activity of one queue some seconds ago; None where the management API has no data yet."""
 
     unacknowledged: int | None
     publish_rate: float | None
@@ -35,11 +35,11 @@ class Activity:
 
 
 def limit_deliveries(settings: BrokerSettings, services: Iterable[str], limit: int | None = None) -> None:
-    """A job that was handed out more than `limit` times (DELIVERY_LIMIT), because each time a worker died over it, is
-    parked. Parked jobs may be looked at as often as one likes.
+    """Set policies that dead-letter a job into the failed queue after `limit` deliveries (DELIVERY_LIMIT), each of
+    which crashed a worker. The failed queues themselves have no limit.
 
-    Since 4.0 RabbitMQ has a limit of its own for every quorum queue, and drops the message where no policy says what
-    to do with it.
+    Since 4.0 RabbitMQ limits deliveries of every quorum queue by default, and drops the message unless a policy
+    dead-letters it.
     """
     if settings.queue_type != "quorum":
         return  # classic queues do not count deliveries
@@ -52,44 +52,44 @@ def limit_deliveries(settings: BrokerSettings, services: Iterable[str], limit: i
 def policies(
     settings: BrokerSettings, services: Iterable[str], version: str, limit: int | None = None
 ) -> dict[str, dict[str, object]]:
-    """What the policy of each of these services' queues says, on a broker of this version."""
+    """The policy of each queue of these services, for a broker of this version."""
     most = settings.delivery_limit if limit is None else limit
     wanted: dict[str, dict[str, object]] = {}
     for service in services:
         work, failed = work_queue(settings, service), failed_queue(settings, service)
-        wanted[work] = _parking(most, failed)
-        if _limits_by_itself(version):
+        wanted[work] = _dead_lettering(most, failed)
+        if _has_default_limit(version):
             wanted[failed] = {"delivery-limit": -1}
     return wanted
 
 
-def _parking(limit: int, parked: str) -> dict[str, object]:
+def _dead_lettering(limit: int, parked: str) -> dict[str, object]:
     return {
         "delivery-limit": limit,
         "dead-letter-exchange": "",
         "dead-letter-routing-key": parked,
-        # Only together do these two keep a job safe between leaving one queue and reaching the other.
+        # Both are needed to keep a job safe on the way from one queue to the other.
         "dead-letter-strategy": "at-least-once",
         "overflow": "reject-publish",
     }
 
 
-def _limits_by_itself(version: str) -> bool:
-    """Whether this RabbitMQ has a limit where none is set; it knows -1 for none then, as older ones do not."""
+def _has_default_limit(version: str) -> bool:
+    """Whether this RabbitMQ has a default delivery limit, and so accepts -1 for none."""
     major = version.partition(".")[0]
     return major.isdigit() and int(major) >= 4
 
 
-def activity(settings: BrokerSettings) -> dict[str, Activity]:
-    """What goes on in each queue of the virtual host, in one call."""
+def activity(settings: BrokerSettings) -> dict[str, QueueActivity]:
+    """The activity of each queue of the virtual host, in one request."""
     with _api(settings) as api:
         answer = api.get(f"/api/queues/{api.vhost}?columns={','.join(_COLUMNS)}")
         return {queue["name"]: _activity(queue) for queue in answer}
 
 
-def _activity(queue: dict[str, Any]) -> Activity:
+def _activity(queue: dict[str, Any]) -> QueueActivity:
     stats = queue.get("message_stats") or {}
-    return Activity(
+    return QueueActivity(
         queue.get("messages_unacknowledged"),
         (stats.get("publish_details") or {}).get("rate"),
         (stats.get("deliver_get_details") or {}).get("rate"),
@@ -97,22 +97,22 @@ def _activity(queue: dict[str, Any]) -> Activity:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the API said, and when by the broker's clock."""
+class ManagementReply:
+    """A reply of the API, and the broker's date."""
 
     status: int
     document: Any
     date: str
 
 
-def ask(settings: BrokerSettings, path: str, seconds: float = ASK_SECONDS) -> Reply:
-    """One path of the API, whatever it says; for the doctor."""
+def ask(settings: BrokerSettings, path: str, seconds: float = ASK_SECONDS) -> ManagementReply:
+    """GET one path of the API, whatever it returns; for the doctor."""
     with _api(settings) as api:
         return api.ask(f"/api/{path}", seconds)
 
 
 def quoted_vhost(settings: BrokerSettings) -> str:
-    """The virtual host as a part of a path."""
+    """The virtual host, quoted for a path."""
     return quote(settings.queue_vhost, safe="")
 
 
@@ -132,21 +132,21 @@ class _Api:
         answer.raise_for_status()
         return answer.json()
 
-    def ask(self, path: str, seconds: float) -> Reply:
-        """A health check that fails answers 503, which is a reply like others."""
+    def ask(self, path: str, seconds: float) -> ManagementReply:
+        """GET a path; a failing health check answers 503, which is a normal reply here."""
         answer = self._request("GET", path, seconds)
         if answer.status_code != requests.codes.unavailable:
             answer.raise_for_status()
-        return Reply(answer.status_code, answer.json(), answer.headers.get("Date", ""))
+        return ManagementReply(answer.status_code, answer.json(), answer.headers.get("Date", ""))
 
     def put_policy(self, queue: str, definition: dict[str, object]) -> None:
-        """A policy of a queue's own, called as the queue is."""
+        """Set the policy of one queue, named like the queue."""
         policy = {"pattern": f"^{re.escape(queue)}$", "definition": definition, "apply-to": "queues", "priority": 1}
         path = f"/api/policies/{self.vhost}/{quote(queue, safe='')}"
         self._request("PUT", path, ASK_SECONDS, policy).raise_for_status()
 
     def _request(self, method: str, path: str, seconds: float, document: object = None) -> requests.Response:
-        """Asked of each node in turn until one answers; those that did not are asked last from then on."""
+        """Try each node until one answers; nodes that do not answer move to the end of the list."""
         for _ in self._nodes[1:]:
             try:
                 return self._session.request(method, self._nodes[0] + path, timeout=seconds, json=document)

@@ -1,4 +1,4 @@
-"""Publishing with confirms: when a method returns, the broker has the message in every queue that was named."""
+"""Publishing with confirms: when a method returns, the broker has stored the message in every named queue."""
 
 import asyncio
 import random
@@ -10,16 +10,17 @@ import aio_pika
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError
 
-from windmill.broker.connection import Connection, converted
-from windmill.broker.names import failed_queue, retry_exchange, spread, work_queue
+from windmill.broker.connection import Connection, translate_errors
+from windmill.broker.queue_names import failed_queue, retry_exchange, work_queue
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
+from windmill.kernels.flow.retry_backoff import jittered_delays
 
 Headers = Mapping[str, Any]
 
 
 class Publisher:
-    """Confirms and `mandatory` are always on, and every publish has a timeout."""
+    """Publishes with confirms, `mandatory` and a timeout, always."""
 
     def __init__(
         self,
@@ -35,25 +36,25 @@ class Publisher:
         self._dice = dice
 
     async def to_services(self, body: bytes, services: Sequence[str], headers: Headers | None = None) -> None:
-        """One publish for any number of services: the queues after the first are named in a BCC header."""
+        """One publish for any number of services: a BCC header names the queues after the first."""
         queues = [work_queue(self._settings, service) for service in services]
         others = {"BCC": queues[1:]} if queues[1:] else {}
         await self._publish("", queues[0], body, {**(headers or {}), **others})
 
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None:
-        """Back to the service's queue after about `delay` seconds, which is one of RETRY_DELAYS."""
-        tier = retry_exchange(self._dice(spread(delay)))
+        """Return a job to the service's queue after `delay` seconds (one of RETRY_DELAYS) with jitter."""
+        tier = retry_exchange(self._dice(jittered_delays(delay)))
         await self._publish(tier, work_queue(self._settings, service), body, headers)
 
     async def to_failed(self, service: str, body: bytes, headers: Headers) -> None:
         await self.to_queue(failed_queue(self._settings, service), body, headers)
 
     async def to_queue(self, queue: str, body: bytes, headers: Headers) -> None:
-        """To the end of a queue that is called by its name."""
+        """Append to a queue by name."""
         await self._publish("", queue, body, headers)
 
     async def blocked(self) -> bool:
-        """Whether the broker takes nothing for now, because it is short of memory or disk."""
+        """Whether the broker blocks publishers because it is short of memory or disk."""
         ready = asyncio.ensure_future(self._ready())
         done, _ = await asyncio.wait([ready], timeout=0.01)
         ready.cancel()
@@ -66,7 +67,7 @@ class Publisher:
             content_type="application/json",
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
-        with converted(self._settings):
+        with translate_errors(self._settings):
             target = self._channel.default_exchange
             if exchange:
                 target = await self._channel.get_exchange(exchange, ensure=False)
@@ -80,8 +81,8 @@ class Publisher:
 
 @asynccontextmanager
 async def publisher(opened: Connection, settings: BrokerSettings) -> AsyncIterator[Publisher]:
-    """A publisher on a channel of its own; a message that no queue takes raises."""
-    with converted(settings):
+    """A publisher on its own channel; raises for a message that no queue takes."""
+    with translate_errors(settings):
         channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
         underlay = await channel.get_underlay_channel()
     async with channel:

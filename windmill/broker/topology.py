@@ -1,4 +1,4 @@
-"""Declaring queues and asking how full they are."""
+"""The topology: declares and deletes queues and retry tiers, and measures how full they are."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,38 +7,38 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 from aiormq.abc import FieldTable
 
-from windmill.broker.connection import Connection, converted
-from windmill.broker.names import failed_queue, retry_exchange, tiers, work_queue
+from windmill.broker.connection import Connection, translate_errors
+from windmill.broker.queue_names import failed_queue, retry_exchange, retry_tiers, work_queue
 from windmill.core.setting_parts import BrokerSettings
 
 
 async def declare(opened: Connection, settings: BrokerSettings, services: Iterable[str]) -> None:
-    """All that a process of these services publishes to or consumes from."""
-    with converted(settings):
+    """Declare everything that a process of these services publishes to or consumes from."""
+    with translate_errors(settings):
         async with opened.channel() as channel:
             for service in services:
                 await _declare_service(channel, settings, service)
-            for delay in tiers(settings):
+            for delay in retry_tiers(settings):
                 await _declare_tier(channel, settings, delay)
 
 
 async def _declare_service(channel: AbstractChannel, settings: BrokerSettings, service: str) -> None:
-    """The queues of one service. The type is the only argument: arguments of a queue can never be changed."""
+    """Declare the queues of one service. The type is the only argument, because arguments can never change."""
     arguments: FieldTable = {"x-queue-type": settings.queue_type}
     for name in (work_queue(settings, service), failed_queue(settings, service)):
         await channel.declare_queue(name, durable=True, arguments=arguments)
 
 
 def tier_arguments(settings: BrokerSettings, delay: float) -> dict[str, object]:
-    """Arguments of a retry tier. They follow from its name, so they never change; the time to live is the queue's and
-    not the message's, because RabbitMQ expires messages only at the head."""
+    """The arguments of a retry tier. They follow from its name, so they never change. The TTL belongs to the queue, not
+    to the message, because RabbitMQ only expires messages at the head of a queue."""
     arguments: dict[str, object] = {
         "x-queue-type": settings.queue_type,
         "x-message-ttl": round(delay * 1000),
         "x-dead-letter-exchange": "",
     }
     if settings.queue_type == "quorum":
-        # Without these two a broker that stops between expiry and delivery loses the job.
+        # Without these two, a broker that stops between expiry and delivery loses the job.
         arguments |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
     return arguments
 
@@ -52,8 +52,8 @@ async def _declare_tier(channel: AbstractChannel, settings: BrokerSettings, dela
 
 
 async def delete_queues(opened: Connection, settings: BrokerSettings, services: Iterable[str]) -> None:
-    """Remove the queues of these services with all that they hold."""
-    with converted(settings):
+    """Delete the queues of these services and all their messages."""
+    with translate_errors(settings):
         async with opened.channel() as channel:
             for service in services:
                 await channel.queue_delete(work_queue(settings, service))
@@ -67,19 +67,19 @@ async def depths(
     *,
     queue: Callable[[BrokerSettings, str], str] = work_queue,
 ) -> dict[str, int]:
-    """How many jobs are in the work queue of each service, or in another `queue` of it."""
-    with converted(settings):
+    """How many jobs are in the work queue of each service, or in another `queue` of each."""
+    with translate_errors(settings):
         return {service: await _depth(opened, queue(settings, service)) for service in services}
 
 
-async def waiting_to_be_retried(opened: Connection, settings: BrokerSettings) -> int:
+async def count_waiting_retries(opened: Connection, settings: BrokerSettings) -> int:
     """How many jobs of any service are in the retry tiers."""
-    with converted(settings):
-        return sum([await _depth(opened, retry_exchange(delay)) for delay in tiers(settings)])
+    with translate_errors(settings):
+        return sum([await _depth(opened, retry_exchange(delay)) for delay in retry_tiers(settings)])
 
 
 async def _depth(opened: Connection, queue_name: str) -> int:
-    """A channel for each question, because the broker closes it when there is no such queue."""
+    """Uses a channel per queue, because the broker closes it if the queue does not exist."""
     try:
         async with opened.channel() as channel:
             queue = await channel.declare_queue(queue_name, passive=True)

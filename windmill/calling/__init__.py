@@ -1,9 +1,8 @@
-"""What a process knows of the services that it calls, and how one call becomes an outcome.
+"""Calls to services: HTTP, concurrency limit, circuit breaker, and the outcome of each call.
 
-service_state   whether a service is well, how many calls it bears, what came of them
-breaker, slots  its parts: closed, half-open or open; calls at a time
-canary          a good picture of our own, to see whether a service answers at all
-prober          asks a service that is away, gently, until one call may try it
-service_client  the request to a service, and replies, which judges what comes back; http1 carries both
-handler         one call to one outcome; knows no broker and no database
+job_handler         one job to one outcome; knows neither the broker nor the database
+service_client      one call; multipart_request builds the request, http1 sends it, reply_parser reads the reply
+service_state       the health of a service, its calls in flight, and counts of outcomes
+circuit_breaker     closed, half-open or open; resizable_semaphore limits calls in flight
+prober              probes a service whose breaker is open, with probe_image
 """

@@ -1,4 +1,4 @@
-"""Asking a service that is away, gently, until a job may try it."""
+"""Health probes of a service whose circuit breaker is open."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,31 +7,31 @@ from windmill.calling.service_state import ServiceState
 
 
 class Prober:
-    """Asks one service; `on_answer` is called whenever something was found out."""
+    """Probes one service; calls `on_result` after each probe."""
 
-    def __init__(self, state: ServiceState, on_answer: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, state: ServiceState, on_result: Callable[[], None] = lambda: None) -> None:
         self._state = state
-        self._on_answer = on_answer
-        self._question: asyncio.Task[None] | None = None
+        self._on_result = on_result
+        self._probe: asyncio.Task[None] | None = None
 
-    def ask_when_due(self) -> None:
-        """Begin a question if the breaker is open and its time is over; one at a time."""
+    def probe_when_due(self) -> None:
+        """Start a probe if the breaker is open and its backoff is over; one probe at a time."""
         breaker = self._state.breaker
         due = breaker.state == "open" and not breaker.seconds_left()
-        if due and (self._question is None or self._question.done()):
-            self._question = asyncio.create_task(self._ask())
+        if due and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.create_task(self._run())
 
-    async def _ask(self) -> None:
-        """Before a job is spent on it, the service has to answer a picture of ours."""
+    async def _run(self) -> None:
+        """The service has to answer the probe image before it gets a job."""
         async with self._state.slots:
-            met = await self._state.ask(1)
-        if met and met.code != "SERVICE_REJECTED":
-            self._state.breaker.wait_longer(met)
+            error = await self._state.probe(1)
+        if error and error.code != "SERVICE_REJECTED":
+            self._state.breaker.prolong(error)
         else:
-            self._state.breaker.let_one_try()
-        self._on_answer()
+            self._state.breaker.half_open()
+        self._on_result()
 
     def close(self) -> None:
-        """Whoever wanted to know does so no more."""
-        if self._question:
-            self._question.cancel()
+        """Cancel a probe in flight."""
+        if self._probe:
+            self._probe.cancel()

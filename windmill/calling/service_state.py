@@ -1,6 +1,6 @@
-"""What one process knows of one service: whether it is well, how many calls it bears, what came of them.
+"""The state of one service in one process: its health, its concurrency limit, and counts of outcomes.
 
-It lives as long as the process, and not as long as a session with the broker: calls go on when the broker is lost.
+It lives as long as the process, because calls continue when the broker connection is lost.
 """
 
 import asyncio
@@ -9,64 +9,64 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from windmill.calling.breaker import Breaker
-from windmill.calling.slots import Slots
+from windmill.calling.circuit_breaker import CircuitBreaker
+from windmill.calling.resizable_semaphore import ResizableSemaphore
 from windmill.core.errors import Code, WindmillError, unexpected
-from windmill.core.measures import MeasuredSteps, Steps
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.core.services import Service
+from windmill.core.setting_parsers import Concurrency
 from windmill.core.setting_parts import CallSettings
-from windmill.core.setting_values import Concurrency
 from windmill.core.settings import Settings
-from windmill.kernels.flow.concurrency import LatencyLimit
-from windmill.kernels.flow.patience import FailureRate, tries
+from windmill.core.timings import JobTimings, RecordedJobTimings
+from windmill.kernels.flow.adaptive_concurrency import AdaptiveConcurrencyLimit
+from windmill.kernels.flow.retry_limit import FailureRate, allowed_tries
 
-PROBES = 5
+PROBE_TRIES = 5
 SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
 
 
 class ServiceState:
-    """One service as this process sees it."""
+    """One service as this process sees it. Mutable: calls report to it as they end."""
 
     def __init__(
         self,
         service: Service,
         settings: Settings,
-        probe: Probe,
+        send_probe: Probe,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self.clock = clock
-        self.breaker = Breaker(service.name, clock=clock)
+        self.breaker = CircuitBreaker(service.name, clock=clock)
         calls = concurrency(service, settings)
-        self._latency = LatencyLimit() if calls == "auto" else None
-        self.slots = Slots(self._latency.limit if self._latency else int(calls))
+        self._latency = AdaptiveConcurrencyLimit() if calls == "auto" else None
+        self.slots = ResizableSemaphore(self._latency.limit if self._latency else int(calls))
         self.counts: Counter[str] = Counter()
         self.codes: Counter[tuple[str, Code]] = Counter()
-        self.steps = MeasuredSteps() if settings.metrics_port else Steps()
+        self.steps = RecordedJobTimings() if settings.metrics_port else JobTimings()
         self.in_progress = 0
-        self.defects = 0  # faults of ours that were met at its jobs
-        self.call_seconds = 0.1  # a moving average, with a guess to begin with
-        self._least_tries = settings.max_retries + 1
+        self.defects = 0  # bugs of ours that its jobs ran into
+        self.call_seconds = 0.1  # a moving average that starts with a guess
+        self._min_tries = settings.max_retries + 1
         self._failures = FailureRate()
-        self._probe = probe
-        self._question: asyncio.Task[WindmillError | None] | None = None
-        self._asking = 0
-        self._another = asyncio.Event()
-        self._answered_began = float("-inf")
+        self._send_probe = send_probe
+        self._running_probe: asyncio.Task[WindmillError | None] | None = None
+        self._probe_waiters = 0
+        self._answer_event = asyncio.Event()
+        self._latest_answered_start = float("-inf")
 
     @property
-    def finds_its_concurrency(self) -> bool:
-        """Whether the number of calls at a time is not fixed."""
+    def adapts_concurrency(self) -> bool:
+        """Whether the concurrency limit is adaptive."""
         return self._latency is not None
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
-        """A job was answered; it began then, as one of so many calls at a time."""
+        """Record an answer to a call that started at `began` as one of `calls` in flight."""
         now = self.clock()
-        self._answered_began = max(self._answered_began, began)
-        self._another.set()
+        self._latest_answered_start = max(self._latest_answered_start, began)
+        self._answer_event.set()
         self.call_seconds += (now - began - self.call_seconds) / 50
         self.steps.called(now - began)
         if first_try:
@@ -76,25 +76,25 @@ class ServiceState:
             self.slots.resize(self._latency.limit)
 
     def failed(self, *, first_try: bool) -> None:
-        """A job failed though the service is well."""
+        """Record a failed job of a healthy service."""
         if first_try:
             self._failures.note(failed=True)
 
-    def too_much(self) -> None:
-        """The service was overloaded, or gave no answer in time."""
+    def overloaded(self) -> None:
+        """Record an overload or a timeout: lower the concurrency limit."""
         if self._latency:
             self._latency.overloaded()
             self.slots.resize(self._latency.limit)
 
     def count(self, outcome: Outcome) -> None:
-        """Note what became of a job, once it is safe; of those that were not stored also why."""
+        """Count the outcome of a job once it is settled, with its error code if there is one."""
         name = type(outcome).__name__
         self.counts[name] += 1
         if name != "Stored" and (code := code_of(outcome)):
             self.codes[name, code] += 1
 
-    def heed(self, outcome: Outcome) -> bool:
-        """Let the breaker know what an outcome says of the service; whether that may change what it lets through."""
+    def update_breaker(self, outcome: Outcome) -> bool:
+        """Update the breaker from an outcome; returns whether its state may have changed."""
         if outage := outage_of(outcome):
             self.breaker.trip(outage)
             return True
@@ -104,63 +104,64 @@ class ServiceState:
         return False
 
     def tries(self, promised: int) -> int:
-        """How many tries a job gets as things are, and no fewer than it was promised: a service that was ill may be
-        well again, or its failures forgotten with the process that saw them."""
-        return max(promised, tries(self._failures.rate, self._least_tries))
+        """How many tries a job gets now, and no fewer than it was promised: the service may have recovered since, or
+        the process that saw its failures may have ended."""
+        return max(promised, allowed_tries(self._failures.rate, self._min_tries))
 
-    async def doubt(self, error: WindmillError) -> WindmillError | None:
-        """Whether it is the service that failed with this error: then what it says to a good picture, and else None.
+    async def find_outage(self, error: WindmillError) -> WindmillError | None:
+        """Decide whether the service caused this error: returns its error for the probe image, or None if it is
+        healthy.
 
-        It is well when it answers anything that it is asked from now on. What it was asked before says nothing of an
-        outage that begins, though its answer may come later than the failure: a service that dies or goes wrong while
-        it has several calls in hand may still finish some of them.
-        Many jobs may ask at once; one question is asked for all of them."""
+        It is healthy if it answers any call that starts from now on. Answers to earlier calls prove nothing: a service
+        that crashes with several calls in flight may still finish some of them.
+        Jobs that ask at the same time share one probe."""
         if self.slots.taken > 1 and await self._answers_another():
             return None
-        # It may have been found to be away by another job, and be back already.
-        met = self.breaker.reason if self.breaker.state == "open" else await self._one_answer()
-        # One that refuses our picture has read it, and so is up; unless refusing is what it does with everything.
-        return None if met and met.code == "SERVICE_REJECTED" != error.code else met
+        # Another job may have found the outage, and it may be over already.
+        found = self.breaker.reason if self.breaker.state == "open" else await self._shared_probe()
+        # A service that rejects the probe image has read it, so it is up, unless it rejects everything.
+        return None if found and found.code == "SERVICE_REJECTED" != error.code else found
 
     async def _answers_another(self) -> bool:
-        """Whether another job, whose call begins from now on, is answered soon."""
+        """Whether a call of another job that starts from now on is answered soon."""
         now = self.clock()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(2 * self.call_seconds, SOON_SECONDS)):
-                while self._answered_began < now:
-                    self._another.clear()
-                    await self._another.wait()
+                while self._latest_answered_start < now:
+                    self._answer_event.clear()
+                    await self._answer_event.wait()
                 return True
         return False
 
-    async def _one_answer(self) -> WindmillError | None:
-        question = self._question = self._question or asyncio.create_task(self.ask())
-        self._asking += 1
+    async def _shared_probe(self) -> WindmillError | None:
+        running = self._running_probe = self._running_probe or asyncio.create_task(self.probe())
+        self._probe_waiters += 1
         try:
-            return await asyncio.shield(question)
+            return await asyncio.shield(running)
         finally:
-            self._asking -= 1
-            if not self._asking:
-                question.cancel()  # who wanted to know was cancelled, too
-                self._question = None
+            self._probe_waiters -= 1
+            if not self._probe_waiters:
+                running.cancel()  # everyone who waited for it was cancelled
+                self._running_probe = None
 
-    async def ask(self, times: int = PROBES) -> WindmillError | None:
-        """Let the service look at a picture that is known to be good; moments of weakness are forgiven."""
-        met: WindmillError | None = None
+    async def probe(self, times: int = PROBE_TRIES) -> WindmillError | None:
+        """Send the probe image, up to `times` times while the error may be temporary; returns the last error, or
+        None."""
+        last: WindmillError | None = None
         for _ in range(times):
             try:
-                await self._probe(self.service)
+                await self._send_probe(self.service)
             except WindmillError as error:
-                met = error
+                last = error
                 if error.retry != "later" or error.code == "SERVICE_TIMEOUT":
                     return error
-            except Exception as error:  # noqa: BLE001 - said by the handler, which met it with a job first
-                met = unexpected(error)
+            except Exception as error:  # noqa: BLE001 - the handler has logged it with a job first
+                last = unexpected(error)
             else:
                 return None
-        return met
+        return last
 
 
 def concurrency(service: Service, settings: CallSettings) -> Concurrency:
-    """Calls at a time from this process."""
+    """The concurrency limit of this process for the service."""
     return settings.worker_concurrency or service.concurrency

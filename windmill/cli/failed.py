@@ -18,7 +18,7 @@ from windmill.cli.options import (
     print_result,
 )
 from windmill.cli.progress import ProgressBars
-from windmill.core.errors import KINDS, WindmillError
+from windmill.core.errors import ERROR_CODES, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import BrokerSettings, FleetSettings
 from windmill.core.settings import Settings
@@ -115,7 +115,7 @@ def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
 def _add_scan(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--scan",
-        type=int_between(1, broker.MOST_HELD),
+        type=int_between(1, broker.MAX_UNACKNOWLEDGED),
         default=10_000,
         metavar="N",
         help="without changes: read the first N messages of each queue (default: %(default)s)",
@@ -126,9 +126,9 @@ def codes(text: str) -> frozenset[str]:
     """Error codes of windmill/core/errors.py."""
     names = [part.strip().upper() for part in text.split(",") if part.strip()]
     for name in names:
-        if name not in KINDS:
-            nearest = difflib.get_close_matches(name, KINDS, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(KINDS)}"
+        if name not in ERROR_CODES:
+            nearest = difflib.get_close_matches(name, ERROR_CODES, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(ERROR_CODES)}"
             raise argparse.ArgumentTypeError(f"{name!r} is not an error code{hint}")
     if not names:
         raise argparse.ArgumentTypeError("no code is named")

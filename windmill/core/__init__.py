@@ -1,1 +1,1 @@
-"""What every other package speaks in: errors, settings, the services of the fleet, messages, outcomes."""
+"""Types that all other packages share: errors, settings, services, stages, job messages, outcomes."""

@@ -1,4 +1,4 @@
-"""Every way in which work can fail: a code, whether a retry can help, and the remedy.
+"""The table of error codes, and the exceptions that carry them: whether a retry can help, and the remedy.
 
     WindmillError             anything that ends with a code and a remedy
     └── ConfigInvalid         a list of problems in settings or service_config.json
@@ -45,8 +45,8 @@ Windmill itself, or nobody, as when two processes must not work at the same time
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What one error code means to the fleet, to its operator, and to a program that asked for the work.
+class ErrorSpec:
+    """What one error code means.
 
     A command that fails with the code ends with `exit_code`; a program that answers over HTTP returns `http_status`."""
 
@@ -57,71 +57,73 @@ class Kind:
     remedy: str
 
 
-# Exit codes; those beyond 2 are the ones of sysexits.h.
-_FAILED, _MISTAKEN, _DEFECT, _COME_AGAIN = 1, 2, os.EX_SOFTWARE, os.EX_TEMPFAIL
+# Exit codes; those above 2 come from sysexits.h.
+_FAILED, _MISUSED, _DEFECT, _TRY_AGAIN = 1, 2, os.EX_SOFTWARE, os.EX_TEMPFAIL
 
-KINDS: dict[Code, Kind] = {
-    "SERVICE_UNREACHABLE": Kind(
+ERROR_CODES: dict[Code, ErrorSpec] = {
+    "SERVICE_UNREACHABLE": ErrorSpec(
         "pause", "service", _FAILED, 503, "start the service, or correct its host and port in SERVICE_CONFIG"
     ),
-    "SERVICE_TIMEOUT": Kind(
+    "SERVICE_TIMEOUT": ErrorSpec(
         "later", "service", _FAILED, 504, "raise timeout_seconds of the service, or lower its concurrency"
     ),
-    "SERVICE_OVERLOADED": Kind(
+    "SERVICE_OVERLOADED": ErrorSpec(
         "pause", "service", _FAILED, 503, "lower the service's concurrency, or run more copies of it"
     ),
-    "SERVICE_ERROR": Kind(
+    "SERVICE_ERROR": ErrorSpec(
         "later", "service", _FAILED, 502, "read the service's own log; then send the failed jobs again"
     ),
-    "SERVICE_REJECTED": Kind(
+    "SERVICE_REJECTED": ErrorSpec(
         "never", "service", _FAILED, 502, "read why it rejects: python -m windmill failed list --code SERVICE_REJECTED"
     ),
-    "BAD_RESPONSE": Kind(
+    "BAD_RESPONSE": ErrorSpec(
         "later", "service", _FAILED, 502, "the reply breaks the contract; check that no other program uses that port"
     ),
-    "RESPONSE_TOO_LARGE": Kind(
+    "RESPONSE_TOO_LARGE": ErrorSpec(
         "never", "service", _FAILED, 502, "raise MAX_RESPONSE_BYTES if you want to keep such replies"
     ),
-    "IMAGE_NOT_FOUND": Kind("never", "input", _FAILED, 404, "restore the file or URL, then submit the image again"),
-    "IMAGE_UNREADABLE": Kind(
+    "IMAGE_NOT_FOUND": ErrorSpec(
+        "never", "input", _FAILED, 404, "restore the file or URL, then submit the image again"
+    ),
+    "IMAGE_UNREADABLE": ErrorSpec(
         "never", "input", _FAILED, 422, "the file is not an image that can be decoded; replace it"
     ),
-    "IMAGE_TOO_LARGE": Kind(
+    "IMAGE_TOO_LARGE": ErrorSpec(
         "never", "input", _FAILED, 413, "shrink the image, or raise the service's max_upload_bytes"
     ),
-    "IMAGE_FORBIDDEN": Kind(
+    "IMAGE_FORBIDDEN": ErrorSpec(
         "never", "input", _FAILED, 403, "allow workers to read it: permissions, IMAGE_ROOT, or IMAGE_URL_ALLOW for URLs"
     ),
-    "BAD_MESSAGE": Kind(
+    "BAD_MESSAGE": ErrorSpec(
         "never",
         "input",
         _FAILED,
         400,
         "find out what queued this, as it is not a job; its bytes are in the failed queue",
     ),
-    "WORKER_LOST": Kind(
+    "WORKER_LOST": ErrorSpec(
         "never", "operator", _FAILED, 500, "find out why workers die over it: their logs, MemoryMax; then redrive it"
     ),
-    "DATABASE_UNAVAILABLE": Kind(
+    "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",
         _FAILED,
         503,
         "start PostgreSQL (make up starts a private one), or correct DB_HOST and DB_PORT",
     ),
-    "BROKER_UNAVAILABLE": Kind(
+    "BROKER_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",
         _FAILED,
         503,
         "start RabbitMQ (make up starts a private one), or correct QUEUE_HOST and QUEUE_PORT",
     ),
-    "USAGE": Kind("never", "input", _MISTAKEN, 400, "correct the command or request; --help lists what is allowed"),
-    "NOT_FOUND": Kind("never", "input", _MISTAKEN, 404, "name something that exists and that you may read"),
-    "BUSY": Kind("later", "nobody", _COME_AGAIN, 503, "wait until the other process is done, then try again"),
-    "CONFLICT": Kind("never", "input", _MISTAKEN, 409, "remove what is in the way, or choose something else"),
-    "CONFIG_INVALID": Kind("never", "operator", _MISTAKEN, 500, "correct the settings named in the message"),
-    "DEFECT": Kind("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
+    "USAGE": ErrorSpec("never", "input", _MISUSED, 400, "correct the command or request; --help lists what is allowed"),
+    "NOT_FOUND": ErrorSpec("never", "input", _MISUSED, 404, "name something that exists and that you may read"),
+    "BUSY": ErrorSpec("later", "nobody", _TRY_AGAIN, 503, "wait until the other process is done, then try again"),
+    "CONFLICT": ErrorSpec("never", "input", _MISUSED, 409, "remove what is in the way, or choose something else"),
+    "CONFIG_INVALID": ErrorSpec("never", "operator", _MISUSED, 500, "correct the settings named in the message"),
+    "DEFECT": ErrorSpec("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
 }
 
 
@@ -139,13 +141,13 @@ class WindmillError(Exception):
         super().__init__(message)
         self.code: Code = code
         self.message = message
-        self.remedy = remedy or KINDS[code].remedy
-        self.retry: Retry = retry or KINDS[code].retry
-        self.retry_after = retry_after  # seconds that the other side asked for
+        self.remedy = remedy or ERROR_CODES[code].remedy
+        self.retry: Retry = retry or ERROR_CODES[code].retry
+        self.retry_after = retry_after  # seconds, from the server's Retry-After
 
     @property
     def exit_code(self) -> int:
-        return KINDS[self.code].exit_code
+        return ERROR_CODES[self.code].exit_code
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message.rstrip('.')}. Remedy: {self.remedy}"
@@ -167,7 +169,7 @@ class DataRefused(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the configuration: which setting, the value it has, and what is allowed."""
+    """One problem of the configuration: the setting, its value, and what is allowed."""
 
     name: str
     value: str

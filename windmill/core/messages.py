@@ -1,4 +1,4 @@
-"""The message that travels through the queues: one image to look at, by reference and never by pixels."""
+"""Job messages: one image by reference, never its pixels; and the headers that carry a job's history of tries."""
 
 import reprlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from windmill.core.errors import WindmillError
-from windmill.kernels.text.document_readers import moment
+from windmill.kernels.text.json_readers import parse_time
 
 SCHEMA = 1
 MAX_BYTES = 4096
@@ -18,17 +18,17 @@ TRIES_HEADER = "windmill-tries"
 OUTAGES_HEADER = "windmill-outages"
 HANDED_OUT_HEADER = "windmill-handed-out"
 REDRIVEN_HEADER = "windmill-redriven"
-# Why a job was parked.
+# Why a job is in the failed queue.
 CODE_HEADER = "windmill-code"
 REASON_HEADER = "windmill-reason"
 WORKER_HEADER = "windmill-worker"
 FAILED_AT_HEADER = "windmill-failed-at"
-_MOST_COUNTED = 1_000_000  # a greater number is none of ours, and one more might not fit into a column or a header
+_MAX_COUNT = 1_000_000  # larger counts are not ours, and counting on might overflow a column or a header
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image to be looked at; which service does is the queue's matter, so all get the same body."""
+    """One image to process. The queue decides which service does, so all services get the same body."""
 
     image_id: int
     image_filename: str
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def location(self) -> str:
-        """Where the image is, for people: of a URL no password and no signature."""
+        """Where the image is, safe to display: a URL loses its password and signature."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
         parts = urlsplit(self.image_url)
@@ -47,7 +47,7 @@ class Job:
 
 
 def encode(job: Job) -> bytes:
-    """The body of a message; raises when it would not stay a small reference."""
+    """The body of a message; raises BAD_MESSAGE if it is larger than MAX_BYTES."""
     body = orjson.dumps(
         {
             "schema": SCHEMA,
@@ -69,7 +69,7 @@ def encode(job: Job) -> bytes:
 
 
 def decode(body: bytes, received_at: datetime) -> Job:
-    """The job in a message body. Unknown keys are ignored; older producers may leave out what has a default."""
+    """The job in a message body. Ignores unknown keys; keys with a default may be missing."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -89,40 +89,39 @@ def decode(body: bytes, received_at: datetime) -> Job:
     )
 
 
-class Past(NamedTuple):
-    """What became of a job so far: which try this is, from 1; in how many outages of its service it was in hand; and
-    how many tries it was promised when the service was ill."""
+class History(NamedTuple):
+    """The history of a job: which try this is, from 1; how many outages of its service started while it was in flight;
+    and how many tries it was promised while the service was unreliable."""
 
     attempt: int = 1
     outages: int = 0
     tries: int = 0
 
 
-FIRST = Past()
+FIRST = History()
 
 
-def past_of(headers: dict[str, Any]) -> Past:
-    """The past of a delivery."""
+def history_of(headers: dict[str, Any]) -> History:
+    """The history in the headers of a delivery."""
     if not headers:
         return FIRST
-    return Past(_count(headers, ATTEMPT_HEADER) or 1, _count(headers, OUTAGES_HEADER), _count(headers, TRIES_HEADER))
+    return History(_count(headers, ATTEMPT_HEADER) or 1, _count(headers, OUTAGES_HEADER), _count(headers, TRIES_HEADER))
 
 
-def handed_out(headers: dict[str, Any]) -> int:
-    """How often the job was handed to a worker that settled nothing: the broker's count, and ours where it keeps
-    none."""
+def delivery_count(headers: dict[str, Any]) -> int:
+    """How often the job was delivered without being settled: the broker's count, plus ours where it does not count."""
     return _count(headers, "x-delivery-count") + _count(headers, HANDED_OUT_HEADER)
 
 
 def _count(headers: dict[str, Any], name: str) -> int:
     count = headers.get(name, 0)
-    return count if isinstance(count, int) and 0 < count <= _MOST_COUNTED else 0
+    return count if isinstance(count, int) and 0 < count <= _MAX_COUNT else 0
 
 
 def headers_to_keep(headers: dict[str, Any]) -> dict[str, Any]:
-    """The headers of a message that is published again, without those that the broker reads and would act on: its own
-    `x-` ones, and the other queues which another producer may have named in CC; and without values that the driver
-    reads but cannot write, such as text that is not UTF-8."""
+    """The headers to keep when a message is published again. Drops those that the broker acts on (its own `x-` headers,
+    and CC and BCC of other producers) and values that the driver reads but cannot write, such as text that is not
+    UTF-8."""
     return {
         name: value
         for name, value in headers.items()
@@ -155,7 +154,7 @@ def _moment(document: dict[str, Any], received_at: datetime) -> datetime:
     if text is None:
         return received_at
     try:
-        return moment(text)
+        return parse_time(text)
     except ValueError as error:
         raise _bad(f"submitted_at is {reprlib.repr(text)}, not an RFC 3339 time") from error
 

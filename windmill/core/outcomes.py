@@ -1,11 +1,11 @@
-"""What can become of one job. The handler returns one of these; only the broker edge acts on it."""
+"""The possible outcomes of a job. The handler returns one of these; only the broker edge acts on it."""
 
 from dataclasses import dataclass
 
 from windmill.core.errors import Code, WindmillError
 
-MOST_OUTAGES = 10
-"""So often may the service go away while it has a job: then that job is what makes it go."""
+MAX_OUTAGES = 10
+"""When so many outages started while a job was in flight, the job is to blame for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """This job failed in a way that may pass, and has tries left of so many."""
+    """The job failed, a retry may help, and it has tries left out of `tries`."""
 
     code: Code
     message: str
@@ -27,7 +27,8 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Tries are spent, or none would help. `outage` is what is wrong with the service when this job took it away."""
+    """The tries are used up, or a retry would not help. `outage` is the error of the service if this job took it
+    down."""
 
     code: Code
     message: str
@@ -36,8 +37,8 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The service is down or overloaded; no try is counted. `in_hand` when it had begun with the job, so that the job
-    may be what brought it down."""
+    """The service is down or overloaded; this does not count as a try. `in_hand` if the service had started the job, so
+    that the job may have taken it down."""
 
     error: WindmillError
     in_hand: bool = False
@@ -53,29 +54,29 @@ class Unreadable:
 Tried = Stored | RetryLater | Failed | Unavailable
 Outcome = Tried | Unreadable
 
-# Codes of jobs that never reached the service, or of which it knows nothing: they say nothing of how it does.
+# Codes of jobs that never reached the service: they say nothing about its health.
 _NOT_FROM_SERVICE = ("IMAGE_", "BAD_MESSAGE", "WORKER_LOST")
 
 
 def is_code_from_service(code: Code | None) -> bool:
-    """Whether the service had a part in what ended with this code, or with none."""
+    """Whether the service took part in an outcome with this code (None is success)."""
     return code is None or not code.startswith(_NOT_FROM_SERVICE)
 
 
 def outage_of(outcome: Outcome) -> WindmillError | None:
-    """What is wrong with the service, where it is the service that failed."""
+    """The error of the service, if the service failed."""
     if isinstance(outcome, Failed):
         return outcome.outage
     return outcome.error if isinstance(outcome, Unavailable) else None
 
 
 def is_from_service(outcome: Outcome) -> bool:
-    """Whether the service had a part in this outcome."""
+    """Whether the service took part in this outcome."""
     return isinstance(outcome, Stored | RetryLater | Failed) and is_code_from_service(code_of(outcome))
 
 
 def code_of(outcome: Outcome) -> Code | None:
-    """The code of what went wrong, if anything did."""
+    """The error code, or None for a success."""
     match outcome:
         case Stored():
             return None
@@ -87,7 +88,7 @@ def code_of(outcome: Outcome) -> Code | None:
 
 
 def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | Failed | Unavailable:
-    """What becomes of a job whose `attempt`-th try (from 1) ended in `error`, where a job gets so many tries."""
+    """The outcome of a job whose `attempt`-th try (from 1) out of `tries` ended in `error`."""
     if error.retry == "pause":
         return Unavailable(error)
     if error.retry == "later" and attempt < tries:
@@ -95,12 +96,12 @@ def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | 
     return Failed(error.code, error.message)
 
 
-def after_outage(error: WindmillError, doubt: WindmillError, outages: int) -> Failed | Unavailable:
-    """What becomes of a job that ended in `error` when the service turned out not to be well (`doubt`); it had been
-    in hand in so many outages before."""
-    said = f"{doubt.message} (this to a picture that is known to be good; to a job before: {error.message})"
-    outage = WindmillError(doubt.code, said, doubt.remedy, retry_after=doubt.retry_after)
-    if outages + 1 < MOST_OUTAGES:
+def after_outage(error: WindmillError, probe_error: WindmillError, outages: int) -> Failed | Unavailable:
+    """The outcome of a job that ended in `error` while the probe image got `probe_error`; `outages` outages started
+    before while it was in flight."""
+    said = f"{probe_error.message} (for the probe image, which is valid; the job before failed with: {error.message})"
+    outage = WindmillError(probe_error.code, said, probe_error.remedy, retry_after=probe_error.retry_after)
+    if outages + 1 < MAX_OUTAGES:
         return Unavailable(outage, in_hand=True)
-    why = f"the service went away {outages + 1} times while it had this job: {error.message}"
+    why = f"the service went down {outages + 1} times while it had this job: {error.message}"
     return Failed(error.code, why, outage)

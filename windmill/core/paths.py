@@ -1,6 +1,6 @@
-"""Files that come with the code but are no code: statements, migrations, the description of the fleet.
+"""Paths of the data files that ship with the code: SQL, migrations, default configuration.
 
-In a checkout, and where install.sh put a copy of one, they lie beside the package; in an installed wheel, inside it.
+In a checkout, and in the copy that install.sh makes, they lie beside the package; in an installed wheel, inside it.
 """
 
 from pathlib import Path
@@ -11,15 +11,15 @@ CHECKOUT = _PACKAGE.parent if (_PACKAGE.parent / "sql" / "migrations").is_dir() 
 """The folder of the checkout that this code runs from; None where the package was installed."""
 
 
-def shipped(name: str) -> Path:
-    """A file or folder that comes with this version of the code."""
+def packaged_file(name: str) -> Path:
+    """A file or folder that ships with this version of the code."""
     return (CHECKOUT or _PACKED) / name
 
 
-def found(name: Path, home: Path) -> Path:
-    """A file of the user's in `home`; where there is none, the one that comes with the code."""
+def user_or_packaged_file(name: Path, home: Path) -> Path:
+    """The user's own file in `home`, or else the packaged one."""
     own = home / name
     if own.exists() or name.is_absolute():
         return own
-    packed = shipped(str(name))
+    packed = packaged_file(str(name))
     return packed if packed.is_file() else own

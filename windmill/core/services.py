@@ -1,4 +1,4 @@
-"""The fleet as data: what service_config.json says of each service, checked whole.
+"""The services of the fleet, read from service_config.json and validated as a whole.
 
 A service is one JSON entry; it joins the set `all`, the set of its category and the sets that it names.
 """
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
-from windmill.core.setting_values import Concurrency
+from windmill.core.setting_parsers import Concurrency
 from windmill.core.stages import STAGES, Stage
-from windmill.kernels.boxes.regions import Enriches
-from windmill.kernels.text.document_readers import (
-    Gathering,
+from windmill.kernels.boxes.crop_regions import Enriches
+from windmill.kernels.text.json_readers import (
+    MistakeCollector,
     Reader,
-    keyed,
-    listed,
+    integer,
+    list_of,
     mapping,
     matching,
+    object_of,
     one_of,
-    or_word,
-    refused,
+    or_literal,
+    rejected_value,
     seconds,
     text,
     unknown_keys,
-    whole,
 )
 
 Category = Literal["primary", "spatial_only"]
@@ -44,7 +44,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True)
 class Service:
-    """One HTTP service: where it is, how it is called and what its answers feed."""
+    """One HTTP service: its address, how it is called, and which stages its answers feed."""
 
     name: str
     port: int
@@ -58,11 +58,11 @@ class Service:
     feeds: tuple[Stage, ...]
     host: str = "localhost"
     answers_as: tuple[str, ...] = ()
-    """What it may call itself in its replies, besides its name."""
+    """Other names that it may use for itself in its replies."""
     foreign: frozenset[str] = frozenset()
-    """By what the other services of the fleet call themselves; the fleet fills it in."""
+    """The names of all other services of the fleet; the fleet fills it in."""
     enriches: Enriches | None = None
-    """Which merged boxes it is shown, each as a crop; None for a service that sees whole images only."""
+    """Which merged boxes it gets as crops; None for a service that gets whole images only."""
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
         """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
@@ -71,7 +71,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All services in file order, and the named sets with a line about each."""
+    """All services in file order, and the named sets with a description each."""
 
     services: dict[str, Service]
     set_notes: dict[str, str]
@@ -82,11 +82,11 @@ class Fleet:
         return {name: [s.name for s in self.services.values() if _belongs(s, name)] for name in self.set_notes}
 
     def feeding(self, stage: Stage) -> list[str]:
-        """The services whose answers the stage is made of, in file order."""
+        """The services whose answers feed the stage, in file order."""
         return [service.name for service in self.services.values() if stage in service.feeds]
 
     def select(self, wanted: str | Iterable[str]) -> list[Service]:
-        """The services that a comma list of services and sets means, each once, in file order."""
+        """The services in a comma-separated list of services and sets, each once, in file order."""
         parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)
         names = {name for part in parts if part.strip() for name in self._members(part.strip())}
         if not names:
@@ -114,9 +114,9 @@ def _unknown(name: str, fleet: Fleet) -> WindmillError:
 
 
 def load_fleet(path: Path) -> Fleet:
-    """Read and check a service_config.json; raises ConfigInvalid with every problem found."""
+    """Read and validate a service_config.json; raises ConfigInvalid with every problem found."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_reject_duplicates)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid([Problem("SERVICE_CONFIG", str(path), f"cannot be read: {error}")]) from error
     except ValueError as error:
@@ -124,12 +124,12 @@ def load_fleet(path: Path) -> Fleet:
     return parse_fleet(document, path.name)
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which each key stands once: the second of two would silently win."""
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Reject duplicate keys in a JSON object: the last one would silently win."""
     seen = dict(pairs)
     if len(seen) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return seen
 
 
@@ -137,7 +137,7 @@ def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
     """The fleet that a parsed JSON document describes."""
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise ConfigInvalid([Problem(source, "", 'must be an object with a "services" object')])
-    found = Gathering()
+    found = MistakeCollector()
     found.mistakes += unknown_keys(document, f"{source}: ", ("sets", "defaults", "services"))
     notes, shared = dict(BUILT_IN_SETS), dict[str, Any]()
     with found.part():
@@ -148,33 +148,34 @@ def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
     for name, entry in document["services"].items():
         with found.part():
             services[name] = _service(f"{source}: {name}", name, entry, shared, readers, notes)
-    problems = [Problem(one.key, one.shown, one.said) for one in found.mistakes] + _clashes(source, services)
+    problems = [Problem(one.key, one.rendered_value, one.message) for one in found.mistakes]
+    problems += _clashes(source, services)
     if problems:
         raise ConfigInvalid(problems)
-    return Fleet(_acquainted(services), notes)
+    return Fleet(_with_foreign_names(services), notes)
 
 
 def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
-    """What each key of an entry may be, where there are these sets."""
+    """A reader for each key of an entry, given these sets."""
 
     def described(value: object, key: str) -> str:
         name = text(value, key)
         if name not in notes:
-            raise refused(key, value, "is not described under sets")
+            raise rejected_value(key, value, "is not described under sets")
         return name
 
     return {
-        "port": whole(1, 65_535),
+        "port": integer(1, 65_535),
         "path": matching(r"(?s)/.*", 'a path such as "/analyze"'),
         "category": one_of(get_args(Category)),
         "transport": one_of(get_args(Transport)),
-        "concurrency": or_word("auto", whole(1, 1_000)),
+        "concurrency": or_literal("auto", integer(1, 1_000)),
         "timeout_seconds": seconds(600),
-        "max_upload_bytes": whole(1_024, 2**40),
-        "sets": listed(described, "set names"),
-        "feeds": listed(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
+        "max_upload_bytes": integer(1_024, 2**40),
+        "sets": list_of(described, "set names"),
+        "feeds": list_of(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
         "host": matching(r"(?s).*\S.*", "a host name or address"),
-        "answers_as": listed(text, "names that its replies bear"),
+        "answers_as": list_of(text, "names that it uses in its replies"),
         "enriches": one_of(get_args(Enriches)),
     }
 
@@ -191,11 +192,11 @@ def _service(
     notes: Mapping[str, str],
 ) -> Service:
     if not _NAME.fullmatch(name):
-        raise refused(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
+        raise rejected_value(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
     if name in notes:
-        raise refused(where, name, "is the name of a set already")
+        raise rejected_value(where, name, "is the name of a set already")
     given = {**shared, **mapping(entry, where)}
-    return Service(name=name, **keyed(readers, required=_REQUIRED)(given, where))
+    return Service(name=name, **object_of(readers, required=_REQUIRED)(given, where))
 
 
 def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:
@@ -210,7 +211,7 @@ def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:
 
 
 def _shared_names(source: str, services: Mapping[str, Service]) -> list[Problem]:
-    """A name that two services bear could not tell whose reply it is."""
+    """Reject a name that two services share: it would not identify the sender of a reply."""
     taken = {name: name for name in services}
     problems = []
     for service in services.values():
@@ -222,8 +223,8 @@ def _shared_names(source: str, services: Mapping[str, Service]) -> list[Problem]
     return problems
 
 
-def _acquainted(services: Mapping[str, Service]) -> dict[str, Service]:
-    """The services, each knowing the names of the others."""
+def _with_foreign_names(services: Mapping[str, Service]) -> dict[str, Service]:
+    """The services, each with the names of the others."""
     own = {service.name: frozenset((service.name, *service.answers_as)) for service in services.values()}
     every = frozenset[str]().union(*own.values())
     return {name: replace(service, foreign=every - own[name]) for name, service in services.items()}

@@ -1,5 +1,5 @@
-"""The settings in parts. A function asks for the part that it reads, so its signature says what it depends on and a
-test builds only that; `Settings` is all of them and is accepted for each."""
+"""The settings in groups. A function takes the group that it reads, so its signature shows what it depends on and a
+test builds only that; `Settings` inherits from all of them."""
 
 import os
 import socket
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from windmill.core.setting_values import (
+from windmill.core.setting_parsers import (
     Concurrency,
-    Located,
+    PathParser,
+    boolean,
     calls_at_a_time,
     delays,
-    filled,
     hosts,
     integer,
     names,
+    non_empty,
     one_of,
     optional_file,
     own_or_shipped,
     path,
     seconds,
     servers,
-    switch,
     text,
 )
-from windmill.kernels.text.addresses import Address, addresses
+from windmill.kernels.net.server_addresses import ServerAddress, parse_addresses
 
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
@@ -34,14 +34,14 @@ QueueType = Literal["quorum", "classic"]
 SessionAttributes = Literal["", "any", "primary", "read-write"]
 
 
-def setting(default: str, parse: Callable[[str], object] | Located, *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
-    """Declare a variable: its name is the field's in capitals, `default` is as it would stand in `.env`."""
+def setting(default: str, parse: Callable[[str], object] | PathParser, *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
+    """Declare a variable: named as the field in upper case, with its default as written in `.env`."""
     return field(metadata={"default": default, "parse": parse}, repr=not secret)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSettings:
-    """Which services there are, where they listen, and which of them this process is for."""
+    """Which services exist, where they listen, and which of them this process works for."""
 
     service_name: tuple[str, ...] = setting("", names)
     service_config: Path = setting("service_config.json", own_or_shipped)
@@ -55,22 +55,22 @@ class BrokerSettings:
 
     queue_host: str = setting("localhost", servers)
     queue_port: int = setting("5672", integer(1, 65_535))
-    queue_user: str = setting("guest", filled)
+    queue_user: str = setting("guest", non_empty)
     queue_password: str = setting("guest", text, secret=True)
-    queue_vhost: str = setting("/", filled)
-    queue_tls: bool = setting("false", switch)
+    queue_vhost: str = setting("/", non_empty)
+    queue_tls: bool = setting("false", boolean)
     queue_tls_ca: Path | None = setting("", optional_file)
     queue_type: QueueType = setting("quorum", one_of(*get_args(QueueType)))
-    queue_prefix: str = setting("queue_", filled)
+    queue_prefix: str = setting("queue_", non_empty)
     queue_management_port: int = setting("15672", integer(1, 65_535))
     retry_delays: tuple[float, ...] = setting("5,10,20", delays)
     delivery_limit: int = setting("20", integer(1, 1_000))
     publish_window: int = setting("256", integer(1, 10_000))
     publish_timeout: float = setting("30", seconds(1, 600))
 
-    def queue_servers(self) -> tuple[Address, ...]:
-        """The nodes of the broker, any of which will do."""
-        return addresses(self.queue_host, self.queue_port)
+    def queue_servers(self) -> tuple[ServerAddress, ...]:
+        """The nodes of the broker; a client connects to any of them."""
+        return parse_addresses(self.queue_host, self.queue_port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,19 +79,19 @@ class DatabaseSettings:
 
     db_host: str = setting("localhost", servers)
     db_port: int = setting("5432", integer(1, 65_535))
-    db_name: str = setting("windmill", filled)
-    db_user: str = setting("windmill", filled)
+    db_name: str = setting("windmill", non_empty)
+    db_user: str = setting("windmill", non_empty)
     db_password: str = setting("", text, secret=True)
     db_sslmode: SslMode = setting("prefer", one_of("disable", "prefer", "require", "verify-ca", "verify-full"))
     db_sslrootcert: Path | None = setting("", optional_file)
     db_target_session_attrs: SessionAttributes = setting("", one_of(*get_args(SessionAttributes)))
 
-    def db_servers(self) -> tuple[Address, ...]:
+    def db_servers(self) -> tuple[ServerAddress, ...]:
         """The database and its standbys."""
-        return addresses(self.db_host, self.db_port)
+        return parse_addresses(self.db_host, self.db_port)
 
     def db_session_attributes(self) -> SessionAttributes:
-        """What a server has to be before a connection to it is used."""
+        """The kind of server that a connection must reach."""
         return self.db_target_session_attrs or ("read-write" if len(self.db_servers()) > 1 else "any")
 
 
@@ -107,7 +107,7 @@ class ImageSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CallSettings:
-    """How a service is called: how many calls at a time, for how long, how often again."""
+    """Calls to services: concurrency, timeout, retries."""
 
     worker_concurrency: Concurrency = setting("0", calls_at_a_time)
     request_timeout: float = setting("0", seconds(0, 600))
@@ -117,7 +117,7 @@ class CallSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WriteSettings:
-    """How results are gathered into one transaction."""
+    """How results are batched into one transaction."""
 
     batch_rows: int = setting("100", integer(1, 1_000))
     batch_milliseconds: int = setting("10", integer(0, 10_000))
@@ -125,7 +125,7 @@ class WriteSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DerivationSettings(DatabaseSettings):
-    """When derived data is recomputed, how much of it at a time, and with which constants."""
+    """When derived data is recomputed, how much at a time, and with which constants."""
 
     calibration: Path = setting("calibration.json", own_or_shipped)
     debounce_milliseconds: int = setting("200", integer(0, 60_000))
@@ -138,14 +138,14 @@ class DerivationSettings(DatabaseSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """How a long-running process is called, how it logs, shows its metrics and stops."""
+    """The name, logging, metrics and shutdown of a long-running process."""
 
     worker_id: str = setting("", text)
     shutdown_grace_seconds: float = setting("30", seconds(0, 3_600))
     log_level: str = setting("INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: LogFormat = setting("text", one_of(*get_args(LogFormat)))
     metrics_port: int = setting("0", integer(0, 65_535))
-    metrics_host: str = setting("0.0.0.0", filled)  # noqa: S104 - whoever wants metrics asks from another machine
+    metrics_host: str = setting("0.0.0.0", non_empty)  # noqa: S104 - Prometheus scrapes from another machine
 
     def worker_name(self) -> str:
         """WORKER_ID, or host and process: unique among the processes that run now."""

@@ -1,7 +1,7 @@
 """Every setting of every process, read from the environment here and nowhere else.
 
-Layers, the first that names a variable wins: the process environment, the file `.env` (or the one that
-ENV_FILE names), `var/local/local.env` which `make up` writes for the private servers it started.
+Layers, the first that sets a variable wins: the process environment, the file `.env` (or the one that
+ENV_FILE names), `var/local/local.env` which `make up` writes for the private servers that it starts.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from dotenv.parser import parse_stream
 
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import CHECKOUT
+from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
     BrokerSettings,
     CallSettings,
@@ -24,12 +25,11 @@ from windmill.core.setting_parts import (
     ProcessSettings,
     WriteSettings,
 )
-from windmill.core.setting_values import Located, Unacceptable
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The folder that relative paths start from, and where `.env` is: WINDMILL_HOME, else the checkout that this code
-    runs from, else the working directory."""
+    """The folder of `.env`, from which relative paths start: WINDMILL_HOME, else the checkout that this code runs from,
+    else the working directory."""
     named = environ.get("WINDMILL_HOME", "")
     return Path(named).expanduser().absolute() if named else CHECKOUT or Path.cwd()
 
@@ -48,25 +48,25 @@ class Settings(
     BrokerSettings,
     FleetSettings,
 ):
-    """All settings, parsed and checked. Passwords stay out of the repr."""
+    """All settings, parsed and validated. The repr hides passwords."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], found: Iterable[Problem] = ()) -> "Settings":
-        """Parse and check all variables; raises ConfigInvalid with every problem, those `found` before included."""
+        """Parse and validate all variables; raises ConfigInvalid with every problem, including those in `found`."""
         values: dict[str, Any] = {}
         problems = list(found)
         for name, raw, parse in _declared(environ):
             try:
                 values[name.lower()] = parse(raw)
-            except Unacceptable as error:
+            except InvalidValue as error:
                 problems.append(Problem(name, _shown(name, raw), str(error)))
-        problems += _disagreements(values)
+        problems += _conflicts(values)
         if problems:
             raise ConfigInvalid(problems)
         return cls(**values)
 
     def secrets(self) -> tuple[str, ...]:
-        """The values that never appear in a log; a default that everyone can read here is none."""
+        """The values that never appear in a log; the public defaults are not secret."""
         known = defaults()
         values = {name: getattr(self, name.lower()) for name in secret_names()}
         return tuple(value for name, value in values.items() if value and value != known[name])
@@ -80,8 +80,8 @@ def _declared(environ: Mapping[str, str]) -> list[tuple[str, str, Callable[[str]
     ]
 
 
-def _parser(kind: Callable[[str], Any] | Located, environ: Mapping[str, str]) -> Callable[[str], Any]:
-    if not isinstance(kind, Located):
+def _parser(kind: Callable[[str], Any] | PathParser, environ: Mapping[str, str]) -> Callable[[str], Any]:
+    if not isinstance(kind, PathParser):
         return kind
     folder, read = home(environ), kind.read
     return lambda raw: read(raw, folder)
@@ -91,8 +91,8 @@ def _shown(name: str, raw: str) -> str:
     return "***" if name in secret_names() else raw
 
 
-def _disagreements(values: Mapping[str, Any]) -> list[Problem]:
-    """Rules between settings; each looks only at values that were parsed."""
+def _conflicts(values: Mapping[str, Any]) -> list[Problem]:
+    """Rules that involve several settings; each skips values that failed to parse."""
     rules = [
         (
             values.get("queue_tls_ca") and values.get("queue_tls") is False,
@@ -112,12 +112,12 @@ def secret_names() -> frozenset[str]:
 
 
 def defaults() -> dict[str, str]:
-    """Every variable with its default as it would stand in `.env`."""
+    """Every variable with its default, as written in `.env`."""
     return {declared.name.upper(): declared.metadata["default"] for declared in fields(Settings)}
 
 
 def environment(local: Path = LOCAL_ENV) -> dict[str, str]:
-    """The variables of all layers, merged; what the user names himself hides what `make up` found."""
+    """The variables of all layers, merged; a server that the user sets hides the private one."""
     named = named_by_user()
     found = {name: value for name, value in _read(local).items() if not _hidden(name, named)}
     return found | named
@@ -130,14 +130,14 @@ def named_by_user() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Supervisor:
-    """What systemd tells a service of its own: where to report, and how often it wants a sign of life."""
+    """The systemd notification socket, and the watchdog interval if there is one."""
 
     socket: str
     watchdog_seconds: float | None
 
 
 def supervisor(environ: Mapping[str, str] = os.environ) -> Supervisor | None:
-    """None when nobody waits for reports."""
+    """None when the process does not run under systemd's notify protocol."""
     socket_name = environ.get("NOTIFY_SOCKET")
     if not socket_name:
         return None
@@ -153,8 +153,8 @@ def load_settings() -> Settings:
 
 
 def misspelt(names: Iterable[str]) -> Sequence[Problem]:
-    """Names in `.env` that are nearly those of a setting, which would keep its default in silence. Other names may
-    stand there for other programs. Their values are not shown: one may be a password."""
+    """Names in `.env` that look like a typo of a setting, which would silently keep its default. Other names may belong
+    to other programs. Their values are hidden, because one may be a password."""
     known = defaults()
     nearest = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.75) for name in names}
     return [
@@ -172,7 +172,7 @@ def _env_file() -> Path:
 
 
 def _read(env_file: Path) -> dict[str, str]:
-    """The variables of a file as they stand there: a `$` in a password is a `$`."""
+    """The variables of a file, without interpolation: a `$` in a password is a `$`."""
     try:
         with env_file.open(encoding="utf-8") as lines:
             bindings = list(parse_stream(lines))
@@ -187,11 +187,11 @@ def _read(env_file: Path) -> dict[str, str]:
 
 
 def _unreadable(env_file: Path, line: int) -> Problem:
-    """The line itself is not shown: it may hold a password."""
+    """The line itself is hidden, because it may hold a password."""
     return Problem(f"{env_file}, line {line}", "***", "must be NAME=value, a comment or empty")
 
 
 def _hidden(name: str, named: Mapping[str, str]) -> bool:
-    """A server that the user names takes none of its coordinates from the private one."""
+    """A server that the user sets takes no variable from the private one."""
     server = name.partition("_")[0] + "_HOST"
     return server in {"QUEUE_HOST", "DB_HOST"} and server in named

@@ -1,7 +1,7 @@
-"""The stages of post-processing: what the rest of the code has to know of each, in one table.
+"""The table of post-processing stages: for each, what it depends on, which services feed it, and which queries it uses.
 
-A further stage is an entry here and in `Stage`, a migration that lets its name into `stages` and `stale`, the queries
-that its entry names, and the module that runs it.
+To add a stage: an entry here and in `Stage`, a migration that allows its name in `stages` and `stale`, the queries that
+the entry names, and the module that runs it.
 """
 
 from dataclasses import dataclass
@@ -12,33 +12,33 @@ Stage = Literal["merge", "enrich", "consensus"]
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One stage. Queries go by their names in sql/queries."""
+    """One stage. Queries are named as in sql/queries."""
 
     summary: str
-    """What it makes, in a line for help texts."""
+    """What it produces, in a line for help texts."""
     module: str
-    """What runs it; its `make_runner` makes the stage's runner."""
+    """The module that runs it, whose `make_runner` makes the runner of the stage."""
     awaits_services_of: Stage
-    """An image waits for the services that feed this stage: itself, or the one on whose rows it rests."""
+    """An image waits for the services that feed this stage: the stage itself, or the one whose rows it reads."""
     awaits_stages: tuple[Stage, ...]
-    """Open work of these can make an image stale again."""
+    """The stages that this one depends on: their pending work can make an image stale again."""
     looked_at_query: str
-    """Which of some images it has looked at before."""
+    """Selects those of some images that the stage has processed before."""
     stale_query: str
-    """Which of some images are stale, or were computed by an older version or, if `calibrated`, with another
-    calibration."""
+    """Selects those of some images that are stale: inputs changed, or computed by an older version or, if `calibrated`,
+    with another calibration."""
     calibrated: bool
-    """Whether the calibration enters into its rows."""
+    """Whether its rows depend on the calibration."""
     forget_query: str | None = None
-    """What must go before an image is done anew; None for a stage that computes all of its rows anew by itself."""
+    """Deletes the rows that would block a recomputation; None for a stage that replaces all of its rows."""
 
     @property
     def program(self) -> str:
-        """The name of its module, as units, manifests and settings call it."""
+        """The name of its module, as in systemd units, manifests and settings."""
         return self.module.rpartition(".")[2]
 
 
-# A stage stands behind those that it awaits.
+# In order of dependency: each stage comes after those that it depends on.
 STAGES: dict[Stage, StageSpec] = {
     "merge": StageSpec(
         summary="one box for each object, from the boxes of all detectors",
@@ -57,7 +57,7 @@ STAGES: dict[Stage, StageSpec] = {
         looked_at_query="find_enriched_images",
         stale_query="find_stale_enrich",
         calibrated=False,
-        # What was found out of a box is kept for as long as the box is: to be asked again it has to go.
+        # Enrichment rows live as long as their box, and are only computed where they are missing.
         forget_query="forget_enrichment",
     ),
     "consensus": StageSpec(

@@ -11,7 +11,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES, Stage
 from windmill.process.metrics import Sample, backlog_samples, stage_samples
-from windmill.storage.database import Pool, converted
+from windmill.storage.database import Pool, translate_errors
 from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class BacklogReader:
 
     async def _query(self, pool: Pool) -> list[Sample]:
         try:
-            with converted(self._settings):
+            with translate_errors(self._settings):
                 async with asyncio.timeout(TIMEOUT_SECONDS), pool.acquire(timeout=TIMEOUT_SECONDS) as connection:
                     rows = await connection.fetch(queries()["list_backlog"], list(STAGES))
         except WindmillError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.kernels.boxes.box_calibration import BoxCalibration
-from windmill.kernels.text.document_readers import keyed, text
+from windmill.kernels.text.json_readers import object_of, text
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 
@@ -29,7 +29,7 @@ class Calibration:
         }
 
 
-_READ = keyed(
+_READ = object_of(
     {
         "version": text,
         "origin": text,

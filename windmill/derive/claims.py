@@ -11,7 +11,7 @@ from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.debounce import read_debounces
 from windmill.derive.transactions import lock_images, set_writing_stage, transaction
-from windmill.kernels.flow.backoff import delay_for
+from windmill.kernels.flow.retry_backoff import backoff_delay
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
 
@@ -61,7 +61,7 @@ async def take_stale_marks(connection: Connection, stage: Stage, image_ids: Sequ
 
 def retry_seconds(tries: int) -> float:
     """How long to leave an image alone after its `tries`th failure."""
-    return delay_for(tries, first=FIRST_RETRY_SECONDS, most=MAX_RETRY_SECONDS, spread=0.2, dice=random.random())
+    return backoff_delay(tries, first=FIRST_RETRY_SECONDS, maximum=MAX_RETRY_SECONDS, jitter=0.2, dice=random.random())
 
 
 async def postpone_image(connection: Connection, stage: Stage, image_id: int, seconds: float, tries: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import STAGES, Stage
-from windmill.kernels.flow.debounce import seconds_to_wait
+from windmill.kernels.flow.debounce import debounce_seconds
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
 
@@ -31,12 +31,12 @@ async def read_debounces(
     looked_at = {row["image_id"] for row in seen}
     debounces = {}
     for row in rows:
-        seconds = seconds_to_wait(
+        seconds = debounce_seconds(
             more_to_come=row["more_to_come"],
             looked_at_before=row["image_id"] in looked_at,
             age=row["age"],
-            least=settings.debounce_milliseconds / 1000,
-            most=settings.debounce_most_seconds,
+            minimum=settings.debounce_milliseconds / 1000,
+            maximum=settings.debounce_most_seconds,
         )
         if seconds:
             looks_in = row["looks_in"]

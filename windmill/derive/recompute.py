@@ -8,9 +8,9 @@ from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused
+from windmill.core.log_throttle import Throttle
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
-from windmill.core.throttle import Throttle
 from windmill.derive.claims import Claim, claim_stale_images, postpone_image, retry_seconds, take_stale_marks
 from windmill.derive.transactions import transaction
 from windmill.storage.database import Connection, Pool

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from windmill.core.documents import as_object
+from windmill.core.jsonb import parse_object
 from windmill.core.stages import Stage
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
@@ -57,7 +57,7 @@ async def read_source_results(
                 row["service"],
                 row["result_id"],
                 row["error_code"],
-                as_object(row["data"]),
+                parse_object(row["data"]),
                 row["processing_time"],
                 row["result_created"],
             )

@@ -4,7 +4,7 @@ from windmill.core.services import Fleet
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.transactions import transaction
-from windmill.storage.database import Pool, converted
+from windmill.storage.database import Pool, translate_errors
 from windmill.storage.queries import queries
 
 LOCK_SECONDS = 5.0
@@ -28,6 +28,6 @@ async def register_stage_feeds(pool: Pool, settings: DerivationSettings, fleet: 
 
 async def read_feeds(pool: Pool, settings: DerivationSettings, stage: Stage) -> tuple[str, ...] | None:
     """The services that feed the stage according to the database; None if its post-processor never ran."""
-    with converted(settings):
+    with translate_errors(settings):
         row = await pool.fetchrow(queries()["read_feeds"], stage)
     return None if row is None else tuple(row["services"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES, Stage
 from windmill.process.runner import pause
-from windmill.storage.database import Connection, converted
+from windmill.storage.database import Connection, translate_errors
 from windmill.storage.queries import queries
 
 PAGE_IMAGES = 1_000
@@ -52,7 +52,7 @@ async def sweep(
     """Sweep page by page, each in its own transaction; waits while there is no room for marks."""
     after = 0
     while not stop.is_set():
-        with converted(settings):
+        with translate_errors(settings):
             if not dry and not await has_room_for_marks(connection, stage):
                 await pause(stop, NO_ROOM_SECONDS)
                 continue

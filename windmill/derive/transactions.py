@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import Stage
-from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, converted
+from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, translate_errors
 from windmill.storage.queries import queries
 
 
@@ -13,7 +13,7 @@ from windmill.storage.queries import queries
 async def transaction(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[Connection]:
     """Commit the block when it ends well, else roll it back. READ COMMITTED, because claims and leases need each
     statement to see what others have committed before it."""
-    with converted(settings):
+    with translate_errors(settings):
         async with (
             pool.acquire(timeout=CONNECT_SECONDS) as connection,
             connection.transaction(isolation="read_committed"),

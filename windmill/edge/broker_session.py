@@ -15,7 +15,7 @@ from windmill.process.runner import pause
 
 TICK_SECONDS = 1.0
 
-OpenConsumer = Callable[[ServiceState, broker.Consumption, broker.Publisher], ServiceConsumer]
+OpenConsumer = Callable[[ServiceState, broker.Consumer, broker.Publisher], ServiceConsumer]
 
 
 async def consume(
@@ -59,7 +59,7 @@ async def _session(
         publisher = await stack.enter_async_context(broker.publisher(publishing, settings))
         consumers = []
         for state in states:
-            consumption = broker.consumption(consuming, settings, state.service.name)
+            consumption = broker.service_consumer(consuming, settings, state.service.name)
             consumers.append(open_consumer(state, await stack.enter_async_context(consumption), publisher))
         yield consumers
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, assert_never
 
 from windmill.broker import Delivery
-from windmill.calling.handler import Handler
+from windmill.calling.job_handler import JobHandler
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, DataRefused, WindmillError, unexpected
 from windmill.core.messages import Job
@@ -20,7 +20,7 @@ from windmill.core.settings import Settings
 from windmill.edge.quarantine import Quarantine, suspect
 from windmill.edge.received_messages import ReceivedJob, ReceivedMessage, UnreadableMessage, read_delivery
 from windmill.edge.retries_and_dead_letters import JobRepublisher, RepublishTarget, job_context
-from windmill.storage.results import ResultRow
+from windmill.storage.result_writer import ResultRow
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class DeliveryProcessor:
         self,
         state: ServiceState,
         settings: Settings,
-        handler: Handler[Job],
+        handler: JobHandler[Job],
         writer: Writer,
         target: RepublishTarget,
         quarantine: Quarantine,
@@ -146,7 +146,7 @@ class DeliveryProcessor:
                 return
             tried = await self._attempt(received)
             # While the slot is still held, so that no job starts before the breaker knows of the outage.
-            if self._state.heed(tried):
+            if self._state.update_breaker(tried):
                 self._on_change()
         if self._logs_steps:
             self._log_step("decided", received, tried)

@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from windmill.core.errors import WindmillError
-from windmill.core.messages import FIRST, HANDED_OUT_HEADER, Job, Past, decode, handed_out, headers_to_keep, past_of
+from windmill.core.messages import (
+    FIRST,
+    HANDED_OUT_HEADER,
+    History,
+    Job,
+    decode,
+    delivery_count,
+    headers_to_keep,
+    history_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +23,7 @@ class Envelope:
     by a classic queue, which gives no count."""
 
     headers: dict[str, Any]
-    past: Past
+    past: History
     handed_out: int
     uncounted: bool
 
@@ -66,4 +75,4 @@ def read_delivery(body: bytes, headers: dict[str, Any], redelivered: bool, now: 
 def read_envelope(headers: dict[str, Any], redelivered: bool) -> Envelope:
     """Parse the headers alone, for code that moves messages without reading them."""
     uncounted = redelivered and "x-delivery-count" not in headers
-    return Envelope(headers, past_of(headers), handed_out(headers), uncounted)
+    return Envelope(headers, history_of(headers), delivery_count(headers), uncounted)

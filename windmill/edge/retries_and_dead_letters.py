@@ -8,6 +8,7 @@ from typing import Protocol
 
 from windmill.broker import Delivery, Headers
 from windmill.core.errors import Code, WindmillError
+from windmill.core.log_throttle import Throttle
 from windmill.core.messages import (
     ATTEMPT_HEADER,
     CODE_HEADER,
@@ -19,9 +20,8 @@ from windmill.core.messages import (
 )
 from windmill.core.outcomes import RetryLater, Unavailable
 from windmill.core.settings import Settings
-from windmill.core.throttle import Throttle
 from windmill.edge.received_messages import ReceivedJob, ReceivedMessage
-from windmill.kernels.flow.backoff import retry_delay
+from windmill.kernels.flow.retry_backoff import retry_delay
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class JobRepublisher:
         try:
             await self._republish(received, received.envelope.requeue_headers())
         except WindmillError:
-            await delivery.hand_back()
+            await delivery.requeue()
         else:
             delivery.acknowledge()
 

@@ -6,8 +6,8 @@ import math
 import time
 from collections.abc import Callable
 
-from windmill.broker import Consumption, Publisher
-from windmill.calling.handler import Handler
+from windmill.broker import Consumer, Publisher
+from windmill.calling.job_handler import JobHandler
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import WindmillError
@@ -15,7 +15,7 @@ from windmill.core.messages import Job
 from windmill.core.settings import Settings
 from windmill.edge.delivery_processor import DeliveryProcessor
 from windmill.edge.quarantine import Quarantine
-from windmill.storage.results import ResultWriter
+from windmill.storage.result_writer import ResultWriter
 
 CHECK_SECONDS = 1.0
 STALLED_SECONDS = 30.0
@@ -30,9 +30,9 @@ class ServiceConsumer:
         self,
         state: ServiceState,
         settings: Settings,
-        consumption: Consumption,
+        consumption: Consumer,
         publisher: Publisher,
-        handler: Handler[Job],
+        handler: JobHandler[Job],
         writer: ResultWriter,
         quarantine: Quarantine,
         *,
@@ -67,7 +67,7 @@ class ServiceConsumer:
                 await self._set_prefetch(self._wanted_prefetch())
                 await self._wait_for_change()
                 await self._check_stalled()
-                self._prober.ask_when_due()
+                self._prober.probe_when_due()
         finally:
             # Also after a lost session: the next one redelivers jobs that have not begun.
             self.processor.close()

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from windmill.core.errors import WindmillError
-from windmill.core.paths import shipped
+from windmill.core.paths import packaged_file
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.kernels.flow.partitions import Range, ahead, first_bound
+from windmill.kernels.flow.partitions import IdRange, first_bound, partitions_ahead
 from windmill.storage import database
 from windmill.storage.migrations import MIGRATE_SECONDS
 from windmill.storage.queries import queries
 
-SCRIPTS = shipped("sql") / "scale"
+SCRIPTS = packaged_file("sql") / "scale"
 MOST_AT_ONCE = 1_000
 
 
@@ -32,7 +32,7 @@ class PartitionOutcome:
 
     greatest_image_id: int
     converted_until: int | None
-    made: list[Range]
+    made: list[IdRange]
     dry_run: bool
 
 
@@ -43,7 +43,7 @@ async def make_partitions(settings: DatabaseSettings, request: PartitionRequest)
         greatest = int(await connection.fetchval(queries()["greatest_known_image_id"]))
         bound = await _convert(connection, greatest, request)
         end = int(await connection.fetchval(queries()["end_of_partitions"]) or bound or 0)
-        todo = ahead(end, greatest, request.size, request.ahead)
+        todo = partitions_ahead(end, greatest, request.size, request.ahead)
         _must_be_few(todo, greatest)
         for one in [] if request.dry_run else todo:
             await _run_script(connection, "next_partition", queries()["say_range"], one.low, one.high)
@@ -89,7 +89,7 @@ async def _run_script(connection: database.Connection, script: str, statement: s
         await connection.execute((SCRIPTS / f"{script}.sql").read_text(encoding="utf-8"), timeout=MIGRATE_SECONDS)
 
 
-def _must_be_few(todo: Sequence[Range], greatest: int) -> None:
+def _must_be_few(todo: Sequence[IdRange], greatest: int) -> None:
     if len(todo) > MOST_AT_ONCE:
         raise WindmillError(
             "CONFLICT",

@@ -12,8 +12,8 @@ from windmill.core.services import Service
 from windmill.core.setting_parts import CallSettings, DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.kernels.flow import capacity
-from windmill.kernels.flow.capacity import Measured, Pace, Weight
-from windmill.kernels.text.tables import table
+from windmill.kernels.flow.capacity import MeasuredTable, TableFootprint, Throughput
+from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_bytes, render_eta
 from windmill.operate.status.figures import FRESH_SECONDS
 from windmill.storage import database
@@ -36,7 +36,7 @@ class FleetMeasurements:
     busy_rates: dict[str, list[float]] = field(default_factory=dict)
     workers: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    tables: dict[str, Measured] = field(default_factory=dict)
+    tables: dict[str, MeasuredTable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class CapacityPlan:
     services: list[ServicePlan]
     disk: list[TablePlan]
     disk_bytes: int
-    queues: capacity.Queues
+    queues: capacity.QueueLoad
     unmeasured: WindmillError | None = None
 
 
@@ -93,8 +93,8 @@ async def read_measurements(settings: DatabaseSettings) -> FleetMeasurements:
                 measurements.busy_rates.setdefault(row["service"], []).append(row["rate"])
         rows = await connection.fetch(queries()["median_times"])
         measurements.seconds = {row["service"]: row["p50"] for row in rows if row["p50"]}
-        rows = await connection.fetch(queries()["sizes_of_tables"], list(capacity.ASSUMED_WEIGHTS))
-        measurements.tables = {row["name"]: Measured(row["rows"], row["size"]) for row in rows}
+        rows = await connection.fetch(queries()["sizes_of_tables"], list(capacity.ASSUMED_FOOTPRINTS))
+        measurements.tables = {row["name"]: MeasuredTable(row["rows"], row["size"]) for row in rows}
     return measurements
 
 
@@ -106,14 +106,14 @@ def plan(
     unmeasured: WindmillError | None = None,
 ) -> CapacityPlan:
     """The plan from these measurements. Pure."""
-    weights = capacity.weights(measurements.tables, len(services))
+    weights = capacity.table_footprints(measurements.tables, len(services))
     return CapacityPlan(
         images=request.images,
         deadline=request.deadline,
         services=[_plan_service(settings, service, measurements, request) for service in services],
         disk=[_plan_table(name, weight, request.images) for name, weight in weights.items()],
         disk_bytes=round(sum(weight.bytes_per_image for weight in weights.values()) * request.images),
-        queues=capacity.queues(request.images, len(services), request.max_queued),
+        queues=capacity.queue_load(request.images, len(services), request.max_queued),
         unmeasured=unmeasured,
     )
 
@@ -123,7 +123,7 @@ def _plan_service(
 ) -> ServicePlan:
     pace = _pace(settings, service, measurements)
     workers = measurements.workers.get(service.name, 0)
-    seconds = capacity.seconds_for(request.images, pace.per_worker, workers or 1)
+    seconds = capacity.duration_seconds(request.images, pace.per_worker, workers or 1)
     deadline = request.deadline.total_seconds() if request.deadline else None
     return ServicePlan(
         service=service.name,
@@ -131,13 +131,13 @@ def _plan_service(
         source=pace.source,
         workers_now=workers,
         hours=round(seconds / 3600, 2),
-        workers_needed=capacity.workers_for(request.images, pace.per_worker, deadline) if deadline else None,
+        workers_needed=capacity.workers_needed(request.images, pace.per_worker, deadline) if deadline else None,
     )
 
 
-def _pace(settings: CallSettings, service: Service, measurements: FleetMeasurements) -> Pace:
+def _pace(settings: CallSettings, service: Service, measurements: FleetMeasurements) -> Throughput:
     calls = concurrency(service, settings)
-    return capacity.pace(
+    return capacity.throughput(
         measurements.busy_rates.get(service.name, ()),
         measurements.seconds.get(service.name),
         1 if calls == "auto" else calls,
@@ -145,7 +145,7 @@ def _pace(settings: CallSettings, service: Service, measurements: FleetMeasureme
     )
 
 
-def _plan_table(name: str, weight: Weight, images: int) -> TablePlan:
+def _plan_table(name: str, weight: TableFootprint, images: int) -> TablePlan:
     return TablePlan(
         table=name,
         rows_per_image=round(weight.rows_per_image, 2),
@@ -189,14 +189,14 @@ def _render_table_json(one: TablePlan) -> Mapping[str, object]:
 
 
 def render_plan_text(plan: CapacityPlan) -> str:
-    services = table(
+    services = render_table(
         ["service", "rate/s of a worker", "from", "workers now", "takes", "workers needed"],
         [
             [one.service, one.rate_per_worker, one.source, one.workers_now, _render_hours(one), one.workers_needed]
             for one in plan.services
         ],
     )
-    disk = table(
+    disk = render_table(
         ["table", "rows of an image", "bytes of a row", "from", "in all"],
         [[one.table, one.rows_per_image, one.bytes_per_row, one.source, render_bytes(one.bytes)] for one in plan.disk],
     )

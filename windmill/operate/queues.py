@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from windmill import broker
-from windmill.broker.management import Activity, activity
+from windmill.broker.management import QueueActivity, activity
 from windmill.core.errors import WindmillError
 from windmill.core.messages import decode
 from windmill.core.setting_parts import BrokerSettings
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 
 
 @dataclass
@@ -40,7 +40,7 @@ class QueueReport:
 async def read_queues(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
     """Lengths come over AMQP and are current; the management API is some seconds behind."""
     report = QueueReport()
-    seen: dict[str, Activity] = {}
+    seen: dict[str, QueueActivity] = {}
     try:
         seen = await asyncio.to_thread(activity, settings)
     except WindmillError as error:
@@ -49,21 +49,21 @@ async def read_queues(settings: BrokerSettings, services: Sequence[str], *, olde
         for service in services:
             line = await _line(opened, settings, service, broker.work_queue(settings, service), seen)
             failed = broker.failed_queue(settings, service)
-            parked = (await broker.count(opened, settings, [failed]))[failed]
+            parked = (await broker.count_messages(opened, settings, [failed]))[failed]
             line.parked = parked.ready if parked else None
             if oldest and line.ready:
                 line.oldest_seconds = await _age_of_head(opened, settings, broker.work_queue(settings, service))
             report.services.append(line)
-        for delay in broker.tiers(settings):
+        for delay in broker.retry_tiers(settings):
             queue = broker.retry_exchange(delay)
             report.tiers.append(await _line(opened, settings, queue, queue, seen))
     return report
 
 
 async def _line(
-    opened: broker.Connection, settings: BrokerSettings, name: str, queue: str, seen: dict[str, Activity]
+    opened: broker.Connection, settings: BrokerSettings, name: str, queue: str, seen: dict[str, QueueActivity]
 ) -> QueueLine:
-    counted = (await broker.count(opened, settings, [queue]))[queue]
+    counted = (await broker.count_messages(opened, settings, [queue]))[queue]
     if counted is None:
         return QueueLine(name)
     line = QueueLine(name, declared=True, ready=counted.ready, consumers=counted.consumers)
@@ -79,13 +79,13 @@ async def _age_of_head(opened: broker.Connection, settings: BrokerSettings, queu
     found: list[float] = []
     now = datetime.now(UTC)
 
-    def see(message: broker.Message) -> None:
+    def see(message: broker.HeldMessage) -> None:
         try:
             found.append((now - decode(message.body, now).submitted_at).total_seconds())
         except WindmillError:
             return  # not a job; the worker will report it
 
-    await broker.look(opened, settings, queue, 1, see, asyncio.Event())
+    await broker.peek(opened, settings, queue, 1, see, asyncio.Event())
     return found[0] if found else None
 
 
@@ -93,7 +93,7 @@ def render_queues_table(report: QueueReport) -> str:
     """One line for each queue."""
     headings = ["queue", "ready", "unacked", "consumers", "in/s", "out/s", "oldest", "parked"]
     lines = [*report.services, *report.tiers]
-    text = table(headings, [_cells(line) for line in lines if line.declared])
+    text = render_table(headings, [_cells(line) for line in lines if line.declared])
     absent = [line.name for line in lines if not line.declared]
     return text + (f"not declared: {', '.join(absent)} (python -m windmill declare)\n" if absent else "")
 

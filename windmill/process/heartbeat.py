@@ -19,7 +19,7 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
-from windmill.storage.database import Pool, converted
+from windmill.storage.database import Pool, translate_errors
 from windmill.storage.queries import queries
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def statement_executor(pool: Pool, settings: DatabaseSettings) -> Execute:
     """Runs statements on a connection of the pool, with a short timeout."""
 
     async def execute(statement: str, *arguments: object) -> None:
-        with converted(settings):
+        with translate_errors(settings):
             async with pool.acquire(timeout=TIMEOUT_SECONDS) as connection:
                 await connection.execute(statement, *arguments, timeout=TIMEOUT_SECONDS)
 
@@ -101,7 +101,7 @@ class WatchedService:
             retry_rate=retry_rate,
             in_progress=state.in_progress,
             concurrency=state.slots.size,
-            concurrency_auto=state.finds_its_concurrency,
+            concurrency_auto=state.adapts_concurrency,
             breaker=state.breaker.state,
             breaker_reason=_reason(state.breaker.reason),
         )

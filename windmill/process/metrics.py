@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from windmill import VERSION
 from windmill.calling.service_state import ServiceState
-from windmill.core.measures import Commits, Histogram, MeasuredCommits, MeasuredSteps
+from windmill.core.timings import CommitTimings, Histogram, RecordedCommitTimings, RecordedJobTimings
 from windmill.process.health import Health
 
 MetricKind = Literal["counter", "gauge", "histogram"]
@@ -157,7 +157,7 @@ def service_samples(states: Iterable[ServiceState]) -> Iterator[Sample]:
         yield from _job_samples(state)
         yield Sample(IN_PROGRESS, service, state.in_progress)
         yield from call_samples(state)
-        if isinstance(steps := state.steps, MeasuredSteps):
+        if isinstance(steps := state.steps, RecordedJobTimings):
             yield Sample(QUEUE_WAIT, service, steps.waits)
             yield Sample(IMAGE_READ, service, steps.reads)
             yield Sample(SERVICE_CALL, service, steps.calls)
@@ -172,8 +172,8 @@ def _job_samples(state: ServiceState) -> Iterator[Sample]:
         yield Sample(JOBS, (name, _OUTCOMES[outcome], code), count)
 
 
-def commit_samples(commits: Commits) -> Iterator[Sample]:
-    if isinstance(commits, MeasuredCommits):
+def commit_samples(commits: CommitTimings) -> Iterator[Sample]:
+    if isinstance(commits, RecordedCommitTimings):
         yield Sample(COMMIT, (), commits.seconds)
         yield Sample(COMMIT_ROWS, (), commits.rows)
 

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from windmill.core.measures import Histogram
+from windmill.core.timings import Histogram
 from windmill.process.metrics import METRICS, Metric, Sample
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4

@@ -1,6 +1,6 @@
 """Running a program: settings, log, signals, event loop and exit code.
 
-Exit codes; windmill.core.errors.KINDS has the exit code of each error code:
+Exit codes; windmill.core.errors.ERROR_CODES has the exit code of each error code:
 
     0    done
     1    the work failed, or something it needs is unavailable

@@ -1,4 +1,4 @@
-"""PostgreSQL: the only module that knows the driver. Its exceptions leave here as DATABASE_UNAVAILABLE."""
+"""Connections to PostgreSQL. Only this module imports the driver; its exceptions become DATABASE_UNAVAILABLE."""
 
 import asyncio
 import contextlib
@@ -13,32 +13,32 @@ import asyncpg
 
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.kernels.text.addresses import shown
+from windmill.kernels.net.server_addresses import render_addresses
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
-"""For all servers together, but each of them gets some."""
-LEAST_CONNECT_SECONDS = 3.0
+"""For all servers together; each gets at least MIN_CONNECT_SECONDS."""
+MIN_CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 3.0
 COMMAND_SECONDS = 60.0
-# The last is what the driver raises when the server ends a connection at the moment at which it goes back to the pool.
+# The driver raises the last one when the server closes a connection just as it returns to the pool.
 _DRIVER_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
-# What a server says of the account or of itself; that another one is away, or a standby, tells less.
-_TELLING = (
+# Errors about the account or the server itself; that another server is down or a standby says less.
+_SPECIFIC_ERRORS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     ssl.SSLCertVerificationError,
 )
-_ACCOUNT = "correct DB_USER and DB_PASSWORD, or let PostgreSQL know them"
-_CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name which is signed so"
+_ACCOUNT = "correct DB_USER and DB_PASSWORD, or create that role in PostgreSQL"
+_CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name, signed by that CA"
 _MIGRATE = "create the tables: python -m windmill migrate"
 
 
 @contextmanager
-def converted(settings: DatabaseSettings) -> Iterator[None]:
-    """Let the driver's exceptions leave as ours: DATABASE_UNAVAILABLE, or DataRefused for data it will never take."""
+def translate_errors(settings: DatabaseSettings) -> Iterator[None]:
+    """Translate exceptions of the driver: DATABASE_UNAVAILABLE, or DataRefused for data that PostgreSQL rejects."""
     try:
         yield
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError) as error:
@@ -58,11 +58,11 @@ def converted(settings: DatabaseSettings) -> Iterator[None]:
 
 
 def _where(settings: DatabaseSettings) -> str:
-    return f"database {settings.db_name} of {settings.db_user} at {shown(settings.db_servers())}"
+    return f"database {settings.db_name} of {settings.db_user} at {render_addresses(settings.db_servers())}"
 
 
-def arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
-    """What every connection of this process is opened with, wherever the server is."""
+def connect_arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
+    """The arguments of every connection of this process, apart from the server."""
     return {
         "user": settings.db_user,
         "password": settings.db_password or None,
@@ -83,24 +83,24 @@ def _tls(settings: DatabaseSettings) -> ssl.SSLContext | str:
 
 
 async def _open_any(settings: DatabaseSettings, *_: object, **given: Any) -> asyncpg.Connection:  # noqa: ANN401 - the driver's
-    """The first server that is as it should be, asked one after the other in an order of chance. The driver can do so
-    too, but would spend all of its time on one that hangs."""
+    """Connect to the first suitable server, in random order. The driver can do this too, but would spend the whole
+    timeout on a server that hangs."""
     servers = settings.db_servers()
-    seconds = max(CONNECT_SECONDS / len(servers), LEAST_CONNECT_SECONDS)
+    seconds = max(CONNECT_SECONDS / len(servers), MIN_CONNECT_SECONDS)
     failures: list[Exception] = []
     for server in random.sample(servers, len(servers)):
         try:
             return await asyncpg.connect(host=[server.host], port=server.port, timeout=seconds, **given)
         except _DRIVER_ERRORS as error:
             failures.append(error)
-    raise next((error for error in failures if isinstance(error, _TELLING)), failures[-1])
+    raise next((error for error in failures if isinstance(error, _SPECIFIC_ERRORS)), failures[-1])
 
 
 @asynccontextmanager
-async def pool(settings: DatabaseSettings, application: str, *, most: int = 4) -> AsyncIterator[Pool]:
-    """A pool that connects when a connection is asked for, and so outlives a server that comes and goes."""
+async def pool(settings: DatabaseSettings, application: str, *, max_size: int = 4) -> AsyncIterator[Pool]:
+    """A pool that connects lazily, so that it survives restarts of the server."""
     opened = await asyncpg.create_pool(
-        min_size=0, max_size=most, connect=partial(_open_any, settings), **arguments(settings, application)
+        min_size=0, max_size=max_size, connect=partial(_open_any, settings), **connect_arguments(settings, application)
     )
     try:
         yield opened
@@ -109,26 +109,26 @@ async def pool(settings: DatabaseSettings, application: str, *, most: int = 4) -
 
 
 async def check(opened: Pool, settings: DatabaseSettings, statement: str) -> None:
-    """Run a statement that says whether the database is as it should be."""
-    with converted(settings):
+    """Run a statement that fails if the database is not set up."""
+    with translate_errors(settings):
         async with opened.acquire(timeout=CONNECT_SECONDS) as one:
             await one.execute(statement)
 
 
 @asynccontextmanager
 async def connection(settings: DatabaseSettings, application: str) -> AsyncIterator[asyncpg.Connection]:
-    """One connection, for work that is done in a moment."""
-    with converted(settings):
-        opened = await _open_any(settings, **arguments(settings, application))
+    """One connection, for short work."""
+    with translate_errors(settings):
+        opened = await _open_any(settings, **connect_arguments(settings, application))
     try:
-        with converted(settings):
+        with translate_errors(settings):
             yield opened
     finally:
         await _close_quietly(opened)
 
 
 async def _close_quietly(opened: asyncpg.Connection) -> None:
-    """A connection that is being left may hang or be broken; that must not hide why. The driver has dropped it then."""
+    """Close a connection; if it hangs or is broken, that must not mask the original exception. The driver drops it."""
     with contextlib.suppress(*_DRIVER_ERRORS):
         await opened.close(timeout=CLOSE_SECONDS)
 

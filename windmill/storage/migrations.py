@@ -1,4 +1,4 @@
-"""Bringing the database to the shape that this code expects: sql/migrations/NNNN_name.sql, each applied once."""
+"""Schema migrations: sql/migrations/NNNN_name.sql, each applied once."""
 
 import hashlib
 import re
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
-from windmill.core.paths import shipped
+from windmill.core.paths import packaged_file
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
 
-# A new column or count of a table with a thousand million rows takes its time.
+# A migration may have to rewrite a table with a billion rows.
 MIGRATE_SECONDS = 86_400.0
 
-MIGRATIONS = shipped("sql") / "migrations"
+MIGRATIONS = packaged_file("sql") / "migrations"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
@@ -32,7 +32,7 @@ class Migration:
 
 
 def available(folder: Path = MIGRATIONS) -> list[Migration]:
-    """The migrations of this checkout in order."""
+    """The migrations of this version of the code, in order."""
     found: list[Migration] = []
     for file in sorted(folder.glob("*.sql")):
         match = _FILE.fullmatch(file.name)
@@ -45,26 +45,26 @@ def available(folder: Path = MIGRATIONS) -> list[Migration]:
 
 
 def pending(known: Sequence[Migration], applied: Mapping[int, str]) -> list[Migration]:
-    """What is still to do, given the digests of what was applied; refuses a history that does not fit."""
+    """The migrations still to apply, given the digests of those applied; raises CONFLICT if the two do not match."""
     for migration in known:
         if applied.get(migration.version, migration.digest) != migration.digest:
             raise WindmillError(
                 "CONFLICT",
-                f"migration {migration.version:04} {migration.name} was applied with another text",
-                "restore the file as it was applied, and put the change into a new migration",
+                f"migration {migration.version:04} {migration.name} was applied with different text",
+                "restore the file as it was applied, and write a new migration for the change",
             )
-    strangers = sorted(applied.keys() - {migration.version for migration in known})
-    if strangers:
+    unknown = sorted(applied.keys() - {migration.version for migration in known})
+    if unknown:
         raise WindmillError(
             "CONFLICT",
-            f"the database knows migration {strangers[0]:04}, which this checkout does not have",
-            "update this checkout: the database was migrated by a newer one",
+            f"the database knows migration {unknown[0]:04}, which this version of the code does not have",
+            "update the code: a newer version migrated the database",
         )
     return [migration for migration in known if migration.version not in applied]
 
 
 async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[Migration]:
-    """Apply what is pending, each migration in a transaction of its own; returns what was applied."""
+    """Apply the pending migrations, each in its own transaction; returns them."""
     sql = queries()
     await connection.execute(sql["lock_migrations"])
     await connection.execute(sql["create_migration_record"])

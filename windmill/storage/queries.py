@@ -1,12 +1,12 @@
-"""SQL by name: statements live in sql/queries/*.sql, each under a line `-- name: what_it_does`."""
+"""Named SQL statements from sql/queries/*.sql, each under a line `-- name: what_it_does`."""
 
 import re
 from functools import cache
 from pathlib import Path
 
-from windmill.core.paths import shipped
+from windmill.core.paths import packaged_file
 
-QUERIES = shipped("sql") / "queries"
+QUERIES = packaged_file("sql") / "queries"
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
@@ -18,6 +18,6 @@ def queries(folder: Path = QUERIES) -> dict[str, str]:
         parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, statement in zip(parts[1::2], parts[2::2], strict=True):
             if name in found:
-                raise ValueError(f"{file.name}: the query {name} is there twice")
+                raise ValueError(f"{file.name}: duplicate query {name}")
             found[name] = statement.strip()
     return found

@@ -19,7 +19,7 @@ from yarl import URL
 
 from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.messages import Job, encode
-from windmill.media.image import looks_like_image, may_name
+from windmill.media.image import host_allowed, looks_like_image
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 PATH_COLUMNS = ("image_path", "path", "file", "file_name", "filename")
@@ -233,7 +233,7 @@ def _url(url: str, access: ImageAccess) -> FoundImage | BadEntry:
     host = parsed.raw_host
     if parsed.scheme not in ("http", "https") or not host:
         return BadEntry(url, "is not an http or https URL")
-    if not may_name(host, access.allowed):
+    if not host_allowed(host, access.allowed):
         return BadEntry(url, f"{host} is not a public address; workers fetch from it if IMAGE_URL_ALLOW names it")
     return FoundImage(Path(path).name or url, None, url)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.storage.database import Connection, converted
+from windmill.storage.database import Connection, translate_errors
 from windmill.storage.queries import queries
 from windmill.submit.selection import Submission
 
@@ -82,7 +82,7 @@ class Runs:
     async def save_progress(self, progress: RunProgress, *, finished: bool) -> None:
         if progress.run_id is None:
             return
-        with converted(self._settings):
+        with translate_errors(self._settings):
             await self._connection.execute(
                 self._sql["note_run_progress"],
                 *(progress.run_id, progress.last, progress.images, progress.jobs, finished),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.storage.database import Connection, converted
+from windmill.storage.database import Connection, translate_errors
 from windmill.storage.queries import queries
 from windmill.submit.batches import batches
 
@@ -72,12 +72,12 @@ class RegisteredImages:
 
     async def next_ids(self, after: int, until: int, group: str | None, most: int) -> list[int]:
         """The next ids above `after`, of one group or of all."""
-        with converted(self._settings):
+        with translate_errors(self._settings):
             rows = await self._connection.fetch(self._sql["next_image_ids"], after, until, group, most)
         return [row["image_id"] for row in rows]
 
     async def _page(self, submission: Submission, ids: Sequence[int]) -> ImagePage:
-        with converted(self._settings):
+        with translate_errors(self._settings):
             rows = await self._connection.fetch(
                 self._sql["jobs_for_images"], list(ids), list(submission.services), submission.selection
             )

@@ -29,7 +29,7 @@ class AnyDelivery(Protocol):
 
     def acknowledge(self) -> None: ...
 
-    async def hand_back(self) -> None: ...
+    async def requeue(self) -> None: ...
 
 
 class Deliveries(Protocol):
@@ -102,7 +102,7 @@ class RabbitMQ:
     async def _deliveries(self, queue: str) -> AsyncIterator[Deliveries]:
         async with (
             broker.connection(self._settings, "test") as opened,
-            broker.queue_consumption(opened, self._settings, queue) as consumption,
+            broker.queue_consumer(opened, self._settings, queue) as consumption,
         ):
             yield consumption
 

@@ -108,7 +108,7 @@ async def test_what_is_acknowledged_is_gone_and_the_rest_comes_again_when_the_se
         first.held[2].acknowledge()
         first.held[0].acknowledge()
     first.held[1].acknowledge()  # too late, and nothing
-    await first.held[3].hand_back()
+    await first.held[3].requeue()
     async with any_broker.session("clip") as deliveries:
         await depth_is(deliveries, 2)
         again = Hands()
@@ -126,7 +126,7 @@ async def test_a_job_that_is_handed_back_comes_again_and_says_how_often(any_brok
         await deliveries.start(hands.take, 10)
         for times in (1, 2):
             await hands.come(times)
-            await hands.held[-1].hand_back()
+            await hands.held[-1].requeue()
         await hands.come(3)
         told = [(delivery.redelivered, delivery.headers.get("x-delivery-count")) for delivery in hands.held]
         assert told == [(False, None), (True, 1), (True, 2)]

@@ -9,7 +9,7 @@ import pytest
 from tests.fake_table import FakeTable
 from windmill.core.settings import Settings
 from windmill.storage import database
-from windmill.storage.results import ResultRow, ResultWriter, saver
+from windmill.storage.result_writer import ResultRow, ResultWriter, row_saver
 
 
 class AnyTable(Protocol):
@@ -49,9 +49,9 @@ async def any_table(real_settings: Settings | None) -> AsyncIterator[AnyTable]:
     if real_settings is None:
         yield TableInMemory()
         return
-    async with database.pool(real_settings, "test", most=2) as pool:
+    async with database.pool(real_settings, "test", max_size=2) as pool:
         # Rows that are written at once share a batch.
-        writer = ResultWriter(saver(pool, real_settings), batch_rows=10, batch_seconds=0.05, in_progress=lambda: 10)
+        writer = ResultWriter(row_saver(pool, real_settings), batch_rows=10, batch_seconds=0.05, in_progress=lambda: 10)
         running = asyncio.create_task(writer.run())
         yield PostgreSQL(pool, writer)
         running.cancel()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.database.conftest import AnyTable
 from windmill.core.errors import DataRefused
-from windmill.storage.results import ResultRow
+from windmill.storage.result_writer import ResultRow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SUCCESS = ResultRow(17, "clip", '{"predictions": []}', None, None, 0.25, "worker", 1, "trace", NOON)

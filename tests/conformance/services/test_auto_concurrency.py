@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dev.farm.server import Farm, StandInAddress
-from windmill.calling.canary import CANARY
+from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.services import Service, load_fleet
@@ -22,7 +22,7 @@ SECONDS = {1: 0.015, 4: 0.04, 12: 0.06}  # the more at a time, the more this mac
 
 async def sizes(client: ServiceClient, service: Service, answers: int, callers: int = 40) -> list[int]:
     """How many calls at a time the state allowed when each of its calls began, of more callers than it lets in."""
-    state = ServiceState(service, SETTINGS, lambda one: client.upload(one, CANARY))
+    state = ServiceState(service, SETTINGS, lambda one: client.upload(one, PROBE_IMAGE))
     seen: list[int] = []
 
     async def call_on() -> None:
@@ -30,7 +30,7 @@ async def sizes(client: ServiceClient, service: Service, answers: int, callers: 
             async with state.slots:
                 seen.append(state.slots.size)
                 began, calls = time.monotonic(), state.slots.taken
-                await client.upload(service, CANARY)
+                await client.upload(service, PROBE_IMAGE)
                 state.answered(began, calls, first_try=True)
 
     await asyncio.gather(*(call_on() for _ in range(callers)))

@@ -10,7 +10,7 @@ from aiormq.exceptions import ChannelInvalidStateError
 
 from tests.waiting import turns
 from windmill.broker.channel import ConsumingChannel
-from windmill.broker.consuming import Acknowledgements, Delivery
+from windmill.broker.consumer import Acknowledgements, Delivery
 
 
 class Channel:
@@ -114,7 +114,7 @@ async def test_one_that_overtook_others_is_no_hindrance_when_those_follow() -> N
 async def test_what_was_handed_back_is_not_acknowledged_with_those_after_it() -> None:
     channel = Channel()
     deliveries = held(channel, 3)
-    await deliveries[0].hand_back()
+    await deliveries[0].requeue()
     deliveries[1].acknowledge()
     deliveries[2].acknowledge()
     await rest()
@@ -134,7 +134,7 @@ async def test_however_frames_have_to_wait_each_job_meets_its_own_end(seed: int)
         if ends[number] == "acknowledge":
             deliveries[number].acknowledge()
         elif ends[number] == "hand back":
-            backs.append(asyncio.create_task(deliveries[number].hand_back()))
+            backs.append(asyncio.create_task(deliveries[number].requeue()))
         await turns(dice.randrange(3))
     await asyncio.gather(*backs)
     for _ in range(20):
@@ -160,7 +160,7 @@ async def test_on_a_channel_that_is_gone_nothing_is_said_and_nothing_raised() ->
     deliveries = held(channel, 3)
     channel.error = ChannelInvalidStateError("closed")
     deliveries[0].acknowledge()
-    await deliveries[1].hand_back()
+    await deliveries[1].requeue()
     await rest()
     deliveries[2].acknowledge()
     await rest()

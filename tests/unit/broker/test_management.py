@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from tests.unit.loopback import Site, reply, serving
-from windmill.broker.management import Activity, activity, ask, limit_deliveries
+from windmill.broker.management import QueueActivity, activity, ask, limit_deliveries
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 
@@ -62,7 +62,7 @@ async def test_activity_tells_what_the_api_knows_of_each_queue() -> None:
     ]
     async with serving(lambda _: reply(orjson.dumps(queues))) as site:
         found = await asyncio.to_thread(activity, replace(SETTINGS, queue_management_port=site.port))
-    assert found == {"new": Activity(None, None, None), "busy": Activity(4, 2.5, 1.5)}
+    assert found == {"new": QueueActivity(None, None, None), "busy": QueueActivity(4, 2.5, 1.5)}
     assert len(site.requests) == 1
 
 

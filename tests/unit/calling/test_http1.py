@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tests.unit.loopback import Conversation, Site, listening, on_each_loop, reply, request_of
 from tests.unit.world import Clock
 from tests.waiting import forever, settled, turns, until
-from windmill.calling.http1 import CutOff, Http1Client, HttpFailure, NotReached, Reply, ReplyTooLarge
-from windmill.calling.http1.addresses import KNOWN_SECONDS, Addresses, literal
-from windmill.calling.http1.link import Link
+from windmill.calling.http1 import ConnectError, Http1Client, HttpError, HttpReply, ProtocolError, ReplyTooLarge
+from windmill.calling.http1.connection import HttpConnection
+from windmill.calling.http1.dns_cache import TTL_SECONDS, DnsCache, literal
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 1000
@@ -54,9 +54,9 @@ def answering(*replies: bytes, then_close: bool = False) -> Conversation:
 
 async def ask(
     client: Http1Client, site: Site, request: bytes = GET, most: int = MOST, host: str = "127.0.0.1"
-) -> Reply:
+) -> HttpReply:
     async with asyncio.timeout(10):
-        return await client.exchange(host, site.port, (request,), most=most, connect_seconds=5)
+        return await client.exchange(host, site.port, (request,), max_bytes=most, connect_seconds=5)
 
 
 @asynccontextmanager
@@ -79,27 +79,30 @@ async def a_moment() -> None:
 CHUNKED = {b"transfer-encoding": b"chunked"}
 FOUR = {b"content-length": b"4"}
 REPLIES = [
-    (reply(b"four"), Reply(200, FOUR, b"four")),
-    (reply(b""), Reply(200, {b"content-length": b"0"}, b"")),
-    (b"HTTP/1.1 204 No Content\r\n\r\n", Reply(204, {}, b"")),
-    (b"HTTP/1.1 304 Not Modified\r\n\r\n", Reply(304, {}, b"")),
-    (chunked(b"fo", b"ur"), Reply(200, CHUNKED, b"four")),
-    (chunked(), Reply(200, CHUNKED, b"")),
+    (reply(b"four"), HttpReply(200, FOUR, b"four")),
+    (reply(b""), HttpReply(200, {b"content-length": b"0"}, b"")),
+    (b"HTTP/1.1 204 No Content\r\n\r\n", HttpReply(204, {}, b"")),
+    (b"HTTP/1.1 304 Not Modified\r\n\r\n", HttpReply(304, {}, b"")),
+    (chunked(b"fo", b"ur"), HttpReply(200, CHUNKED, b"four")),
+    (chunked(), HttpReply(200, CHUNKED, b"")),
     (
         chunked(end=b'4;name="a value";x\r\nfour\r\n0;last\r\nRetry-After: 5\r\nContent-Encoding: gzip\r\n\r\n'),
-        Reply(200, CHUNKED, b"four"),
+        HttpReply(200, CHUNKED, b"four"),
     ),
-    (b"HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 4\r\n\r\nfour", Reply(200, FOUR, b"four")),
-    (b"HTTP/1.1 100 Continue\r\nRetry-After: 7\r\n\r\n" + reply(b"four"), Reply(200, FOUR, b"four")),
-    (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + chunked(b"x"), Reply(200, CHUNKED, b"x")),
-    (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfour", Reply(200, FOUR, b"four")),
-    (reply(b"no", "500 Error", "Retry-After: 3"), Reply(500, {b"content-length": b"2", b"retry-after": b"3"}, b"no")),
+    (b"HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 4\r\n\r\nfour", HttpReply(200, FOUR, b"four")),
+    (b"HTTP/1.1 100 Continue\r\nRetry-After: 7\r\n\r\n" + reply(b"four"), HttpReply(200, FOUR, b"four")),
+    (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + chunked(b"x"), HttpReply(200, CHUNKED, b"x")),
+    (b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfour", HttpReply(200, FOUR, b"four")),
+    (
+        reply(b"no", "500 Error", "Retry-After: 3"),
+        HttpReply(500, {b"content-length": b"2", b"retry-after": b"3"}, b"no"),
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("wire", "expected"), REPLIES)
 @on_each_loop
-async def test_a_reply_is_the_same_in_one_packet_and_in_many(wire: bytes, expected: Reply) -> None:
+async def test_a_reply_is_the_same_in_one_packet_and_in_many(wire: bytes, expected: HttpReply) -> None:
     async def dripping(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
         await request_of(reader)
         for at in range(len(wire)):
@@ -117,8 +120,8 @@ async def test_a_reply_is_the_same_in_one_packet_and_in_many(wire: bytes, expect
 @on_each_loop
 async def test_a_reply_without_a_length_ends_with_its_connection(first: bytes, body: bytes) -> None:
     async with both(answering(first + b"\r\n\r\n" + body, then_close=True)) as (client, site):
-        assert await ask(client, site) == Reply(200, {}, body)
-        assert await ask(client, site) == Reply(200, {}, body)
+        assert await ask(client, site) == HttpReply(200, {}, body)
+        assert await ask(client, site) == HttpReply(200, {}, body)
     assert site.connections == 2
 
 
@@ -132,7 +135,7 @@ async def test_a_reply_that_ends_with_its_connection_is_had_though_the_request_w
         await forever()
 
     async with both(half) as (client, site), asyncio.timeout(5):
-        assert await ask(client, site, post(32_000_000)) == Reply(413, {}, b"no")
+        assert await ask(client, site, post(32_000_000)) == HttpReply(413, {}, b"no")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ async def test_a_reply_that_ends_with_its_connection_is_had_though_the_request_w
 @on_each_loop
 async def test_what_is_no_whole_reply_is_cut_off(said: bytes) -> None:
     async with both(answering(said, then_close=True)) as (client, site):
-        with pytest.raises(CutOff):
+        with pytest.raises(ProtocolError):
             await ask(client, site)
     assert site.connections == 1
 
@@ -247,7 +250,7 @@ async def test_a_connection_is_not_used_while_the_request_before_is_still_being_
 
     async with both(hasty) as (client, site):
         for _ in range(2):
-            assert await ask(client, site, post(32_000_000)) == Reply(200, {b"content-length": b"2"}, b"ok")
+            assert await ask(client, site, post(32_000_000)) == HttpReply(200, {b"content-length": b"2"}, b"ok")
         await a_moment()
     assert site.connections == 2
 
@@ -329,7 +332,7 @@ async def test_a_connection_that_dies_with_the_next_request_is_replaced_once() -
 async def test_a_request_that_was_heard_is_not_sent_again(heard: bytes) -> None:
     async with both(answering(OK, heard, then_close=True)) as (client, site):
         await ask(client, site)
-        with pytest.raises(CutOff):
+        with pytest.raises(ProtocolError):
             await ask(client, site)
     assert (site.connections, len(site.requests)) == (1, 2)
 
@@ -364,7 +367,7 @@ async def test_a_server_that_accepts_and_hangs_up_is_asked_at_most_twice(first: 
         for _ in range(first):
             await ask(client, site)
         for number in range(3):
-            with pytest.raises(CutOff):
+            with pytest.raises(ProtocolError):
                 await ask(client, site, post(100_000))
             assert site.connections <= first + number + 1
 
@@ -385,9 +388,9 @@ async def test_the_failure_is_the_first_one_when_the_server_has_gone_away() -> N
     async with listening(once) as site:
         await ask(client, site, host="name")
         addresses, now = ["127.0.0.2"], 1000.0
-        with pytest.raises(CutOff, match="no other is to be had"):
+        with pytest.raises(ProtocolError, match="no new one could be opened"):
             await ask(client, site, host="name")
-        with pytest.raises(NotReached):
+        with pytest.raises(ConnectError):
             await ask(client, site, host="name")
     client.close()
 
@@ -477,7 +480,7 @@ async def test_what_comes_beside_a_body_is_bounded(start: bytes, again: bytes) -
         await reader.read()
 
     async with both(flood) as (client, site):
-        with pytest.raises(CutOff):
+        with pytest.raises(ProtocolError):
             await ask(client, site)
     assert sent < 20_000_000
 
@@ -513,7 +516,7 @@ async def test_an_upload_that_nobody_reads_ends_with_its_time_and_leaves_no_copy
     async with both(deaf) as (client, site):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await client.exchange("127.0.0.1", site.port, (post(0), image), most=MOST, connect_seconds=5)
+                await client.exchange("127.0.0.1", site.port, (post(0), image), max_bytes=MOST, connect_seconds=5)
         await a_moment()
         gc.collect()
         assert sys.getrefcount(image) == owners
@@ -549,7 +552,7 @@ async def test_an_exchange_can_be_cancelled_wherever_it_waits(wait: int, kept: b
             waiting = asyncio.ensure_future(ask(client, site, host="localhost"))
             await turns(wait)
             waiting.cancel()
-            with suppress(asyncio.CancelledError, HttpFailure):
+            with suppress(asyncio.CancelledError, HttpError):
                 await waiting
             await settled()
 
@@ -557,7 +560,7 @@ async def test_an_exchange_can_be_cancelled_wherever_it_waits(wait: int, kept: b
 @pytest.mark.parametrize("said", [OK, b"banana\r\n\r\n", reply(bytes(MOST + 1))])
 @on_each_loop
 async def test_a_wait_that_ends_at_the_moment_of_the_reply_leaves_nothing_unheard(said: bytes) -> None:
-    link, wire = Link(), Wire()
+    link, wire = HttpConnection(), Wire()
     link.connection_made(wire)
     waiting = asyncio.ensure_future(link.exchange([GET], MOST))
     await turns(1)
@@ -631,7 +634,7 @@ async def test_a_connection_that_is_in_use_now_and_then_is_kept() -> None:
 async def test_many_connections_that_fail_leave_nothing_open() -> None:
     async with both(answering(b"banana")) as (client, site):
         failures = await asyncio.gather(*(ask(client, site) for _ in range(100)), return_exceptions=True)
-        assert {type(failure) for failure in failures} == {CutOff}
+        assert {type(failure) for failure in failures} == {ProtocolError}
     assert not gc.garbage
 
 
@@ -682,9 +685,9 @@ async def test_an_address_that_drops_what_comes_leaves_time_for_the_next() -> No
                 taken.setblocking(False)
                 taken.connect_ex(full.getsockname())
             await a_moment()
-            said = await client.exchange("name", site.port, (GET,), most=MOST, connect_seconds=0.4)
-            with pytest.raises(NotReached, match=r"no connection within 0\.1 s"):
-                await Http1Client().exchange("127.0.0.4", site.port, (GET,), most=MOST, connect_seconds=0.1)
+            said = await client.exchange("name", site.port, (GET,), max_bytes=MOST, connect_seconds=0.4)
+            with pytest.raises(ConnectError, match=r"no connection within 0\.1 s"):
+                await Http1Client().exchange("127.0.0.4", site.port, (GET,), max_bytes=MOST, connect_seconds=0.1)
     assert said.body == b"ok"
 
 
@@ -692,12 +695,12 @@ async def test_an_address_that_drops_what_comes_leaves_time_for_the_next() -> No
 async def test_a_name_is_looked_up_again_after_a_while_and_after_a_failure() -> None:
     now = 0.0
     async with named("127.0.0.2", "127.0.0.1", clock=lambda: now) as (client, site, looked_up):
-        for now in (0, KNOWN_SECONDS - 1, KNOWN_SECONDS + 1):  # noqa: B007 - the clock reads it
+        for now in (0, TTL_SECONDS - 1, TTL_SECONDS + 1):  # noqa: B007 - the clock reads it
             await ask(client, site, host="name")
         assert len(looked_up) == 2
         for _ in range(2):
-            with pytest.raises(NotReached):
-                await client.exchange("name", 1, (GET,), most=MOST, connect_seconds=5)
+            with pytest.raises(ConnectError):
+                await client.exchange("name", 1, (GET,), max_bytes=MOST, connect_seconds=5)
         assert len(looked_up) == 4
 
 
@@ -707,21 +710,21 @@ async def test_the_address_that_answered_last_is_the_first_also_when_the_name_is
     async def look_up(host: str, port: int) -> tuple[str, ...]:
         return ("dead", "alive")
 
-    addresses = Addresses(look_up, lambda: now)
-    assert await addresses.of("name", 1) == ("dead", "alive")
+    addresses = DnsCache(look_up, lambda: now)
+    assert await addresses.resolve("name", 1) == ("dead", "alive")
     addresses.prefer("name", 1, "alive")
-    assert await addresses.of("name", 1) == ("alive", "dead")
+    assert await addresses.resolve("name", 1) == ("alive", "dead")
     addresses.prefer("name", 1, "gone")
-    now = KNOWN_SECONDS + 1
-    assert await addresses.of("name", 1) == ("alive", "dead")
+    now = TTL_SECONDS + 1
+    assert await addresses.resolve("name", 1) == ("alive", "dead")
 
 
 @on_each_loop
 async def test_a_connection_that_died_before_the_request_is_told_at_once() -> None:
-    link = Link()
+    link = HttpConnection()
     link.connection_made(Wire())
     link.connection_lost(None)
-    with pytest.raises(CutOff):
+    with pytest.raises(ProtocolError):
         await asyncio.wait_for(link.exchange([GET], MOST), 1)
 
 
@@ -734,7 +737,7 @@ async def test_a_service_that_moved_is_found_again() -> None:
 
     client = Http1Client(look_up=look_up)
     async with listening(answering(OK)) as site:
-        with pytest.raises(NotReached):
+        with pytest.raises(ConnectError):
             await ask(client, site, host="name")
         where[:] = ["127.0.0.1"]
         assert (await ask(client, site, host="name")).body == b"ok"
@@ -759,8 +762,8 @@ async def test_a_service_that_moved_is_found_again() -> None:
 @on_each_loop
 async def test_a_server_that_is_not_there_is_not_reached(host: str, port: int) -> None:
     client = Http1Client()
-    with pytest.raises(NotReached) as failure:
-        await client.exchange(host, port, (GET,), most=MOST, connect_seconds=5)
+    with pytest.raises(ConnectError) as failure:
+        await client.exchange(host, port, (GET,), max_bytes=MOST, connect_seconds=5)
     assert str(failure.value)
     client.close()
 
@@ -792,11 +795,11 @@ class Wire(asyncio.Transport):
         self.aborted = True
 
 
-def heard(packets: Sequence[bytes], *, then_lost: bool = True) -> tuple[Reply | str, bool]:
+def heard(packets: Sequence[bytes], *, then_lost: bool = True) -> tuple[HttpReply | str, bool]:
     """What an exchange makes of these packets, and whether the connection would be used again."""
 
-    async def exchange() -> tuple[Reply | str, bool]:
-        link, wire = Link(), Wire()
+    async def exchange() -> tuple[HttpReply | str, bool]:
+        link, wire = HttpConnection(), Wire()
         link.connection_made(wire)
         waiting = asyncio.ensure_future(link.exchange([GET], MOST))
         await turns(1)
@@ -809,7 +812,7 @@ def heard(packets: Sequence[bytes], *, then_lost: bool = True) -> tuple[Reply | 
         link.connection_lost(None)
         try:
             return await waiting, again
-        except (CutOff, ReplyTooLarge) as failure:
+        except (ProtocolError, ReplyTooLarge) as failure:
             return type(failure).__name__, again
 
     with asyncio.Runner() as runner:
@@ -860,7 +863,7 @@ def test_a_good_reply_is_the_same_however_it_is_cut(
     }
     packets = cut(b"".join(interim) + wire[framing], places)
     said, again = heard(packets)
-    assert isinstance(said, Reply)
+    assert isinstance(said, HttpReply)
     assert (said.status, said.body) == (200, body)
     assert again, "nothing came after it"
 
@@ -875,5 +878,5 @@ def test_whatever_follows_a_reply_is_not_left_for_the_next_request(
     first: bytes, more: bytes, places: list[int]
 ) -> None:
     said, again = heard(cut(first + more, places), then_lost=False)
-    assert isinstance(said, Reply)
+    assert isinstance(said, HttpReply)
     assert (said.body, again) == (b"ok", False)

@@ -17,7 +17,8 @@ import pytest
 
 from tests.unit.loopback import Answer, Site, on_each_loop, reply, serving
 from tests.waiting import forever, until
-from windmill.calling.service_client import ServiceClient, form
+from windmill.calling.multipart_request import multipart_body
+from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
@@ -90,7 +91,7 @@ async def test_the_bytes_of_the_image_arrive_unchanged(image: bytes) -> None:
 @on_each_loop
 async def test_an_image_over_the_services_limit_is_not_sent() -> None:
     async with both(lambda path: reply(OK)) as (opened, service, site):
-        room = service.max_upload_bytes - len(b"".join(form(b"")))
+        room = service.max_upload_bytes - len(b"".join(multipart_body(b"")))
         await opened.upload(service, bytes(room))
         with pytest.raises(WindmillError, match="4097 bytes are over yolov8's 4096") as error:
             await opened.upload(service, bytes(room + 1))
@@ -381,4 +382,4 @@ async def test_an_upload_of_several_megabytes_arrives_whole_and_without_a_warnin
     picture = JPEG * 150_000
     async with both(lambda path: reply(OK)) as (opened, service, site):
         await opened.upload(Service(**{**vars(service), "max_upload_bytes": 2**23}), picture)
-    assert b"".join(form(picture)) in site.requests[0]
+    assert b"".join(multipart_body(picture)) in site.requests[0]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.world import Clock, World
 from tests.waiting import settled
-from windmill.calling.service_state import PROBES, ServiceState
+from windmill.calling.service_state import PROBE_TRIES, ServiceState
 from windmill.core.errors import Code, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
@@ -42,7 +42,7 @@ async def test_a_service_that_answers_another_job_that_is_under_way_is_well_with
 ) -> None:
     world.canary_error = failing("SERVICE_UNREACHABLE")
     async with state.slots, state.slots:
-        doubting = asyncio.create_task(state.doubt(SAID_500))
+        doubting = asyncio.create_task(state.find_outage(SAID_500))
         await settled()
         state.answered(clock.now, 2, first_try=True)
         assert await doubting is None
@@ -52,7 +52,7 @@ async def test_a_service_that_answers_another_job_that_is_under_way_is_well_with
 async def test_another_job_that_is_not_answered_soon_proves_nothing(world: World, state: ServiceState) -> None:
     world.canary_error = failing("SERVICE_UNREACHABLE")
     async with state.slots, state.slots:
-        assert await state.doubt(SAID_500) is world.canary_error
+        assert await state.find_outage(SAID_500) is world.canary_error
 
 
 async def test_an_answer_from_before_the_failure_proves_nothing(
@@ -62,7 +62,7 @@ async def test_an_answer_from_before_the_failure_proves_nothing(
     clock.now += 1
     world.canary_error = failing("SERVICE_UNREACHABLE")
     async with state.slots, state.slots:
-        assert await state.doubt(SAID_500) is world.canary_error
+        assert await state.find_outage(SAID_500) is world.canary_error
 
 
 async def test_what_was_asked_before_the_failure_and_answered_after_it_proves_nothing(
@@ -73,7 +73,7 @@ async def test_what_was_asked_before_the_failure_and_answered_after_it_proves_no
     began = clock.now
     clock.now += 1
     async with state.slots, state.slots:
-        doubting = asyncio.create_task(state.doubt(SAID_500))
+        doubting = asyncio.create_task(state.find_outage(SAID_500))
         await settled()
         state.answered(began, 2, first_try=True)
         assert await doubting is world.canary_error
@@ -86,7 +86,7 @@ async def test_a_late_answer_to_an_old_call_does_not_hide_the_answer_to_a_new_on
     began = clock.now
     clock.now += 1
     async with state.slots, state.slots:
-        doubting = asyncio.create_task(state.doubt(SAID_500))
+        doubting = asyncio.create_task(state.find_outage(SAID_500))
         await settled()
         for moment in (began, clock.now, began):
             state.answered(moment, 2, first_try=True)
@@ -96,19 +96,19 @@ async def test_a_late_answer_to_an_old_call_does_not_hide_the_answer_to_a_new_on
 
 
 @pytest.mark.parametrize("code", ["SERVICE_ERROR", "BAD_RESPONSE"])
-@pytest.mark.parametrize("moments", range(PROBES + 1))
+@pytest.mark.parametrize("moments", range(PROBE_TRIES + 1))
 async def test_a_few_bad_moments_are_forgiven(world: World, state: ServiceState, code: Code, moments: int) -> None:
     world.canary_errors = [failing(code) for _ in range(moments)]
     last = world.canary_errors[-1] if moments else None
-    met = await state.ask()
-    assert met is (last if moments == PROBES else None)
-    assert world.events == ["canary"] * min(moments + 1, PROBES)
+    met = await state.probe()
+    assert met is (last if moments == PROBE_TRIES else None)
+    assert world.events == ["canary"] * min(moments + 1, PROBE_TRIES)
 
 
 @pytest.mark.parametrize("code", ["SERVICE_UNREACHABLE", "SERVICE_OVERLOADED", "SERVICE_TIMEOUT", "SERVICE_REJECTED"])
 async def test_what_asking_again_does_not_mend_is_asked_once(world: World, state: ServiceState, code: Code) -> None:
     world.canary_error = failing(code)
-    assert await state.ask() is world.canary_error
+    assert await state.probe() is world.canary_error
     assert world.events == ["canary"]
 
 
@@ -133,19 +133,19 @@ async def test_whether_the_service_is_in_doubt_after_what_it_says_to_a_good_pict
     world: World, state: ServiceState, error: Code, to_the_picture: Code | None, well: bool
 ) -> None:
     world.canary_error = failing(to_the_picture) if to_the_picture else None
-    met = await state.doubt(failing(error))
+    met = await state.find_outage(failing(error))
     assert met is (None if well else world.canary_error)
 
 
 async def test_one_question_is_asked_for_all_jobs_that_doubt_at_once(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
     world.canary_error = failing("SERVICE_TIMEOUT")
-    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(10)]
+    doubts = [asyncio.create_task(state.find_outage(SAID_500)) for _ in range(10)]
     await settled()
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [world.canary_error] * 10
     assert world.events == ["canary"]
-    await state.doubt(SAID_500)
+    await state.find_outage(SAID_500)
     assert world.events == ["canary"] * 2, "and the next time it is asked anew"
 
 
@@ -153,7 +153,7 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
     world.canary_gate.clear()
     world.canary_error = SAID_400
     errors = [SAID_400, SAID_500]
-    doubts = [asyncio.create_task(state.doubt(error)) for error in errors]
+    doubts = [asyncio.create_task(state.find_outage(error)) for error in errors]
     await settled()
     world.canary_gate.set()
     assert await asyncio.gather(*doubts) == [SAID_400, None]
@@ -162,7 +162,7 @@ async def test_one_answer_serves_a_job_that_was_refused_and_one_that_failed(worl
 
 async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
-    first, second = (asyncio.create_task(state.doubt(SAID_500)) for _ in range(2))
+    first, second = (asyncio.create_task(state.find_outage(SAID_500)) for _ in range(2))
     await settled()
     first.cancel()
     await settled()
@@ -175,7 +175,7 @@ async def test_a_job_that_is_cancelled_takes_the_question_from_nobody_else(world
 async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World, state: ServiceState) -> None:
     before = asyncio.all_tasks()
     world.canary_gate.clear()
-    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
+    doubts = [asyncio.create_task(state.find_outage(SAID_500)) for _ in range(3)]
     await settled()
     for doubt in doubts:
         doubt.cancel()
@@ -186,11 +186,11 @@ async def test_nothing_is_left_of_a_question_that_nobody_waits_for(world: World,
 
 async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: World, state: ServiceState) -> None:
     world.canary_gate.clear()
-    doubts = [asyncio.create_task(state.doubt(SAID_500)) for _ in range(3)]
+    doubts = [asyncio.create_task(state.find_outage(SAID_500)) for _ in range(3)]
     await settled()
     for doubt in doubts:
         doubt.cancel()
-    late = asyncio.create_task(state.doubt(SAID_500))
+    late = asyncio.create_task(state.find_outage(SAID_500))
     await settled()
     world.canary_gate.set()
     assert await late is None
@@ -198,12 +198,12 @@ async def test_who_asks_just_as_all_others_are_cancelled_is_answered(world: Worl
 
 
 async def test_a_fault_of_ours_in_asking_proves_nothing_good(world: World, state: ServiceState) -> None:
-    world.canary_errors = [ZeroDivisionError("oops") for _ in range(PROBES)]
-    met = await state.doubt(SAID_500)
+    world.canary_errors = [ZeroDivisionError("oops") for _ in range(PROBE_TRIES)]
+    met = await state.find_outage(SAID_500)
     assert met
     assert "ZeroDivisionError" in met.message
-    assert world.events == ["canary"] * PROBES
-    assert await state.doubt(SAID_500) is None, "and the next question is a new one"
+    assert world.events == ["canary"] * PROBE_TRIES
+    assert await state.find_outage(SAID_500) is None, "and the next question is a new one"
 
 
 def test_many_first_tries_that_fail_give_each_job_more_tries(world: World, state: ServiceState, clock: Clock) -> None:
@@ -233,7 +233,7 @@ def test_a_fixed_number_of_calls_stays_whatever_the_service_does(
 ) -> None:
     before = state.slots.size
     for _ in range(100):
-        state.too_much()
+        state.overloaded()
         state.answered(clock.now - 10, before, first_try=True)
     assert state.slots.size == before
 
@@ -244,7 +244,7 @@ async def test_an_automatic_number_falls_at_once_when_it_is_too_much(world: Worl
         state.answered(clock.now - 0.1, state.slots.size, first_try=True)
     grown = state.slots.size
     assert grown > 8
-    state.too_much()
+    state.overloaded()
     assert state.slots.size == grown // 2
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from windmill.core.errors import (
-    KINDS,
+    ERROR_CODES,
     Code,
     ConfigInvalid,
     Culprit,
@@ -23,31 +23,31 @@ CODES = get_args(Code)
 
 
 def test_every_code_has_its_kind_and_there_are_no_others() -> None:
-    assert set(KINDS) == set(CODES)
+    assert set(ERROR_CODES) == set(CODES)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_says_what_the_operator_does(code: Code) -> None:
-    assert len(KINDS[code].remedy) > 10
-    assert KINDS[code].retry in get_args(Retry)
+    assert len(ERROR_CODES[code].remedy) > 10
+    assert ERROR_CODES[code].retry in get_args(Retry)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_an_error_is_one_line_with_code_message_and_remedy(code: Code) -> None:
     said = str(WindmillError(code, "what happened"))
-    assert said == f"{code}: what happened. Remedy: {KINDS[code].remedy}"
+    assert said == f"{code}: what happened. Remedy: {ERROR_CODES[code].remedy}"
     assert "\n" not in said
 
 
 def test_an_outage_of_anything_outside_is_never_the_fault_of_a_job() -> None:
     for code in ("SERVICE_UNREACHABLE", "SERVICE_OVERLOADED", "DATABASE_UNAVAILABLE", "BROKER_UNAVAILABLE"):
-        assert KINDS[code].retry == "pause"
+        assert ERROR_CODES[code].retry == "pause"
 
 
 def test_what_is_wrong_with_the_image_or_the_message_is_not_tried_again() -> None:
-    hopeless = [code for code in KINDS if code.startswith("IMAGE_") or code == "BAD_MESSAGE"]
+    hopeless = [code for code in ERROR_CODES if code.startswith("IMAGE_") or code == "BAD_MESSAGE"]
     assert len(hopeless) == 5
-    assert {KINDS[code].retry for code in hopeless} == {"never"}
+    assert {ERROR_CODES[code].retry for code in hopeless} == {"never"}
 
 
 def test_the_place_that_knows_better_overrides_remedy_and_retry_class() -> None:
@@ -73,18 +73,18 @@ def test_a_fault_of_ours_has_a_code_too_and_may_pass() -> None:
 
 
 def test_every_code_says_whose_doing_it_is_how_a_command_ends_and_what_a_request_is_answered() -> None:
-    for code, kind in KINDS.items():
+    for code, kind in ERROR_CODES.items():
         assert kind.culprit in get_args(Culprit), code
         assert kind.exit_code in {1, 2, 70, 75}, code
         assert HTTPStatus(kind.http_status) in (range(400, 500) if kind.culprit == "input" else range(500, 600)), code
 
 
 def test_the_exit_code_tells_what_may_do_later_from_what_never_will() -> None:
-    assert {code for code, kind in KINDS.items() if kind.exit_code == 75} == {"BUSY"}
-    assert {code for code, kind in KINDS.items() if kind.exit_code == 70} == {"DEFECT"}
-    mistakes = {code for code, kind in KINDS.items() if kind.exit_code == 2}
+    assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 75} == {"BUSY"}
+    assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 70} == {"DEFECT"}
+    mistakes = {code for code, kind in ERROR_CODES.items() if kind.exit_code == 2}
     assert mistakes == {"USAGE", "NOT_FOUND", "CONFLICT", "CONFIG_INVALID"}
-    assert {KINDS[code].retry for code in mistakes} == {"never"}
+    assert {ERROR_CODES[code].retry for code in mistakes} == {"never"}
 
 
 def test_a_file_that_cannot_be_opened_is_told_from_one_of_another_kind() -> None:

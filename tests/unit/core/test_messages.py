@@ -14,10 +14,10 @@ from windmill.core.messages import (
     OUTAGES_HEADER,
     Job,
     decode,
+    delivery_count,
     encode,
-    handed_out,
     headers_to_keep,
-    past_of,
+    history_of,
 )
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -141,7 +141,7 @@ def test_a_message_that_is_no_small_reference_is_not_sent() -> None:
     ],
 )
 def test_the_attempt_is_our_own_header_and_1_when_that_makes_no_sense(headers: dict[str, object], attempt: int) -> None:
-    assert past_of(headers).attempt == attempt
+    assert history_of(headers).attempt == attempt
 
 
 NONSENSE = [0, -3, "2", None, 2.0, [1], b"\xff", 2**31, 2**63 - 1, 2**100]
@@ -150,9 +150,9 @@ NONSENSE = [0, -3, "2", None, 2.0, [1], b"\xff", 2**31, 2**63 - 1, 2**100]
 @pytest.mark.parametrize("value", NONSENSE, ids=repr)
 def test_a_count_that_makes_no_sense_is_none(value: object) -> None:
     """Most of all one so great that one more would fit into no header and no column."""
-    assert past_of({ATTEMPT_HEADER: value}).attempt == 1
-    assert past_of({OUTAGES_HEADER: value}).outages == 0
-    assert handed_out({HANDED_OUT_HEADER: value, "x-delivery-count": value}) == 0
+    assert history_of({ATTEMPT_HEADER: value}).attempt == 1
+    assert history_of({OUTAGES_HEADER: value}).outages == 0
+    assert delivery_count({HANDED_OUT_HEADER: value, "x-delivery-count": value}) == 0
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,11 @@ def test_a_count_that_makes_no_sense_is_none(value: object) -> None:
 def test_how_often_a_job_was_handed_out_is_the_brokers_count_and_our_own(
     headers: dict[str, object], times: int
 ) -> None:
-    assert handed_out(headers) == times
+    assert delivery_count(headers) == times
 
 
 def test_outages_are_counted_in_a_header_of_ours() -> None:
-    assert (past_of({}).outages, past_of({OUTAGES_HEADER: 4}).outages) == (0, 4)
+    assert (history_of({}).outages, history_of({OUTAGES_HEADER: 4}).outages) == (0, 4)
 
 
 def test_headers_that_the_broker_would_act_on_are_not_sent_again() -> None:

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from windmill.core.errors import unexpected
+from windmill.core.log_throttle import TIMES
 from windmill.core.outages import REMIND_SECONDS, Outage
-from windmill.core.throttle import TIMES
 
 
 class Clock:
@@ -25,7 +25,7 @@ def clock() -> Clock:
 @pytest.fixture
 def outage(clock: Clock, caplog: pytest.LogCaptureFixture) -> Outage:
     caplog.set_level(logging.DEBUG)
-    return Outage("the broker", first=1, most=8, clock=clock, dice=lambda: 0.5)
+    return Outage("the broker", first=1, maximum=8, clock=clock, dice=lambda: 0.5)
 
 
 def test_the_waits_double_up_to_the_most(outage: Outage) -> None:
@@ -33,7 +33,7 @@ def test_the_waits_double_up_to_the_most(outage: Outage) -> None:
 
 
 def test_the_dice_spread_the_waits(clock: Clock) -> None:
-    assert Outage("x", first=1, most=8, clock=clock, dice=lambda: 1.0).failed(OSError()) == pytest.approx(1.2)
+    assert Outage("x", first=1, maximum=8, clock=clock, dice=lambda: 1.0).failed(OSError()) == pytest.approx(1.2)
 
 
 def test_the_first_failure_is_told_at_once_and_then_one_a_minute(
@@ -46,13 +46,13 @@ def test_the_first_failure_is_told_at_once_and_then_one_a_minute(
         if len(caplog.messages) > len(told):
             told.append(second)
     assert told == [0, REMIND_SECONDS, 2 * REMIND_SECONDS]
-    assert set(caplog.messages) == {"the broker is away: refused"}
+    assert set(caplog.messages) == {"the broker is unavailable: refused"}
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_a_fault_of_ours_is_not_told_as_one_of_the_other_side(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.failed(unexpected(ZeroDivisionError("oops")))
-    assert caplog.messages[0].startswith("the broker is left after a fault of ours: DEFECT: ")
+    assert caplog.messages[0].startswith("the broker was closed after a bug of Windmill: DEFECT: ")
 
 
 def test_the_return_is_told_once_with_the_time_it_was_away(
@@ -63,7 +63,7 @@ def test_the_return_is_told_once_with_the_time_it_was_away(
     outage.failed(OSError("refused"))
     outage.over()
     outage.over()
-    assert caplog.messages == ["the broker is away: refused", "the broker is back"]
+    assert caplog.messages == ["the broker is unavailable: refused", "the broker is available again"]
     assert vars(caplog.records[-1])["away_seconds"] == 42
     assert vars(caplog.records[-1])["failures"] == 2
 
@@ -81,7 +81,7 @@ def test_a_second_outage_starts_from_the_shortest_wait_and_is_told_at_once(
     outage.over()
     clock.now += 1
     assert outage.failed(OSError("again")) == 1
-    assert caplog.messages[-1] == "the broker is away: again"
+    assert caplog.messages[-1] == "the broker is unavailable: again"
 
 
 def test_an_outage_lasts_from_the_first_failure_to_the_return(outage: Outage) -> None:
@@ -100,7 +100,7 @@ def test_of_a_thing_that_comes_and_goes_all_the_time_a_few_outages_a_minute_are_
         clock.now += 1
         outage.failed(OSError("refused"))
         outage.over()
-    assert caplog.messages == ["the broker is away: refused", "the broker is back"] * TIMES
+    assert caplog.messages == ["the broker is unavailable: refused", "the broker is available again"] * TIMES
     clock.now += 6
     outage.failed(OSError("refused"))
     assert vars(caplog.records[-1])["suppressed"] == 50
@@ -118,4 +118,4 @@ def test_an_outage_that_was_not_told_is_told_when_it_lasts(
     clock.now += REMIND_SECONDS
     outage.failed(OSError("refused"))
     outage.over()
-    assert caplog.messages == ["the broker is away: refused", "the broker is back"]
+    assert caplog.messages == ["the broker is unavailable: refused", "the broker is available again"]

@@ -4,7 +4,7 @@ import pytest
 
 from windmill.core.errors import Code, Retry, WindmillError
 from windmill.core.outcomes import (
-    MOST_OUTAGES,
+    MAX_OUTAGES,
     Failed,
     RetryLater,
     Unavailable,
@@ -48,7 +48,7 @@ ERROR = WindmillError("SERVICE_ERROR", "said 500")
 DOUBT = WindmillError("SERVICE_OVERLOADED", "said 503", "buy more", retry_after=42)
 
 
-@pytest.mark.parametrize("outages", range(MOST_OUTAGES - 1))
+@pytest.mark.parametrize("outages", range(MAX_OUTAGES - 1))
 def test_a_job_in_hand_when_the_service_goes_away_goes_back_and_says_so(outages: int) -> None:
     outcome = after_outage(ERROR, DOUBT, outages)
     assert isinstance(outcome, Unavailable)
@@ -58,12 +58,12 @@ def test_a_job_in_hand_when_the_service_goes_away_goes_back_and_says_so(outages:
     assert "said 503" in outcome.error.message
 
 
-@pytest.mark.parametrize("outages", [MOST_OUTAGES - 1, MOST_OUTAGES, 1000])
+@pytest.mark.parametrize("outages", [MAX_OUTAGES - 1, MAX_OUTAGES, 1000])
 def test_a_job_in_hand_in_too_many_outages_is_what_makes_them(outages: int) -> None:
     outcome = after_outage(ERROR, DOUBT, outages)
     assert isinstance(outcome, Failed)
     assert outcome.code == "SERVICE_ERROR"
-    assert f"went away {outages + 1} times" in outcome.message
+    assert f"went down {outages + 1} times" in outcome.message
     assert "said 500" in outcome.message
     assert outcome.outage, "the service is away this time, too"
     assert outcome.outage.retry_after == 42

@@ -172,7 +172,7 @@ def test_a_fourteenth_service_is_one_line_and_joins_all(tmp_path: Path) -> None:
         ({"port": 1, "enriches": "everything"}, "enriches='everything': must be one of persons, boxes"),
         ({"port": 1, "enriches": ["boxes"]}, "must be one of persons, boxes"),
         ({"port": 1, "enriches": None}, "must be one of persons, boxes"),
-        ({"port": 1, "answers_as": "yolo"}, "answers_as='yolo': must be a list of names that its replies bear"),
+        ({"port": 1, "answers_as": "yolo"}, "answers_as='yolo': must be a list of names that it uses in its replies"),
         ({"port": 1, "answers_as": [1]}, "one.answers_as[0]='1': must be text"),
         ({"port": 1, "answers_as": [" "]}, "one.answers_as[0]=' ': must be text"),
         ({"port": 1, "foreign": ["two"]}, "foreign=\"['two']\": is not a known key"),
@@ -264,8 +264,8 @@ def test_sets_and_defaults_must_be_objects(key: str) -> None:
     [
         (b"{", "is not valid JSON"),
         (b"", "is not valid JSON"),
-        (b'{"services": {"a": {"port": 1, "port": 2}}}', "the key 'port' stands twice"),
-        (b'{"services": {"a": {"port": 1}, "a": {"port": 2}}}', "the key 'a' stands twice"),
+        (b'{"services": {"a": {"port": 1, "port": 2}}}', "the key 'port' appears twice"),
+        (b'{"services": {"a": {"port": 1}, "a": {"port": 2}}}', "the key 'a' appears twice"),
         (b"\xff\xfe", "cannot be read"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.fleet import unavailable
 from tests.unit.command_lines import commands, refused
 from tests.unit.manifests import DEPLOY, document
-from windmill.core.errors import KINDS
+from windmill.core.errors import ERROR_CODES
 from windmill.core.settings import ROOT
 from windmill.process.metrics import METRICS, Metric
 
@@ -83,7 +83,7 @@ def test_an_alert_asks_for_metrics_that_there_are_by_labels_that_they_have(alert
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", [*NAMES, *KINDS])
+@pytest.mark.parametrize("name", [*NAMES, *ERROR_CODES])
 def test_every_alert_and_every_error_code_has_a_chapter_with_a_command(name: str) -> None:
     chapter = re.search(rf"^### {name}\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert chapter
@@ -92,4 +92,4 @@ def test_every_alert_and_every_error_code_has_a_chapter_with_a_command(name: str
 
 
 def test_no_chapter_is_about_an_alert_or_code_that_is_gone() -> None:
-    assert set(re.findall(r"^### (\w+)", RUNBOOK, re.MULTILINE)) - {*NAMES, *KINDS} == set()
+    assert set(re.findall(r"^### (\w+)", RUNBOOK, re.MULTILINE)) - {*NAMES, *ERROR_CODES} == set()

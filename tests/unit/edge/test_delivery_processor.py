@@ -12,11 +12,11 @@ from tests.waiting import settled
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, DataRefused, WindmillError
 from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, TRIES_HEADER, encode
-from windmill.core.outcomes import MOST_OUTAGES
+from windmill.core.outcomes import MAX_OUTAGES
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.edge.delivery_processor import DeliveryProcessor
-from windmill.storage.results import ResultRow
+from windmill.storage.result_writer import ResultRow
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
 SETTINGS = Settings.from_env({"WORKER_ID": "me", "RETRY_DELAYS": "5,10", "MAX_RETRIES": "3", "DELIVERY_LIMIT": "3"})
@@ -45,7 +45,7 @@ def failing(code: Code, retry_after: float | None = None) -> WindmillError:
 
 def half_open(state: ServiceState) -> None:
     state.breaker.trip(failing("SERVICE_UNREACHABLE"))
-    state.breaker.let_one_try()
+    state.breaker.half_open()
 
 
 async def test_an_answer_is_written_and_only_then_acknowledged(
@@ -147,7 +147,7 @@ async def test_a_share_that_is_not_mounted_opens_the_breaker_too(
     assert state.breaker.state == "open"
 
 
-@pytest.mark.parametrize("before", [0, 1, MOST_OUTAGES - 2])
+@pytest.mark.parametrize("before", [0, 1, MAX_OUTAGES - 2])
 async def test_a_job_that_an_outage_hits_goes_back_with_the_outage_counted(
     world: World, processor: DeliveryProcessor, state: ServiceState, before: int
 ) -> None:
@@ -165,10 +165,10 @@ async def test_a_job_that_caused_too_many_outages_is_parked_and_the_breaker_open
     if breaker == "half-open":
         half_open(state)
     world.call_error, world.canary_error = failing("BAD_RESPONSE"), failing("SERVICE_UNREACHABLE")
-    await take(processor, world.delivery(**{OUTAGES_HEADER: MOST_OUTAGES - 1}))
+    await take(processor, world.delivery(**{OUTAGES_HEADER: MAX_OUTAGES - 1}))
     assert world.events == ["call", "canary", "write", "park", "ack"]
     assert world.rows[0].error_code == "BAD_RESPONSE"
-    assert f"went away {MOST_OUTAGES} times" in world.sent[0][3]["windmill-reason"]
+    assert f"went down {MAX_OUTAGES} times" in world.sent[0][3]["windmill-reason"]
     assert (state.breaker.state, world.changes) == ("open", 1)
 
 

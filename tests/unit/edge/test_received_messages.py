@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.world import JOB
-from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, Past, encode
+from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, History, encode
 from windmill.edge.received_messages import Envelope, ReceivedJob, UnreadableMessage, read_delivery, read_envelope
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def test_a_job_without_headers_has_no_history() -> None:
     received = read_delivery(encode(JOB), {}, False, NOW)
-    assert received == ReceivedJob(encode(JOB), Envelope({}, Past(), 0, False), JOB)
+    assert received == ReceivedJob(encode(JOB), Envelope({}, History(), 0, False), JOB)
     assert received.envelope.requeue_headers() == received.envelope.headers_to_keep() == {}
 
 
@@ -23,7 +23,7 @@ def test_headers_are_parsed_for_jobs_and_unreadable_messages() -> None:
     for body, kind in ((encode(JOB), ReceivedJob), (b"no job", UnreadableMessage)):
         received = read_delivery(body, headers, True, NOW)
         assert isinstance(received, kind)
-        assert (received.body, received.envelope) == (body, Envelope(headers, Past(3, 2), 5, False))
+        assert (received.body, received.envelope) == (body, Envelope(headers, History(3, 2), 5, False))
 
 
 def test_an_unreadable_message_has_the_reason() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.world import World
 from tests.waiting import settled, until
-from windmill.broker import Consumption, Delivery, Publisher
+from windmill.broker import Consumer, Delivery, Publisher
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError
 from windmill.core.messages import OUTAGES_HEADER
@@ -25,7 +25,7 @@ from windmill.edge.service_consumer import (
     prefetch,
     prefetch_needs_change,
 )
-from windmill.storage.results import ResultWriter
+from windmill.storage.result_writer import ResultWriter
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})
@@ -104,7 +104,7 @@ class Bench:
 
 
 def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
-    consumption, publisher, writer = cast("Consumption", queue), cast("Publisher", world), cast("ResultWriter", world)
+    consumption, publisher, writer = cast("Consumer", queue), cast("Publisher", world), cast("ResultWriter", world)
     stop = asyncio.Event()
     consumer = ServiceConsumer(
         state, SETTINGS, consumption, publisher, world.handler(), writer, world.quarantine, clock=world.clock
@@ -465,7 +465,7 @@ async def test_an_open_breaker_outlasts_the_session(bench: Bench, state: str) ->
     bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
     await bench.settle()
     if state == "half-open":
-        bench.state.breaker.let_one_try()
+        bench.state.breaker.half_open()
         await bench.settle()
     bench.queue.is_lost = True
     bench.consumer.wake()

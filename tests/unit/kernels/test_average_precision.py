@@ -4,29 +4,29 @@ import numpy as np
 import pytest
 
 from windmill.kernels.boxes.average_precision import (
-    Judged,
-    Labelled,
+    JudgedBoxes,
+    LabelledBoxes,
     average_precisions,
     best_f1,
     calibration_error,
     found_at,
     hits,
-    judged,
+    judge_boxes,
 )
 from windmill.kernels.boxes.geometry import corners
 
 CUP = (0, 0, 100, 100)
 
 
-def boxes(*placed: tuple[str, tuple[int, int, int, int], float]) -> Labelled:
-    return Labelled(
+def boxes(*placed: tuple[str, tuple[int, int, int, int], float]) -> LabelledBoxes:
+    return LabelledBoxes(
         corners([place for _, place, _ in placed]), [label for label, _, _ in placed], np.array([s for *_, s in placed])
     )
 
 
-def judge(scores: list[float], right: list[bool], truths: int) -> Judged:
+def judge(scores: list[float], right: list[bool], truths: int) -> JudgedBoxes:
     rows = np.repeat(np.array(right, dtype=np.bool_)[:, None], 10, axis=1)
-    return Judged(["cup"] * len(scores), np.array(scores), rows, {"cup": truths})
+    return JudgedBoxes(["cup"] * len(scores), np.array(scores), rows, {"cup": truths})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_labels_count_alike_however_many_there_are_of_each() -> None:
         (boxes(("cup", CUP, 0.9)), boxes(("cup", CUP, 0), ("bowl", CUP, 0))),
         (boxes(("cup", CUP, 0.8)), boxes(("cup", CUP, 0))),
     ]
-    assert average_precisions(judged(images)).tolist() == [0.5] * 10
+    assert average_precisions(judge_boxes(images)).tolist() == [0.5] * 10
 
 
 def test_precision_recall_and_f1_are_those_of_boxes_that_are_sure_enough() -> None:
@@ -87,8 +87,8 @@ def test_scores_that_are_the_share_that_is_right_are_calibrated() -> None:
 
 
 def test_nothing_found_where_nothing_is_is_no_error() -> None:
-    result = judged([])
+    result = judge_boxes([])
     assert average_precisions(result).tolist() == [0] * 10
     assert found_at(result, 0.5) == (0, 0, 0)
     assert best_f1(result) == calibration_error(result) == 0
-    assert judged([(boxes(), boxes())]).hits.shape == (0, 10)
+    assert judge_boxes([(boxes(), boxes())]).hits.shape == (0, 10)

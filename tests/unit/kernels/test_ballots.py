@@ -9,8 +9,8 @@ from hypothesis import given
 from tests.unit.hostile_replies import any_json, steady
 from tests.unit.votes import LABELS
 from windmill.kernels.votes.ballots import ballots, confidence_of, text_of
-from windmill.kernels.votes.findings import find
 from windmill.kernels.votes.merged_boxes import merged_boxes
+from windmill.kernels.votes.specialist_findings import find
 
 
 @pytest.mark.parametrize(

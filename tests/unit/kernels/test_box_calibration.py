@@ -8,7 +8,7 @@ from hypothesis import given
 from tests.unit.detecting import CALIBRATION
 from tests.unit.hostile_replies import any_json, steady
 from windmill.core.settings import ROOT
-from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
+from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 
 
 def test_an_empty_document_is_enough() -> None:
@@ -28,7 +28,7 @@ def test_the_calibration_that_windmill_comes_with_knows_the_three_detectors() ->
 
 
 def test_a_service_that_is_not_listed_is_taken_for_unknown() -> None:
-    calibration = BoxCalibration(unknown=Detector(offset=-2.0))
+    calibration = BoxCalibration(unknown=DetectorCalibration(offset=-2.0))
     assert calibration.of("newcomer").offset == -2.0
     assert calibration.column("offset", ["newcomer"]).tolist() == [-2.0]
     assert calibration.knows("newcomer", "anything at all")

@@ -7,16 +7,16 @@ import pytest
 from bench.accuracy.boxes import methods
 from bench.accuracy.fleets import DETECTORS, examples
 from tests.unit.detecting import seen
-from windmill.kernels.boxes.box_calibration import BoxCalibration, Detector
-from windmill.kernels.boxes.box_fitting import Example, fit, rated, score
+from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
+from windmill.kernels.boxes.box_fitting import BoxExample, fit, rated, score
 
-START = BoxCalibration(detectors={"detectron2": Detector(least=0.5)})
+START = BoxCalibration(detectors={"detectron2": DetectorCalibration(least=0.5)})
 KNOWN = list(examples("usual", 60, 105))
 UNSEEN = list(examples("usual", 60, 106))
 CUP = (10, 10, 50, 50)
 
 
-def only(services: tuple[str, ...], images: list[Example]) -> list[Example]:
+def only(services: tuple[str, ...], images: list[BoxExample]) -> list[BoxExample]:
     return [replace(one, answers={service: one.answers[service] for service in services}) for one in images]
 
 
@@ -55,27 +55,29 @@ def test_few_images_hardly_move_what_is_believed(fitted: BoxCalibration) -> None
 
 def test_no_images_move_nothing() -> None:
     assert fit([], START) == START
-    assert fit([Example({}, [], [])], START) == START
+    assert fit([BoxExample({}, [], [])], START) == START
 
 
 def test_a_service_that_is_always_wrong_loses_its_worth() -> None:
     lies = [seen("cup", (300, 300, 50, 50), 0.9)]
-    images = [Example({"good": [seen("cup", CUP, 0.9)], "liar": lies}, [CUP], ["cup"], (640, 480)) for _ in range(60)]
+    images = [
+        BoxExample({"good": [seen("cup", CUP, 0.9)], "liar": lies}, [CUP], ["cup"], (640, 480)) for _ in range(60)
+    ]
     found = fit(images, BoxCalibration())
     assert found.of("liar").offset + found.of("liar").slope < 0 < found.of("good").offset + found.of("good").slope
 
 
 def test_a_looser_service_is_told_from_a_tight_one() -> None:
     answers = {"loose": [seen("cup", (16, 6, 44, 58))], "tight": [seen("cup", CUP)]}
-    found = fit([Example(answers, [CUP], ["cup"])] * 60, BoxCalibration())
+    found = fit([BoxExample(answers, [CUP], ["cup"])] * 60, BoxCalibration())
     assert found.of("tight").looseness < 0.035 < found.of("loose").looseness
 
 
 def test_the_truth_may_be_spelt_as_it_likes() -> None:
-    images = [Example({"yolov8": [seen("cell phone", CUP)]}, [CUP], ["Cell_Phone"])]
+    images = [BoxExample({"yolov8": [seen("cell phone", CUP)]}, [CUP], ["Cell_Phone"])]
     assert score(images, START)["mAP"] == pytest.approx(1)
 
 
 def test_strange_answers_neither_break_fitting_nor_scoring() -> None:
-    images = [Example({"yolov8": [7, None, {}], "rtdetr": "nonsense"}, [CUP], ["cup"]), *KNOWN[:2]]
+    images = [BoxExample({"yolov8": [7, None, {}], "rtdetr": "nonsense"}, [CUP], ["cup"]), *KNOWN[:2]]
     assert score(images, fit(images, START))["mAP"] > 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.hostile_replies import steady
-from windmill.kernels.boxes.box_identity import KnownBox, Place, inherit
+from windmill.kernels.boxes.box_identity import KnownBox, Place, carry_over_keys
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ HERE = (100, 100, 50, 50)
 
 
 def keys(old: list[KnownBox], *new: New) -> list[str]:
-    return [key for key, _ in inherit(old, new)]
+    return [key for key, _ in carry_over_keys(old, new)]
 
 
 def test_a_box_that_is_new_gets_a_key_and_is_its_own_anchor() -> None:
-    ((key, anchor),) = inherit([], [New("cup", HERE)])
+    ((key, anchor),) = carry_over_keys([], [New("cup", HERE)])
     assert len(key) == 16
     assert anchor == HERE
 
@@ -46,7 +46,7 @@ def test_a_key_follows_from_label_and_box_and_a_number_tells_equals_apart() -> N
     ],
 )
 def test_a_box_that_hardly_moved_keeps_key_and_anchor(place: Place, stays: bool) -> None:
-    ((key, anchor),) = inherit([KnownBox("old", "cup", HERE)], [New("cup", place)])
+    ((key, anchor),) = carry_over_keys([KnownBox("old", "cup", HERE)], [New("cup", place)])
     assert (key == "old") is stays
     assert anchor == (HERE if stays else place)
 
@@ -69,7 +69,7 @@ def test_each_of_two_neighbours_keeps_its_own_key() -> None:
 def test_a_key_does_not_travel_in_small_steps() -> None:
     known, seen = KnownBox("old", "cup", HERE), []
     for step in range(1, 9):
-        ((key, anchor),) = inherit([known], [New("cup", (100 + 2 * step, 100, 50, 50))])
+        ((key, anchor),) = carry_over_keys([known], [New("cup", (100 + 2 * step, 100, 50, 50))])
         known = KnownBox(key, "cup", anchor)
         seen.append(key)
     assert seen[:2] == ["old", "old"]
@@ -101,7 +101,7 @@ olds = st.lists(
 def test_the_order_of_the_old_ones_does_not_matter(old: list[KnownBox], new: list[New], dice: object) -> None:
     shuffled = list(old)
     dice.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert inherit(shuffled, new) == inherit(old, new)
+    assert carry_over_keys(shuffled, new) == carry_over_keys(old, new)
 
 
 @steady
@@ -114,6 +114,6 @@ def test_no_two_boxes_have_one_key(old: list[KnownBox], new: list[New]) -> None:
 @steady
 @given(news)
 def test_boxes_that_stay_keep_all_keys(new: list[New]) -> None:
-    first = inherit([], new)
+    first = carry_over_keys([], new)
     known = [KnownBox(key, box.label, anchor) for (key, anchor), box in zip(first, new, strict=True)]
-    assert sorted(inherit(known, new)) == sorted(first)
+    assert sorted(carry_over_keys(known, new)) == sorted(first)

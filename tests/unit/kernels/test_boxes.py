@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.unit.hostile_replies import steady
-from windmill.kernels.boxes.geometry import corners, intersections, ious, suppressed, whole
+from windmill.kernels.boxes.geometry import corners, intersections, ious, suppressed, to_whole_pixels
 
 sides = st.integers(1, 60)
 places = st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50), sides, sides), max_size=8)
@@ -43,7 +43,7 @@ def test_overlaps_lie_between_nothing_and_all_and_are_the_same_both_ways(some: o
 @steady
 @given(places)
 def test_whole_boxes_stay_as_they_are(boxes: list[tuple[int, ...]]) -> None:
-    assert whole(corners(boxes)).tolist() == [list(box) for box in boxes]
+    assert to_whole_pixels(corners(boxes)).tolist() == [list(box) for box in boxes]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_whole_boxes_stay_as_they_are(boxes: list[tuple[int, ...]]) -> None:
     ],
 )
 def test_edges_are_rounded_and_cut_off_where_the_image_ends(box: tuple[float, ...], pixels: list[int]) -> None:
-    assert whole(corners(box), (20, 15)).tolist() == [pixels]
+    assert to_whole_pixels(corners(box), (20, 15)).tolist() == [pixels]
 
 
 @steady

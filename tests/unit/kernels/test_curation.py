@@ -6,9 +6,9 @@ from tests.unit.votes import CALIBRATION, SERVICES
 from windmill.kernels.votes.ballots import Ballot
 from windmill.kernels.votes.curation import evidence_of, instances_of, notes_on, weight_of
 from windmill.kernels.votes.evidence import Standing
-from windmill.kernels.votes.findings import Finding
 from windmill.kernels.votes.merged_boxes import SeenBox
-from windmill.kernels.votes.standings import hall
+from windmill.kernels.votes.specialist_findings import SpecialistFinding
+from windmill.kernels.votes.standings import parse_answers
 
 
 def standing(*services: str, emoji: str = "🐶", boxes: tuple[SeenBox, ...] = ()) -> Standing:
@@ -49,12 +49,12 @@ def test_nakedness_is_judged_by_whether_there_is_somebody(emoji: str, listed: se
 
 
 def test_faces_and_bodies_are_noted_for_persons() -> None:
-    found = {"pose": Finding(0.9, 1), "face": Finding(0.9, 1)}
+    found = {"pose": SpecialistFinding(0.9, 1), "face": SpecialistFinding(0.9, 1)}
     assert notes_on(Standing("🧑", {}, found), (), CALIBRATION) == ["face_confirmed", "pose_confirmed"]
 
 
 def test_many_boxes_are_all_counted_and_not_all_written_out() -> None:
-    found = instances_of(standing("yolov8", boxes=(seen_by(1),) * 250), hall({}, CALIBRATION))
+    found = instances_of(standing("yolov8", boxes=(seen_by(1),) * 250), parse_answers({}, CALIBRATION))
     assert found["count"] == 250
     assert len(found["bounding_boxes"]) == 100
 

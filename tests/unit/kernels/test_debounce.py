@@ -2,7 +2,7 @@
 
 import pytest
 
-from windmill.kernels.flow.debounce import seconds_to_wait
+from windmill.kernels.flow.debounce import debounce_seconds
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,9 @@ from windmill.kernels.flow.debounce import seconds_to_wait
 def test_an_image_waits_only_while_more_is_expected_and_longer_the_longer_it_takes(
     more_to_come: bool, looked_at_before: bool, age: float, seconds: float
 ) -> None:
-    waits = seconds_to_wait(more_to_come=more_to_come, looked_at_before=looked_at_before, age=age, least=0.2, most=10.0)
+    waits = debounce_seconds(
+        more_to_come=more_to_come, looked_at_before=looked_at_before, age=age, minimum=0.2, maximum=10.0
+    )
     assert waits == seconds
 
 
@@ -34,12 +36,12 @@ def test_an_image_whose_answers_come_one_by_one_is_looked_at_a_few_times() -> No
                 looks, next_look, known = looks + 1, float("inf"), True
             if next_look == float("inf"):
                 more = number < 12
-                next_look = now + seconds_to_wait(
-                    more_to_come=more, looked_at_before=known, age=now, least=0.2, most=1e9
+                next_look = now + debounce_seconds(
+                    more_to_come=more, looked_at_before=known, age=now, minimum=0.2, maximum=1e9
                 )
         looks += next_look < float("inf")
         assert looks <= 5, span
 
 
 def test_the_longest_wait_bounds_the_first_look_too() -> None:
-    assert seconds_to_wait(more_to_come=True, looked_at_before=False, age=0, least=5.0, most=1.0) == 1.0
+    assert debounce_seconds(more_to_come=True, looked_at_before=False, age=0, minimum=5.0, maximum=1.0) == 1.0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.detecting import any_answers
 from tests.unit.hostile_replies import any_json, any_object, any_text, steady
-from windmill.kernels.boxes.detections import MOST, UNSTATED, read
+from windmill.kernels.boxes.detections import DEFAULT_CONFIDENCE, MAX_DETECTIONS, parse_detections
 
 BOX = {"x": 10, "y": 20, "width": 30, "height": 40}
 CUP = {"label": "cup", "confidence": 0.7, "bbox": BOX}
@@ -24,7 +24,7 @@ CUP = {"label": "cup", "confidence": 0.7, "bbox": BOX}
     ],
 )
 def test_boxes_come_as_objects_and_lists_and_may_leave_the_image(bbox: object, corners: list[float]) -> None:
-    found, dropped = read({"yolov8": [CUP | {"bbox": bbox}]}, (640, 480))
+    found, dropped = parse_detections({"yolov8": [CUP | {"bbox": bbox}]}, (640, 480))
     assert found.corners.tolist() == [corners]
     assert dropped == {}
 
@@ -59,33 +59,33 @@ def test_boxes_come_as_objects_and_lists_and_may_leave_the_image(bbox: object, c
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_counted(prediction: object, reason: str) -> None:
-    found, dropped = read({"yolov8": [prediction, CUP, prediction]}, (640, 480))
+    found, dropped = parse_detections({"yolov8": [prediction, CUP, prediction]}, (640, 480))
     assert len(found) == 1
     assert dropped == {"yolov8": {reason: 2}}
 
 
 @pytest.mark.parametrize("predictions", [None, 7, "cup", CUP])
 def test_predictions_that_are_no_list_are_counted_once(predictions: object) -> None:
-    found, dropped = read({"yolov8": predictions})
+    found, dropped = parse_detections({"yolov8": predictions})
     assert len(found) == 0
     assert dropped == {"yolov8": {"not_a_list": 1}}
 
 
 def test_a_box_without_a_confidence_gets_one_that_says_nothing() -> None:
-    found, _ = read({"yolov8": [{"label": "cup", "bbox": BOX}]})
-    assert found.confidence.tolist() == [UNSTATED]
+    found, _ = parse_detections({"yolov8": [{"label": "cup", "bbox": BOX}]})
+    assert found.confidence.tolist() == [DEFAULT_CONFIDENCE]
 
 
 def test_only_so_many_boxes_of_a_service_are_looked_at_and_those_are_the_surest() -> None:
     many = [CUP | {"confidence": (n % 997) / 1000, "bbox": [n, 0, 5, 5]} for n in range(1000)]
-    found, dropped = read({"rtdetr": [CUP], "yolov8": many})
-    assert len(found) == MOST + 1
+    found, dropped = parse_detections({"rtdetr": [CUP], "yolov8": many})
+    assert len(found) == MAX_DETECTIONS + 1
     assert sorted(found.confidence[found.service == 1].tolist())[0] == 0.697
     assert dropped == {"yolov8": {"too_many": 700}}
 
 
 def test_labels_are_normalised_and_emojis_carried_along() -> None:
-    found, _ = read({"yolov8": [CUP | {"label": "Cell_Phone", "emoji": "📱"}]})
+    found, _ = parse_detections({"yolov8": [CUP | {"label": "Cell_Phone", "emoji": "📱"}]})
     assert found.labels == ("cell phone",)
     assert found.emojis == ("📱",)
 
@@ -93,7 +93,7 @@ def test_labels_are_normalised_and_emojis_carried_along() -> None:
 @steady
 @given(st.dictionaries(any_text, any_json, max_size=3), st.sampled_from([None, (640, 480), (1, 1), (0, 0)]))
 def test_no_answer_is_too_strange(answers: dict[str, Any], size: tuple[int, int] | None) -> None:
-    read(answers, size)
+    parse_detections(answers, size)
 
 
 prediction = st.fixed_dictionaries(
@@ -105,7 +105,7 @@ predictions = st.lists(prediction | any_object, max_size=5)
 @steady
 @given(st.dictionaries(any_text, predictions, max_size=3))
 def test_every_prediction_is_either_read_or_counted(answers: dict[str, list[Any]]) -> None:
-    found, dropped = read(answers)
+    found, dropped = parse_detections(answers)
     left_out = sum(count for reasons in dropped.values() for count in reasons.values())
     assert len(found) + left_out == sum(map(len, answers.values()))
 
@@ -115,9 +115,9 @@ def test_every_prediction_is_either_read_or_counted(answers: dict[str, list[Any]
 def test_detections_are_in_one_order_however_they_came_and_whoever_said_them(
     answers: dict[str, list[Any]], dice: random.Random
 ) -> None:
-    before, _ = read(answers)
-    shuffled, _ = read({name: dice.sample(answers[name], len(answers[name])) for name in reversed(answers)})
-    exchanged, _ = read(dict(zip(answers, reversed(answers.values()), strict=True)))
+    before, _ = parse_detections(answers)
+    shuffled, _ = parse_detections({name: dice.sample(answers[name], len(answers[name])) for name in reversed(answers)})
+    exchanged, _ = parse_detections(dict(zip(answers, reversed(answers.values()), strict=True)))
     assert before.service.tolist() == shuffled.service.tolist()
     for after in (shuffled, exchanged):
         assert (before.labels, before.emojis) == (after.labels, after.emojis)

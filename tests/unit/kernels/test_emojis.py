@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windmill.kernels.votes.emojis import group_of, shown_as
+from windmill.kernels.votes.emojis import group_of, render_emoji
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_a_group_is_a_group_of_itself(text: str) -> None:
 def test_the_commonest_spelling_is_shown_and_of_equals_the_prettier(
     group: str, spellings: dict[str, int], shown: str
 ) -> None:
-    assert shown_as(group, spellings) == shown
-    assert shown_as(group, dict(reversed(spellings.items()))) == shown
+    assert render_emoji(group, spellings) == shown
+    assert render_emoji(group, dict(reversed(spellings.items()))) == shown

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.votes import CALIBRATION
 from windmill.kernels.votes.ballots import Ballot
-from windmill.kernels.votes.evidence import Standing, log_odds, logit, needed, probability, together
-from windmill.kernels.votes.findings import Finding
+from windmill.kernels.votes.evidence import Standing, combine, listing_threshold, log_odds, logit, probability
+from windmill.kernels.votes.specialist_findings import SpecialistFinding
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 
@@ -23,7 +23,7 @@ def standing(yes: Mapping[str, float | None], emoji: str = "🐶", **more: Any) 
     [([], 0.5, 0), ([2], 0.5, 2), ([1, 2], 0.5, 2.5), ([2, 1, 1], 0, 2), ([2, 1, 1], 1, 4)],
 )
 def test_the_strongest_counts_whole_and_the_others_a_share(weights: list[float], share: float, sum_: float) -> None:
-    assert together(weights, share) == sum_
+    assert combine(weights, share) == sum_
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_images_often_show_is_likelier() -> None:
 
 
 def test_who_names_and_finds_a_person_counts_once_by_the_stronger() -> None:
-    face = {"face": Finding(0.9, 1)}
+    face = {"face": SpecialistFinding(0.9, 1)}
     named = {"face": Ballot(0.02, "person", {})}
     assert log_odds(Standing("🧑", {}, face), CALIBRATION) == log_odds(Standing("🧑", named, face), CALIBRATION)
 
@@ -84,7 +84,7 @@ def test_who_names_and_finds_a_person_counts_once_by_the_stronger() -> None:
 def test_the_silence_of_another_kind_raises_what_is_needed(
     said: dict[str, float | None], silent: tuple[str, ...], threshold: float
 ) -> None:
-    assert needed(standing(said, silent=silent), CALIBRATION) == threshold
+    assert listing_threshold(standing(said, silent=silent), CALIBRATION) == threshold
 
 
 @pytest.mark.parametrize("confidence", [-1e300, 0.0, 1.0, 1e300])

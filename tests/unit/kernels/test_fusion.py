@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.detecting import CALIBRATION, SERVICES, any_answers, moved, seen
 from tests.unit.hostile_replies import any_json, any_object, any_text, steady
 from windmill.kernels.boxes.box_calibration import BoxCalibration
-from windmill.kernels.boxes.detections import MOST
+from windmill.kernels.boxes.detections import MAX_DETECTIONS
 from windmill.kernels.boxes.fusion import ALGORITHM, Merged, MergedBox, merge
 
 PERSON, COUCH, TIE = (100, 50, 80, 200), (60, 120, 260, 150), (130, 90, 12, 40)
@@ -284,6 +284,6 @@ def test_boxes_of_any_numbers_come_out_inside_the_image(answers: dict[str, Any])
 
 def test_as_many_boxes_as_there_may_be_are_merged_in_moments() -> None:
     dice = random.Random(7)
-    many = [seen("cup", (dice.random() * 60, dice.random() * 60, 90, 90), dice.random()) for _ in range(MOST)]
+    many = [seen("cup", (dice.random() * 60, dice.random() * 60, 90, 90), dice.random()) for _ in range(MAX_DETECTIONS)]
     merged = merge(everyone(*many), CALIBRATION)
     assert all(len(box.detections) == 3 for box in merged.boxes)

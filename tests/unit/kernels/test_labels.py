@@ -5,7 +5,7 @@ from hypothesis import given
 
 from dev.farm.coco import LABELS
 from tests.unit.hostile_replies import any_json, any_text, steady
-from windmill.kernels.text.labels import LONGEST, LONGEST_EMOJI, emoji_of, normalised
+from windmill.kernels.text.labels import MAX_EMOJI_LENGTH, MAX_LABEL_LENGTH, normalise_label, parse_emoji
 
 
 @pytest.mark.parametrize(
@@ -26,34 +26,36 @@ from windmill.kernels.text.labels import LONGEST, LONGEST_EMOJI, emoji_of, norma
     ],
 )
 def test_spellings_of_one_thing_come_to_one_label(said: str, meant: str) -> None:
-    assert normalised(said) == meant
+    assert normalise_label(said) == meant
 
 
 def test_no_two_coco_labels_become_one() -> None:
-    assert [normalised(label) for label in LABELS] == list(LABELS)
+    assert [normalise_label(label) for label in LABELS] == list(LABELS)
 
 
-@pytest.mark.parametrize("label", [None, 7, True, ["cup"], {"label": "cup"}, "", "  ", "__", "x" * (LONGEST + 1)])
+@pytest.mark.parametrize(
+    "label", [None, 7, True, ["cup"], {"label": "cup"}, "", "  ", "__", "x" * (MAX_LABEL_LENGTH + 1)]
+)
 def test_what_is_no_label_is_none(label: object) -> None:
-    assert normalised(label) == ""
+    assert normalise_label(label) == ""
 
 
 @pytest.mark.parametrize(
     ("value", "emoji"),
-    [("🧑", "🧑"), (" 🍵 ", "🍵"), ("", ""), (None, ""), (1, ""), (["🧑"], ""), ("🧑" * (LONGEST_EMOJI + 1), "")],
+    [("🧑", "🧑"), (" 🍵 ", "🍵"), ("", ""), (None, ""), (1, ""), (["🧑"], ""), ("🧑" * (MAX_EMOJI_LENGTH + 1), "")],
 )
 def test_what_is_no_emoji_is_none(value: object, emoji: str) -> None:
-    assert emoji_of(value) == emoji
+    assert parse_emoji(value) == emoji
 
 
 @steady
 @given(any_text)
 def test_a_label_that_is_normalised_stays_as_it_is(label: str) -> None:
-    assert normalised(normalised(label)) == normalised(label)
+    assert normalise_label(normalise_label(label)) == normalise_label(label)
 
 
 @steady
 @given(any_json)
 def test_any_json_has_a_label_and_an_emoji_or_none(value: object) -> None:
-    assert isinstance(normalised(value), str)
-    assert isinstance(emoji_of(value), str)
+    assert isinstance(normalise_label(value), str)
+    assert isinstance(parse_emoji(value), str)

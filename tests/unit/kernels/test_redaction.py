@@ -38,7 +38,7 @@ LEAVES = [
     "image /pictures/17.jpg of clip at localhost:7778",
     "box_key=ab12 signal=SIGTERM passed=3 monkey=5 code=BAD_RESPONSE trace_id=7",
     "wrote to someone@example.org: no basic needs",
-    "CONFIG_INVALID: correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or let RabbitMQ know them",
+    "CONFIG_INVALID: correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or create them in RabbitMQ",
 ]
 
 

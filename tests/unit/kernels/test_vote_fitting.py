@@ -8,36 +8,36 @@ import pytest
 
 from tests.unit.votes import CALIBRATION, box, caption, seen
 from windmill.kernels.votes.evidence import log_odds
-from windmill.kernels.votes.standings import hall, standings
+from windmill.kernels.votes.standings import parse_answers, standings
 from windmill.kernels.votes.vote_calibration import VoteCalibration
-from windmill.kernels.votes.vote_design import Example, rows_of
+from windmill.kernels.votes.vote_design import VoteExample, rows_of
 from windmill.kernels.votes.vote_fitting import fit, listing, score
-from windmill.kernels.votes.vote_scores import figures, judge
+from windmill.kernels.votes.vote_scores import figures, judge_vote
 
 EMOJIS = ("🐶", "🐱", "🍽", "⌚", "🧑")
 DOG, NONE = frozenset({"🐶"}), frozenset[str]()
 
 
-def examples(count: int, good: float, bad: float, seed: int = 0) -> list[Example]:
+def examples(count: int, good: float, bad: float, seed: int = 0) -> list[VoteExample]:
     """What yolov8 says is true as often as `good`, and what blip says as often as `bad`."""
     dice = random.Random(seed)
     found = []
     for _ in range(count):
         emoji, other = dice.sample(EMOJIS, 2)
         truth = {one for one, chance in ((emoji, good), (other, bad)) if dice.random() < chance}
-        found.append(Example({"yolov8": seen(emoji, 0.6), "blip": caption(other)}, frozenset(truth)))
+        found.append(VoteExample({"yolov8": seen(emoji, 0.6), "blip": caption(other)}, frozenset(truth)))
     return found
 
 
 def test_without_examples_the_calibration_stays_as_it_is() -> None:
     assert fit([], CALIBRATION) is CALIBRATION
-    assert fit([Example({}, frozenset({"🐶"}))], CALIBRATION) is CALIBRATION
+    assert fit([VoteExample({}, frozenset({"🐶"}))], CALIBRATION) is CALIBRATION
 
 
 @pytest.mark.parametrize(("good", "bad"), [(0.9, 0.3), (0.3, 0.9)])
 def test_the_more_often_a_service_is_right_the_likelier_its_word_becomes(good: float, bad: float) -> None:
     fitted = fit(examples(400, good, bad), CALIBRATION)
-    chances, _ = listing(Example({"yolov8": seen("🐶", 0.6), "blip": caption("🐱")}, frozenset()), fitted)
+    chances, _ = listing(VoteExample({"yolov8": seen("🐶", 0.6), "blip": caption("🐱")}, frozenset()), fitted)
     assert (chances["🐶"], chances["🐱"]) == pytest.approx((good, bad), abs=0.08)
 
 
@@ -57,7 +57,7 @@ def test_few_examples_move_little_and_many_move_more() -> None:
 
 def test_no_weight_that_would_break_a_promise_is_ever_fitted() -> None:
     contrary = [
-        Example({"yolov8": seen("🐶", confidence), "blip": caption("🐱")}, truth)
+        VoteExample({"yolov8": seen("🐶", confidence), "blip": caption("🐱")}, truth)
         for confidence, truth in ((0.1, DOG), (0.3, DOG), (0.7, NONE), (0.9, NONE))
         for _ in range(50)
     ]
@@ -72,7 +72,7 @@ def test_what_is_fitted_is_what_is_voted_with() -> None:
     """The rows of the fit come to the same log-odds as the vote."""
     calibration = replace(CALIBRATION, commoner={"🧑": 0.7})
     face = {"predictions": [{"label": "face", "confidence": 0.9}]}
-    example = Example(
+    example = VoteExample(
         {
             "yolov8": {"predictions": [{"emoji": "🧑", "confidence": 0.7}, {"emoji": "🧑", "confidence": 0.2}]},
             "rtdetr": seen("🐶", 0.3), "blip": caption("🧑"), "face": face, "detectron2": seen("🐱", 0.01),
@@ -87,7 +87,7 @@ def test_what_is_fitted_is_what_is_voted_with() -> None:
     found = rows.givens @ weights
     found += rows.said.sums(weights, np.array([one.share for one in families]), len(rows))
     found -= rows.unsaid.sums(weights, np.array([one.silent_share for one in families]), len(rows))
-    heard = hall(example.answers, calibration, boxes=example.boxes)
+    heard = parse_answers(example.answers, calibration, boxes=example.boxes)
     assert found.tolist() == pytest.approx([log_odds(one, calibration) for one in standings(heard, calibration)[0]])
     assert rows.true.tolist() == [one.emoji == "🧑" for one in standings(heard, calibration)[0]]
 
@@ -99,7 +99,7 @@ def _weight(calibration: VoteCalibration, owner: str, what: str) -> float:
 
 
 def test_figures_of_a_perfect_vote_are_perfect() -> None:
-    assert figures([judge({"🐶": 1.0, "🐱": 0.0}, {"🐶"}, {"🐶"})]) == pytest.approx(
+    assert figures([judge_vote({"🐶": 1.0, "🐱": 0.0}, {"🐶"}, {"🐶"})]) == pytest.approx(
         {"precision": 1, "recall": 1, "F1": 1, "AP": 1, "ECE": 0, "Brier": 0}
     )
 
@@ -110,8 +110,8 @@ def test_figures_of_nothing_are_nothing() -> None:
 
 def test_figures_add_up() -> None:
     """Two of three listed are true, of four that are true one is not listed and one unnamed."""
-    one = judge({"🐶": 0.9, "🐱": 0.8, "🧢": 0.2}, {"🐶", "🐱"}, {"🐶", "🧢", "🚀"})
-    other = judge({"🐻": 0.7}, {"🐻"}, {"🐻"})
+    one = judge_vote({"🐶": 0.9, "🐱": 0.8, "🧢": 0.2}, {"🐶", "🐱"}, {"🐶", "🧢", "🚀"})
+    other = judge_vote({"🐻": 0.7}, {"🐻"}, {"🐻"})
     found = figures([one, other])
     assert (found["precision"], found["recall"]) == (2 / 3, 2 / 4)
     assert found["AP"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 4)
@@ -120,11 +120,11 @@ def test_figures_add_up() -> None:
 
 
 def test_equal_chances_are_one_step_whatever_their_order() -> None:
-    ranked = [judge({"🐶": 0.5, "🐱": 0.5}, (), {truth}) for truth in ("🐶", "🐱")]
+    ranked = [judge_vote({"🐶": 0.5, "🐱": 0.5}, (), {truth}) for truth in ("🐶", "🐱")]
     assert figures(ranked[:1])["AP"] == figures(ranked[1:])["AP"] == 0.5
 
 
 def test_truth_is_compared_as_groups_and_without_what_only_specialists_name() -> None:
-    judged = judge({"🧑": 0.9, "⌚": 0.9, "💬": 0.9}, {"🧑", "⌚", "💬"}, {"👩", "⌚️", "🙂"})
+    judged = judge_vote({"🧑": 0.9, "⌚": 0.9, "💬": 0.9}, {"🧑", "⌚", "💬"}, {"👩", "⌚️", "🙂"})
     assert judged.true == (True, True)
     assert judged.unnamed == 0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.votes import FACES, POSE, box, caption, crop, items, seen, verdict
-from windmill.kernels.votes.standings import MOST_EMOJIS
+from windmill.kernels.votes.standings import MAX_EMOJIS
 
 
 def test_without_answers_the_verdict_is_empty_and_well_formed() -> None:
@@ -224,16 +224,16 @@ def test_a_service_that_answered_is_neither_awaited_nor_failed() -> None:
 
 
 def test_a_flood_of_emojis_is_cut_and_counted() -> None:
-    flood = [chr(0x4E00 + number) for number in range(MOST_EMOJIS + 100)]
+    flood = [chr(0x4E00 + number) for number in range(MAX_EMOJIS + 100)]
     result = verdict({"clip": {"predictions": [{"emoji": emoji} for emoji in flood]}, "yolov8": seen("🐶")})
-    assert result["debug"]["emoji_groups"] == MOST_EMOJIS
+    assert result["debug"]["emoji_groups"] == MAX_EMOJIS
     assert result["debug"]["emojis_dropped"] == 101
     listed, others = result["votes"]["consensus"], result["votes"]["runners_up"]
-    assert len(listed) + len(others) + result["debug"]["runners_up_dropped"] == MOST_EMOJIS
+    assert len(listed) + len(others) + result["debug"]["runners_up_dropped"] == MAX_EMOJIS
 
 
 def test_what_two_services_say_survives_a_flood() -> None:
-    flood = [{"emoji": chr(0x4E00 + number)} for number in range(MOST_EMOJIS + 100)] + [{"emoji": "🐶"}]
+    flood = [{"emoji": chr(0x4E00 + number)} for number in range(MAX_EMOJIS + 100)] + [{"emoji": "🐶"}]
     assert "🐶" in items(verdict({"clip": {"predictions": flood}, "yolov8": seen("🐶")}))
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.hostile_replies import any_json, any_text, steady
 from tests.unit.votes import CALIBRATION, SERVICES, box, items, verdict
 from windmill.kernels.votes.emojis import group_of
-from windmill.kernels.votes.evidence import Standing, needed, probability
-from windmill.kernels.votes.standings import Enrichment, hall, standings
+from windmill.kernels.votes.evidence import Standing, listing_threshold, probability
+from windmill.kernels.votes.standings import CropAnswer, parse_answers, standings
 from windmill.kernels.votes.vote_calibration import VoteCalibration
-from windmill.kernels.votes.voting import Inputs, vote
+from windmill.kernels.votes.voting import VoteInputs, vote
 
 EMOJIS = ("🧑", "👩", "🐶", "🐱", "⌚", "⌚️", "🍽️", "🙂", "💬", "🔞", "🚀")
 LISTS = ("said_yes", "confirmed_by", "silent", "could_not_know", "awaiting", "failed")
@@ -35,11 +35,11 @@ replies = st.fixed_dictionaries({"predictions": st.lists(predictions, max_size=4
 answers = st.dictionaries(services, replies, max_size=8)
 boxes = st.lists(st.builds(box, emojis, st.sampled_from(["a", "b", "c"]), confidences), max_size=4)
 crops = st.lists(
-    st.builds(Enrichment, st.sampled_from(["a", "b"]), people, st.just("success"), replies),
+    st.builds(CropAnswer, st.sampled_from(["a", "b"]), people, st.just("success"), replies),
     max_size=3,
 )
 worlds = st.builds(
-    Inputs,
+    VoteInputs,
     answers,
     st.just(CALIBRATION),
     st.dictionaries(services, st.just("SERVICE_TIMEOUT"), max_size=3),
@@ -59,7 +59,7 @@ def names(item: dict[str, Any]) -> list[str]:
 
 @steady
 @given(worlds, st.randoms(use_true_random=False))
-def test_no_order_of_anything_changes_a_byte(world: Inputs, dice: random.Random) -> None:
+def test_no_order_of_anything_changes_a_byte(world: VoteInputs, dice: random.Random) -> None:
     def shuffled(values: Any) -> list[Any]:  # noqa: ANN401 - of anything
         return dice.sample(list(values), len(values))
 
@@ -77,7 +77,7 @@ def test_no_order_of_anything_changes_a_byte(world: Inputs, dice: random.Random)
 
 @steady
 @given(worlds)
-def test_every_item_has_each_service_in_one_place(world: Inputs) -> None:
+def test_every_item_has_each_service_in_one_place(world: VoteInputs) -> None:
     known = {*world.answers, *world.failed, *world.awaiting}
     for item in items(vote(world)).values():
         assert len(names(item)) == len(set(names(item)))
@@ -86,7 +86,7 @@ def test_every_item_has_each_service_in_one_place(world: Inputs) -> None:
 
 @steady
 @given(worlds)
-def test_winners_are_those_that_are_likely_enough_and_all_are_ranked(world: Inputs) -> None:
+def test_winners_are_those_that_are_likely_enough_and_all_are_ranked(world: VoteInputs) -> None:
     votes = vote(world)["votes"]
     for part in (votes["consensus"], votes["runners_up"]):
         ranks = [(-item["probability"], -item["final_score"], -item["votes"]) for item in part]
@@ -100,7 +100,7 @@ def test_winners_are_those_that_are_likely_enough_and_all_are_ranked(world: Inpu
 @steady
 @given(worlds, services, emojis, confidences)
 def test_one_more_yes_never_makes_an_emoji_less_likely_or_drops_it(
-    world: Inputs, service: str, emoji: str, confidence: float | None
+    world: VoteInputs, service: str, emoji: str, confidence: float | None
 ) -> None:
     before = dict(world.answers)
     said = [*before.get(service, {"predictions": []})["predictions"], {"emoji": emoji, "confidence": confidence}]  # type: ignore[index]
@@ -108,22 +108,22 @@ def test_one_more_yes_never_makes_an_emoji_less_likely_or_drops_it(
     assert new is not None
     if old is not None:
         assert probability(new, CALIBRATION) >= probability(old, CALIBRATION)
-        assert needed(new, CALIBRATION) <= needed(old, CALIBRATION)
+        assert listing_threshold(new, CALIBRATION) <= listing_threshold(old, CALIBRATION)
 
 
 @steady
 @given(worlds, services, emojis)
-def test_one_more_silence_never_makes_an_emoji_likelier(world: Inputs, service: str, emoji: str) -> None:
+def test_one_more_silence_never_makes_an_emoji_likelier(world: VoteInputs, service: str, emoji: str) -> None:
     before = {name: reply for name, reply in world.answers.items() if name != service}
     old, new = (standing_of(emoji, world, one) for one in (before, before | {service: {"predictions": []}}))
     if old is not None:
         assert new is not None
         assert probability(new, CALIBRATION) <= probability(old, CALIBRATION)
-        assert needed(new, CALIBRATION) >= needed(old, CALIBRATION)
+        assert listing_threshold(new, CALIBRATION) >= listing_threshold(old, CALIBRATION)
 
 
-def standing_of(emoji: str, world: Inputs, said: dict[str, Any]) -> Standing | None:
-    heard = hall(said, CALIBRATION, boxes=world.boxes, enrichments=world.enrichments)
+def standing_of(emoji: str, world: VoteInputs, said: dict[str, Any]) -> Standing | None:
+    heard = parse_answers(said, CALIBRATION, boxes=world.boxes, enrichments=world.enrichments)
     return next((one for one in standings(heard, CALIBRATION)[0] if one.emoji == group_of(emoji)), None)
 
 
@@ -133,11 +133,11 @@ def standing_of(emoji: str, world: Inputs, said: dict[str, Any]) -> Standing | N
         st.one_of(services, any_text), st.one_of(any_json, st.fixed_dictionaries({"predictions": any_json}))
     ),
     st.lists(any_json, max_size=3),
-    st.lists(st.builds(Enrichment, any_text, services, any_text, any_json), max_size=3),
+    st.lists(st.builds(CropAnswer, any_text, services, any_text, any_json), max_size=3),
 )
 def test_nothing_that_services_send_is_too_strange(said: Any, strange_boxes: Any, strange_crops: Any) -> None:  # noqa: ANN401
     for calibration in (CALIBRATION, VoteCalibration()):
-        text(vote(Inputs(said, calibration, boxes=strange_boxes, enrichments=strange_crops)))
+        text(vote(VoteInputs(said, calibration, boxes=strange_boxes, enrichments=strange_crops)))
 
 
 def test_an_old_verdict_is_reached_again_to_the_byte() -> None:

@@ -9,11 +9,11 @@ import threading
 import pytest
 from PIL import Image
 
-from tests.unit.media.test_image_check import huge_png
+from tests.unit.media.test_decode_check import huge_png
 from windmill.core.errors import WindmillError
-from windmill.kernels.boxes.regions import Rectangle
+from windmill.kernels.boxes.crop_regions import Rectangle
 from windmill.media.image import crops as crops_module
-from windmill.media.image.crops import Crop, Crops
+from windmill.media.image.crops import Crop, Cropper
 
 MOST = 10_000_000
 RED, BLUE = (250, 5, 5), (5, 5, 250)
@@ -40,7 +40,7 @@ def noise(width: int, height: int) -> bytes:
 
 
 async def cut(image: bytes, *boxes: object, most_bytes: int = MOST) -> list[Crop | None]:
-    return await Crops(MOST, most_bytes).cut(image, boxes)
+    return await Cropper(MOST, most_bytes).cut(image, boxes)
 
 
 async def one(image: bytes, box: object) -> Image.Image:
@@ -177,6 +177,6 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def test_one_image_is_decoded_at_a_time(in_memory: list[int]) -> None:
-    crops = Crops(MOST)
+    crops = Cropper(MOST)
     await asyncio.gather(*(crops.cut(halves(), [LEFT_HALF, RIGHT_HALF]) for _ in range(8)))
     assert in_memory == [1] * 16

@@ -16,7 +16,7 @@ from tests.unit.imaging import JPEG, NOON, at_path, refusal, refused, source
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.media.image import looks_like_image
-from windmill.media.image.folder import Folder
+from windmill.media.image.file_reader import FileReader
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def open_to_all() -> Iterator[Path]:
 def test_a_file_that_may_not_be_read_is_forbidden(open_to_all: Path) -> None:
     (open_to_all / "a.jpg").chmod(0)
     with nobody(), pytest.raises(WindmillError, match="may not be read") as error:
-        Folder(open_to_all, 2048).read("a.jpg")
+        FileReader(open_to_all, 2048).read("a.jpg")
     assert error.value.code == "IMAGE_FORBIDDEN"
 
 
 def test_a_folder_that_cannot_be_listed_does_not_count_as_one_that_is_not_mounted(open_to_all: Path) -> None:
     open_to_all.chmod(0o311)
-    folder = Folder(open_to_all, 2048)
+    folder = FileReader(open_to_all, 2048)
     with nobody(), pytest.raises(WindmillError, match=r"there is no file b\.jpg"):
         folder.read("b.jpg")
     with nobody():
@@ -178,7 +178,7 @@ def test_what_plainly_lies_outside_is_not_even_opened(root: Path, tmp_path: Path
     writer.start()
     time.sleep(0.1)  # until the system has it wait, which nothing tells
     for path in ("../pipe", f"{root}/../pipe", str(tmp_path / "pipe")):
-        assert outcome(Folder(root, 2048), path) == "IMAGE_FORBIDDEN"
+        assert outcome(FileReader(root, 2048), path) == "IMAGE_FORBIDDEN"
     assert not opened.wait(0.2)
     with (tmp_path / "pipe").open("rb"):
         writer.join(5)
@@ -197,13 +197,13 @@ def test_a_link_that_is_exchanged_meanwhile_never_leads_outside(root: Path, tmp_
     thread = threading.Thread(target=exchange)
     (root / "turning.jpg").symlink_to("a.jpg")
     thread.start()
-    seen = {outcome(Folder(root, 2048), "turning.jpg") for _ in range(3000)}
+    seen = {outcome(FileReader(root, 2048), "turning.jpg") for _ in range(3000)}
     stop.set()
     thread.join()
     assert seen == {JPEG, "IMAGE_FORBIDDEN"}
 
 
-def outcome(folder: Folder, path: str) -> bytes | str:
+def outcome(folder: FileReader, path: str) -> bytes | str:
     try:
         return folder.read(path)
     except WindmillError as error:
@@ -220,17 +220,17 @@ def named_by_the_kernel(folder: Path, name: str) -> str:
 
 def test_the_name_of_the_open_file_decides_and_not_the_path(root: Path, tmp_path: Path) -> None:
     names = named_by_the_kernel(tmp_path / "fd", str(tmp_path / "pictures-of-others/a.jpg"))
-    assert outcome(Folder(root, 2048, names), "a.jpg") == "IMAGE_FORBIDDEN"
+    assert outcome(FileReader(root, 2048, names), "a.jpg") == "IMAGE_FORBIDDEN"
 
 
 def test_a_file_that_was_deleted_once_it_was_open_is_still_read(root: Path, tmp_path: Path) -> None:
     names = named_by_the_kernel(tmp_path / "fd", f"{root}/a.jpg (deleted)")
-    assert outcome(Folder(root, 2048, names), "a.jpg") == JPEG
+    assert outcome(FileReader(root, 2048, names), "a.jpg") == JPEG
 
 
 def test_without_proc_the_border_holds_too(root: Path, tmp_path: Path) -> None:
     (root / "out").symlink_to("../secret.jpg")
-    folder = Folder(root, 2048, str(tmp_path / "no-proc"))
+    folder = FileReader(root, 2048, str(tmp_path / "no-proc"))
     assert outcome(folder, "a.jpg") == JPEG
     assert outcome(folder, "out") == "IMAGE_FORBIDDEN"
 
@@ -238,8 +238,8 @@ def test_without_proc_the_border_holds_too(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/proc/self/status", "/sys/devices/system/cpu/online"])
 def test_a_file_with_more_or_fewer_bytes_than_it_was_said_to_have_is_read_later(path: str) -> None:
     """The first of these says that it has none, the second that it has a page full."""
-    with pytest.raises(WindmillError, match="changes while it is read") as error:
-        Folder(Path("/"), 10_000).read(path)
+    with pytest.raises(WindmillError, match="changed while it was read") as error:
+        FileReader(Path("/"), 10_000).read(path)
     assert (error.value.code, error.value.retry) == ("IMAGE_UNREADABLE", "later")
 
 

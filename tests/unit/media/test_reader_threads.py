@@ -8,7 +8,7 @@ import time
 
 from tests.waiting import until
 from windmill.core.settings import ROOT
-from windmill.media.image.reader_threads import MOST_THREADS, ReaderThreads
+from windmill.media.image.reader_threads import MAX_THREADS, ReaderThreads
 
 
 async def test_each_read_gets_its_own_answer_or_its_own_error() -> None:
@@ -67,11 +67,11 @@ async def test_however_much_hangs_there_are_no_more_threads_than_the_limit() -> 
         return b""
 
     with ReaderThreads(read) as threads:
-        hung = [threads.read("a") for _ in range(MOST_THREADS + 5)]
-        await until(lambda: len(reading) == MOST_THREADS)
+        hung = [threads.read("a") for _ in range(MAX_THREADS + 5)]
+        await until(lambda: len(reading) == MAX_THREADS)
         released.set()
         await asyncio.gather(*hung)
-        assert len(reading) <= MOST_THREADS
+        assert len(reading) <= MAX_THREADS
 
 
 async def test_a_read_that_nobody_waits_for_any_more_is_left_out() -> None:

@@ -74,8 +74,8 @@ async def test_a_thread_hands_over_its_value_or_its_error() -> None:
 
 
 def test_what_is_not_asked_is_a_warning_with_its_reason() -> None:
-    finding = skipped("topology", "queues", "the broker is away")
-    assert (finding.state, finding.found) == ("warning", "not asked because the broker is away")
+    finding = skipped("topology", "queues", "the broker is unavailable")
+    assert (finding.state, finding.found) == ("warning", "not asked because the broker is unavailable")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from windmill.core.settings import Settings
-from windmill.kernels.flow.partitions import Range
+from windmill.kernels.flow.partitions import IdRange
 from windmill.operate.dead_letters.listing import DeadLetterListing
 from windmill.operate.dead_letters.render import render_unread
 from windmill.operate.partitions import PartitionOutcome, render_partitions_json, render_partitions_text
@@ -27,7 +27,7 @@ def test_a_recompute_says_what_it_marked_or_would_mark() -> None:
 
 
 def test_partitions_are_listed_by_their_ids() -> None:
-    made = PartitionOutcome(1500, 2000, [Range(2000, 3000)], dry_run=False)
+    made = PartitionOutcome(1500, 2000, [IdRange(2000, 3000)], dry_run=False)
     assert render_partitions_text(made).splitlines() == [
         "the greatest image id is 1,500",
         "results is partitioned now; the first partition ends at 2,000",

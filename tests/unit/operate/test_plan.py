@@ -6,7 +6,7 @@ import pytest
 
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
-from windmill.kernels.flow.capacity import Measured
+from windmill.kernels.flow.capacity import MeasuredTable
 from windmill.operate.plan import (
     CapacityPlan,
     FleetMeasurements,
@@ -55,7 +55,7 @@ def test_a_deadline_tells_how_many_workers_it_needs() -> None:
 
 
 def test_disk_is_the_sum_of_the_tables() -> None:
-    measured = FleetMeasurements(tables={"results": Measured(rows=50_000, size=50_000 * 800)})
+    measured = FleetMeasurements(tables={"results": MeasuredTable(rows=50_000, size=50_000 * 800)})
     found = planned(measured, "yolov8,clip")
     results = next(one for one in found.disk if one.table == "results")
     assert (results.bytes, results.source) == (2 * 800 * 10_000_000, "measured")

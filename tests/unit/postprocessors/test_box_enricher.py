@@ -18,14 +18,14 @@ from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock
 from tests.waiting import until
-from windmill.calling.canary import CANARY
+from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import Code, Retry, WindmillError
 from windmill.core.messages import Job
-from windmill.core.outcomes import MOST_OUTAGES
+from windmill.core.outcomes import MAX_OUTAGES
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
-from windmill.media.image.crops import Crop, Crops
+from windmill.media.image.crops import Crop, Cropper
 
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"})
 FLEET = load_fleet(ROOT / "service_config.json").services
@@ -57,8 +57,8 @@ SAYS_500 = reply(b'{"status": "error", "error": {"message": "boom"}}', "500 Inte
 
 
 @dataclass
-class Counting(Crops):
-    """Crops that count how often an image was decoded."""
+class Counting(Cropper):
+    """A cropper that counts how often an image was decoded."""
 
     most_bytes: int = 10_000_000
     decoded: int = 0
@@ -121,7 +121,7 @@ class World:
             self.under_way[name] -= 1
 
     def _said(self, name: str, request: bytes) -> bytes:
-        if CANARY in request:
+        if PROBE_IMAGE in request:
             self.canaries[name] += 1
             return self.of_canary.get(name, answering(PREDICTIONS[name]))
         self.calls[name] += 1
@@ -456,14 +456,14 @@ async def take_away(world: World, times: int) -> None:
 
 
 async def test_a_crop_that_causes_an_outage_each_time_finally_fails(world: World) -> None:
-    await take_away(world, MOST_OUTAGES - 1)
+    await take_away(world, MAX_OUTAGES - 1)
     world.of_canary["face"] = HANGS_UP
     assert codes(await world.show(box(tries={"face": 0}))) == {"face": "BAD_RESPONSE"}
     assert world.enricher.states["face"].breaker.state == "open"
 
 
 async def test_a_reply_resets_the_outages_of_a_crop(world: World) -> None:
-    await take_away(world, MOST_OUTAGES - 1)
+    await take_away(world, MAX_OUTAGES - 1)
     del world.says["face"]
     assert codes(await world.show(box(tries={"face": 0}))) == {"face": None}
     await take_away(world, 1)

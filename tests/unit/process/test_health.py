@@ -75,7 +75,7 @@ def test_a_server_fails_its_check_until_it_is_reached_and_during_an_outage() -> 
     outage.failed(OSError("gone"))
     clock.now += 7
     outage.failed(OSError("gone"))
-    assert [outage.trouble, outage.ended] == ["away for 7 s", 0]
+    assert [outage.trouble, outage.ended] == ["unavailable for 7 s", 0]
     outage.over()
     outage.over()
     assert [outage.trouble, outage.ended] == [None, 1]

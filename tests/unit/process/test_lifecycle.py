@@ -47,7 +47,7 @@ def program(clock: Clock) -> Program:
 
 @pytest.fixture
 def outage() -> Outage:
-    return Outage("the database", first=0.001, most=0.001)
+    return Outage("the database", first=0.001, maximum=0.001)
 
 
 async def said(caplog: pytest.LogCaptureFixture, message: str) -> logging.LogRecord:
@@ -75,7 +75,7 @@ async def test_a_program_that_waits_for_its_database_is_alive(program: Program, 
 
 
 async def test_a_program_that_waits_for_its_database_stops_on_a_signal(program: Program) -> None:
-    for_hours = Outage("the database", first=3600, most=3600)
+    for_hours = Outage("the database", first=3600, maximum=3600)
     server = Server(*[AWAY] * 9, on_try=program.stop.set)
     assert await asyncio.wait_for(retry_until_stopped(program, for_hours, server.ask), 5) is False
 

@@ -22,10 +22,10 @@ from tests.waiting import settled, turns
 from windmill import VERSION
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ConfigInvalid, DataRefused, WindmillError
-from windmill.core.measures import Histogram, MeasuredCommits
 from windmill.core.messages import ATTEMPT_HEADER, encode
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
+from windmill.core.timings import Histogram, RecordedCommitTimings
 from windmill.process.health import Health
 from windmill.process.metrics import (
     METRICS,
@@ -40,12 +40,12 @@ from windmill.process.metrics import (
 )
 from windmill.process.metrics_and_health_server import serve_metrics_and_health
 from windmill.process.prometheus_exposition import render_metrics
-from windmill.storage.results import ResultRow, ResultWriter
+from windmill.storage.result_writer import ResultRow, ResultWriter
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=2)
 OFF = Settings.from_env({"WORKER_ID": "me", "MAX_RETRIES": "1"})
 ON = replace(OFF, metrics_port=9400)
-HEALTH = Health(alive={"main loop": lambda: None}, ready={"broker": lambda: "away for 3 s"})
+HEALTH = Health(alive={"main loop": lambda: None}, ready={"broker": lambda: "unavailable for 3 s"})
 
 Numbers = dict[tuple[str, ...], float]
 
@@ -125,7 +125,7 @@ async def test_a_service_shows_its_jobs_its_calls_its_limit_and_its_breaker(worl
     await asyncio.gather(*taken)
     state.breaker.trip(WindmillError("SERVICE_UNREACHABLE", "gone"))
     assert seen() == [0, 0, 2, 2]
-    state.breaker.let_one_try()
+    state.breaker.half_open()
     assert seen() == [0, 0, 2, 1]
 
 
@@ -204,7 +204,7 @@ async def test_commits_show_their_rows_and_how_long_they_took() -> None:
     async def save(rows: Sequence[ResultRow]) -> None:
         await asyncio.sleep(0.02)  # how long it takes is what is measured
 
-    commits = MeasuredCommits()
+    commits = RecordedCommitTimings()
     writer = ResultWriter(save, batch_rows=3, batch_seconds=0.01, in_progress=lambda: 99, commits=commits)
     running = asyncio.create_task(writer.run())
     row = ResultRow(1, "clip", "{}", None, None, 0.1, "me", 1, None, JOB.submitted_at)
@@ -333,7 +333,10 @@ async def test_a_process_that_waits_is_healthy_and_not_ready() -> None:
     async with site() as port:
         well, waits = await asked(port, get("/healthz")), await asked(port, get("/readyz"))
     assert (well[0], json.loads(well[2])) == (200, {"ok": ["main loop"], "failing": {}})
-    assert (waits[0], json.loads(waits[2])) == (503, {"ok": ["main loop"], "failing": {"broker": "away for 3 s"}})
+    assert (waits[0], json.loads(waits[2])) == (
+        503,
+        {"ok": ["main loop"], "failing": {"broker": "unavailable for 3 s"}},
+    )
 
 
 @pytest.mark.parametrize(

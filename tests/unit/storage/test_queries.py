@@ -21,7 +21,7 @@ def test_each_statement_is_found_under_the_name_above_it(tmp_path: Path) -> None
 def test_a_name_that_stands_twice_is_refused_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("-- name: one\nSELECT 1;\n")
     (tmp_path / "b.sql").write_text("-- name: one\nSELECT 2;\n")
-    with pytest.raises(ValueError, match=r"b\.sql: the query one is there twice"):
+    with pytest.raises(ValueError, match=r"b\.sql: duplicate query one"):
         queries(tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""Boxes of detectors brought together into one for each object, and the constants for it fitted. Pure."""
+"""Merging the boxes of several detectors into one per object, and fitting the constants for it. Pure."""

@@ -1,4 +1,4 @@
-"""How good boxes with scores are, judged by true boxes in the manner of COCO; ranks are over all images together."""
+"""Evaluation of scored boxes against true boxes: COCO average precision, F1, calibration error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ import numpy as np
 from windmill.kernels.boxes.geometry import Bools, Floats, ious
 
 THRESHOLDS = np.arange(10) * 0.05 + 0.5
-"""Overlaps at which a box counts as found: .50, .55 ... .95."""
+"""IoU thresholds at which a box counts as found: .50, .55 ... .95."""
 _RECALLS = np.linspace(0, 1, 101)
 _BINS = 10
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Boxes of one image (corners), the label of each, and its score where they are not the truth."""
+class LabelledBoxes:
+    """The boxes of one image (corners), with labels, and scores unless they are the truth."""
 
     corners: Floats
     labels: Sequence[str]
@@ -23,7 +23,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedBoxes:
     """All boxes of all images: labels, scores (n,) and hits (n, 10), and how many true boxes each label has."""
 
     labels: Sequence[str]
@@ -32,8 +32,8 @@ class Judged:
     truths: dict[str, int]
 
 
-def judged(images: Sequence[tuple[Labelled, Labelled]]) -> Judged:
-    """Pairs of what was found and what is true."""
+def judge_boxes(images: Sequence[tuple[LabelledBoxes, LabelledBoxes]]) -> JudgedBoxes:
+    """Evaluate pairs of found and true boxes."""
     labels: list[str] = []
     truths: dict[str, int] = {}
     for found, true in images:
@@ -42,11 +42,11 @@ def judged(images: Sequence[tuple[Labelled, Labelled]]) -> Judged:
             truths[label] = truths.get(label, 0) + 1
     scores = [np.zeros(0), *(found.scores for found, _ in images)]
     rows = [np.zeros((0, len(THRESHOLDS)), dtype=np.bool_), *(hits(found, true) for found, true in images)]
-    return Judged(labels, np.concatenate(scores), np.concatenate(rows), truths)
+    return JudgedBoxes(labels, np.concatenate(scores), np.concatenate(rows), truths)
 
 
-def hits(found: Labelled, true: Labelled) -> Bools:
-    """Whether each box is right at each threshold, (n, 10): the surest first takes the true box it overlaps most."""
+def hits(found: LabelledBoxes, true: LabelledBoxes) -> Bools:
+    """Whether each box is right at each threshold, (n, 10): in order of score, each takes the best free true box."""
     right = np.zeros((len(found.labels), len(THRESHOLDS)), dtype=np.bool_)
     same = np.array([[a == b for b in true.labels] for a in found.labels], dtype=np.bool_)
     overlaps = ious(found.corners, true.corners) * same.reshape(len(found.labels), len(true.labels))
@@ -60,8 +60,8 @@ def hits(found: Labelled, true: Labelled) -> Bools:
     return right
 
 
-def average_precisions(result: Judged) -> Floats:
-    """Mean over the labels that are there, at each threshold, shape (10,)."""
+def average_precisions(result: JudgedBoxes) -> Floats:
+    """The mean over all labels at each threshold, shape (10,)."""
     order = np.argsort(-result.scores, kind="stable")
     names = np.array(result.labels, dtype=object)[order]
     rows = result.hits[order]
@@ -81,24 +81,24 @@ def _curve(rows: Bools, truths: int) -> Floats:
     return np.array(means)
 
 
-def found_at(result: Judged, least: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 of the boxes with at least this score, at an overlap of a half."""
+def found_at(result: JudgedBoxes, least: float) -> tuple[float, float, float]:
+    """Precision, recall and F1 at IoU 0.5 of the boxes with at least this score."""
     chosen = result.scores >= least
     right, total = int(result.hits[chosen, 0].sum()), sum(result.truths.values())
     precision, recall = right / max(int(chosen.sum()), 1), right / max(total, 1)
     return precision, recall, 2 * precision * recall / max(precision + recall, 1e-9)
 
 
-def best_f1(result: Judged) -> float:
-    """The F1 at the score where it is highest."""
+def best_f1(result: JudgedBoxes) -> float:
+    """The highest F1 over all score thresholds."""
     order = np.argsort(-result.scores, kind="stable")
     right = np.cumsum(result.hits[order, 0])
     f1 = 2 * right / (np.arange(1, len(order) + 1) + max(sum(result.truths.values()), 1))
     return float(f1.max()) if len(f1) else 0.0
 
 
-def calibration_error(result: Judged) -> float:
-    """How far scores are from the share that is right, over ten bins of equal width (ECE)."""
+def calibration_error(result: JudgedBoxes) -> float:
+    """Expected calibration error (ECE): the distance of scores from the share of right boxes, over ten bins."""
     if not len(result.scores):
         return 0.0
     bins = np.clip((result.scores * _BINS).astype(np.int64), 0, _BINS - 1)

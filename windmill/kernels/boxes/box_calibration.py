@@ -1,4 +1,4 @@
-"""What is known of each detector, and the few constants of merging: from a JSON document and back, checked whole."""
+"""The constants of box merging, for each detector and overall; parsed from a JSON document and back."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from windmill.kernels.boxes.geometry import Floats
-from windmill.kernels.text.document_readers import (
-    Gathering,
+from windmill.kernels.text.json_readers import (
+    MistakeCollector,
     Reader,
-    each,
-    listed,
-    made,
+    dataclass_of,
+    dict_of,
+    list_of,
+    mapped,
     number,
     one_of,
     optional,
-    shaped,
     text,
 )
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 
 _RANGES = {
     "least": (0.0, 0.99),
@@ -33,70 +33,70 @@ _RANGES = {
     "agreement": (0.0, 2.0),
     "damping": (0.0, 1.0),
     "size": (0.0, 2.0),
-    "part": (0.0, 1.5),  # in drawn scenes nothing lies in its like; in crowds things do, so fitting must not run away
+    "part": (0.0, 1.5),  # bounded, because drawn scenes have no object inside one of the same label, while crowds do
 }
 
 
 @dataclass(frozen=True)
-class Detector:
-    """One service that gives boxes; the defaults are for one of which nothing is known."""
+class DetectorCalibration:
+    """The calibration of one detector; the defaults fit an unknown one."""
 
     least: float = 0.25
-    """The confidence under which it reports nothing."""
+    """Its confidence threshold: it reports nothing below."""
     offset: float = -0.3
-    """Log-odds that a box of just that confidence is right, as long as no other service has answered."""
+    """Log-odds that a box of just that confidence is right, before any other service has answered."""
     slope: float = 2.0
     """What full confidence adds to these log-odds."""
     silence: float = 0.5
-    """What it costs a box of typical size, in log-odds, that this service answered and does not have it."""
+    """What a box of typical size loses, in log-odds, if this service answered without it."""
     looseness: float = 0.035
-    """How far its edges are off, as a share of the side; a looser box weighs less in the merged one."""
+    """The typical error of its edges, as a share of the side; looser boxes weigh less in the merged box."""
     vocabulary: str | None = None
-    """The name of the list of labels that it knows; without one, it may know any."""
+    """The name of its vocabulary; None for an open vocabulary."""
 
 
 @dataclass(frozen=True)
 class BoxCalibration:
-    """All constants of merging. Overlaps are intersection over union."""
+    """All constants of merging. Overlaps are intersection over union (IoU)."""
 
-    detectors: Mapping[str, Detector] = field(default_factory=dict)
-    unknown: Detector = Detector()
+    detectors: Mapping[str, DetectorCalibration] = field(default_factory=dict)
+    unknown: DetectorCalibration = DetectorCalibration()
     vocabularies: Mapping[str, frozenset[str]] = field(default_factory=dict)
     overlap: float = 0.5
-    """Boxes of two services that overlap so much, on the average of a cluster, and have one label, are one object."""
+    """Boxes of several services with one label and this mean overlap are one object."""
     repeat_overlap: float = 0.6
-    """Boxes of one service and one label that overlap so much are one box, said twice."""
+    """Boxes of one service with one label and this overlap are duplicates."""
     rival_overlap: float = 0.75
-    """Boxes of different labels that overlap so much are one object with two names."""
+    """Boxes with different labels and this overlap are rival names of one object."""
     agreement: float = 0.8
-    """How much of its confidence another service adds when it agrees. Less than 1, as services err alike."""
+    """The share of its confidence that another agreeing service adds. Below 1, because errors correlate."""
     damping: float = 0.8
-    """What is left of the worth of confidence for each service that is silent."""
+    """The factor on the value of confidence for each silent service."""
     size: float = 0.5
-    """How much less it means to be silent about a small thing, for each factor of e in its side."""
+    """How much less silence about small objects counts, per factor of e in the side."""
     part: float = 1.0
-    """What it costs the box of one service to lie in a larger one of the same label: it may be a part of that."""
+    """What a box of a single service loses inside a larger box of the same label: it may be a part of that."""
 
-    def of(self, service: str) -> Detector:
-        """What is known of a service, listed or not."""
+    def of(self, service: str) -> DetectorCalibration:
+        """The calibration of a service, or the one for unknown services."""
         return self.detectors.get(service, self.unknown)
 
     def column(self, name: str, services: Iterable[str]) -> Floats:
-        """One constant for each service, shape (k,)."""
+        """One constant of each service, shape (k,)."""
         return np.array([getattr(self.of(service), name) for service in services], dtype=np.float64)
 
     def knows(self, service: str, label: str) -> bool:
-        """Whether a service could have said this label."""
+        """Whether a service could have reported this label."""
         vocabulary = self.of(service).vocabulary
         return vocabulary is None or label in self.vocabularies[vocabulary]
 
     @classmethod
     def from_document(cls, document: object) -> "BoxCalibration":
-        """What a parsed JSON object describes; raises DocumentInvalid with all keys and values that are wrong."""
-        calibration: BoxCalibration = shaped(cls, _readers(), notes=["notes"])(document, "boxes")
+        """Parse a JSON object; raises DocumentInvalid with all mistakes."""
+        calibration: BoxCalibration = dataclass_of(cls, _readers(), notes=["notes"])(document, "boxes")
         known = one_of((None, *sorted(calibration.vocabularies)))
         entries = {f"boxes.detectors.{name}": entry for name, entry in calibration.detectors.items()}
-        found = Gathering()
+        found = MistakeCollector()
         for key, entry in (entries | {"boxes.unknown": calibration.unknown}).items():
             with found.part():
                 known(entry.vocabulary, f"{key}.vocabulary")
@@ -104,7 +104,7 @@ class BoxCalibration:
         return calibration
 
     def as_document(self) -> dict[str, Any]:
-        """The JSON object that describes it."""
+        """The JSON object that from_document parses."""
         own = {one.name: getattr(self, one.name) for one in fields(self)}
         return own | {
             "detectors": {name: asdict(entry) for name, entry in sorted(self.detectors.items())},
@@ -113,25 +113,25 @@ class BoxCalibration:
         }
 
 
-def allowed(name: str, value: float) -> float:
-    """The nearest value that a constant may have."""
+def clamp(name: str, value: float) -> float:
+    """Clamp a constant to its range."""
     least, most = _RANGES[name]
     return min(max(value, least), most)
 
 
 def _readers() -> dict[str, Reader[Any]]:
-    detector = shaped(Detector, _numbers(Detector) | {"vocabulary": optional(text)})
+    detector = dataclass_of(DetectorCalibration, _numbers(DetectorCalibration) | {"vocabulary": optional(text)})
     return _numbers(BoxCalibration) | {
-        "detectors": each(detector),
+        "detectors": dict_of(detector),
         "unknown": detector,
-        "vocabularies": each(made(_vocabulary, listed(text, "labels"))),
+        "vocabularies": dict_of(mapped(_vocabulary, list_of(text, "labels"))),
     }
 
 
-def _numbers(kind: type[Detector | BoxCalibration]) -> dict[str, Reader[Any]]:
+def _numbers(kind: type[DetectorCalibration | BoxCalibration]) -> dict[str, Reader[Any]]:
     """The constants, each with its range."""
     return {one.name: number(*_RANGES[one.name]) for one in fields(kind) if one.name in _RANGES}
 
 
 def _vocabulary(labels: Iterable[str]) -> frozenset[str]:
-    return frozenset(map(normalised, labels))
+    return frozenset(map(normalise_label, labels))

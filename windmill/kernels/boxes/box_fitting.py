@@ -1,4 +1,4 @@
-"""The constants of merging out of images of which the truth is known; with few of them, they hardly move."""
+"""Fits the constants of box merging to labelled images, with a prior: with few images they hardly move."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,64 +7,66 @@ from itertools import combinations
 import numpy as np
 
 from windmill.kernels.boxes.average_precision import (
-    Labelled,
+    LabelledBoxes,
     average_precisions,
     best_f1,
     calibration_error,
     found_at,
     hits,
-    judged,
+    judge_boxes,
 )
-from windmill.kernels.boxes.box_calibration import BoxCalibration, allowed
+from windmill.kernels.boxes.box_calibration import BoxCalibration, clamp
 from windmill.kernels.boxes.box_evidence import Constants, log_odds, probabilities
-from windmill.kernels.boxes.clusters import Ints
-from windmill.kernels.boxes.detections import Detections, read
+from windmill.kernels.boxes.clustering import Ints
+from windmill.kernels.boxes.detections import Detections, parse_detections
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.boxes.geometry import Bools, Floats, corners, ious
-from windmill.kernels.boxes.grouping import Groups, grouped
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.boxes.grouping import Groups, group_detections
+from windmill.kernels.text.labels import normalise_label
 
 _OF_EACH = {"offset": 0.7, "slope": 1.0, "silence": 0.5}
 _OF_ALL = {"agreement": 0.3, "damping": 0.15, "size": 0.25, "part": 0.5}
-"""How far a constant may well be from where it starts; a standard deviation of what is believed before."""
-_MOST_SUBSETS_OF = 4
-"""With more services, only each alone and all together are looked at."""
+"""Standard deviations of the prior around the initial constants."""
+_MAX_SERVICES_FOR_SUBSETS = 4
+"""With more services, only each alone and all together are evaluated."""
 _FEW_EDGES = 200
-"""So many edges weigh as much as the looseness that is believed before."""
+"""The weight of the prior looseness, in edges."""
 _STEPS, _ENOUGH = 30, 1e-3
 
 
 @dataclass(frozen=True)
-class Example:
-    """The `predictions` of each service that answered, and the true boxes (x, y, width, height) and labels."""
+class BoxExample:
+    """The `predictions` of each service that answered, with the true boxes (x, y, width, height) and labels."""
 
     answers: Mapping[str, object]
     boxes: Sequence[Sequence[float]]
     labels: Sequence[str]
     size: tuple[int, int] | None = None
 
-    def truth(self) -> Labelled:
-        return Labelled(corners(self.boxes), [normalised(label) for label in self.labels], np.zeros(len(self.labels)))
+    def truth(self) -> LabelledBoxes:
+        return LabelledBoxes(
+            corners(self.boxes), [normalise_label(label) for label in self.labels], np.zeros(len(self.labels))
+        )
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Groups of many images, columns being all services; which are right, and how much each counts."""
+    """Groups of many images with a column per service, whether each is right, and its weight."""
 
     groups: Groups
     right: Bools
     weight: Floats
 
 
-def score(examples: Iterable[Example], calibration: BoxCalibration) -> dict[str, float]:
-    """How good merged boxes are: mAP (and at .50 and .75), precision, recall and F1 of those with a confidence of at
-    least a half, the best F1 at any confidence, and the calibration error (ECE)."""
+def score(examples: Iterable[BoxExample], calibration: BoxCalibration) -> dict[str, float]:
+    """Evaluate merged boxes: mAP (and at .50 and .75), precision, recall and F1 at confidence 0.5, the best F1 at any
+    confidence, and the calibration error (ECE)."""
     return rated([(_merged(example, calibration), example.truth()) for example in examples])
 
 
-def rated(images: Sequence[tuple[Labelled, Labelled]]) -> dict[str, float]:
-    """The same of any boxes: pairs of what was found and what is true."""
-    result = judged(images)
+def rated(images: Sequence[tuple[LabelledBoxes, LabelledBoxes]]) -> dict[str, float]:
+    """The same for any pairs of found and true boxes."""
+    result = judge_boxes(images)
     means = average_precisions(result)
     precision, recall, f1 = found_at(result, 0.5)
     return {
@@ -79,38 +81,38 @@ def rated(images: Sequence[tuple[Labelled, Labelled]]) -> dict[str, float]:
     }
 
 
-def fit(examples: Sequence[Example], start: BoxCalibration) -> BoxCalibration:
-    """The calibration under which these images are most likely, `start` being what is believed before."""
+def fit(examples: Sequence[BoxExample], start: BoxCalibration) -> BoxCalibration:
+    """The most likely calibration for these images, with `start` as prior."""
     services = tuple(sorted({service for example in examples for service in example.answers}))
     tight = _with_looseness(examples, services, start)
     samples = [sample for example in examples for sample in _samples(example, services, tight)]
     return _fitted(_stacked(samples, len(services)), services, tight) if samples else tight
 
 
-def _merged(example: Example, calibration: BoxCalibration) -> Labelled:
+def _merged(example: BoxExample, calibration: BoxCalibration) -> LabelledBoxes:
     boxes = merge(example.answers, calibration, example.size).boxes
-    return Labelled(
+    return LabelledBoxes(
         corners([box.box for box in boxes]),
         [box.label for box in boxes],
         np.array([box.confidence for box in boxes], dtype=np.float64),
     )
 
 
-def _samples(example: Example, services: tuple[str, ...], calibration: BoxCalibration) -> Iterator[_Sample]:
-    """The groups that each subset of the services comes to: constants must hold while answers are still awaited."""
+def _samples(example: BoxExample, services: tuple[str, ...], calibration: BoxCalibration) -> Iterator[_Sample]:
+    """The groups for each subset of the services: constants must also fit while answers are pending."""
     truth, subsets = example.truth(), list(_subsets(sorted(example.answers)))
     for subset in subsets:
-        everything, _ = read({service: example.answers[service] for service in subset}, example.size)
-        detections, groups, _ = grouped(everything, calibration)
+        everything, _ = parse_detections({service: example.answers[service] for service in subset}, example.size)
+        detections, groups, _ = group_detections(everything, calibration)
         chance = probabilities(log_odds(groups, Constants.of(calibration, subset)), groups.rivals)
         names = [detections.labels[place] for place in groups.label.tolist()]
-        right = hits(Labelled(groups.corners, names, chance), truth)[:, 0]
+        right = hits(LabelledBoxes(groups.corners, names, chance), truth)[:, 0]
         wide = _widened(groups, [services.index(service) for service in subset], len(services))
         yield _Sample(wide, right, np.full(len(right), 1 / len(subsets)))
 
 
 def _subsets(services: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    sizes = range(1, len(services) + 1) if len(services) <= _MOST_SUBSETS_OF else (1, len(services))
+    sizes = range(1, len(services) + 1) if len(services) <= _MAX_SERVICES_FOR_SUBSETS else (1, len(services))
     for size in sizes:
         yield from combinations(services, size)
 
@@ -150,7 +152,7 @@ def _stacked(samples: Sequence[_Sample], width: int) -> _Sample:
 
 
 class _Search:
-    """The most likely constants, by damped Gauss-Newton steps; derivatives are differences."""
+    """Finds the most likely constants by damped Gauss-Newton steps with numerical derivatives."""
 
     def __init__(self, sample: _Sample, services: tuple[str, ...], start: BoxCalibration) -> None:
         self._sample = sample
@@ -197,7 +199,7 @@ class _Search:
         downhill = slopes.T @ (weight * (self._sample.right - chance)) - self._belief * (point - self._start)
         curvature = (slopes.T * weight) @ slopes + np.diag(self._belief + damping)
         after = point + np.linalg.solve(curvature, downhill)
-        return np.array([allowed(name, value) for name, value in zip(self._names, after.tolist(), strict=True)])
+        return np.array([clamp(name, value) for name, value in zip(self._names, after.tolist(), strict=True)])
 
 
 def _fitted(sample: _Sample, services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
@@ -210,7 +212,7 @@ def _fitted(sample: _Sample, services: tuple[str, ...], start: BoxCalibration) -
     return replace(start, detectors=detectors, **{name: round(getattr(found, name), 3) for name in _OF_ALL})
 
 
-def _with_looseness(examples: Sequence[Example], services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
+def _with_looseness(examples: Sequence[BoxExample], services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
     detectors = dict(start.detectors)
     for service in services:
         shares = [_edge_errors(one, service) for one in examples if service in one.answers]
@@ -218,13 +220,13 @@ def _with_looseness(examples: Sequence[Example], services: tuple[str, ...], star
         believed = start.of(service).looseness
         typical = float(np.median(np.abs(errors))) * 1.4826 if len(errors) else believed
         looseness = (len(errors) * typical + _FEW_EDGES * believed) / (len(errors) + _FEW_EDGES)
-        detectors[service] = replace(start.of(service), looseness=round(allowed("looseness", looseness), 4))
+        detectors[service] = replace(start.of(service), looseness=round(clamp("looseness", looseness), 4))
     return replace(start, detectors=detectors)
 
 
-def _edge_errors(example: Example, service: str) -> Floats:
-    """How far the edges of a service's boxes are from those of the true boxes that they are of, in sides."""
-    detections, _ = read({service: example.answers[service]}, example.size)
+def _edge_errors(example: BoxExample, service: str) -> Floats:
+    """The errors of a service's edges against the matching true boxes, as shares of the side."""
+    detections, _ = parse_detections({service: example.answers[service]}, example.size)
     truth = example.truth()
     overlaps = ious(detections.corners, truth.corners) * _same(detections, truth.labels)
     if not overlaps.size:

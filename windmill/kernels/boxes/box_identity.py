@@ -1,4 +1,4 @@
-"""Which box is which after images are merged again: a box keeps its key, and with it what was found out about it."""
+"""Stable box keys: when an image is merged again, boxes keep their keys, and with them their enrichment."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from windmill.kernels.boxes.geometry import Floats, corners, ious
 
 SAME = 0.8
-"""A box that overlaps so much (intersection over union) shows a crop on which services would see the same."""
+"""The IoU from which two crops show services the same."""
 
 Place = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
@@ -19,9 +19,9 @@ Place = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class KnownBox:
-    """A box of before; its anchor is where it was when its key was made.
+    """A box of the previous merge. Its anchor is where it was when its key was created.
 
-    Nearness is measured from there, so that a key does not travel over the image in small steps.
+    Matching uses the anchor, so that a key cannot drift over the image in small steps.
     """
 
     key: str
@@ -29,8 +29,8 @@ class KnownBox:
     anchor: Sequence[int]
 
 
-class Named(Protocol):
-    """A box of now."""
+class BoxLike(Protocol):
+    """A box of the current merge."""
 
     @property
     def label(self) -> str: ...
@@ -38,10 +38,10 @@ class Named(Protocol):
     def box(self) -> Place: ...
 
 
-def inherit(old: Sequence[KnownBox], new: Sequence[Named]) -> list[tuple[str, Place]]:
-    """The key and the anchor of each new box: those of the old one that is nearest, or fresh ones.
+def carry_over_keys(old: Sequence[KnownBox], new: Sequence[BoxLike]) -> list[tuple[str, Place]]:
+    """The key and the anchor of each new box: those of the nearest old box, or new ones.
 
-    Nearest pairs come first; each old key goes to one box at most. The order of the old ones does not matter.
+    Matches the nearest pairs first; each old key goes to at most one box. The order of old boxes does not matter.
     """
     known = sorted((one for one in old if len(one.anchor) == 4), key=lambda one: (one.key, one.label, *one.anchor))
     found: dict[int, tuple[str, Place]] = {}
@@ -56,8 +56,8 @@ def inherit(old: Sequence[KnownBox], new: Sequence[Named]) -> list[tuple[str, Pl
     return [found.get(place) or (_fresh(box, taken), box.box) for place, box in enumerate(new)]
 
 
-def _near(known: Sequence[KnownBox], new: Sequence[Named]) -> Iterator[tuple[int, int]]:
-    """Pairs of a new and a known box that may be the same, the nearest first."""
+def _near(known: Sequence[KnownBox], new: Sequence[BoxLike]) -> Iterator[tuple[int, int]]:
+    """Pairs of a new and a known box that may match, the nearest first."""
     overlaps = ious(_corners(box.box for box in new), _corners(box.anchor for box in known))
     pairs = [(int(mine), int(theirs)) for mine, theirs in np.argwhere(overlaps >= SAME)]
     pairs.sort(key=lambda pair: (-overlaps[pair], pair))
@@ -68,8 +68,8 @@ def _corners(places: Iterable[Sequence[int]]) -> Floats:
     return corners(list(places))
 
 
-def _fresh(box: Named, taken: set[str]) -> str:
-    """A key that follows from what the box is; a number tells it from others that are the same."""
+def _fresh(box: BoxLike, taken: set[str]) -> str:
+    """A key derived from the box; a number distinguishes identical boxes."""
     for number in count():
         name = "|".join(map(str, (box.label, *box.box, *([number] if number else []))))
         key = blake2b(name.encode("utf-8", "replace"), digest_size=8).hexdigest()

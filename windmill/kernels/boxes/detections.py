@@ -1,4 +1,4 @@
-"""What detectors said of an image, out of any JSON, as arrays; what cannot be used is left out, and counted."""
+"""Parses the predictions of detectors, from any JSON, into arrays; drops and counts unusable ones."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from windmill.kernels.boxes.geometry import Floats, corners
-from windmill.kernels.text.labels import emoji_of, normalised
+from windmill.kernels.text.labels import normalise_label, parse_emoji
 
-MOST = 300
-"""Boxes of one service that are looked at, by confidence. Real ones stop at 100."""
-UNSTATED = 0.5
-"""The confidence of a detection that comes without one: it says neither yes nor no."""
-_FARTHEST = 1e6
-"""Pixels; a box with a greater number is nonsense."""
+MAX_DETECTIONS = 300
+"""The maximum number of boxes per service, by confidence. Real services stop at 100."""
+DEFAULT_CONFIDENCE = 0.5
+"""The confidence of a detection without one: neutral."""
+_MAX_COORDINATE = 1e6
+"""Pixels; a box with a larger number is invalid."""
 
 Ints = npt.NDArray[np.int64]
 Reason = Literal[
@@ -37,10 +37,10 @@ class Detection(NamedTuple):
 
 @dataclass(frozen=True)
 class Detections:
-    """Detections of all services, in an order that depends on nothing but themselves.
+    """Detections of all services, in an order independent of the input order.
 
-    `service` and `label` are places in `services` and `labels`, which are sorted; arrays are of shape (n,), corners
-    of shape (n, 4).
+    `service` and `label` are indexes into `services` and `labels`, which are sorted. Arrays have shape (n,), corners
+    (n, 4).
     """
 
     services: tuple[str, ...]
@@ -55,14 +55,14 @@ class Detections:
         return len(self.emojis)
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Detections":
-        """Those that are chosen, in the same order."""
+        """The chosen ones, in the same order."""
         emojis = tuple(emoji for emoji, stays in zip(self.emojis, chosen.tolist(), strict=True) if stays)
         arrays = self.corners[chosen], self.confidence[chosen], self.service[chosen], self.label[chosen]
         return Detections(self.services, self.labels, *arrays, emojis)
 
 
-def read(answers: Mapping[str, object], size: tuple[int, int] | None = None) -> tuple[Detections, Dropped]:
-    """The `predictions` of each service that answered, whatever they are, and how many were left out and why."""
+def parse_detections(answers: Mapping[str, object], size: tuple[int, int] | None = None) -> tuple[Detections, Dropped]:
+    """Parse the `predictions` of each service, whatever they are; returns also how many were dropped and why."""
     services = tuple(sorted(answers))
     found: list[tuple[int, Detection]] = []
     dropped: Dropped = {}
@@ -88,10 +88,10 @@ def _usable(predictions: object, size: tuple[int, int] | None, reasons: Counter[
 
 
 def _detection(prediction: object, size: tuple[int, int] | None) -> Detection | Reason:
-    """The prediction, or why it is left out."""
+    """The parsed prediction, or the reason to drop it."""
     if not isinstance(prediction, dict):
         return "not_an_object"
-    label = normalised(prediction.get("label"))
+    label = normalise_label(prediction.get("label"))
     if not label:
         return "no_label"
     confidence = _confidence(prediction.get("confidence"))
@@ -102,7 +102,7 @@ def _detection(prediction: object, size: tuple[int, int] | None) -> Detection | 
         return box
     if size is not None and _is_outside(box, size):
         return "outside_image"
-    return Detection(label, confidence, box, emoji_of(prediction.get("emoji")))
+    return Detection(label, confidence, box, parse_emoji(prediction.get("emoji")))
 
 
 def _box(value: object) -> tuple[float, float, float, float] | Reason:
@@ -117,7 +117,7 @@ def _box(value: object) -> tuple[float, float, float, float] | Reason:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in {int, float} and -_FARTHEST <= value <= _FARTHEST  # type: ignore[operator]
+    return type(value) in {int, float} and -_MAX_COORDINATE <= value <= _MAX_COORDINATE  # type: ignore[operator]
 
 
 def _is_outside(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
@@ -127,20 +127,20 @@ def _is_outside(box: tuple[float, float, float, float], size: tuple[int, int]) -
 
 def _confidence(value: object) -> float | None:
     if value is None:
-        return UNSTATED
+        return DEFAULT_CONFIDENCE
     return float(value) if type(value) in {int, float} and 0 <= value <= 1 else None  # type: ignore[arg-type, operator]
 
 
 def _strongest(found: Iterator[Detection], reasons: Counter[str]) -> list[Detection]:
     kept = list(found)
-    if len(kept) > MOST:
-        reasons["too_many"] += len(kept) - MOST
-        kept = sorted(kept, key=lambda one: (-one.confidence, one))[:MOST]
+    if len(kept) > MAX_DETECTIONS:
+        reasons["too_many"] += len(kept) - MAX_DETECTIONS
+        kept = sorted(kept, key=lambda one: (-one.confidence, one))[:MAX_DETECTIONS]
     return kept
 
 
 def _arrays(services: tuple[str, ...], found: list[tuple[int, Detection]]) -> Detections:
-    """Ordered by what they say and not by who says it: services that are exchanged change nothing."""
+    """Sorted by contents, not by service: swapping services changes nothing."""
     found.sort(key=lambda one: (one[1].label, one[1].box, -one[1].confidence, one[1].emoji, one[0]))
     labels = tuple(sorted({detection.label for _, detection in found}))
     places = {label: place for place, label in enumerate(labels)}

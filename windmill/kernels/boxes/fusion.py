@@ -1,4 +1,4 @@
-"""One box for each object, out of what any of the detectors said: where, what, how surely, and who saw it."""
+"""Merges the detections of all services into one box per object, with label, confidence and contributing services."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ import numpy as np
 
 from windmill.kernels.boxes.box_calibration import BoxCalibration
 from windmill.kernels.boxes.box_evidence import Constants, log_odds, probabilities
-from windmill.kernels.boxes.clusters import Ints
-from windmill.kernels.boxes.detections import Detections, Dropped, read
-from windmill.kernels.boxes.geometry import Bools, Floats, suppressed, whole
-from windmill.kernels.boxes.grouping import Groups, grouped
+from windmill.kernels.boxes.clustering import Ints
+from windmill.kernels.boxes.detections import Detections, Dropped, parse_detections
+from windmill.kernels.boxes.geometry import Bools, Floats, suppressed, to_whole_pixels
+from windmill.kernels.boxes.grouping import Groups, group_detections
 
 VERSION = 1
-"""To be raised when the same answers come to other boxes."""
+"""Increase it when the same answers give other boxes."""
 ALGORITHM = "windmill_evidence_v1"
 
 
 @dataclass(frozen=True)
 class Rival:
-    """Another name for the object of a box, and how likely that one is the right one."""
+    """A rival label for the object of a box, with its probability."""
 
     label: str
     emoji: str
@@ -39,7 +39,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class MergedBox:
-    """An object: its box is x, y, width, height in pixels; `confidence` is the probability that it is there."""
+    """An object: its box (x, y, width, height in pixels) and the probability that it exists."""
 
     cluster_id: str
     label: str
@@ -51,7 +51,7 @@ class MergedBox:
     rivals: tuple[Rival, ...]
 
     def as_data(self) -> dict[str, Any]:
-        """As it is stored; the keys down to `harmonization_algorithm` are those that readers have always known."""
+        """The stored document; the keys up to `harmonization_algorithm` are those of the first version."""
         confidences = [confidence for _, confidence in self.detections]
         return {
             "cluster_id": self.cluster_id,
@@ -71,30 +71,30 @@ class MergedBox:
 
 @dataclass(frozen=True)
 class Merged:
-    """Boxes, the surest first, and how many predictions of each service were left out, and why."""
+    """Boxes in order of confidence, and how many predictions of each service were dropped, and why."""
 
     boxes: list[MergedBox]
     dropped: Dropped
 
 
 def merge(answers: Mapping[str, object], calibration: BoxCalibration, size: tuple[int, int] | None = None) -> Merged:
-    """Merge the `predictions` of each service that answered, for an image of this (width, height) if it is known.
+    """Merge the `predictions` of all services that answered, for an image of this (width, height) if known.
 
-    Neither the order of services nor that of predictions matters.
+    The order of services and predictions does not matter.
     """
-    everything, dropped = read(answers, size)
-    detections, groups, repeats = grouped(everything, calibration)
+    everything, dropped = parse_detections(answers, size)
+    detections, groups, repeats = group_detections(everything, calibration)
     odds = log_odds(groups, Constants.of(calibration, detections.services))
     chance = probabilities(odds, groups.rivals)
-    places = whole(groups.corners, size)
+    places = to_whole_pixels(groups.corners, size)
     order = np.lexsort((*places.T[::-1], groups.label, -odds, -chance))
     kept = order[~suppressed(_matrix(groups.rivals, len(order))[np.ix_(order, order)])]
-    report = _Report(detections, groups, chance, places)
-    return Merged(report.boxes(kept.tolist()), _added(dropped, repeats))
+    builder = _BoxBuilder(detections, groups, chance, places)
+    return Merged(builder.boxes(kept.tolist()), _added(dropped, repeats))
 
 
-class _Report:
-    """Puts into words what the arrays say."""
+class _BoxBuilder:
+    """Builds MergedBox values from the arrays."""
 
     def __init__(self, detections: Detections, groups: Groups, chance: Floats, places: Ints) -> None:
         self._services = detections.services
@@ -147,7 +147,7 @@ class _Report:
 
 
 def _emojis(detections: Detections, groups: Groups) -> list[str]:
-    """For each group, the emoji that its members give with most confidence in sum."""
+    """For each group, the emoji with the highest total confidence of its members."""
     weights: list[Counter[str]] = [Counter() for _ in range(len(groups.label))]
     members = zip(groups.member.tolist(), detections.emojis, detections.confidence.tolist(), strict=True)
     for group, emoji, confidence in members:

@@ -1,4 +1,4 @@
-"""Boxes as arrays of corners, shape (n, 4): left, top, right, bottom in pixels. Empty in, empty out."""
+"""Box geometry on arrays of corners, shape (n, 4): left, top, right, bottom in pixels. Accepts empty arrays."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def corners(boxes: object) -> Floats:
-    """Corners of rows x, y, width, height."""
+    """Corners from rows of x, y, width, height."""
     rows = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     return np.concatenate((rows[:, :2], rows[:, :2] + rows[:, 2:]), axis=1)
 
@@ -19,7 +19,7 @@ def areas(boxes: Floats) -> Floats:
 
 
 def intersections(some: Floats, others: Floats) -> Floats:
-    """Area that each of `some` shares with each of `others`, shape (n, m)."""
+    """The intersection area of each of `some` with each of `others`, shape (n, m)."""
     near = np.maximum(some[:, None, :2], others[None, :, :2])
     sides = np.minimum(some[:, None, 2:], others[None, :, 2:])
     sides -= near
@@ -29,16 +29,16 @@ def intersections(some: Floats, others: Floats) -> Floats:
 
 
 def ious(some: Floats, others: Floats) -> Floats:
-    """Intersection over union of each with each, shape (n, m); nothing over nothing is 0."""
+    """Intersection over union of each pair, shape (n, m); 0 for empty boxes."""
     shared = intersections(some, others)
     together = areas(some)[:, None] + areas(others)[None, :] - shared
     return shared / np.maximum(together, 1e-9)
 
 
-def whole(boxes: Floats, size: tuple[int, int] | None = None) -> npt.NDArray[np.int64]:
-    """Rows x, y, width, height in whole pixels, at least one wide and high: edges are rounded, not sides.
+def to_whole_pixels(boxes: Floats, size: tuple[int, int] | None = None) -> npt.NDArray[np.int64]:
+    """Rows of x, y, width, height in whole pixels, at least one pixel wide and high. Rounds edges, not sides.
 
-    What an image of this (width, height) does not hold is cut off.
+    Clips boxes to an image of this (width, height).
     """
     edges = np.floor(boxes + 0.5).astype(np.int64)
     near, far = edges[:, :2], edges[:, 2:]
@@ -49,10 +49,9 @@ def whole(boxes: Floats, size: tuple[int, int] | None = None) -> npt.NDArray[np.
 
 
 def suppressed(overlapping: Bools) -> Bools:
-    """Which of n ranked boxes, best first, lie over a better one that stays: greedy suppression, shape (n,).
+    """Greedy non-maximum suppression: which of n boxes, best first, overlap a better box that is kept, shape (n,).
 
-    `overlapping` is (n, n). Rounds over the whole matrix, until nothing changes, end at what one box after the other
-    would give.
+    `overlapping` is (n, n). Iterating over the whole matrix until nothing changes gives the same result as box by box.
     """
     above = np.triu(overlapping, 1)
     gone = above.any(axis=0)

@@ -1,4 +1,4 @@
-"""Detections of several services brought together: one group for each label that was seen in one place."""
+"""Groups the detections of several services: one group per label and place."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from windmill.kernels.boxes.box_calibration import BoxCalibration
-from windmill.kernels.boxes.clusters import Ints, clustered
+from windmill.kernels.boxes.clustering import Ints, cluster
 from windmill.kernels.boxes.detections import Detections, Dropped
 from windmill.kernels.boxes.geometry import Bools, Floats, areas, intersections, ious, suppressed
 
 _INSIDE, _LARGER = 0.8, 1.5
-"""A part lies inside a whole to this share, and the whole is so many times its size."""
+"""A part lies inside the whole by this share of its area; the whole is at least this many times larger."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Groups:
     `member` (n,) is the group of each detection; `label` (c,) its place in the labels; `confidence` (c, k) is 0 where
     a service is not in the group, which `said` (c, k) tells; `silent` (c, k): it answered, and could have said it;
     `side` (c,) is that of the smallest member; `part` (c,): one service's box inside a larger one of the same label;
-    `rivals` (m, 2) are pairs of groups, both ways round, that give one object two names.
+    `rivals` (m, 2) are pairs of groups, in both orders, that name one object differently.
     """
 
     member: Ints
@@ -35,8 +35,8 @@ class Groups:
     rivals: Ints
 
 
-def grouped(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
-    """Detections without repeats, their groups in the order of the first members, and how much was said twice."""
+def group_detections(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
+    """Detections without duplicates, their groups in the order of first members, and counts of duplicates."""
     overlaps = ious(detections.corners, detections.corners)
     repeated = _repeated(detections, overlaps >= calibration.repeat_overlap)
     if not repeated.any():
@@ -46,7 +46,7 @@ def grouped(detections: Detections, calibration: BoxCalibration) -> tuple[Detect
 
 
 def _repeated(detections: Detections, near: Bools) -> Bools:
-    """Which boxes a service has said before, with more confidence and of the same label."""
+    """Which boxes duplicate one of the same service and label with more confidence."""
     same = near & _alike(detections.label) & _alike(detections.service)
     if np.count_nonzero(same) == len(same):
         return np.zeros(len(same), dtype=np.bool_)
@@ -62,7 +62,7 @@ def _counts(detections: Detections, repeated: Bools) -> Dropped:
 
 
 def _groups(detections: Detections, overlaps: Floats, calibration: BoxCalibration) -> Groups:
-    member = clustered(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
+    member = cluster(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
     count, services = int(member.max(initial=-1)) + 1, detections.services
     confidence = np.zeros((count, len(services)))
     confidence[member, detections.service] = detections.confidence
@@ -74,7 +74,7 @@ def _groups(detections: Detections, overlaps: Floats, calibration: BoxCalibratio
     own = np.arange(count)[:, None] == member[None, :]
     corners = _means(detections, own * weights)
     rivals = _rivals(corners, label, said, calibration.rival_overlap)
-    # Those who call it otherwise have seen where it is.
+    # Services with another label for it still contribute to its position.
     corners = _means(detections, (own | rivals[:, member]) * weights)
     return Groups(
         member,
@@ -101,7 +101,7 @@ def _weights(detections: Detections, calibration: BoxCalibration) -> Floats:
 
 
 def _means(detections: Detections, weights: Floats) -> Floats:
-    """Weighted mean of corners for each row of weights; measured from the heaviest, so that one alone stays as is."""
+    """Weighted mean of corners for each row of weights, relative to the heaviest, so that a single box stays exact."""
     if not len(weights):
         return np.zeros((0, 4))
     heaviest, total = detections.corners[weights.argmax(axis=1)], weights.sum(axis=1)[:, None]
@@ -110,7 +110,7 @@ def _means(detections: Detections, weights: Floats) -> Floats:
 
 
 def _rivals(corners: Floats, label: Ints, said: Bools, overlap: float) -> Bools:
-    """Which pairs are two names for one object; where two services see both, there are two objects."""
+    """Which pairs are two names of one object; if two services report both, they are two objects."""
     votes = said.astype(np.float64)
     near = ious(corners, corners) >= overlap
     return near & ~_alike(label) & (votes @ votes.T < 2)
@@ -124,6 +124,6 @@ def _inside(corners: Floats, label: Ints) -> Bools:
 
 
 def _able(detections: Detections, calibration: BoxCalibration) -> Bools:
-    """Which service could have said which label, shape (labels, k)."""
+    """Which service could have reported which label, shape (labels, k)."""
     able = [[calibration.knows(one, label) for one in detections.services] for label in detections.labels]
     return np.array(able, dtype=np.bool_).reshape(len(detections.labels), len(detections.services))

@@ -1,1 +1,5 @@
-"""How work flows: when to try again, how many at a time, how long it takes. Pure, but for what counts as it goes."""
+"""Flow control: retry delays and limits, concurrency limits, debouncing, capacity estimates. No I/O and no clock.
+
+Two classes keep state between calls: AdaptiveConcurrencyLimit and FailureRate. Everything else is a pure function or
+a value.
+"""

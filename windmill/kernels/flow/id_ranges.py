@@ -1,12 +1,12 @@
-"""A set of whole numbers that come mostly in ascending order, such as image ids out of a queue: kept as ranges, so that
-a million of them in a row take no more room than one."""
+"""A set of integers that arrive mostly in ascending order, such as image ids from a queue. It stores ranges, so a
+million consecutive ids take no more memory than one."""
 
 from array import array
 from bisect import bisect_right
 
 
 class IdRanges:
-    """Numbers are added one by one; asking sorts what was added since."""
+    """A mutable set: `add` is cheap, and look-ups sort what was added since the last one."""
 
     def __init__(self) -> None:
         self._firsts = array("q")
@@ -27,12 +27,12 @@ class IdRanges:
         return place >= 0 and number <= self._lasts[place]
 
     def __len__(self) -> int:
-        """How many different numbers there are."""
+        """The number of distinct ids."""
         self._sort()
         return sum(last - first + 1 for first, last in zip(self._firsts, self._lasts, strict=True))
 
     def _sort(self) -> None:
-        """Ascending ranges that do not touch."""
+        """Sort the ranges and join those that touch."""
         if self._sorted:
             return
         firsts, lasts = array("q"), array("q")

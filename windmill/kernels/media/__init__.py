@@ -1,1 +1,1 @@
-"""What bytes of media declare of themselves. Pure."""
+"""Parsers for headers of media files. Pure."""

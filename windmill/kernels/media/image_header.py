@@ -1,4 +1,4 @@
-"""What the first bytes of an image file declare: its format, its width and height. Nothing is decoded."""
+"""Image header parsing: format, width and height from the first bytes of a file, without decoding it."""
 
 import struct
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from typing import Literal
 
 Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"]
 
-_MOST_STEPS = 1000
-"""Segments or entries to look through, so that a hostile file is given up after a millisecond."""
+_MAX_STEPS = 1000
+"""The maximum number of segments or entries to parse, so that a hostile file costs at most a millisecond."""
 
 _pair_be16 = struct.Struct(">HH").unpack_from
 _pair_le16 = struct.Struct("<HH").unpack_from
@@ -16,7 +16,7 @@ _pair_le32_signed = struct.Struct("<ii").unpack_from
 
 
 def format_of(data: bytes) -> Format | None:
-    """The format that the file's first bytes claim, None when it is none of the six."""
+    """The format that the magic bytes indicate, or None."""
     for magic, form in _MAGIC:
         if data.startswith(magic):
             return form if form != "WebP" or data[8:12] == b"WEBP" else None
@@ -24,24 +24,24 @@ def format_of(data: bytes) -> Format | None:
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
-    """(width, height) in pixels as the header declares them, neither turned by EXIF nor believed.
+    """(width, height) in pixels as the header declares them, before any EXIF rotation. The pixels may disagree.
 
-    None when they cannot be told: an unknown format, a header that is cut or contradicts itself, a side of 0.
+    None for an unknown format, a truncated or contradictory header, or a side of 0.
     """
     form = format_of(data)
     if form is None:
         return None
     try:
         size = _READERS[form](data)
-    except (struct.error, IndexError):  # the header is cut
+    except (struct.error, IndexError):  # the header is truncated
         return None
     return size if size and size[0] > 0 and size[1] > 0 else None
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
-    """Goes from segment to segment up to the frame header; a thumbnail lies inside a segment and is stepped over."""
+    """Walk the segments up to the frame header; an embedded thumbnail lies inside a segment and is skipped."""
     at = 2
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         if data[at] != 0xFF:
             return None
         marker = data[at + 1]
@@ -52,7 +52,7 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
             at += 1
         elif marker in _JPEG_BARE:
             at += 2
-        elif marker in (0xD9, 0xDA):  # the end or the pixels, and no frame header before them
+        elif marker in (0xD9, 0xDA):  # end of image or start of pixels without a frame header
             return None
         else:
             at += 2 + max(data[at + 2] << 8 | data[at + 3], 2)
@@ -68,10 +68,10 @@ def _gif(data: bytes) -> tuple[int, int]:
 
 
 def _bmp(data: bytes) -> tuple[int, int]:
-    if data[14:18] == b"\x0c\0\0\0":  # the header of OS/2
+    if data[14:18] == b"\x0c\0\0\0":  # OS/2 header
         return _pair_le16(data, 18)
     width, height = _pair_le32_signed(data, 18)
-    return width, abs(height)  # a negative height says that the rows go from top to bottom
+    return width, abs(height)  # a negative height means top-down rows
 
 
 def _webp(data: bytes) -> tuple[int, int] | None:
@@ -83,18 +83,18 @@ def _webp(data: bytes) -> tuple[int, int] | None:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width, height = _pair_le16(data, 26)
-        return width & 0x3FFF, height & 0x3FFF  # the upper two bits ask for scaling
+        return width & 0x3FFF, height & 0x3FFF  # the upper two bits are a scaling hint
     return None
 
 
 def _tiff(data: bytes) -> tuple[int, int] | None:
-    """Width and height out of the first directory; entries of 12 bytes: tag, type, count, value."""
+    """Width and height from the first directory; each entry has 12 bytes: tag, type, count, value."""
     order = "<" if data[0] == 0x49 else ">"
     entry = struct.Struct(order + "HHI")
     (at,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, at)
     found: dict[int, int] = {}
-    for start in range(at + 2, at + 2 + 12 * min(count, _MOST_STEPS), 12):
+    for start in range(at + 2, at + 2 + 12 * min(count, _MAX_STEPS), 12):
         tag, kind, values = entry.unpack_from(data, start)
         if tag in (256, 257) and kind in _TIFF_TYPES and values == 1:
             (found[tag],) = struct.unpack_from(order + _TIFF_TYPES[kind], data, start + 8)

@@ -1,1 +1,1 @@
-"""Text: addresses and hosts, secrets taken out, labels, documents read and tables written. Pure."""
+"""Text: redaction of secrets, labels, readers for JSON documents, tables for a terminal. Pure."""

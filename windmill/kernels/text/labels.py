@@ -1,15 +1,15 @@
-"""One spelling for each label: services write the same thing in the manner of COCO, Open Images, VOC or ImageNet."""
+"""Label normalisation: services spell the same thing as in COCO, Open Images, VOC or ImageNet."""
 
 import re
 from functools import lru_cache
 
-LONGEST = 100
-"""Characters; what is longer is no label but a text."""
-LONGEST_EMOJI = 32
-"""Characters; the longest emoji of families and flags have fewer than half of it."""
+MAX_LABEL_LENGTH = 100
+"""Characters; anything longer is text, not a label."""
+MAX_EMOJI_LENGTH = 32
+"""Characters; the longest emojis (families, flags) have fewer than half."""
 
 _SPACE = re.compile(r"[\s_]+")
-# What each of the COCO labels is called elsewhere, where that is one thing under two names and not a kind of it.
+# Synonyms of COCO labels in other vocabularies; not hyponyms.
 _SPELLINGS = {
     "airplane": "aeroplane, plane",
     "baseball glove": "baseball mitt",
@@ -39,17 +39,17 @@ _SPELLINGS = {
 _KNOWN = {other: name for name, others in _SPELLINGS.items() for other in others.split(", ")}
 
 
-def normalised(label: object) -> str:
-    """The label in small letters and with spaces, under its usual name; empty when it is none."""
-    return _normalised(label) if isinstance(label, str) and len(label) <= LONGEST else ""
+def normalise_label(label: object) -> str:
+    """The label in lower case, with spaces, under its COCO name; empty if it is not a label."""
+    return _normalise(label) if isinstance(label, str) and len(label) <= MAX_LABEL_LENGTH else ""
 
 
-def emoji_of(value: object) -> str:
-    """The emoji, or nothing."""
-    return value.strip() if isinstance(value, str) and len(value) <= LONGEST_EMOJI else ""
+def parse_emoji(value: object) -> str:
+    """The emoji, or an empty string."""
+    return value.strip() if isinstance(value, str) and len(value) <= MAX_EMOJI_LENGTH else ""
 
 
 @lru_cache(maxsize=4096)
-def _normalised(label: str) -> str:
+def _normalise(label: str) -> str:
     plain = _SPACE.sub(" ", label).strip().lower()
     return _KNOWN.get(plain, plain)

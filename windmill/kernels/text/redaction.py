@@ -1,4 +1,4 @@
-"""Taking secrets out of text that people will read: too much rather than too little."""
+"""Redaction of secrets in text: rather too much than too little."""
 
 import json
 import re
@@ -12,16 +12,16 @@ _WORDS = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|credential|signature|sig|cookie"
     r"|(?:api|access|account|private|shared)[_-]?key"
 )
-# What only a name of its own means: `box_key` holds no secret.
+# `key` and `auth` only count as a whole name: `box_key` is not secret.
 _NAME = rf"(?:(?:{_WORDS})s?(?:[_-]\w{{1,30}})?|(?<![\w-])(?:key|auth))"
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\]|\\.)*'"""
-# Who is at a URL. Its password may hold what should have been quoted; but a port is none.
+# User and password of a URL. The password may contain unquoted characters; a port is not a password.
 _AT_URL = re.compile(r"(?<=://)(?:[^\s/?#]{0,1000}|[^\s/?#@:]{0,1000}:(?!\d{0,5}[/?#])[^\s@]{0,1000})@")
-# The rest of a header's line, or what is in its quotes.
+# The rest of a header line, or its quoted value.
 _HEADER = re.compile(rf"(authorization(?:[\"'\\]+\s?,|[\"'\\]*\s?[:=])\s?)(?:{_QUOTED}|[^\r\n]+)", re.IGNORECASE)
 _SCHEME = re.compile(r"(\b(?:[Bb]earer|BEARER|Basic)\s)[\w.~+/=-]{6,}")
 _PAIR = re.compile(rf"({_NAME}[\"'\\]*\s{{0,9}}[:=]\s{{0,9}})(?:{_QUOTED}|[^\s&]+)", re.IGNORECASE)
-# One of these stands in whatever a pattern finds. To look for them first costs a hundredth of looking for the pattern.
+# Every match contains one of these words; searching for them first costs a hundredth of the regular expression.
 _SIGNS = (
     (("authorization",), _HEADER),
     (("bearer", "basic"), _SCHEME),
@@ -31,12 +31,12 @@ _SECRET_NAME = re.compile(rf"(?:{_NAME}|authorization)\Z", re.IGNORECASE)
 
 
 def names_secret(name: str) -> bool:
-    """Whether what goes by this name is not to be shown, whatever it is."""
+    """Whether a value under this name must be redacted."""
     return bool(_SECRET_NAME.search(name))
 
 
 def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
-    """A function that hides these values, and whatever looks as a secret does, in a text."""
+    """A function that redacts these values, and anything that looks like a secret."""
     forms = {form for value in secrets if value for form in _written(value)}
     values = re.compile("|".join(_pattern(form) for form in sorted(forms, key=len, reverse=True)))
 
@@ -55,7 +55,7 @@ def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
 
 
 def _written(value: str) -> set[str]:
-    """A value as it is, and as URLs, JSON and Python would write it."""
+    """A value as is, and as quoted in URLs, JSON and Python."""
     return {
         value,
         quote(value, safe="", errors="replace"),
@@ -69,5 +69,5 @@ def _written(value: str) -> set[str]:
 
 
 def _pattern(form: str) -> str:
-    """A short one is only hidden where it stands alone: it may be part of any word."""
+    """A short value is only redacted as a whole word, because it may be part of any word."""
     return re.escape(form) if len(form) >= SHORT else rf"(?<!\w){re.escape(form)}(?!\w)"

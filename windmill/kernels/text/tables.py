@@ -1,16 +1,16 @@
-"""Plain tables for a terminal: first column left, numbers right."""
+"""Plain text tables for a terminal: the first column is left-aligned, the others right-aligned."""
 
 from collections.abc import Sequence
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Aligned columns under their headings, ending in a newline; empty cells for None."""
-    cells = [list(headings), *([_shown(value) for value in row] for row in rows)]
+def render_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Aligned columns under their headings, with a final newline; None becomes -."""
+    cells = [list(headings), *([_render_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    return "".join(_line(row, widths) + "\n" for row in cells)
+    return "".join(_render_line(row, widths) + "\n" for row in cells)
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def _render_line(row: Sequence[str], widths: Sequence[int]) -> str:
     first, *others = (
         cell.ljust(width) if column == 0 else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -18,7 +18,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([first, *others]).rstrip()
 
 
-def _shown(value: object) -> str:
+def _render_cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -1,1 +1,1 @@
-"""The vote of all services on what an image shows, and its weights fitted. Pure."""
+"""The vote of all services on what an image shows (consensus), and fitting of its weights. Pure."""

@@ -1,4 +1,4 @@
-"""What each service said of an image, out of any JSON, as one ballot for each emoji that it named."""
+"""Parses the replies of services, from any JSON, into ballots: one per service and emoji."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes.emojis import group_of
 
-_MOST_PREDICTIONS = 1000
-"""Predictions of one service, or words of one caption, that are looked at."""
-_LONGEST_WORD = 80
+_MAX_PREDICTIONS = 1000
+"""The maximum number of predictions per service, and of words per caption."""
+_MAX_WORD_LENGTH = 80
 
 
-class Saying(NamedTuple):
+class EmojiMention(NamedTuple):
     """One emoji in one prediction."""
 
     emoji: str
@@ -26,7 +26,7 @@ class Saying(NamedTuple):
 
 @dataclass(frozen=True)
 class Ballot:
-    """All that one service said in favour of one emoji: its surest word, and how it spelt the emoji."""
+    """The votes of one service for one emoji: the word with the highest confidence, and the spellings of the emoji."""
 
     confidence: float | None
     word: str
@@ -36,8 +36,8 @@ class Ballot:
 
 
 def ballots(reply: object, labels: Mapping[str, str]) -> dict[str, Ballot]:
-    """The ballots in a stored reply by emoji; `labels` gives the emoji of a label that came without one."""
-    said: dict[str, list[Saying]] = {}
+    """The ballots in a stored reply by emoji; `labels` maps labels without an emoji to one."""
+    said: dict[str, list[EmojiMention]] = {}
     for prediction in predictions_of(reply):
         for saying in _sayings(prediction, labels):
             said.setdefault(saying.emoji, []).append(saying)
@@ -45,67 +45,67 @@ def ballots(reply: object, labels: Mapping[str, str]) -> dict[str, Ballot]:
 
 
 def predictions_of(reply: object) -> Iterator[Mapping[str, Any]]:
-    """The predictions that can be read; some services put those of the whole image beside the others."""
+    """The readable predictions; some services list those of the whole image under another key."""
     document = reply if isinstance(reply, Mapping) else {}
     for key in ("predictions", "full_image"):
         predictions = document.get(key)
-        for prediction in islice(predictions, _MOST_PREDICTIONS) if isinstance(predictions, list) else ():
+        for prediction in islice(predictions, _MAX_PREDICTIONS) if isinstance(predictions, list) else ():
             if isinstance(prediction, Mapping):
                 yield prediction
 
 
 def confidence_of(value: object) -> float | None:
-    """A confidence from 0 to 1; what is none says nothing."""
+    """A confidence from 0 to 1, or None if it is invalid."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
     return float(value)
 
 
 def sureness(confidence: float | None) -> float:
-    """By which confidences are ranked; one that is not stated is neither high nor low."""
+    """The sort key of confidences; a missing one is neutral."""
     return 0.5 if confidence is None else confidence
 
 
 def surest(confidences: Iterable[float | None]) -> float | None:
-    """The highest, which may be one that is not stated."""
+    """The highest confidence; a missing one counts as neutral."""
     return max(confidences, key=lambda one: (sureness(one), one is not None), default=None)
 
 
-def text_of(value: object, longest: int = _LONGEST_WORD) -> str:
-    """A text that can be stored, in one line and not longer than this."""
+def text_of(value: object, longest: int = _MAX_WORD_LENGTH) -> str:
+    """Storable text in one line, at most this long."""
     if not isinstance(value, str):
         return ""
     return " ".join(value[: 2 * longest].encode("utf-8", "replace").decode().split())[:longest]
 
 
-def _ballot(sayings: list[Saying]) -> Ballot:
+def _ballot(sayings: list[EmojiMention]) -> Ballot:
     best = min(sayings, key=lambda saying: (-sureness(saying.confidence), saying.confidence is None, saying.word))
     spellings = Counter(saying.spelt for saying in sayings)
     return Ballot(best.confidence, best.word, spellings, any(saying.shiny for saying in sayings), len(sayings))
 
 
-def _sayings(prediction: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[Saying]:
-    """The words of a caption, and the emoji of the prediction itself or else that of its label."""
+def _sayings(prediction: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[EmojiMention]:
+    """The words of a caption, and the emoji of the prediction or else of its label."""
     confidence = confidence_of(prediction.get("confidence"))
     shiny = prediction.get("shiny") is True
     for word, spelt, shines in _mapped(prediction):
         if (emoji := group_of(spelt)) is not None:
-            yield Saying(emoji, str(spelt).strip(), text_of(word), confidence, shiny or shines)
+            yield EmojiMention(emoji, str(spelt).strip(), text_of(word), confidence, shiny or shines)
     if prediction.get("type") == "color_analysis":
         return
     word = text_of(prediction.get("label"))
-    for spelt in (prediction.get("emoji"), labels.get(normalised(word))):
+    for spelt in (prediction.get("emoji"), labels.get(normalise_label(word))):
         if (emoji := group_of(spelt)) is not None:
-            yield Saying(emoji, str(spelt).strip(), word, confidence, shiny)
+            yield EmojiMention(emoji, str(spelt).strip(), word, confidence, shiny)
             return
 
 
 def _mapped(prediction: Mapping[str, Any]) -> Iterator[tuple[object, object, bool]]:
-    """Words with their emojis, in each of the shapes in which captioners ever wrote them."""
+    """Words with their emojis, in all formats that captioners have used."""
     older = prediction.get("properties")
     for holder in (prediction, older) if isinstance(older, Mapping) else (prediction,):
         for key in ("emoji_mappings", "word_mappings"):
-            yield from islice(_pairs(holder.get(key)), _MOST_PREDICTIONS)
+            yield from islice(_pairs(holder.get(key)), _MAX_PREDICTIONS)
 
 
 def _pairs(mappings: object) -> Iterator[tuple[object, object, bool]]:

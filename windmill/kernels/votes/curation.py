@@ -1,23 +1,23 @@
-"""What the first version counted beside the votes, and what one emoji says about another."""
+"""Scores that the first version published beside the votes, and how one emoji confirms or contradicts another."""
 
 from collections.abc import Collection
 from typing import Any
 
 from windmill.kernels.votes.emojis import NSFW, PERSON
 from windmill.kernels.votes.evidence import Standing, best_confidence
-from windmill.kernels.votes.standings import Hall
+from windmill.kernels.votes.standings import ParsedAnswers
 from windmill.kernels.votes.vote_calibration import Evidence, VoteCalibration
 
 FACE_CONFIRMED, POSE_CONFIRMED = "face_confirmed", "pose_confirmed"
 WITH_HUMANS, WITHOUT_HUMANS = "human_context_confirmed", "suspicious_no_humans"
 _ADJUSTMENTS = {FACE_CONFIRMED: 1, POSE_CONFIRMED: 1, WITH_HUMANS: 1, WITHOUT_HUMANS: -1}
-_MOST_BOXES = 100
-"""Boxes of one emoji that are written out; all are counted."""
+_MAX_BOXES = 100
+"""The maximum number of boxes listed per emoji; all are counted."""
 
 
 def weight_of(standing: Standing, notes: Collection[str], calibration: VoteCalibration) -> int:
-    """Votes, the services beyond the first that saw the best box, the agreement of captioners and classifiers, and
-    what was noted."""
+    """Votes, further services that saw the best box, agreement of captioners and classifiers, and adjustments from
+    notes."""
     spoken = [calibration.of(service).evidence for service in standing.yes]
     whole_image = spoken.count("semantic") + spoken.count("classification")
     best_box = max((box.detection_count for box in standing.boxes), default=1)
@@ -26,7 +26,7 @@ def weight_of(standing: Standing, notes: Collection[str], calibration: VoteCalib
 
 
 def notes_on(standing: Standing, listed: Collection[str], calibration: VoteCalibration) -> list[str]:
-    """What confirms an emoji, or makes it doubtful, among those that are `listed`."""
+    """Notes that confirm an emoji or cast doubt on it, given the `listed` ones."""
     if standing.emoji == PERSON:
         roles = {calibration.of(service).role for service in standing.confirming}
         return [note for role, note in (("face", FACE_CONFIRMED), ("pose", POSE_CONFIRMED)) if role in roles]
@@ -35,8 +35,8 @@ def notes_on(standing: Standing, listed: Collection[str], calibration: VoteCalib
     return []
 
 
-def instances_of(standing: Standing, heard: Hall) -> dict[str, Any]:
-    """How many there are, and where; without boxes there is one, somewhere."""
+def instances_of(standing: Standing, parsed: ParsedAnswers) -> dict[str, Any]:
+    """How many instances there are, and where; without boxes one without a position."""
     if not standing.boxes:
         return {"count": 1, "type": "non_spatial"}
     places = [
@@ -45,15 +45,15 @@ def instances_of(standing: Standing, heard: Hall) -> dict[str, Any]:
             "bbox": dict(box.bbox),
             "confidence": box.confidence,
             "detection_count": box.detection_count,
-            "confirmed_by": heard.confirmed_by(box),
+            "confirmed_by": parsed.confirmed_by(box),
         }
-        for box in standing.boxes[:_MOST_BOXES]
+        for box in standing.boxes[:_MAX_BOXES]
     ]
     return {"count": len(standing.boxes), "type": "spatial", "bounding_boxes": places}
 
 
 def evidence_of(standing: Standing, calibration: VoteCalibration) -> dict[str, Any]:
-    """The voices by what they looked at; kinds that said nothing are null."""
+    """The votes by kind of evidence; null for kinds without votes."""
     semantic = _speakers("semantic", standing, calibration)
     classification = _speakers("classification", standing, calibration)
     words = sorted({standing.yes[name].word for name in semantic} - {""})
@@ -66,7 +66,7 @@ def evidence_of(standing: Standing, calibration: VoteCalibration) -> dict[str, A
 
 
 def _spatial(standing: Standing, calibration: VoteCalibration) -> dict[str, Any] | None:
-    """Merged boxes, or as long as there are none, the detectors that speak for themselves."""
+    """Merged boxes, or the detectors themselves before there are any."""
     detectors = _speakers("spatial", standing, calibration)
     if not standing.boxes and not detectors:
         return None

@@ -1,25 +1,25 @@
-"""Emojis that mean the same thing, however they are spelt."""
+"""Emoji groups: spellings and variants that mean the same."""
 
 import re
 from collections.abc import Mapping
 
 PERSON, FACE, TEXT, NSFW = "🧑", "🙂", "💬", "🔞"
 SPECIAL = frozenset({FACE, TEXT, NSFW})
-"""What only a specialist looks for."""
+"""Emojis that only specialists report."""
 
 _PERSONS = frozenset("🧑👩👨🧒👶👧👦🧓👴👵")
-# How an emoji is to be drawn, and the tones of skin.
+# Variation selectors and skin tones.
 _MODIFIERS = re.compile("[\ufe00-\ufe0f\u180b-\u180d\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff]")
 _JOINER, _PICTURE = "\u200d", "\ufe0f"
-# Behind a joiner stands more of the same (a dog in service is a dog); only a flag is nothing without it.
+# What follows a joiner is a refinement (a service dog is a dog), except in flags.
 _FLAGS = frozenset("🏳🏴")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_LONGEST = 32
+_MAX_LENGTH = 32
 
 
 def group_of(emoji: object) -> str | None:
-    """What an emoji is counted as; None for what is no emoji."""
-    if not isinstance(emoji, str) or len(emoji) > _LONGEST or _HALF_PAIR.search(emoji):
+    """The group that an emoji counts for; None if it is not an emoji."""
+    if not isinstance(emoji, str) or len(emoji) > _MAX_LENGTH or _HALF_PAIR.search(emoji):
         return None
     bare = _MODIFIERS.sub("", emoji.strip())
     head = bare.split(_JOINER, 1)[0]
@@ -29,10 +29,9 @@ def group_of(emoji: object) -> str | None:
     return None if whole.isascii() else whole
 
 
-def shown_as(group: str, spellings: Mapping[str, int]) -> str:
-    """How a group is written: its commonest spelling, of equally common ones that which asks for a picture.
-
-    Persons always have the same head, whoever they are.
+def render_emoji(group: str, spellings: Mapping[str, int]) -> str:
+    """The text of a group: its most common spelling; on a tie the one with emoji presentation. Persons always look the
+    same.
     """
     if group == PERSON or not spellings:
         return group

@@ -1,8 +1,8 @@
-"""How likely it is that an image shows what an emoji means, given where each service stands on it.
+"""The probability that an image shows what an emoji means, given the position of each service.
 
-Log-odds add up: the prior, what each family of like services says, less what the silence of each means. Within a
-family the strongest voice counts whole and the others a share, as they repeat each other's mistakes. So one more yes
-never makes an emoji less likely, and one more silence never more.
+Log-odds add up: the prior, plus the votes of each family of similar services, minus the silences. Within a family the
+strongest vote counts fully and the others by a share, because their errors correlate. So one more yes never lowers the
+probability, and one more silence never raises it.
 """
 
 import math
@@ -10,30 +10,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from windmill.kernels.votes.ballots import Ballot, surest
-from windmill.kernels.votes.findings import Finding
 from windmill.kernels.votes.merged_boxes import SeenBox
+from windmill.kernels.votes.specialist_findings import SpecialistFinding
 from windmill.kernels.votes.vote_calibration import BoxVoice, ServiceVoice, VoteCalibration
 
 _UNSURE, _SURE = 0.01, 0.99
-"""Confidences beyond are taken for these: no service is as sure as some say they are."""
+"""Confidences are clamped to this range, because some services are overconfident."""
 _CROWD = 8
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where each service stands on one emoji: in one place only, but that who names it may also confirm it."""
+    """The position of each service on one emoji: exactly one, except that a service that names it may also confirm
+    it."""
 
     emoji: str
     yes: Mapping[str, Ballot] = field(default_factory=dict)
-    confirming: Mapping[str, Finding] = field(default_factory=dict)
+    confirming: Mapping[str, SpecialistFinding] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     could_not_know: tuple[str, ...] = ()
     awaiting: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     boxes: tuple[SeenBox, ...] = ()
 
-    def only_confirming(self) -> dict[str, Finding]:
-        """Those that found a face or a body, and did not name the emoji besides."""
+    def only_confirming(self) -> dict[str, SpecialistFinding]:
+        """The services that found a face or a body without naming the emoji."""
         return {service: finding for service, finding in self.confirming.items() if service not in self.yes}
 
 
@@ -42,25 +43,25 @@ def probability(standing: Standing, calibration: VoteCalibration) -> float:
     return 1 / (1 + math.exp(-log_odds(standing, calibration)))
 
 
-def needed(standing: Standing, calibration: VoteCalibration) -> float:
-    """The probability from which an emoji is listed: lower while none but like services could have named it."""
+def listing_threshold(standing: Standing, calibration: VoteCalibration) -> float:
+    """The probability from which an emoji is listed: lower if only services of the same family could have named it."""
     opposed = {calibration.family_of(service) for service in standing.silent}
     opposed -= {calibration.family_of(service) for service in standing.yes}
     return calibration.threshold if opposed else calibration.unopposed_threshold
 
 
 def log_odds(standing: Standing, calibration: VoteCalibration) -> float:
-    """The sum of all that is known."""
+    """The sum of all evidence."""
     said, unsaid = voices(standing, calibration), silences(standing, calibration)
     shares = {name: calibration.family(name) for name in {*said, *unsaid}}
-    gains = [together(said[name], shares[name].share) for name in sorted(said)]
-    losses = [together(unsaid[name], shares[name].silent_share) for name in sorted(unsaid)]
+    gains = [combine(said[name], shares[name].share) for name in sorted(said)]
+    losses = [combine(unsaid[name], shares[name].silent_share) for name in sorted(unsaid)]
     prior = calibration.prior + calibration.commoner.get(standing.emoji, 0.0)
     return prior + math.fsum(gains) - math.fsum(losses)
 
 
 def voices(standing: Standing, calibration: VoteCalibration) -> dict[str, list[float]]:
-    """What each yes of a family weighs; a merged box is one more voice of its own."""
+    """The weights of the yes votes by family; merged boxes are one more vote."""
     said: dict[str, list[float]] = {}
     for service, ballot in standing.yes.items():
         known = calibration.of(service)
@@ -76,26 +77,26 @@ def voices(standing: Standing, calibration: VoteCalibration) -> dict[str, list[f
 
 
 def silences(standing: Standing, calibration: VoteCalibration) -> dict[str, list[float]]:
-    """What each silence of a family weighs."""
+    """The weights of the silences by family."""
     unsaid: dict[str, list[float]] = {}
     for service in standing.silent:
         unsaid.setdefault(calibration.family_of(service), []).append(calibration.of(service).silence)
     return unsaid
 
 
-def together(weights: Iterable[float], share: float) -> float:
-    """The strongest, and a share of each of the others."""
+def combine(weights: Iterable[float], share: float) -> float:
+    """The strongest weight plus a share of each of the others."""
     ordered = sorted(weights, reverse=True)
     return math.fsum([*ordered[:1], *(share * weight for weight in ordered[1:])])
 
 
 def strength(known: ServiceVoice | BoxVoice, confidence: float | None, count: int) -> float:
-    """What a yes weighs that was said with this confidence, or with none, of so many places or things."""
+    """The weight of a yes with this confidence (or without one) and count."""
     return max(0.0, known.voice + known.slope * logit(confidence) + known.again * log_count(count))
 
 
 def logit(confidence: float | None) -> float:
-    """Log-odds of a confidence; one that is not stated is neither high nor low."""
+    """Log-odds of a confidence; 0 for a missing one."""
     if confidence is None:
         return 0.0
     bounded = min(max(confidence, _UNSURE), _SURE)
@@ -103,10 +104,10 @@ def logit(confidence: float | None) -> float:
 
 
 def log_count(count: int) -> float:
-    """Twice is more than once, but a crowd is not much more than a group."""
+    """The logarithm of a count, capped: a crowd says little more than a group."""
     return math.log(min(max(count, 1), _CROWD))
 
 
 def best_confidence(boxes: Iterable[SeenBox]) -> float | None:
-    """That of the surest box."""
+    """The highest confidence of the boxes."""
     return surest(box.confidence for box in boxes)

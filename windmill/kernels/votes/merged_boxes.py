@@ -1,17 +1,17 @@
-"""Merged boxes as the vote sees them, out of any JSON."""
+"""Parses stored merged boxes, from any JSON, for the vote."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes.ballots import confidence_of, text_of
 from windmill.kernels.votes.emojis import group_of
 
-_MOST_BOXES = 2000
-_MOST_SERVICES = 100
-_LONGEST_KEY = 200
-_FARTHEST = 1e9
+_MAX_BOXES = 2000
+_MAX_SERVICES = 100
+_MAX_KEY_LENGTH = 200
+_MAX_COORDINATE = 1e9
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class SeenBox:
 
 
 def merged_boxes(documents: Iterable[object], labels: Mapping[str, str]) -> list[SeenBox]:
-    """Those that show an emoji, the surest first, in an order that depends on nothing but themselves."""
+    """The boxes with an emoji by confidence, in an order independent of the input order."""
     boxes = [box for document in documents if (box := _box(document, labels)) is not None]
     return sorted(boxes, key=lambda box: (-(box.confidence or 0.0), box.key, box.label, sorted(box.bbox.items())))[
-        :_MOST_BOXES
+        :_MAX_BOXES
     ]
 
 
 def box_key_of(value: object) -> str:
     """The key by which crops refer to a box."""
-    return text_of(value, _LONGEST_KEY)
+    return text_of(value, _MAX_KEY_LENGTH)
 
 
 def _box(document: object, labels: Mapping[str, str]) -> SeenBox | None:
     if not isinstance(document, Mapping):
         return None
     label = text_of(document.get("label"))
-    spellings = (document.get("emoji"), labels.get(normalised(label)))
+    spellings = (document.get("emoji"), labels.get(normalise_label(label)))
     spelt = next((one for one in spellings if group_of(one)), None)
     emoji = group_of(spelt)
     if emoji is None:
@@ -64,12 +64,12 @@ def _box(document: object, labels: Mapping[str, str]) -> SeenBox | None:
 
 
 def _services(value: object) -> tuple[str, ...]:
-    names = value[:_MOST_SERVICES] if isinstance(value, list | tuple) else ()
+    names = value[:_MAX_SERVICES] if isinstance(value, list | tuple) else ()
     return tuple(sorted({text_of(name) for name in names} - {""}))
 
 
 def _count(value: object, seen: int) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_SERVICES
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_SERVICES
     return value if is_count else max(seen, 1)  # type: ignore[return-value]
 
 
@@ -80,4 +80,6 @@ def _sides(value: object) -> dict[str, float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -_FARTHEST <= value <= _FARTHEST
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and -_MAX_COORDINATE <= value <= _MAX_COORDINATE
+    )

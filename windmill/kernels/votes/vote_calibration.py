@@ -1,42 +1,42 @@
-"""What the vote has to know of services beforehand: who they are, what they can say, how far to trust them.
+"""The calibration of the vote: for each service its family, its vocabulary, and the weights of its votes and silences.
 
-All of it is data. Weights are log-odds: what a yes of this service adds, what its silence takes away.
+Weights are log-odds: what a yes of the service adds, and what its silence subtracts.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from windmill.kernels.text.document_readers import (
-    Gathering,
+from windmill.kernels.text.json_readers import (
+    MistakeCollector,
     Reader,
-    each,
-    listed,
-    made,
+    dataclass_of,
+    dict_of,
+    invalid_value,
+    list_of,
+    mapped,
     number,
     one_of,
     optional,
-    shaped,
     text,
-    wrong,
 )
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes.emojis import SPECIAL, group_of
-from windmill.kernels.votes.findings import Role
+from windmill.kernels.votes.specialist_findings import Role
 
 Evidence = Literal["spatial", "semantic", "classification", "specialized", "other"]
 ANY, NOTHING = "any", "nothing"
-"""Vocabularies of services that may name whatever they see, or of which nobody knows what they could have said."""
-_HEAVIEST = 20.0
+"""Vocabularies of services that can name anything, and of services whose vocabulary is unknown."""
+_MAX_WEIGHT = 20.0
 
 
 @dataclass(frozen=True)
 class ServiceVoice:
-    """One service.
+    """The weights of one service.
 
-    Its yes adds `voice`, `slope` times the log-odds of its confidence and `again` times the logarithm of how many it
-    saw, but never less than 0. Its silence takes `silence` away, where it could have spoken.
-    `confirms` is what it adds to persons when it finds a face or a body without calling it a person.
+    Its yes adds `voice`, plus `slope` times the log-odds of its confidence, plus `again` times the logarithm of its
+    count, but never less than 0. Its silence subtracts `silence` if its vocabulary has the emoji. `confirms` is what it
+    adds to persons if it finds a face or a body without calling it a person.
     """
 
     display: str | None = None
@@ -53,7 +53,7 @@ class ServiceVoice:
 
 @dataclass(frozen=True)
 class Family:
-    """Like services make like mistakes: what the others of a family add to its strongest, as a share, said or not."""
+    """Similar services make similar errors: the shares by which all but the strongest vote or silence count."""
 
     share: float = 0.3
     silent_share: float = 0.3
@@ -61,7 +61,7 @@ class Family:
 
 @dataclass(frozen=True)
 class BoxVoice:
-    """A merged box speaks as one more voice of the family that it was made from."""
+    """A merged box is one more vote of the family of its detectors."""
 
     family: str = "detectors"
     voice: float = 1.0
@@ -71,12 +71,10 @@ class BoxVoice:
 
 @dataclass(frozen=True)
 class VoteCalibration:
-    """Everything that the vote takes as given.
+    """All constants of the vote.
 
-    An emoji is listed from a probability of `threshold`, or of `unopposed_threshold` while no other family than those
-    that named it could have.
-    `prior` is the log-odds of an emoji that nobody has spoken on yet, and `commoner` what to add for those that images
-    show more often than others.
+    An emoji is listed from a probability of `threshold`, or of `unopposed_threshold` if no family but those that named
+    it could have. `prior` is the log-odds of an emoji without any votes; `commoner` adds to it for common emojis.
     """
 
     threshold: float = 0.5
@@ -90,39 +88,40 @@ class VoteCalibration:
     boxes: BoxVoice = field(default_factory=BoxVoice)
 
     def of(self, service: str) -> ServiceVoice:
-        """A service that nobody has described is a family of its own, believed a little; its silence says nothing."""
+        """The weights of a service; an unknown one is a family of its own with a small weight, and its silence is
+        ignored."""
         return self.services.get(service) or ServiceVoice()
 
     def display(self, service: str) -> str:
-        """The name by which readers of the first version know a service."""
+        """The name of a service in the output of the first version."""
         return self.of(service).display or service
 
     def family_of(self, service: str) -> str:
-        """Services without a family do not share one."""
+        """The family of a service; without one it is a family of its own."""
         return self.of(service).family or service
 
     def family(self, name: str) -> Family:
         return self.families.get(name) or Family()
 
     def could_say(self, service: str, emoji: str) -> bool:
-        """Whether the silence of this service on this emoji says anything."""
+        """Whether the vocabulary of this service has the emoji, so that its silence counts."""
         vocabulary = self.of(service).vocabulary
         if vocabulary == ANY:
             return emoji not in SPECIAL
         return emoji in self.vocabularies.get(vocabulary, ())
 
     def as_document(self) -> dict[str, Any]:
-        """What `from_document` reads."""
+        """The JSON object that from_document parses."""
         document = asdict(self)
         document["vocabularies"] = {name: sorted(emojis) for name, emojis in self.vocabularies.items()}
         return document
 
     @classmethod
     def from_document(cls, document: object) -> "VoteCalibration":
-        """Raises DocumentInvalid with all keys and values that are wrong; what is left out has its default."""
-        calibration: VoteCalibration = shaped(cls, _readers(), notes=["notes"])(document, "votes")
+        """Parse a JSON object; raises DocumentInvalid with all mistakes. Missing keys get defaults."""
+        calibration: VoteCalibration = dataclass_of(cls, _readers(), notes=["notes"])(document, "votes")
         known = one_of(sorted({ANY, NOTHING, *calibration.vocabularies}))
-        found = Gathering()
+        found = MistakeCollector()
         for name, service in calibration.services.items():
             with found.part():
                 known(service.vocabulary, f"votes.services.{name}.vocabulary")
@@ -131,10 +130,12 @@ class VoteCalibration:
 
 
 def _readers() -> dict[str, Reader[Any]]:
-    weight = number(0, _HEAVIEST)
-    family = shaped(Family, {"share": number(0, 1), "silent_share": number(0, 1)})
-    boxes = shaped(BoxVoice, {"family": text, "voice": number(-_HEAVIEST, _HEAVIEST), "slope": weight, "again": weight})
-    service = shaped(
+    weight = number(0, _MAX_WEIGHT)
+    family = dataclass_of(Family, {"share": number(0, 1), "silent_share": number(0, 1)})
+    boxes = dataclass_of(
+        BoxVoice, {"family": text, "voice": number(-_MAX_WEIGHT, _MAX_WEIGHT), "slope": weight, "again": weight}
+    )
+    service = dataclass_of(
         ServiceVoice,
         {
             "display": optional(text),
@@ -142,7 +143,7 @@ def _readers() -> dict[str, Reader[Any]]:
             "family": optional(text),
             "vocabulary": text,
             "role": one_of((None, *get_args(Role))),
-            "voice": number(-_HEAVIEST, _HEAVIEST),
+            "voice": number(-_MAX_WEIGHT, _MAX_WEIGHT),
             "slope": weight,
             "again": weight,
             "silence": weight,
@@ -152,31 +153,31 @@ def _readers() -> dict[str, Reader[Any]]:
     return {
         "threshold": number(0, 1),
         "unopposed_threshold": number(0, 1),
-        "prior": number(-_HEAVIEST, _HEAVIEST),
+        "prior": number(-_MAX_WEIGHT, _MAX_WEIGHT),
         "commoner": _commoner,
         "labels": _labels,
-        "vocabularies": each(made(_vocabulary, listed(_emoji, "emojis"))),
-        "families": each(family),
-        "services": each(service),
+        "vocabularies": dict_of(mapped(_vocabulary, list_of(_emoji, "emojis"))),
+        "families": dict_of(family),
+        "services": dict_of(service),
         "boxes": boxes,
     }
 
 
 def _commoner(value: object, key: str) -> dict[str, float]:
-    read = each(number(-_HEAVIEST, _HEAVIEST))(value, key)
+    read = dict_of(number(-_MAX_WEIGHT, _MAX_WEIGHT))(value, key)
     return {group_of(_emoji(emoji, key)) or "": offset for emoji, offset in read.items()}
 
 
 def _labels(value: object, key: str) -> dict[str, str]:
-    return {normalised(label): emoji for label, emoji in each(_emoji)(value, key).items()}
+    return {normalise_label(label): emoji for label, emoji in dict_of(_emoji)(value, key).items()}
 
 
 def _vocabulary(emojis: Iterable[str]) -> frozenset[str]:
-    """As groups, so that it does not matter how they are spelt."""
+    """The emoji groups, so that spellings do not matter."""
     return frozenset(group_of(emoji) or "" for emoji in emojis)
 
 
 def _emoji(value: object, key: str) -> str:
     if group_of(value) is None:
-        raise wrong(key, value, "an emoji")
+        raise invalid_value(key, value, "an emoji")
     return str(value)

@@ -1,7 +1,6 @@
-"""The vote as a linear model: for each emoji of each image what its log-odds are made of, as arrays.
+"""The vote as a linear model: the design matrix with one row per emoji of each image, for fitting.
 
-A weight is named (service, what): ("yolov8", "slope"), ("boxes", "voice"), ("", "prior"); what makes an emoji commoner
-than others is ("🧑", "commoner").
+A weight is named (service, what): ("yolov8", "slope"), ("boxes", "voice"), ("", "prior"), ("🧑", "commoner").
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from windmill.kernels.votes.emojis import group_of
 from windmill.kernels.votes.evidence import Standing, best_confidence, log_count, logit
-from windmill.kernels.votes.standings import hall, standings
+from windmill.kernels.votes.standings import parse_answers, standings
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 Floats = npt.NDArray[np.float64]
@@ -24,8 +23,8 @@ BOXES = "boxes"
 
 
 @dataclass(frozen=True)
-class Example:
-    """Answers to one image, and the emojis of what it really shows."""
+class VoteExample:
+    """The answers for one image, and its true emojis."""
 
     answers: Mapping[str, object]
     truth: frozenset[str]
@@ -33,7 +32,7 @@ class Example:
 
 
 class Opinion(NamedTuple):
-    """One yes, or one silence, on the emoji of a row: the numbers of its weights, and what two of them are times."""
+    """One yes or one silence on the emoji of a row: the indexes of its weights, and the factors of two of them."""
 
     row: int
     family: int
@@ -46,7 +45,7 @@ class Opinion(NamedTuple):
 
 @dataclass(frozen=True)
 class Opinions:
-    """Opinions as arrays of shape (n,); those that follow each other in `group` are of one row and one family."""
+    """Opinions as arrays of shape (n,)."""
 
     row: Ints
     family: Ints
@@ -63,7 +62,7 @@ class Opinions:
         return cls(row, family, weight, slope, again, table[:, 5], table[:, 6])
 
     def design(self, weights: Floats, shares: Floats, rows: int) -> Floats:
-        """How much of each weight each row has, shape (rows, weights)."""
+        """The design matrix, shape (rows, weights)."""
         counts, cells = self._counts(weights, shares), self.row * len(weights)
         table: Floats = np.zeros(rows * len(weights), dtype=np.float64)
         for weight, factor in ((self.weight, 1.0), (self.slope, self.log_odds), (self.again, self.log_count)):
@@ -71,7 +70,7 @@ class Opinions:
         return table.reshape(rows, len(weights))
 
     def sums(self, weights: Floats, shares: Floats, rows: int) -> Floats:
-        """What the opinions of each row come to, shape (rows,)."""
+        """The sum of the opinions of each row, shape (rows,)."""
         opinions = self._counts(weights, shares) * self._strengths(weights)
         return np.bincount(self.row, opinions, rows).astype(np.float64)
 
@@ -79,7 +78,7 @@ class Opinions:
         return weights[self.weight] + weights[self.slope] * self.log_odds + weights[self.again] * self.log_count
 
     def _counts(self, weights: Floats, shares: Floats) -> Floats:
-        """How much each opinion counts: the strongest of a family in a row whole, the others a share."""
+        """The factor of each opinion: 1 for the strongest of a family in a row, a share for the others."""
         strengths = self._strengths(weights)
         order = np.lexsort((-strengths, self.family, self.row))
         row, family = self.row[order], self.family[order]
@@ -92,7 +91,7 @@ class Opinions:
 
 @dataclass(frozen=True)
 class Rows:
-    """All emojis of all examples: opinions for and against each, and whether it is true."""
+    """All emojis of all examples: the opinions for and against each, and whether it is true."""
 
     weights: tuple[Weight, ...]
     families: tuple[str, ...]
@@ -100,25 +99,25 @@ class Rows:
     unsaid: Opinions
     true: Floats
     givens: Floats
-    """What there is before anybody speaks: the prior, and which rows are of commoner emojis; shape (n, weights)."""
+    """The constant part of the design matrix: the prior, and the rows of common emojis; shape (n, weights)."""
 
     def __len__(self) -> int:
         return len(self.true)
 
 
-def rows_of(examples: Iterable[Example], calibration: VoteCalibration) -> Rows:
+def rows_of(examples: Iterable[VoteExample], calibration: VoteCalibration) -> Rows:
     """The rows of these examples under the services, vocabularies and families of a calibration."""
     collector = _Collector(calibration)
     for example in examples:
         truth = {group_of(emoji) for emoji in example.truth}
-        heard = hall(example.answers, calibration, boxes=example.boxes)
-        for standing in standings(heard, calibration)[0]:
+        parsed = parse_answers(example.answers, calibration, boxes=example.boxes)
+        for standing in standings(parsed, calibration)[0]:
             collector.add(standing, standing.emoji in truth)
     return collector.rows()
 
 
 class _Collector:
-    """Numbers weights and families as they come up."""
+    """Collects rows, and assigns indexes to weights and families in order of appearance."""
 
     def __init__(self, calibration: VoteCalibration) -> None:
         self._calibration = calibration

@@ -1,4 +1,4 @@
-"""Fits the weights of the vote to images whose truth is known, drawn towards the calibration that was there before."""
+"""Fits the weights of the vote to labelled images, with the current calibration as prior."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from windmill.kernels.votes.evidence import needed, probability
-from windmill.kernels.votes.standings import hall, standings
+from windmill.kernels.votes.evidence import listing_threshold, probability
+from windmill.kernels.votes.standings import parse_answers, standings
 from windmill.kernels.votes.vote_calibration import Family, VoteCalibration
-from windmill.kernels.votes.vote_design import BOXES, PRIOR, Example, Floats, Rows, Weight, rows_of
-from windmill.kernels.votes.vote_scores import figures, judge
+from windmill.kernels.votes.vote_design import BOXES, PRIOR, Floats, Rows, VoteExample, Weight, rows_of
+from windmill.kernels.votes.vote_scores import figures, judge_vote
 
-_PULL = 4.0
-"""How firmly the weights that were there before are believed: one over the variance that is granted them."""
+_PRIOR_PRECISION = 4.0
+"""The precision (1 / variance) of the prior on the weights."""
 _ROUNDS, _STEPS = 4, 6
 _SHARES = np.arange(11) * 0.1
 _NEVER_NEGATIVE = ("slope", "again", "silence", "confirms")
-_HEAVIEST = 10.0
+_MAX_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Weights, and for each family the shares of its weaker voices and silences."""
+    """The weights, and for each family the shares of its weaker votes and silences."""
 
     weights: Floats
     shares: Floats
@@ -34,14 +34,14 @@ class _Fit:
         return said + rows.givens
 
     def loss(self, rows: Rows) -> float:
-        """Mean surprise at the truth."""
+        """The mean log loss."""
         log_odds = rows.givens @ self.weights + rows.said.sums(self.weights, self.shares, len(rows))
         log_odds -= rows.unsaid.sums(self.weights, self.silent_shares, len(rows))
         return float(np.mean(np.logaddexp(0, log_odds) - rows.true * log_odds))
 
 
-def fit(examples: Sequence[Example], start: VoteCalibration) -> VoteCalibration:
-    """A calibration that finds the truth of these examples likely; without examples, the one to start from."""
+def fit(examples: Sequence[VoteExample], start: VoteCalibration) -> VoteCalibration:
+    """The most likely calibration for these examples; `start` if there are none."""
     rows = rows_of(examples, start)
     if not len(rows):
         return start
@@ -59,26 +59,26 @@ def fit(examples: Sequence[Example], start: VoteCalibration) -> VoteCalibration:
     return _with_weights(start, rows, fitted)
 
 
-def score(examples: Sequence[Example], calibration: VoteCalibration) -> dict[str, float]:
+def score(examples: Sequence[VoteExample], calibration: VoteCalibration) -> dict[str, float]:
     """How well the vote does on these examples; what only specialists name is not looked at."""
-    return figures([judge(*listing(example, calibration), example.truth) for example in examples])
+    return figures([judge_vote(*listing(example, calibration), example.truth) for example in examples])
 
 
-def listing(example: Example, calibration: VoteCalibration) -> tuple[dict[str, float], set[str]]:
+def listing(example: VoteExample, calibration: VoteCalibration) -> tuple[dict[str, float], set[str]]:
     """How likely each emoji is, and which are listed, as the vote would have it."""
-    heard = hall(example.answers, calibration, boxes=example.boxes)
-    found = standings(heard, calibration)[0]
+    parsed = parse_answers(example.answers, calibration, boxes=example.boxes)
+    found = standings(parsed, calibration)[0]
     chances = {one.emoji: probability(one, calibration) for one in found}
-    return chances, {one.emoji for one in found if chances[one.emoji] >= needed(one, calibration)}
+    return chances, {one.emoji for one in found if chances[one.emoji] >= listing_threshold(one, calibration)}
 
 
 def _step(fitted: _Fit, rows: Rows, before: Floats) -> Floats:
-    """One step of Newton's towards the likeliest weights, which stops at the bounds."""
+    """One projected Newton step towards the most likely weights."""
     design = fitted.design(rows)
     chances = 1 / (1 + np.exp(-np.clip(design @ fitted.weights, -30, 30)))
-    slope = design.T @ (rows.true - chances) - _PULL * (fitted.weights - before)
-    bend = (design * (chances * (1 - chances))[:, None]).T @ design + _PULL * np.eye(len(before))
-    low = np.asarray([0.0 if what in _NEVER_NEGATIVE else -_HEAVIEST for _, what in rows.weights])
+    slope = design.T @ (rows.true - chances) - _PRIOR_PRECISION * (fitted.weights - before)
+    bend = (design * (chances * (1 - chances))[:, None]).T @ design + _PRIOR_PRECISION * np.eye(len(before))
+    low = np.asarray([0.0 if what in _NEVER_NEGATIVE else -_MAX_WEIGHT for _, what in rows.weights])
     free = np.ones(len(before), dtype=bool)
     step = np.zeros(len(before))
     for _ in range(len(before)):
@@ -88,11 +88,11 @@ def _step(fitted: _Fit, rows: Rows, before: Floats) -> Floats:
         if not stuck.any():
             break
         free &= ~stuck
-    return np.clip(fitted.weights + step, low, _HEAVIEST)
+    return np.clip(fitted.weights + step, low, _MAX_WEIGHT)
 
 
 def _best_shares(fitted: _Fit, rows: Rows) -> _Fit:
-    """Each share in turn, from none to whole; one that makes no difference stays as it is."""
+    """Optimise each share in turn over a grid from 0 to 1; a share without effect stays as it is."""
     for number in range(len(rows.families)):
         for which in ("shares", "silent_shares"):
             tried = [fitted]

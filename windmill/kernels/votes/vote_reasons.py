@@ -1,22 +1,22 @@
-"""Why an emoji was found likely or not: stable codes for programs, and one sentence for people."""
+"""The reasons for the probability of an emoji: stable codes for programs, and one sentence for people."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from windmill.kernels.votes.evidence import Standing, log_odds, logit, needed
+from windmill.kernels.votes.evidence import Standing, listing_threshold, log_odds, logit
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
-_MOST_NAMES = 6
+_MAX_NAMES = 6
 
 
 def why(standing: Standing, notes: Sequence[str], calibration: VoteCalibration) -> dict[str, Any]:
-    """Codes, the most telling first, and the sentence."""
+    """Codes by importance, and the sentence."""
     return {"codes": [*_voices(standing, calibration), *notes, *_doubts(standing)], "sentence": _sentence(standing)}
 
 
 def missing(standing: Standing, calibration: VoteCalibration) -> dict[str, Any]:
-    """What a runner-up lacks: how much evidence, in log-odds, and who may still give it."""
-    threshold = needed(standing, calibration)
+    """What a runner-up lacks: the evidence in log-odds, and the services that may still provide it."""
+    threshold = listing_threshold(standing, calibration)
     lacking = logit(threshold) - log_odds(standing, calibration)
     may = [name for name in (*standing.awaiting, *standing.failed) if calibration.could_say(name, standing.emoji)]
     return {"probability": threshold, "log_odds": round(max(0.0, lacking), 2), "could_still_say": sorted(may)}
@@ -55,6 +55,6 @@ def _sentence(standing: Standing) -> str:
 
 def _names(services: Iterable[str]) -> str:
     names = list(services)
-    if len(names) > _MOST_NAMES:
-        names = [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} more"]
+    if len(names) > _MAX_NAMES:
+        names = [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""How good emojis with probabilities are, judged by the emojis of what images really show."""
+"""Evaluation of voted emojis against true emojis: precision, recall, AP, calibration error."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import numpy.typing as npt
 from windmill.kernels.votes.emojis import SPECIAL, group_of
 
 LEFT_OUT = SPECIAL | {"🧍", "🚶"}
-"""What only specialists name, or only captions that tell what somebody does."""
+"""Emojis excluded from the evaluation: only specialists or captions of actions name them."""
 _BINS = 10
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One image: how likely each named emoji is, which are listed and which true, and how many true are unnamed."""
+class JudgedVote:
+    """One image: for each named emoji its probability, whether it is listed and true; and the number of missed ones."""
 
     chances: tuple[float, ...]
     listed: tuple[bool, ...]
@@ -25,12 +25,12 @@ class Judged:
     unnamed: int
 
 
-def judge(chances: Mapping[str, float], listed: Collection[str], truth: Collection[str]) -> Judged:
-    """Emojis of the truth are taken as groups; those of the vote are groups."""
+def judge_vote(chances: Mapping[str, float], listed: Collection[str], truth: Collection[str]) -> JudgedVote:
+    """Evaluate one image; true emojis are converted to groups, those of the vote are groups."""
     groups = {group for emoji in truth if (group := group_of(emoji))} - LEFT_OUT
     named = sorted(emoji for emoji in chances if emoji not in LEFT_OUT)
     true = tuple(emoji in groups for emoji in named)
-    return Judged(
+    return JudgedVote(
         tuple(chances[emoji] for emoji in named),
         tuple(emoji in listed for emoji in named),
         true,
@@ -38,8 +38,8 @@ def judge(chances: Mapping[str, float], listed: Collection[str], truth: Collecti
     )
 
 
-def figures(images: Sequence[Judged]) -> dict[str, float]:
-    """Over the emojis of all images together; what nobody named counts as not found, and in nothing else."""
+def figures(images: Sequence[JudgedVote]) -> dict[str, float]:
+    """Metrics over all images together; an unnamed true emoji only lowers recall and AP."""
     chances = np.asarray([chance for image in images for chance in image.chances], dtype=np.float64)
     listed = np.asarray([is_listed for image in images for is_listed in image.listed], dtype=bool)
     true = np.asarray([is_true for image in images for is_true in image.true], dtype=np.float64)
@@ -57,7 +57,7 @@ def figures(images: Sequence[Judged]) -> dict[str, float]:
 
 
 def _average_precision(chances: Floats, true: Floats, truths: float) -> float:
-    """Equal chances are one step, so that their order does not matter."""
+    """Equal probabilities form one step, so that their order does not matter."""
     levels, level = np.unique(-chances, return_inverse=True)
     hits = np.bincount(level, weights=true, minlength=len(levels))
     shown = np.cumsum(np.bincount(level, minlength=len(levels)))
@@ -65,7 +65,7 @@ def _average_precision(chances: Floats, true: Floats, truths: float) -> float:
 
 
 def _calibration_error(chances: Floats, true: Floats) -> float:
-    """Mean distance between what is said and what is so, over ten bins of chances."""
+    """Expected calibration error over ten bins of probabilities."""
     bins = np.minimum((chances * _BINS).astype(np.int64), _BINS - 1)
     gaps = np.bincount(bins, weights=true - chances, minlength=_BINS)
     return float(np.abs(gaps).sum() / max(len(chances), 1))

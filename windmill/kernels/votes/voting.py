@@ -1,6 +1,6 @@
-"""The democratic vote: what an image shows, by the word of all services that looked at it.
+"""The vote: which emojis an image shows according to all services.
 
-An emoji is as likely as the evidence makes it (windmill.kernels.votes.evidence), and listed if it is likely enough.
+Each emoji gets a probability from the evidence (windmill.kernels.votes.evidence), and is listed if it is high enough.
 """
 
 from collections import Counter
@@ -9,40 +9,40 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from windmill.kernels.votes.curation import evidence_of, instances_of, notes_on, weight_of
-from windmill.kernels.votes.emojis import shown_as
-from windmill.kernels.votes.evidence import Standing, needed, probability
+from windmill.kernels.votes.emojis import render_emoji
+from windmill.kernels.votes.evidence import Standing, listing_threshold, probability
 from windmill.kernels.votes.specials import specials
-from windmill.kernels.votes.standings import Enrichment, Hall, hall, standings
+from windmill.kernels.votes.standings import CropAnswer, ParsedAnswers, parse_answers, standings
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 from windmill.kernels.votes.vote_reasons import missing, why
 
-__all__ = ["ALGORITHM", "VERSION", "Enrichment", "Inputs", "vote"]
+__all__ = ["ALGORITHM", "VERSION", "CropAnswer", "VoteInputs", "vote"]
 
 VERSION = 1
-"""To be raised when the same answers come to another verdict."""
+"""Increase it when the same answers give another result."""
 ALGORITHM = "windmill_evidence_vote_v1"
-_MOST_RUNNERS_UP = 20
-"""The likeliest; an image may come to dozens that one classifier named in passing."""
+_MAX_RUNNERS_UP = 20
+"""The most likely ones; a classifier may name dozens."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """All that is known of one image: answers as they were stored, and what was made of them before."""
+class VoteInputs:
+    """The inputs for one image: stored answers, merged boxes and enrichment."""
 
     answers: Mapping[str, object]
     calibration: VoteCalibration
     failed: Mapping[str, str] = field(default_factory=dict)
     awaiting: Collection[str] = ()
     boxes: Sequence[Mapping[str, Any]] = ()
-    enrichments: Sequence[Enrichment] = ()
+    enrichments: Sequence[CropAnswer] = ()
     total_processing_time: float | None = None
     latest_result_time: str | None = None
 
 
-def vote(inputs: Inputs) -> dict[str, Any]:
-    """The verdict, the same to the byte for the same inputs in any order."""
+def vote(inputs: VoteInputs) -> dict[str, Any]:
+    """The result; identical to the byte for the same inputs in any order."""
     calibration = inputs.calibration
-    heard = hall(
+    parsed = parse_answers(
         inputs.answers,
         calibration,
         failed=inputs.failed,
@@ -50,10 +50,10 @@ def vote(inputs: Inputs) -> dict[str, Any]:
         boxes=inputs.boxes,
         enrichments=inputs.enrichments,
     )
-    found, dropped = standings(heard, calibration)
+    found, dropped = standings(parsed, calibration)
     chances = {one.emoji: round(probability(one, calibration), 3) for one in found}
-    listed = {one.emoji for one in found if chances[one.emoji] >= needed(one, calibration)}
-    items = _ranked([_item(one, chances[one.emoji], listed, heard, calibration) for one in found])
+    listed = {one.emoji for one in found if chances[one.emoji] >= listing_threshold(one, calibration)}
+    items = _ranked([_item(one, chances[one.emoji], listed, parsed, calibration) for one in found])
     runners_up = [item for emoji, item in items if emoji not in listed]
     return {
         "services_count": len(inputs.answers),
@@ -65,39 +65,39 @@ def vote(inputs: Inputs) -> dict[str, Any]:
         "consensus_algorithm": ALGORITHM,
         "votes": {
             "consensus": [item for emoji, item in items if emoji in listed],
-            "runners_up": runners_up[:_MOST_RUNNERS_UP],
+            "runners_up": runners_up[:_MAX_RUNNERS_UP],
         },
-        "special": specials(heard, listed, calibration),
+        "special": specials(parsed, listed, calibration),
         "debug": {
-            "detection_count": sum(len(said) for said in heard.ballots.values()),
+            "detection_count": sum(len(said) for said in parsed.ballots.values()),
             "emoji_groups": len(found),
             "emojis_dropped": dropped,
-            "runners_up_dropped": max(0, len(runners_up) - _MOST_RUNNERS_UP),
+            "runners_up_dropped": max(0, len(runners_up) - _MAX_RUNNERS_UP),
         },
     }
 
 
 def _ranked(items: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """By what is likeliest after all that was noted; no two have the same place."""
+    """By probability, score and votes; a total order."""
     return sorted(
         items, key=lambda pair: (-pair[1]["probability"], -pair[1]["final_score"], -pair[1]["votes"], pair[0])
     )
 
 
 def _item(
-    standing: Standing, chance: float, listed: Collection[str], heard: Hall, calibration: VoteCalibration
+    standing: Standing, chance: float, listed: Collection[str], parsed: ParsedAnswers, calibration: VoteCalibration
 ) -> tuple[str, dict[str, Any]]:
-    """An emoji and its entry: first what readers of the first version know, then who stands where."""
+    """An emoji and its entry: first the keys of the first version, then the position of each service."""
     notes = notes_on(standing, listed, calibration)
     weight = weight_of(standing, notes, calibration)
     spellings = _spellings(standing)
     item = {
-        "emoji": shown_as(standing.emoji, spellings),
+        "emoji": render_emoji(standing.emoji, spellings),
         "votes": len(standing.yes),
         "evidence_weight": weight,
         "final_score": len(standing.yes) + weight,
         "probability": chance,
-        "instances": instances_of(standing, heard),
+        "instances": instances_of(standing, parsed),
         "evidence": evidence_of(standing, calibration),
         "services": sorted(calibration.display(service) for service in standing.yes),
         **_places(standing),
@@ -124,7 +124,7 @@ def _spellings(standing: Standing) -> Counter[str]:
 
 
 def _places(standing: Standing) -> dict[str, Any]:
-    """Where each service stands, in one list only."""
+    """The position of each service, in exactly one list."""
     return {
         "said_yes": [
             {"service": service, "confidence": _rounded(ballot.confidence), "word": ballot.word}

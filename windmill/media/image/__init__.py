@@ -1,16 +1,16 @@
-"""Images: their bytes, from a path under IMAGE_ROOT or a URL that may be fetched; and a look at them, where needed.
+"""Images: their bytes, from a file under IMAGE_ROOT or from a URL, and checks of them.
 
-    source          which of the two a job means, and whether the bytes are worth sending
-    folder          files below IMAGE_ROOT, and none beside it
-    reader_threads  where files are read, so that a share that hangs stops nothing else
-    web             URLs, and none into the private network
-    check           whether an image that a service failed on is itself at fault; decodes it
-    crops           cutting boxes out of an image
+    source          the image of a job, from a file or a URL, with limits on format and size
+    file_reader     files under IMAGE_ROOT, and none outside it
+    reader_threads  the threads that read files, so that a hung network share blocks nothing else
+    url_fetcher     URLs: redirects, limits, and no access to the private network
+    decode_check    decodes an image to see whether it is at fault
+    crops           crops of boxes in an image
 
-Which hosts are private is judged by windmill.kernels.text.hosts.
+windmill.kernels.net.private_hosts decides which private hosts a URL may name.
 """
 
-from windmill.kernels.text.hosts import may_name
+from windmill.kernels.net.private_hosts import host_allowed
 from windmill.media.image.source import ImageSource, looks_like_image
 
-__all__ = ["ImageSource", "looks_like_image", "may_name"]
+__all__ = ["ImageSource", "host_allowed", "looks_like_image"]

@@ -1,6 +1,6 @@
-"""Cutting boxes out of an image, in memory: each becomes a small JPEG of its own.
+"""Crops: cut boxes out of an image, each into a small JPEG in memory.
 
-Pixels are taken as they are stored. A turn that EXIF asks for is not made, because the boxes are in stored pixels too.
+This ignores EXIF rotation, because boxes are in stored pixels too.
 """
 
 import asyncio
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
-from windmill.kernels.boxes.regions import Rectangle, crop_of
-from windmill.media.image.check import opened
+from windmill.kernels.boxes.crop_regions import Rectangle, crop_for
+from windmill.media.image.decode_check import open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 QUALITY = 90
-MOST_BYTES = 32 * 1024 * 1024
-"""As much as all crops that are cut at once may take together; one alone may take more."""
+MAX_BYTES = 32 * 1024 * 1024
+"""The maximum size of all crops of one call together; a single crop may be larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,26 @@ class Crop:
     jpeg: bytes
 
 
-class Crops:
-    """Cuts in threads. One image of the process is decoded at a time, and it is gone when its crops are there."""
+class Cropper:
+    """Crops in a thread. Only one image of the process is decoded at a time, and freed when its crops are done."""
 
-    def __init__(self, most_pixels: int, most_bytes: int = MOST_BYTES) -> None:
-        self._most_pixels = most_pixels
-        self._most_bytes = most_bytes
+    def __init__(self, max_pixels: int, max_bytes: int = MAX_BYTES) -> None:
+        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
 
     async def cut(self, image: bytes, boxes: Sequence[object]) -> list[Crop | None]:
-        """A crop for each merged box, None for one that has no pixel in the image: for at least the first of them,
-        and for as many as fit into memory. Raises IMAGE_UNREADABLE or IMAGE_TOO_LARGE."""
+        """A crop for each merged box (None for a box outside the image): at least the first, and as many as fit into
+        the memory limit. Raises IMAGE_UNREADABLE or IMAGE_TOO_LARGE."""
         return await asyncio.to_thread(self._cut, image, boxes) if boxes else []
 
     def _cut(self, data: bytes, boxes: Sequence[object]) -> list[Crop | None]:
         crops: list[Crop | None] = []
-        left = self._most_bytes
-        with opened(data, self._most_pixels) as image:
+        left = self._max_bytes
+        with open_image(data, self._max_pixels) as image:
             image.load()
             picture = _in_eight_bits(image)
             for box in boxes:
-                place = crop_of(box, picture.size)
+                place = crop_for(box, picture.size)
                 crop = Crop(place, _jpeg(picture, place)) if place else None
                 crops.append(crop)
                 left -= len(crop.jpeg) if crop else 0
@@ -57,7 +57,7 @@ class Crops:
 
 
 def _in_eight_bits(image: "Image") -> "Image":
-    """Pillow does not scale greys of 16 bits and more to the 8 of a JPEG, but cuts them off: nearly all is white."""
+    """Scale greys of 16 bits and more to the 8 bits of a JPEG: Pillow would clip them, which makes nearly all white."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
     deep = image if image.mode == "F" else image.convert("I")
@@ -66,7 +66,7 @@ def _in_eight_bits(image: "Image") -> "Image":
 
 
 def _white(image: "Image") -> float:
-    """The value of white, which greys of 32 bits do not tell."""
+    """The value of white; for 32-bit greys a guess from the brightest pixel."""
     if image.mode.startswith("I;16"):
         return 65_535
     brightest = cast("tuple[float, float]", image.getextrema())[1]
@@ -74,7 +74,7 @@ def _white(image: "Image") -> float:
 
 
 def _jpeg(picture: "Image", place: Rectangle) -> bytes:
-    """In three colours, whatever the image has: to a grey picture some services do not answer."""
+    """Always RGB: some services do not answer grey images."""
     part = picture.crop((place.x, place.y, place.x + place.width, place.y + place.height))
     file = BytesIO()
     part.convert("RGB").save(file, "JPEG", quality=QUALITY)

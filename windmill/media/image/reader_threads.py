@@ -1,4 +1,4 @@
-"""Threads that read files for the event loop, as many as the storage needs and no more."""
+"""A thread pool that reads files for the event loop and grows only while reads are slow."""
 
 import asyncio
 import contextlib
@@ -7,19 +7,19 @@ from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
-PATIENCE_SECONDS = 0.01
-MOST_THREADS = 32
+START_DEADLINE_SECONDS = 0.01
+MAX_THREADS = 32
 
 Question = tuple["asyncio.Future[bytes]", str]
 Answer = tuple["asyncio.Future[bytes]", bytes | Exception]
 
 
 class ReaderThreads:
-    """Runs `read` off the loop: one thread while it keeps up, another whenever a read was not begun in time.
+    """Runs `read` off the loop: in one thread while it keeps up, and in one more whenever a read did not start in time.
 
-    One thread costs the least, as long as files come from memory; reads that wait for a disk or hang with a share get
-    others beside them. The threads are daemons: a hung one must not keep the process from its end, as the threads of
-    an executor would. All answers that are there go to the loop by one wake-up.
+    One thread is cheapest while files come from the page cache; slow disks and hung shares get more. The threads are
+    daemons, because a hung thread of an executor would keep the process from exiting. One wake-up of the loop delivers
+    all results that are ready.
     """
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
@@ -44,7 +44,7 @@ class ReaderThreads:
             self._questions.put(None)
 
     def read(self, path: str) -> "asyncio.Future[bytes]":
-        """What `read` returns or raises for the path."""
+        """A future of what `read` returns or raises for the path."""
         future = self._loop.create_future()
         self._questions.put((future, path))
         self._asked += 1
@@ -53,13 +53,13 @@ class ReaderThreads:
         return future
 
     def _look_soon(self) -> None:
-        self._look = self._loop.call_later(PATIENCE_SECONDS, self._add_thread_if_late, self._asked)
+        self._look = self._loop.call_later(START_DEADLINE_SECONDS, self._add_thread_if_late, self._asked)
 
     def _add_thread_if_late(self, asked: int) -> None:
-        """One more thread if what was `asked` at the last look has not all been begun."""
+        """Add a thread unless all reads requested before the last check have started."""
         self._look = None
         begun = self._asked - self._questions.qsize()
-        if begun < asked and self._threads < MOST_THREADS:
+        if begun < asked and self._threads < MAX_THREADS:
             self._add_thread()
         if begun < self._asked:
             self._look_soon()
@@ -71,22 +71,22 @@ class ReaderThreads:
     def _work(self) -> None:
         while question := self._questions.get():
             self._answer(*question)
-            del question  # so that the last image does not stay in memory until the next one
+            del question  # frees the last image before the next one arrives
 
     def _answer(self, future: "asyncio.Future[bytes]", path: str) -> None:
         if future.cancelled():
             return
         try:
             self._answers.append((future, self._read(path)))
-        except Exception as error:  # noqa: BLE001 - it is raised where the read is awaited
+        except Exception as error:  # noqa: BLE001 - raised where the read is awaited
             self._answers.append((future, error))
         if not self._woken:
             self._woken = True
-            with contextlib.suppress(RuntimeError):  # the loop has ended while this read hung
+            with contextlib.suppress(RuntimeError):  # the loop was closed while this read hung
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        # Before the first answer is taken: a thread that adds one from now on wakes the loop again.
+        # Before taking results: a thread that adds one from now on wakes the loop again.
         self._woken = False
         while self._answers:
             future, answer = self._answers.popleft()

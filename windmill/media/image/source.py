@@ -1,4 +1,4 @@
-"""One job to the bytes of its image, or an IMAGE_* error that says why not."""
+"""The image bytes of a job, from a file or a URL, or an IMAGE_* error."""
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -7,29 +7,29 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.media.image_header import dimensions, format_of
-from windmill.media.image.folder import Folder
+from windmill.media.image.file_reader import FileReader
 from windmill.media.image.reader_threads import ReaderThreads
 
 if TYPE_CHECKING:
-    from windmill.media.image.web import Web
+    from windmill.media.image.url_fetcher import UrlFetcher
 
 URL_SECONDS = 30.0
 
 
 def looks_like_image(head: bytes) -> bool:
-    """Whether a file that begins so is worth sending: a glance that decodes nothing."""
+    """Whether a file starts like an image, without decoding it."""
     return format_of(head) is not None
 
 
 class ImageSource:
-    """Hands out image bytes that are worth sending."""
+    """Reads images and checks that they are worth sending to a service."""
 
     def __init__(self, settings: ImageSettings, url_seconds: float = URL_SECONDS) -> None:
         self._most_pixels = settings.max_image_pixels
         self._settings = settings
         self._url_seconds = url_seconds
-        self._web: Web | None = None
-        self._threads = ReaderThreads(Folder(settings.image_root, settings.max_image_bytes).read)
+        self._fetcher: UrlFetcher | None = None
+        self._threads = ReaderThreads(FileReader(settings.image_root, settings.max_image_bytes).read)
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> "ImageSource":
@@ -40,30 +40,30 @@ class ImageSource:
         await self._opened.aclose()
 
     async def read(self, job: Job) -> bytes:
-        """The file behind the job's path or, where it has none, behind its URL."""
+        """The file at the job's path or, without a path, at its URL."""
         if job.image_path:
             data = await self._threads.read(job.image_path)
         else:
-            data = await (await self._opened_web()).read(job.image_url or "")
+            data = await (await self._opened_fetcher()).read(job.image_url or "")
         self._must_be_worth_sending(data)
         return data
 
-    async def _opened_web(self) -> "Web":
-        """Loaded for the first image that lies behind a URL: the HTTP client takes a third of a worker's memory."""
-        if self._web is None:
-            from windmill.media.image.web import Web
+    async def _opened_fetcher(self) -> "UrlFetcher":
+        """Imported for the first image URL only: the HTTP client takes a third of a worker's memory."""
+        if self._fetcher is None:
+            from windmill.media.image.url_fetcher import UrlFetcher
 
             settings = self._settings
-            web = Web(frozenset(settings.image_url_allow), settings.max_image_bytes, self._url_seconds)
-            self._web = await self._opened.enter_async_context(web)
-        return self._web
+            fetcher = UrlFetcher(frozenset(settings.image_url_allow), settings.max_image_bytes, self._url_seconds)
+            self._fetcher = await self._opened.enter_async_context(fetcher)
+        return self._fetcher
 
     def _must_be_worth_sending(self, data: bytes) -> None:
         if not looks_like_image(data):
-            said = f"the file does not begin as an image: {data[:8]!r}" if data else "the file is empty"
+            said = f"the file does not start like an image: {data[:8]!r}" if data else "the file is empty"
             raise WindmillError("IMAGE_UNREADABLE", said)
         width, height = dimensions(data) or (0, 0)
         if width * height > self._most_pixels:
-            # A few kilobytes that unfold into gigabytes would take the service's memory, and so other images' answers.
+            # A decompression bomb would exhaust the service's memory, and fail other images with it.
             said = f"{width} x {height} is {width * height} pixels, over MAX_IMAGE_PIXELS={self._most_pixels}"
             raise WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise MAX_IMAGE_PIXELS")

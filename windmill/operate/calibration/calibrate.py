@@ -12,7 +12,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.derive.calibration import Calibration, load_calibration
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.calibration.annotations import read_annotations
 from windmill.operate.calibration.fitting import (
     FEWEST,
@@ -96,6 +96,6 @@ def render_calibration_text(outcome: CalibrationOutcome) -> str:
         for one in outcome.reports
         for score, value in one.before.items()
     ]
-    text = table(["on the images that judge", f"before ({outcome.before.version})", "after"], rows)
+    text = render_table(["on the images that judge", f"before ({outcome.before.version})", "after"], rows)
     written = f"written to {outcome.out}: {outcome.after.version}, {outcome.after.origin}\n"
     return text + (written if outcome.out else "")

@@ -12,9 +12,9 @@ from windmill.core.services import Fleet
 from windmill.derive.calibration import Calibration
 from windmill.kernels.boxes import box_fitting
 from windmill.kernels.boxes.fusion import merge
-from windmill.kernels.text.labels import normalised
+from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes import vote_fitting
-from windmill.kernels.votes.vote_design import Example as VoteExample
+from windmill.kernels.votes.vote_design import VoteExample as VoteExample
 from windmill.operate.calibration.annotations import Truth
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
@@ -105,10 +105,10 @@ def _fit_part(
     return fit(examples, start), report
 
 
-def box_examples(images: Iterable[LabelledImage], services: PartServices) -> list[box_fitting.Example]:
+def box_examples(images: Iterable[LabelledImage], services: PartServices) -> list[box_fitting.BoxExample]:
     """The images in which any detector found something."""
     return [
-        box_fitting.Example(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
+        box_fitting.BoxExample(_predictions(one, services), one.truth.boxes, one.truth.labels, one.truth.size)
         for one in images
         if _predictions(one, services)
     ]
@@ -122,7 +122,7 @@ def vote_examples(
     return [
         VoteExample(
             answers={service: reply for service, reply in one.replies.items() if service in services.voting},
-            truth=frozenset(emojis[label] for label in map(normalised, one.truth.labels) if label in emojis),
+            truth=frozenset(emojis[label] for label in map(normalise_label, one.truth.labels) if label in emojis),
             boxes=[
                 box.as_data() for box in merge(_predictions(one, services), calibration.boxes, one.truth.size).boxes
             ],
@@ -139,7 +139,7 @@ def emojis_of_labels(images: Iterable[LabelledImage]) -> dict[str, str]:
             for prediction in _list(reply.get("predictions")):
                 label, emoji = prediction.get("label"), prediction.get("emoji")
                 if isinstance(label, str) and isinstance(emoji, str) and emoji:
-                    counts = seen.setdefault(normalised(label), {})
+                    counts = seen.setdefault(normalise_label(label), {})
                     counts[emoji] = counts.get(emoji, 0) + 1
     return {label: min(counts, key=lambda emoji: (-counts[emoji], emoji)) for label, counts in seen.items()}
 

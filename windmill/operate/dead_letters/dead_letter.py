@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from windmill.core.errors import KINDS
+from windmill.core.errors import ERROR_CODES
 from windmill.core.messages import (
     ATTEMPT_HEADER,
     CODE_HEADER,
@@ -23,9 +23,9 @@ from windmill.core.messages import (
     TRIES_HEADER,
     WORKER_HEADER,
     headers_to_keep,
-    past_of,
+    history_of,
 )
-from windmill.kernels.text.document_readers import moment
+from windmill.kernels.text.json_readers import parse_time
 
 REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
 _COUNTERS = (ATTEMPT_HEADER, TRIES_HEADER, OUTAGES_HEADER, HANDED_OUT_HEADER)
@@ -53,7 +53,7 @@ class DeadLetter:
     @property
     def remedy(self) -> str | None:
         """The remedy of its error code."""
-        return next((kind.remedy for code, kind in KINDS.items() if code == self.code), None)
+        return next((kind.remedy for code, kind in ERROR_CODES.items() if code == self.code), None)
 
 
 def read_dead_letter(service: str, body: bytes, headers: dict[str, Any]) -> DeadLetter:
@@ -69,7 +69,7 @@ def read_dead_letter(service: str, body: bytes, headers: dict[str, Any]) -> Dead
         reason=_text(said.get(REASON_HEADER)) or "",
         worker=_text(said.get(WORKER_HEADER)),
         failed_at=_moment(said.get(FAILED_AT_HEADER)),
-        attempt=past_of(headers).attempt,
+        attempt=history_of(headers).attempt,
         redriven=redriven if isinstance(redriven, int) and redriven > 0 else 0,
     )
 
@@ -134,6 +134,6 @@ def _text(value: object) -> str | None:
 
 def _moment(value: object) -> datetime | None:
     try:
-        return moment(value) if isinstance(value, str) else None
+        return parse_time(value) if isinstance(value, str) else None
     except ValueError:
         return None

@@ -30,7 +30,7 @@ class RateLimit:
     """At most `rate` a second; None does not wait."""
 
     def __init__(self, rate: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.most_held = rate * HELD_SECONDS if rate else broker.MOST_HELD
+        self.most_held = rate * HELD_SECONDS if rate else broker.MAX_UNACKNOWLEDGED
         self._gap = 1 / rate if rate else 0.0
         self._clock = clock
         self._next = clock()

@@ -54,7 +54,7 @@ async def list_dead_letters(
         for service in services:
             found.looked_at[service] = min(found.held[service], scan)
 
-            def see(message: broker.Message, service: str = service) -> None:
+            def see(message: broker.HeldMessage, service: str = service) -> None:
                 one = read_dead_letter(service, message.body, message.headers)
                 if selection.matches(one) and not remaining.reached():
                     remaining.take()
@@ -63,7 +63,7 @@ async def list_dead_letters(
                         found.jobs.append(one)
 
             if found.held[service] and not stop.is_set():
-                await broker.look(opened, settings, broker.failed_queue(settings, service), scan, see, stop)
+                await broker.peek(opened, settings, broker.failed_queue(settings, service), scan, see, stop)
     return found
 
 
@@ -72,7 +72,7 @@ async def show_dead_letters(
 ) -> ImageDeadLetters:
     """Everything that is known of one image's dead letters."""
     selection = DeadLetterFilter(image_ids=frozenset([image_id]))
-    listing = await list_dead_letters(settings, services, selection, stop, scan=scan, keep=broker.MOST_HELD)
+    listing = await list_dead_letters(settings, services, selection, stop, scan=scan, keep=broker.MAX_UNACKNOWLEDGED)
     return ImageDeadLetters(listing, await _results_of(settings, image_id))
 
 

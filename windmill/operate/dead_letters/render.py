@@ -8,7 +8,7 @@ import orjson
 
 from windmill import broker
 from windmill.core.setting_parts import BrokerSettings
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.dead_letters.dead_letter import DeadLetter, FailureKey
 from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLetters
 from windmill.operate.dead_letters.sweep import SweepOutcome
@@ -31,7 +31,7 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
         [one.service, _render_id(one.image_id), one.code, one.attempt, _render_failed_at(one), one.redriven]
         for one in jobs
     ]
-    lines = table(headings, rows).splitlines()
+    lines = render_table(headings, rows).splitlines()
     reasons = ["reason", *(render_printable(one.reason) for one in jobs)]
     return "".join(
         f"{line.ljust(len(max(lines, key=len)))}  {reason}"[:width].rstrip() + "\n"
@@ -50,7 +50,7 @@ def _render_failed_at(one: DeadLetter) -> str | None:
 
 def _render_counts(counts: Counter[FailureKey]) -> str:
     rows = [[service, code, count] for (service, code), count in counts.items()]
-    return table(["service", "code", "jobs"], rows) if rows else ""
+    return render_table(["service", "code", "jobs"], rows) if rows else ""
 
 
 def _render_counts_json(counts: Counter[FailureKey]) -> list[dict[str, object]]:

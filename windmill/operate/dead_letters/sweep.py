@@ -117,7 +117,7 @@ class Sweep:
     async def redrive(self, opened: broker.Connection, service: str) -> None:
         target = broker.work_queue(self.settings, service)
 
-        def move(one: DeadLetter) -> broker.Decision:
+        def move(one: DeadLetter) -> broker.WalkDecision:
             return broker.Move(target, headers_to_redrive(one), (one.service, one.code))
 
         await self._walk(opened, service, move)
@@ -126,19 +126,19 @@ class Sweep:
         await self._walk(opened, service, lambda one: broker.Drop((one.service, one.code)))
 
     async def _walk(
-        self, opened: broker.Connection, service: str, act: Callable[[DeadLetter], broker.Decision]
+        self, opened: broker.Connection, service: str, act: Callable[[DeadLetter], broker.WalkDecision]
     ) -> None:
         queue = broker.failed_queue(self.settings, service)
 
-        async def decide(message: broker.Message) -> broker.Decision:
+        async def decide(message: broker.HeldMessage) -> broker.WalkDecision:
             if self.limit.reached():
-                return broker.End.HERE
+                return broker.EndWalk.HERE
             one = read_dead_letter(service, message.body, message.headers)
             if not self.selection.matches(one):
                 return broker.Move(queue, headers_to_stay(one))
             await self.rate.wait(self.stop)
             if self.stop.is_set():
-                return broker.End.HERE
+                return broker.EndWalk.HERE
             self.limit.take()
             return act(one)
 

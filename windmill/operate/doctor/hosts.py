@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from windmill.kernels.text.addresses import addresses
+from windmill.kernels.net.server_addresses import parse_addresses
 from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
 SKEW_SECONDS = 2.0
@@ -11,7 +11,7 @@ FAR_SKEW_SECONDS = 60.0
 
 def is_loopback(hosts: str) -> bool:
     """Whether traffic to these hosts stays on this machine. A path is a Unix socket."""
-    return all(_is_loopback(address.host) for address in addresses(hosts, 1))
+    return all(_is_loopback(address.host) for address in parse_addresses(hosts, 1))
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from windmill.core.errors import ConfigInvalid, Problem
-from windmill.core.paths import shipped
+from windmill.core.paths import packaged_file
 from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
 from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
@@ -88,7 +88,7 @@ def _in_use(settings: Settings) -> list[DoctorFinding]:
         ok("settings", "home", f"relative paths start at {ROOT}"),
         ok("settings", "SERVICE_CONFIG", str(settings.service_config)),
         ok("settings", "CALIBRATION", str(settings.calibration)),
-        ok("settings", "statements", str(shipped("sql"))),
+        ok("settings", "statements", str(packaged_file("sql"))),
         ok("settings", "QUEUE_TYPE", settings.queue_type),
         ok("settings", "RETRY_DELAYS", f"{waits} s, {settings.max_retries} tries after the first"),
     ]

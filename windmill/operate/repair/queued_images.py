@@ -44,28 +44,28 @@ class QueuedImages:
         await self._read_tiers(opened, too_long)
 
     async def _too_long(self, opened: broker.Connection, most: int) -> dict[str, int]:
-        tiers = [broker.retry_exchange(delay) for delay in broker.tiers(self.settings)]
+        tiers = [broker.retry_exchange(delay) for delay in broker.retry_tiers(self.settings)]
         walked = [queue for service in self.services for queue, _ in self._walked(service)]
-        found = await broker.count(opened, self.settings, [*walked, *tiers])
-        bounds = dict.fromkeys(walked, most) | dict.fromkeys(tiers, broker.MOST_HELD)
+        found = await broker.count_messages(opened, self.settings, [*walked, *tiers])
+        bounds = dict.fromkeys(walked, most) | dict.fromkeys(tiers, broker.MAX_UNACKNOWLEDGED)
         return {queue: one.ready for queue, one in found.items() if one and one.ready > bounds[queue]}
 
     def _walked(self, service: str) -> list[tuple[str, "Copied"]]:
         """The queues of a service, each with what makes the headers of a message's copy."""
 
-        def stays_parked(message: broker.Message) -> Mapping[str, Any]:
+        def stays_parked(message: broker.HeldMessage) -> Mapping[str, Any]:
             return headers_to_stay(read_dead_letter(service, message.body, message.headers))
 
         work, failed = broker.work_queue(self.settings, service), broker.failed_queue(self.settings, service)
         return [(work, headers_to_wait), (failed, stays_parked)]
 
     async def _walk(self, opened: broker.Connection, service: str, queue: str, copied: "Copied") -> None:
-        there = (await broker.count(opened, self.settings, [queue]))[queue]
+        there = (await broker.count_messages(opened, self.settings, [queue]))[queue]
         if not there or not there.ready:
             return
         images = self.images[service]
 
-        async def decide(message: broker.Message) -> broker.Decision:
+        async def decide(message: broker.HeldMessage) -> broker.WalkDecision:
             _add(images, message)
             return broker.Move(queue, copied(message))
 
@@ -78,26 +78,26 @@ class QueuedImages:
     async def _read_tiers(self, opened: broker.Connection, too_long: Mapping[str, int]) -> None:
         services = {broker.work_queue(self.settings, service): service for service in self.services}
 
-        def see(message: broker.Message) -> None:
+        def see(message: broker.HeldMessage) -> None:
             if message.routing_key in services:
                 _add(self.images[services[message.routing_key]], message)
 
-        tiers = [broker.retry_exchange(delay) for delay in broker.tiers(self.settings)]
-        for queue, found in (await broker.count(opened, self.settings, tiers)).items():
+        tiers = [broker.retry_exchange(delay) for delay in broker.retry_tiers(self.settings)]
+        for queue, found in (await broker.count_messages(opened, self.settings, tiers)).items():
             if found and found.ready and queue not in too_long and not self.stop.is_set():
-                await broker.look(opened, self.settings, queue, broker.MOST_HELD, see, self.stop)
+                await broker.peek(opened, self.settings, queue, broker.MAX_UNACKNOWLEDGED, see, self.stop)
 
 
-Copied = Callable[[broker.Message], Mapping[str, Any]]
+Copied = Callable[[broker.HeldMessage], Mapping[str, Any]]
 
 
-def headers_to_wait(message: broker.Message) -> dict[str, Any]:
+def headers_to_wait(message: broker.HeldMessage) -> dict[str, Any]:
     """The headers of a job's copy in its work queue. The broker counts the deliveries of a copy from zero, so a header
     of ours carries the count on; a classic queue only says that there was a delivery."""
     return read_envelope(message.headers, message.redelivered).requeue_headers()
 
 
-def _add(images: IdRanges, message: broker.Message) -> None:
+def _add(images: IdRanges, message: broker.HeldMessage) -> None:
     image_id = image_id_of(message.body)
     if image_id is not None and 0 < image_id < 2**63:
         images.add(image_id)

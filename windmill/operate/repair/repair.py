@@ -11,7 +11,7 @@ from windmill import broker
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.progress import OnProgress, ProgressUpdate, ignore_progress
 from windmill.operate.recompute import mark_stale
 from windmill.operate.repair.queued_images import QueuedImages
@@ -174,5 +174,5 @@ def render_repair_text(outcome: RepairOutcome) -> str:
 def _render_jobs(jobs: RepublishedJobs, *, dry_run: bool) -> str:
     rows = [[service, count, jobs.waiting_by_service[service]] for service, count in sorted(jobs.by_service.items())]
     verb = "would publish" if dry_run else "published"
-    listing = table(["service", "jobs", "waiting before"], rows) if rows else ""
+    listing = render_table(["service", "jobs", "waiting before"], rows) if rows else ""
     return f"{listing}{verb} {jobs.by_service.total():,} jobs for {jobs.images:,} images\n"

@@ -55,7 +55,7 @@ class UnansweredJobs:
 
     async def _unanswered(self, ids: Sequence[int]) -> list[ImageJobs]:
         statement = self._sql["unanswered_jobs_for_images"]
-        with database.converted(self._settings):
+        with database.translate_errors(self._settings):
             rows = await self._connection.fetch(statement, list(ids), list(self._scope.services), self._scope.run_id)
         return image_jobs(rows)
 
@@ -98,7 +98,7 @@ async def declare_missing(opened: broker.Connection, settings: BrokerSettings, s
     """Make missing queues, with their limits; returns the services that they belong to."""
     queues = {broker.work_queue(settings, service): service for service in services}
     queues |= {broker.failed_queue(settings, service): service for service in services}
-    counted = await broker.count(opened, settings, queues)
+    counted = await broker.count_messages(opened, settings, queues)
     absent = sorted({queues[queue] for queue, found in counted.items() if found is None})
     await broker.declare(opened, settings, services)
     if absent:

@@ -39,7 +39,7 @@ async def status_reader(
     settings: Settings, services: Sequence[Service], *, lost_seconds: float = LOST_SECONDS
 ) -> AsyncIterator["StatusReader"]:
     """A reader whose connections are closed on leaving."""
-    async with database.pool(settings, NAME, most=1) as pool:
+    async with database.pool(settings, NAME, max_size=1) as pool:
         reader = StatusReader(settings, services, pool, lost_seconds)
         try:
             yield reader
@@ -77,7 +77,7 @@ class StatusReader:
     async def _add_rows(self, status: FleetStatus) -> None:
         self.database_error = None
         try:
-            with database.converted(self._settings):
+            with database.translate_errors(self._settings):
                 async with asyncio.timeout(ASK_SECONDS), self._pool.acquire(timeout=ASK_SECONDS) as connection:
                     await self._fetch(connection, status)
         except WindmillError as error:
@@ -144,7 +144,7 @@ class _Queues:
 
     async def ask(self) -> _Depths:
         try:
-            with broker.converted(self._settings):
+            with broker.translate_errors(self._settings):
                 async with asyncio.timeout(ASK_SECONDS):
                     return await self._ask(self._opened or await self._open())
         except BaseException:
@@ -161,7 +161,7 @@ class _Queues:
         return _Depths(
             queued=await broker.depths(opened, settings, names),
             parked=await broker.depths(opened, settings, names, queue=broker.failed_queue),
-            retrying=await broker.waiting_to_be_retried(opened, settings),
+            retrying=await broker.count_waiting_retries(opened, settings),
         )
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from windmill.kernels.text.tables import table
+from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_eta, render_span
 from windmill.operate.status.figures import MOST_MARKS, Backlog, FleetStatus, ServiceStatus, Worker
 
@@ -26,7 +26,7 @@ def render_status_table(status: FleetStatus) -> str:
     headings = ["service", "done", "failed", "queued", "in flight", "retrying", "parked", "rate/s", "eta", "breaker"]
     headings += ["workers", "p50 s", "failures"]
     rows = [_service_cells(one, seen=not status.database) for one in status.services]
-    return table(headings, [*rows, _total_cells(status, rows)])
+    return render_table(headings, [*rows, _total_cells(status, rows)])
 
 
 def _service_cells(one: ServiceStatus, *, seen: bool) -> list[object]:
@@ -98,7 +98,7 @@ def render_workers(workers: Iterable[Worker]) -> str:
     """A line for each process and service."""
     headings = ["worker", "host", "pid", "service", "state", "up", "heartbeat", "last job", "done", "failed"]
     headings += ["retried", "rate/s", "in flight", "calls", "breaker"]
-    return table(headings, [_worker_cells(worker) for worker in workers])
+    return render_table(headings, [_worker_cells(worker) for worker in workers])
 
 
 def _worker_cells(worker: Worker) -> list[object]:

@@ -11,7 +11,7 @@ from windmill import broker
 from windmill.broker.management import ask, quoted_vhost
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
-from windmill.kernels.text.addresses import shown
+from windmill.kernels.net.server_addresses import render_addresses
 from windmill.operate.doctor import hosts, versions
 from windmill.operate.doctor.broker import judge as judge_broker
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
@@ -34,7 +34,7 @@ async def examine(settings: BrokerSettings, seconds: float) -> list[DoctorFindin
 async def _ask_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
     async with broker.connection(settings, "windmill doctor") as opened:
         version = await _version(opened, settings)
-        where = f"{shown(settings.queue_servers())}, virtual host {settings.queue_vhost}"
+        where = f"{render_addresses(settings.queue_servers())}, virtual host {settings.queue_vhost}"
         return [
             ok("broker", "connect", f"{settings.queue_user} at {where}"),
             versions.judge_version("broker", "RabbitMQ", version, OLDEST, NEWEST_MAJOR),
@@ -43,7 +43,7 @@ async def _ask_amqp(settings: BrokerSettings) -> list[DoctorFinding]:
 
 
 async def _version(opened: broker.Connection, settings: BrokerSettings) -> str:
-    with broker.converted(settings):
+    with broker.translate_errors(settings):
         async with opened.channel() as channel:
             underlay = await channel.get_underlay_channel()
             properties: Mapping[str, Any] = getattr(underlay.connection, "server_properties", {})

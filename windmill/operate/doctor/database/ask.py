@@ -12,7 +12,7 @@ from windmill.core.services import load_fleet
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
-from windmill.kernels.text.addresses import shown
+from windmill.kernels.net.server_addresses import render_addresses
 from windmill.operate.doctor.database import judge
 from windmill.operate.doctor.database.judge_stages import judge_stages
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped
@@ -36,7 +36,7 @@ async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
             ok(
                 "database",
                 "connect",
-                f"{settings.db_user} at {shown(settings.db_servers())}, database {settings.db_name}",
+                f"{settings.db_user} at {render_addresses(settings.db_servers())}, database {settings.db_name}",
             )
         ]
         for name, ask in _TESTS.items():
@@ -54,7 +54,7 @@ def _unreachable(error: WindmillError | TimeoutError, seconds: float) -> list[Do
 
 
 async def _converted(ask: DatabaseTest, connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
-    with database.converted(settings):
+    with database.translate_errors(settings):
         return await ask(connection, settings)
 
 

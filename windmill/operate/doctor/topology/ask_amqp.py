@@ -41,7 +41,7 @@ async def _refusal_of_queue(
 ) -> str:
     """The broker's error on declaring this queue; empty if there is none."""
     try:
-        with broker.converted(settings):
+        with broker.translate_errors(settings):
             async with opened.channel() as channel:
                 await channel.declare_queue(name, passive=True)
                 # The queue exists, so this creates nothing: the broker compares arguments, and refuses if they differ.
@@ -53,7 +53,7 @@ async def _refusal_of_queue(
 
 async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[DoctorFinding]:
     found = []
-    for delay in broker.tiers(settings):
+    for delay in broker.retry_tiers(settings):
         name = broker.retry_exchange(delay)
         refusal = await _refusal_of_exchange(opened, settings, name)
         if refusal:
@@ -64,7 +64,7 @@ async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> lis
 
 async def _refusal_of_exchange(opened: broker.Connection, settings: BrokerSettings, name: str) -> str:
     try:
-        with broker.converted(settings):
+        with broker.translate_errors(settings):
             async with opened.channel() as channel:
                 await channel.declare_exchange(name, "fanout", durable=True, passive=True)
                 await channel.declare_exchange(name, "fanout", durable=True)

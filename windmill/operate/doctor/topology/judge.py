@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windmill.broker import failed_queue, retry_exchange, tier_arguments, tiers, work_queue
+from windmill.broker import failed_queue, retry_exchange, retry_tiers, tier_arguments, work_queue
 from windmill.broker.management import policies
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
@@ -44,7 +44,7 @@ def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict
     """Every queue that these services need, with its arguments."""
     plain = {"x-queue-type": settings.queue_type}
     own = {queue(settings, one.name): plain for one in services for queue in (work_queue, failed_queue)}
-    return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in tiers(settings)}
+    return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in retry_tiers(settings)}
 
 
 def judge_topology(
@@ -56,7 +56,7 @@ def judge_topology(
     work = [work_queue(settings, service.name) for service in chosen]
     return [
         *queues(settings, wanted, seen.queues),
-        *tier_routes([retry_exchange(delay) for delay in tiers(settings)], seen),
+        *tier_routes([retry_exchange(delay) for delay in retry_tiers(settings)], seen),
         *_limits(settings, chosen, wanted, seen),
         *left_over(settings, named, seen.queues),
         *waiting(work, seen.queues),

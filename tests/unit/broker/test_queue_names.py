@@ -1,0 +1,50 @@
+"""What queues and retry tiers are called."""
+
+import pytest
+
+from windmill import broker
+from windmill.core.settings import Settings
+from windmill.kernels.flow.retry_backoff import jittered_delays
+
+
+def test_a_service_has_a_work_queue_and_a_failed_queue_under_the_prefix() -> None:
+    settings = Settings.from_env({"QUEUE_PREFIX": "mine_"})
+    assert broker.work_queue(settings, "clip") == "mine_clip"
+    assert broker.failed_queue(settings, "clip") == "mine_clip.failed"
+
+
+@pytest.mark.parametrize(
+    ("delay", "tiers"),
+    [
+        (5, (4.0, 5.0, 6.0)),
+        (10, (8.0, 10.0, 12.0)),
+        (0.2, (0.16, 0.2, 0.24)),
+        (0.003, (0.002, 0.003, 0.004)),
+        (0.001, (0.001, 0.001, 0.001)),
+    ],
+)
+def test_a_delay_has_a_tier_a_little_shorter_and_one_a_little_longer(delay: float, tiers: tuple[float, ...]) -> None:
+    assert jittered_delays(delay) == tiers
+
+
+@pytest.mark.parametrize("delays", ["5,10,20", "0.001", "0.2,0.4", "1,1,1", "0.0014,86400", "4,5,6"])
+def test_every_tier_a_job_may_be_sent_to_is_among_those_that_are_declared(delays: str) -> None:
+    settings = Settings.from_env({"RETRY_DELAYS": delays})
+    declared = {broker.retry_exchange(tier) for tier in broker.retry_tiers(settings)}
+    assert {
+        broker.retry_exchange(tier) for delay in settings.retry_delays for tier in jittered_delays(delay)
+    } == declared
+    assert len(declared) == len(broker.retry_tiers(settings)), "no tier is declared twice"
+
+
+@pytest.mark.parametrize("delay", [0.001, 0.0016, 0.16, 4, 86_400 * 1.2])
+def test_the_name_of_a_tier_says_how_long_it_holds_a_job(delay: float) -> None:
+    arguments = broker.tier_arguments(Settings.from_env({}), delay)
+    assert broker.retry_exchange(delay) == f"windmill.retry.{arguments['x-message-ttl']}"
+    assert arguments["x-message-ttl"] != 0
+
+
+def test_only_quorum_queues_are_asked_to_hand_expired_jobs_on_at_least_once() -> None:
+    quorum = broker.tier_arguments(Settings.from_env({}), 5)
+    classic = broker.tier_arguments(Settings.from_env({"QUEUE_TYPE": "classic"}), 5)
+    assert quorum.keys() - classic.keys() == {"x-dead-letter-strategy", "x-overflow"}

@@ -1,0 +1,125 @@
+"""One job to one outcome: read the image, call the service, and find out whose fault a failure is.
+
+It knows neither the broker nor the database.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+from windmill.calling.service_state import ServiceState
+from windmill.core.errors import Code, WindmillError, unexpected
+from windmill.core.log_throttle import Throttle
+from windmill.core.messages import History
+from windmill.core.outcomes import Failed, Stored, Tried, after_error, after_outage
+from windmill.core.services import Service
+
+logger = logging.getLogger(__name__)
+
+# Services answer so for a broken image, and also when they are broken themselves.
+_MAYBE_IMAGE_FAULT: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
+# Never the service's fault.
+_IMAGE_FAULT: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
+
+# Every reader of the image gets the same error.
+_SAME_FOR_EVERY_READER: tuple[Code, ...] = ("IMAGE_NOT_FOUND", "IMAGE_UNREADABLE")
+
+
+class Subject(Protocol):
+    """The input of a call: an image, or a crop of one, which has no URL."""
+
+    @property
+    def image_id(self) -> int: ...
+
+    @property
+    def image_url(self) -> str | None: ...
+
+
+S = TypeVar("S", bound=Subject)
+
+
+class Caller(Protocol):
+    """The part of a service client that the handler needs."""
+
+    async def upload(self, service: Service, image: bytes) -> Stored: ...
+
+    async def refer(self, service: Service, image_url: str) -> Stored: ...
+
+
+class JobHandler(Generic[S]):
+    """Turns jobs into outcomes; every failure gets an error code."""
+
+    def __init__(
+        self,
+        read: Callable[[S], Awaitable[bytes]],
+        client: Caller,
+        check: Callable[[bytes], WindmillError | None],
+    ) -> None:
+        self._read = read
+        self._client = client
+        self._check = check
+        self._throttle = Throttle()
+
+    async def handle(self, state: ServiceState, job: S, history: History) -> Tried:
+        """The outcome of one try of a job with this history."""
+        try:
+            return await self._try(state, job, history)
+        except WindmillError as error:
+            return after_error(error, history.attempt, state.tries(history.tries))
+        except Exception as error:
+            # A bug of ours must not stop the worker. If it hits the probe image too, it hits every job: then the
+            # breaker opens and no job is spent on it.
+            if admitted := self._throttle.admit(type(error).__name__):
+                said = {"service": state.service.name, "image_id": job.image_id}
+                logger.exception("unexpected fault", extra=said | admitted.extra())
+            state.defects += 1
+            return await self._unless_outage(state, unexpected(error), history)
+
+    async def _try(self, state: ServiceState, job: S, history: History) -> Tried:
+        service = state.service
+        by_url = service.transport == "url" and job.image_url
+        started = state.clock()
+        image = None if by_url else await self._read(job)
+        began, calls = state.clock(), state.slots.taken
+        if image is not None:
+            state.steps.read(began - started)
+        try:
+            if image is None:
+                stored = await self._client.refer(service, job.image_url or "")
+            else:
+                stored = await self._client.upload(service, image)
+        except WindmillError as error:
+            state.steps.called(state.clock() - began)
+            if error.code in ("SERVICE_OVERLOADED", "SERVICE_TIMEOUT"):
+                state.overloaded()
+            if error.retry == "pause" or error.code in _IMAGE_FAULT:
+                raise
+            return await self._after_failure(state, job, image, error, history)
+        state.answered(began, calls, first_try=history.attempt == 1)
+        return stored
+
+    async def _after_failure(
+        self, state: ServiceState, job: S, image: bytes | None, error: WindmillError, history: History
+    ) -> Tried:
+        """A status code does not say whether the image or the service is at fault, so check both: decode the image
+        here, and see whether the service answers another image."""
+        if error.code in _MAYBE_IMAGE_FAULT and (fault := await self._image_fault(job, image)):
+            return Failed(fault.code, fault.message)
+        return await self._unless_outage(state, error, history)
+
+    async def _unless_outage(self, state: ServiceState, error: WindmillError, history: History) -> Tried:
+        """A failure counts as a try of the job only if the service is healthy otherwise."""
+        if outage := await state.find_outage(error):
+            return after_outage(error, outage, history.outages)
+        state.failed(first_try=history.attempt == 1)
+        return after_error(error, history.attempt, state.tries(history.tries))
+
+    async def _image_fault(self, job: S, image: bytes | None) -> WindmillError | None:
+        """What is wrong with the image itself, as far as this worker can tell: a service that fetches images may reach
+        hosts that this worker does not."""
+        try:
+            image = await self._read(job) if image is None else image
+        except WindmillError as error:
+            return error if error.code in _SAME_FOR_EVERY_READER and error.retry == "never" else None
+        return await asyncio.to_thread(self._check, image)

@@ -1,0 +1,30 @@
+"""JSON to and from PostgreSQL: jsonb columns and array parameters."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+# Skips an escaped backslash followed by u0000, which is plain text.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def parse_object(text: str | None) -> dict[str, Any]:
+    """Parse a stored document; {} if it is not an object, as people may write rows by hand."""
+    try:
+        document = orjson.loads(text) if text else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def render_jsonb(document: object) -> str:
+    """Text that PostgreSQL accepts as jsonb, with NUL replaced; equal documents give equal text."""
+    text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+    return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
+
+
+def render_list(values: Sequence[object]) -> str:
+    """A comma-separated list: unnest would flatten an array of arrays, so SQL splits this text instead."""
+    return ",".join(map(str, values))
