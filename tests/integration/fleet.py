@@ -231,7 +231,7 @@ class Fleet:
             queue = await channel.declare_queue(broker.work_queue(self.settings, service) + suffix, passive=True)
             expected = queue.declaration_result.message_count or 0
             tag = await queue.consume(take, no_ack=True)
-            await until(lambda: len(taken) >= expected, 30, lambda: f"{expected} messages, got {len(taken)}")
+            await until(lambda: len(taken) >= expected, 90, lambda: f"{expected} messages, got {len(taken)}")
             await queue.cancel(tag)
         return taken
 

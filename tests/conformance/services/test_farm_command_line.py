@@ -20,7 +20,7 @@ from windmill.core.settings import ROOT
 
 CONFIGURED = json.loads((ROOT / "service_config.json").read_text(encoding="utf-8"))["services"]
 OFFSET = free_offset([DEFAULT_PORT, *(entry["port"] for entry in CONFIGURED.values())])
-PATIENCE = 20
+PATIENCE = 60
 NO_SETTINGS = Path(__file__).parent / "no_settings.env"
 
 
