@@ -30,7 +30,7 @@ def test_the_table_of_error_codes_is_what_the_code_says_of_them() -> None:
 EXIT_CODES = {DONE, FAILED, INTERRUPTED} | {kind.exit_code for kind in ERROR_CODES.values()}
 HELPS = [
     (file.relative_to(ROOT).as_posix(), said)
-    for folder in ("windmill", "producers", "postprocessors", "farm", "deploy")
+    for folder in ("windmill", "producers", "postprocessors", "workers", "dev", "deploy")
     for file in sorted((ROOT / folder).rglob("*.py"))
     for said in re.findall(r"exit codes: ((?:.|\n)*?)\"\"\"", file.read_text())
 ]
@@ -82,6 +82,17 @@ def test_a_link_to_a_file_or_heading_that_is_not_there_is_found(tmp_path: Path) 
 def test_every_file_of_questions_that_is_named_exists() -> None:
     named = set(re.findall(r"\bsql/\w+/\w+\.sql", TEXT))
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+def test_every_module_that_is_named_exists() -> None:
+    """`docs/extending.md` names modules that its reader writes."""
+    pages = [document.read_text() for document in DOCUMENTS if document.name != "extending.md"]
+    named = set(re.findall(r"`((?:[a-z]\w*/)*\w+\.py)`", "\n".join(pages)))
+    roots = ("bench", "deploy", "dev", "postprocessors", "producers", "tests", "windmill", "workers")
+    modules = [file for root in roots for file in (ROOT / root).rglob("*.py")]
+    there = {"/".join(file.parts[-count:]) for file in modules for count in range(1, 6)}
+    assert len(named) > 20
+    assert named - there == set()
 
 
 def test_every_make_target_exists() -> None:
