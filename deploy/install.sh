@@ -208,7 +208,7 @@ while [ $# -gt 0 ]; do
         --dry-run) dry=yes ;;
         --uninstall) uninstall=yes ;;
         --purge) purge=yes ;;
-        --farm) farm_unit=windmill-farm.service lock=requirements-dev.lock parts="$parts dev" ;;
+        --farm) farm_unit=windmill-farm.service lock=requirements-farm.lock parts="$parts dev" ;;
         --prefix)
             [ $# -gt 1 ] || fail "--prefix needs a directory"
             shift

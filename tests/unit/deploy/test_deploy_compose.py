@@ -125,7 +125,7 @@ def test_an_image_gets_what_an_installed_machine_gets_and_the_farm() -> None:
     script = (DEPLOY / "install.sh").read_text(encoding="utf-8")
     match = re.search(r'^parts="(.*)"$', script, re.MULTILINE)
     assert match
-    assert {*match[1].split(), "dev", "requirements.lock", "requirements-dev.lock"} - {"docs", "README.md"} == set(
+    assert {*match[1].split(), "dev", "requirements.lock", "requirements-farm.lock"} - {"docs", "README.md"} == set(
         allowed()
     )
 
@@ -137,7 +137,7 @@ def test_neither_passwords_nor_data_nor_tests_get_into_an_image(name: str) -> No
 
 def test_what_the_dockerfile_copies_is_let_in() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
-    assert set(copied) == {".", "requirements.lock", "requirements-dev.lock"}
+    assert set(copied) == {".", "requirements.lock", "requirements-farm.lock"}
 
 
 def test_the_image_runs_as_nobody_in_particular_with_libraries_by_their_hashes() -> None:

@@ -167,7 +167,7 @@ def test_the_farm_comes_only_when_asked_for(install: Install, prefix: Path, aske
     install("--farm")
     assert wanted(prefix) == {"windmill-farm.service"}
     assert (prefix / "opt/windmill/dev/farm/cli.py").is_file()
-    assert f"-r {ROOT}/requirements-dev.lock" in asked.read_text()
+    assert f"-r {ROOT}/requirements-farm.lock" in asked.read_text()
 
 
 def test_a_dry_run_touches_nothing_and_names_what_it_would_do(install: Install, prefix: Path) -> None:
