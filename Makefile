@@ -8,7 +8,7 @@ PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors dev farm deploy bench tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow chaos check format bench up down psql lock
+.PHONY: help setup demo test test-slow chaos check format bench image up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,11 +36,12 @@ test-slow: $(READY) ## run the slow tests, about five minutes; each states why i
 chaos: $(READY) ## run the long fault tests, about ten minutes: kills, restarts, outages; prints counts
 	$(BIN)/python -m pytest -m chaos tests/chaos
 
-check: $(READY) ## run the linter, type checker, import rules and unit tests
+check: $(READY) ## run the linter, type checker, import rules, licence check and unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+	$(BIN)/python -m dev.third_party --check
 	$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit
 
 format: $(READY) ## format the code
@@ -54,6 +55,9 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 	$(BIN)/python -m venv --clear $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+image: $(READY) ## build the container image; without Docker it needs root, buildah and mmdebstrap
+	@$(BIN)/python -m dev.image
 
 up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local; create tables and queues
 	@$(BIN)/python -m dev.servers up
@@ -72,5 +76,7 @@ lock: $(READY) ## upgrade the locked dependencies
 		--python-version 3.11 --upgrade --extra farm --extra local --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra farm pyproject.toml -o requirements-farm.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock

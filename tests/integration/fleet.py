@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,14 @@ class Fleet:
 
     def start(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
         """`python -m module arguments` with this fleet's variables and no others."""
+        return self.start_program([sys.executable, "-m", module, *arguments], stdin=stdin, **variables)
+
+    def start_program(self, command: Sequence[str], stdin: str = "", **variables: str) -> Command:
+        """Any program as one of the fleet's commands: its log is shown on a failure, and it ends with the test."""
         given, out, err = self._files(stdin)
         with out.open("wb") as to_out, err.open("wb") as to_err, given.open("rb") as from_in:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                command,
                 stdin=from_in,
                 stdout=to_out,
                 stderr=to_err,
