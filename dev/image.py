@@ -1,7 +1,7 @@
-"""An image out of deploy/Dockerfile: `python -m dev.image`.
+"""Builds the container image of deploy/Dockerfile: `python -m dev.image`.
 
-Docker builds it where its daemon answers. Elsewhere buildah does, without a daemon and without an image registry: what
-FROM names is then made of Debian's packages by mmdebstrap, and kept for the next build.
+Docker builds it if its daemon answers. Otherwise buildah does, without a daemon or an image registry: mmdebstrap
+creates the base image from Debian packages, and later builds use it again.
 """
 
 import argparse
@@ -40,22 +40,22 @@ PIP_SETTINGS = (
     "timeout",
     "default-timeout",
 )
-"""What decides how pip reaches packages; folders of this machine are out of an image's reach."""
+"""The settings of pip that a build inherits. Those that name folders are left out: a build cannot see them."""
 
 Report = Callable[[str], None]
 
 
 class CannotBuild(Exception):
-    """This machine lacks what a build needs; the text says what."""
+    """This machine lacks something that a build needs; the text says what."""
 
 
 class BuildFailed(Exception):
-    """A program of the build ended with an error; the text is what it said last."""
+    """A build step failed; the text ends with its last output."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """What the Dockerfile builds on, and what it takes to make the like of it."""
+    """The base image that the Dockerfile names, with its Python version and Debian release."""
 
     name: str
     python: str
@@ -63,15 +63,17 @@ class Base:
 
 
 def base_of(dockerfile: str) -> Base:
-    """What the first FROM names, with the name in full, as buildah asks no registry which one was meant."""
+    """The base image of the first FROM, under its full name, which buildah resolves without a registry."""
     found = re.search(r"^FROM (python:(\d+\.\d+)-slim-([a-z]+)) ", dockerfile, re.MULTILINE)
     if found is None:
-        raise CannotBuild("deploy/Dockerfile does not begin with FROM python:X.Y-slim-SUITE, so no base can be made")
+        raise CannotBuild(
+            "deploy/Dockerfile does not begin with FROM python:X.Y-slim-SUITE, so no base image can be created"
+        )
     return Base(f"docker.io/library/{found[1]}", found[2], found[3])
 
 
 def pip_configuration(listed: str) -> dict[str, str]:
-    """Where pip here finds packages, out of what `pip config list` says; what the environment names comes last."""
+    """The settings that a build inherits, from `pip config list`; environment variables override files."""
     settings: dict[str, str] = {}
     for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, value = line.partition("=")
@@ -82,13 +84,13 @@ def pip_configuration(listed: str) -> dict[str, str]:
 
 
 class Store:
-    """Images and containers in a directory of their own, out of the way of any that are on this machine."""
+    """buildah's images and containers in a directory of their own, separate from others on this machine."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def command(self, *arguments: str) -> list[str]:
-        """`buildah` for this directory. vfs copies where others mount, but works inside a container, too."""
+        """A buildah command for this directory. The driver vfs copies files, but also works inside a container."""
         where = ("--root", str(self.directory / "root"), "--runroot", str(self.directory / "run"))
         return ["buildah", *where, "--storage-driver", "vfs", *arguments]
 
@@ -99,12 +101,12 @@ class Store:
         return subprocess.run(self.command("inspect", "--type", "image", image), capture_output=True).returncode == 0
 
     def configuration(self, image: str) -> dict[str, Any]:
-        """What Docker is told of an image: its user, command, health check and so on."""
+        """The image's configuration for Docker: user, command, health check and so on."""
         found: dict[str, Any] = json.loads(self.ask("inspect", "--type", "image", image))["Docker"]["config"]
         return found
 
     def megabytes(self, image: str) -> float:
-        """How large an image is with all that it builds on."""
+        """The size of an image, including its base."""
         number, unit = json.loads(self.ask("images", "--json", image))[0]["size"].split()
         return float(number) * {"kB": 1e-3, "MB": 1.0, "GB": 1e3}[unit]
 
@@ -114,7 +116,7 @@ class Store:
 
     @contextmanager
     def container(self, image: str) -> Iterator[str]:
-        """The name of a container of this image, for `buildah run`; it is gone afterwards."""
+        """Creates a container for `buildah run`, yields its name, and removes it at the end."""
         name = self.ask("from", "--pull-never", image).strip()
         try:
             yield name
@@ -123,20 +125,20 @@ class Store:
 
 
 def demand_tools() -> None:
-    """Raise where a build without Docker cannot even begin."""
+    """Raise if this machine cannot build without Docker."""
     if os.geteuid() != 0:
-        raise CannotBuild("only root can make an image without Docker")
+        raise CannotBuild("building an image without Docker needs root")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         raise CannotBuild(f"not installed here: {', '.join(missing)}; on Debian: apt install {' '.join(TOOLS)}")
 
 
 def build(store: Store, target: str, mirror: str | None, report: Report) -> str:
-    """Build with buildah; the name of the image in the store."""
+    """Build with buildah; returns the name of the image in the store."""
     demand_tools()
     base = base_of(DOCKERFILE.read_text(encoding="utf-8"))
-    with files.locked(store.directory / ".lock", lambda: report("another process builds; waiting for it")):
+    with files.locked(store.directory / ".lock", lambda: report("waiting for another build to end")):
         if not store.has(base.name):
-            report(f"making {base.name} of Debian's packages")
+            report(f"creating {base.name} from Debian packages")
             _make_base(store, base, mirror)
         report(f"building {image_name(target)}")
         _build_target(store, target)
@@ -144,7 +146,7 @@ def build(store: Store, target: str, mirror: str | None, report: Report) -> str:
 
 
 def image_name(target: str) -> str:
-    """As deploy/compose.yaml calls it."""
+    """The name that deploy/compose.yaml uses."""
     return "windmill" if target == "windmill" else f"windmill-{target}"
 
 
@@ -153,12 +155,12 @@ def _make_base(store: Store, base: Base, mirror: str | None) -> None:
     with tempfile.TemporaryDirectory(dir=store.directory) as folder:
         archive = Path(folder) / "base.tar"
         include = f"--include={','.join(PACKAGES)}"
-        # Without a mirror of the user's, mmdebstrap takes Debian's own and adds its security updates.
+        # Without a given mirror, mmdebstrap uses Debian's and adds its security updates.
         sources = [mirror] if mirror else []
         _run(["mmdebstrap", "--quiet", "--variant=minbase", include, base.suite, str(archive), *sources])
         with store.container("scratch") as container:
             store.ask("add", "--quiet", container, str(archive), "/")
-            # The one that Docker Hub serves has `python` there, and the version that its name promises.
+            # As in Docker Hub's image: `python` in this place, and the Python version of the image's name.
             link = "ln -s /usr/bin/python3 /usr/local/bin/python"
             proof = f"python -c 'import sys; assert sys.version.startswith(\"{base.python}.\"), sys.version'"
             store.ask("run", "--isolation", "chroot", container, "--", "sh", "-c", f"{link} && {proof}")
@@ -170,7 +172,7 @@ def _demand_mirror(address: str) -> None:
         with urllib.request.urlopen(address, timeout=20):  # noqa: S310 - the address of a mirror
             pass
     except (OSError, ValueError) as error:
-        raise CannotBuild(f"{address} cannot be had: {error}") from error
+        raise CannotBuild(f"{address} cannot be reached: {error}") from error
 
 
 def _build_target(store: Store, target: str) -> None:
@@ -182,7 +184,7 @@ def _build_target(store: Store, target: str) -> None:
         mounted = [f"{configuration.name}:/etc/pip.conf:ro"]
         if certificates := settings.get("cert"):
             mounted.append(f"{certificates}:{certificates}:ro")
-        # An image of the OCI's format has no place for a health check, and buildah would leave it out.
+        # The OCI image format, buildah's default, has no health check.
         store.ask(
             *("bud", "--quiet", "--pull-never", "--isolation", "chroot", "--format", "docker"),
             *(word for mount in mounted for word in ("--volume", mount)),
@@ -191,7 +193,7 @@ def _build_target(store: Store, target: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build one image; the exit code."""
+    """Build one image; returns the exit code."""
     options = _parser().parse_args(arguments)
     began = time.monotonic()
     try:
@@ -207,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BuildFailed as error:
         _say(str(error))
         return 1
-    _say(f"{name}, {store.megabytes(name):.0f} MB, in {time.monotonic() - began:.0f} s. Give it to Docker or podman:")
+    _say(f"{name}, {store.megabytes(name):.0f} MB, in {time.monotonic() - began:.0f} s. To export it to a file:")
     sys.stdout.write(shlex.join(store.command("push", name, f"docker-archive:{image_name(options.target)}.tar")) + "\n")
     return 0
 
@@ -219,18 +221,24 @@ def docker_command(target: str) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dev.image",
-        description="Build the image of deploy/Dockerfile: by Docker where it answers, else by buildah, as root.",
-        epilog="exit codes: 0 built, 1 a step of the build failed, 2 wrong usage, or this machine lacks what it takes",
+        description="Build the container image with Docker if its daemon answers, otherwise with buildah, as root.",
+        epilog="exit codes: 0 built, 1 the build failed, 2 wrong usage, or this machine lacks a requirement",
     )
-    parser.add_argument("--target", choices=TARGETS, default=TARGETS[0], help="which stage (%(default)s)")
-    parser.add_argument("--mirror", metavar="URL", help=f"of Debian, for the base ({MIRROR} with security updates)")
-    parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="buildah's images (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="make the base anew, with the security updates of today")
+    parser.add_argument("--target", choices=TARGETS, default=TARGETS[0], help="stage of the Dockerfile (%(default)s)")
+    parser.add_argument(
+        "--mirror", metavar="URL", help=f"Debian mirror for the base image ({MIRROR} and security updates)"
+    )
+    parser.add_argument(
+        "--store", type=Path, default=STORE, metavar="DIR", help="where buildah keeps images (%(default)s)"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="create the base image again, with current security updates"
+    )
     return parser
 
 
 def _say(line: str) -> None:
-    """Progress goes to standard error, so that standard output is free for data."""
+    """Progress goes to standard error, data to standard output."""
     sys.stderr.write(line + "\n")
 
 

@@ -1,7 +1,7 @@
-"""The licences of what Windmill is built of: `python -m dev.third_party` writes their table, `--check` judges it.
+"""Licences of the dependencies: `python -m dev.third_party` updates docs/third-party.md, `--check` verifies it.
 
-The table of docs/third-party.md is the record: it keeps what is known of packages that are not installed here, such as
-those for another system, and the remarks, which are written by hand. What is installed speaks for itself.
+The table in that document is the record. It keeps the licences of packages that are not installed here, such as those
+for another platform, and the remarks, which are written by hand. An installed package's metadata override the record.
 """
 
 import argparse
@@ -21,16 +21,16 @@ LOCKS = {
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
 }
-"""Who uses a package: the first of these whose lock names it."""
+"""Users of a package and their lock files; the table names the first one that locks the package."""
 SITES = ("var/bench/venv/lib/python*/site-packages",)
-"""Where else packages of ours are installed."""
+"""Other places where locked packages may be installed."""
 
 HEADING = "| package | version | licence | used by | remark |"
 UNKNOWN = "unknown"
 REFUSED = re.compile(r"(?<!L)\bA?GPL")
-"""What must be neither imported nor shipped."""
+"""Licences of which nothing may be imported or shipped."""
 WEAK = re.compile(r"LGPL|MPL|EPL|CDDL")
-"""Copyleft for the package's own files only; where it is used has to be said."""
+"""Copyleft limited to the package's own files: allowed, but the table must say where the package is used."""
 
 NAMES = {
     "Apache": "Apache-2.0",
@@ -50,13 +50,13 @@ NAMES = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""What packages say in words of their own, as SPDX writes it."""
+"""SPDX identifiers of licences that metadata name in other words."""
 EXPRESSION = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """One version of a package, as a lock names it."""
+    """One version of a package in a lock file."""
 
     name: str
     version: str
@@ -78,25 +78,25 @@ class Licensed:
 
 @dataclass(frozen=True)
 class Installed:
-    """What an installed package says of itself."""
+    """What the metadata and files of an installed package tell."""
 
     licence: str
-    carries_others: bool
-    """Whether it brings compiled programs, or libraries of others, whose licences its metadata need not name."""
+    bundles_binaries: bool
+    """Whether it contains programs or shared libraries, whose licences its metadata need not state."""
 
 
 def locked(text: str) -> list[LockedPackage]:
-    """The packages of a lock, those for other systems and Pythons included."""
+    """The packages of a lock file, including those for other platforms and Python versions."""
     return [LockedPackage(*found) for found in re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)", text, re.MULTILINE)]
 
 
 def canonical(name: str) -> str:
-    """A package's name as locks write it."""
+    """A package's name as lock files write it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def licence_of(distribution: Distribution) -> str:
-    """What its metadata says: an SPDX expression, else a licence we know by its name, else its classifiers."""
+    """The licence in its metadata: the SPDX expression, else a known licence name, else the classifiers."""
     metadata = distribution.metadata
     if expression := _field(metadata, "License-Expression"):
         return expression
@@ -105,7 +105,7 @@ def licence_of(distribution: Distribution) -> str:
         return NAMES.get(said, said)
     prefix = "License :: OSI Approved :: "
     classifiers = [line.removeprefix(prefix) for line in metadata.get_all("Classifier") or () if prefix in line]
-    # Of two, metadata cannot say whether both hold or either may be chosen; nor do we.
+    # Classifiers do not say whether all of them apply or one may be chosen, so the table does not either.
     return ", ".join(sorted(NAMES.get(name, name) for name in classifiers)) or UNKNOWN
 
 
@@ -113,8 +113,8 @@ def _field(metadata: PackageMetadata, name: str) -> str:
     return str(metadata[name]).strip() if name in metadata else ""
 
 
-def carries_others(distribution: Distribution) -> bool:
-    """Whether there are libraries in a folder that build tools made for them, or a program that is not Python's."""
+def bundles_binaries(distribution: Distribution) -> bool:
+    """Whether it has a `.libs` folder, where build tools put shared libraries, or a program that is no entry point."""
     scripts = {entry.name for entry in distribution.entry_points if entry.group == "console_scripts"}
     files = distribution.files or ()
     return any(
@@ -125,10 +125,10 @@ def carries_others(distribution: Distribution) -> bool:
 
 
 def installed(sites: Iterable[str] = ()) -> dict[LockedPackage, Installed]:
-    """What is installed here, and in the other places of ours."""
+    """The packages installed in this environment and in these folders."""
     found = [*distributions(), *distributions(path=list(sites))]
     return {
-        LockedPackage(canonical(one.name), one.version): Installed(licence_of(one), carries_others(one))
+        LockedPackage(canonical(one.name), one.version): Installed(licence_of(one), bundles_binaries(one))
         for one in found
     }
 
@@ -145,7 +145,7 @@ def recorded(document: str) -> dict[LockedPackage, Licensed]:
 def rows(
     locks: Mapping[str, str], record: Mapping[LockedPackage, Licensed], here: Mapping[LockedPackage, Installed]
 ) -> list[Licensed]:
-    """A row for each locked package. What is installed speaks before the record; a remark goes with the name."""
+    """A row per locked package. Installed metadata override the record; remarks carry over to a new version."""
     remarks = {package.name: row.remark for package, row in record.items()}
     made: dict[LockedPackage, Licensed] = {}
     for used_by, lock in locks.items():
@@ -157,23 +157,23 @@ def rows(
 
 
 def problems(wanted: Sequence[Licensed], here: Mapping[LockedPackage, Installed]) -> list[str]:
-    """What may not stand as it is: unknown licences, refused ones, and what needs a remark and has none."""
+    """Unknown licences, refused licences, and missing remarks."""
     found = []
     for row in wanted:
         package = f"{row.package.name} {row.package.version}"
         if row.licence == UNKNOWN:
-            found.append(f"{package}: its licence is not known; install it, or write what its page says into the table")
+            found.append(f"{package}: its licence is unknown; install it, or write the licence into the table by hand")
         if REFUSED.search(row.licence):
-            found.append(f"{package}: {row.licence} must be neither imported nor shipped")
+            found.append(f"{package}: {row.licence} must not be imported or shipped")
         if WEAK.search(row.licence) and not row.remark:
-            found.append(f"{package}: {row.licence} needs a remark that says where it is used")
-        if row.package in here and here[row.package].carries_others and not row.remark:
-            found.append(f"{package}: brings programs or libraries of others, so it needs a remark that names them")
+            found.append(f"{package}: {row.licence} needs a remark on where it is used")
+        if row.package in here and here[row.package].bundles_binaries and not row.remark:
+            found.append(f"{package}: contains programs or shared libraries, so it needs a remark that names them")
     return found
 
 
 def written(document: str, wanted: Sequence[Licensed]) -> str:
-    """The document with this table in place of its own."""
+    """The document with its table replaced by these rows."""
     table = "\n".join([HEADING, "|---|---|---|---|---|", *map(str, wanted)])
     return document.replace("\n".join(_table(document)), table)
 
@@ -186,13 +186,13 @@ def _table(document: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None, path: Path = DOCUMENT) -> int:
-    """Write the table of this document, or compare it; the exit code."""
+    """Update or verify the table of a document; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m dev.third_party",
-        description="Write the table of docs/third-party.md from the locks and from what is installed.",
-        epilog="exit codes: 0 all is well, 1 a licence is missing, refused or without a remark, 2 wrong usage",
+        description="Update the licence table of docs/third-party.md from the lock files and installed packages.",
+        epilog="exit codes: 0 no problem, 1 a licence or a remark is missing, or a licence is refused, 2 wrong usage",
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; say what would be different")
+    parser.add_argument("--check", action="store_true", help="write nothing; report differences")
     options = parser.parse_args(arguments)
     document = path.read_text(encoding="utf-8")
     here = installed(str(folder) for site in SITES for folder in ROOT.glob(site))
@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None, path: Path = DOCUMENT) -> int:
     found = problems(wanted, here)
     if (new := written(document, wanted)) != document:
         if options.check:
-            found.append("the table does not say what locks and packages say; run: python -m dev.third_party")
+            found.append("the table differs from lock files or installed packages; run: python -m dev.third_party")
         else:
             path.write_text(new, encoding="utf-8")
     sys.stderr.write("".join(f"{line}\n" for line in found))

@@ -1,6 +1,6 @@
-"""The image that deploy/Dockerfile makes, built for real, and a worker out of it that does the fleet's main job.
+"""The container image, really built, and a worker that runs from it against real servers and the farm.
 
-There is no Docker in it: buildah builds and runs, on a base of Debian's packages.
+No Docker is needed: buildah builds and runs the image, on a base image made of Debian packages.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.parallel import free_offset
 from tests.waiting import until
 from windmill.core.settings import ROOT
 
-pytestmark = [pytest.mark.slow(reason="0 s: builds an image"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(reason="0 s: builds a container image"), pytest.mark.timeout(900)]
 
 PROGRAMS = {"windmill", "producers", "workers", "postprocessors"}
 DATA = {"sql", "service_config.json", "calibration.json"}
@@ -32,7 +32,7 @@ MOST_MEGABYTES = 500
 
 
 class Container:
-    """A container of the image; what runs in it has the machine's own network, as `docker run --network host` has."""
+    """A container of the image, on the host's network as with `docker run --network host`."""
 
     def __init__(self, store: image.Store, name: str, folder: Path) -> None:
         self._store = store
@@ -40,14 +40,14 @@ class Container:
         self._folder = folder
 
     def command(self, *arguments: str, variables: Mapping[str, str], mount: str) -> list[str]:
-        """What runs a program as the image's user."""
+        """The command that runs a program in the container as the image's user."""
         given = [f"--env={name}={value}" for name, value in variables.items()]
         return self._store.command(
             "run", "--isolation", "chroot", *given, f"--volume={mount}", self._name, "--", *arguments
         )
 
     def run(self, *arguments: str, **variables: str) -> Finished:
-        """A short program. It writes to files, as buildah now and then loses the output of what ends at once."""
+        """Run a short program. Its output goes to files, as buildah sometimes loses the output of a short process."""
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         folder.chmod(0o777)
         into_files = ("sh", "-c", 'exec "$@" >"$0/out" 2>"$0/err"', str(folder))
@@ -59,7 +59,7 @@ class Container:
 
 @pytest.fixture(scope="session")
 def store(testrun_uid: str) -> image.Store:
-    """Where the image is, built once in a test run, whichever of its processes comes first."""
+    """The store with the image, built once per test run by the first pytest process that needs it."""
     found = image.Store(STATE / "image")
     built = found.directory / "built-by"
     try:
@@ -83,7 +83,7 @@ def configuration(store: image.Store) -> dict[str, Any]:
     return store.configuration("localhost/windmill")
 
 
-def test_the_image_says_who_runs_what_in_it(configuration: dict[str, Any]) -> None:
+def test_the_image_names_its_user_command_and_port(configuration: dict[str, Any]) -> None:
     assert configuration["User"] == f"{NOBODY}:{NOBODY}"
     assert configuration["WorkingDir"] == "/windmill"
     assert not configuration.get("Entrypoint")
@@ -92,29 +92,29 @@ def test_the_image_says_who_runs_what_in_it(configuration: dict[str, Any]) -> No
     assert "METRICS_PORT=9100" in configuration["Env"]
 
 
-def test_docker_is_told_how_to_ask_for_its_health(configuration: dict[str, Any]) -> None:
+def test_the_image_has_a_health_check(configuration: dict[str, Any]) -> None:
     asked = configuration["Healthcheck"]
     assert asked["Test"][:3] == ["CMD", "python", "-c"]
     assert (asked["Interval"], asked["Timeout"], asked["StartPeriod"]) == (30e9, 5e9, 60e9)
 
 
-def test_the_image_is_not_larger_than_it_has_to_be(store: image.Store) -> None:
+def test_the_image_is_small(store: image.Store) -> None:
     assert 100 < store.megabytes("localhost/windmill") < MOST_MEGABYTES
 
 
-def test_all_programs_and_their_data_are_in_it_and_nothing_else(container: Container) -> None:
+def test_the_image_contains_the_programs_and_their_data_and_nothing_else(container: Container) -> None:
     found = container.run("ls", "-A").out.split()
     assert set(found) - {"__pycache__"} == PROGRAMS | DATA
 
 
-def test_what_runs_in_it_is_not_root_and_cannot_change_its_own_code(container: Container) -> None:
+def test_a_process_in_the_image_is_not_root_and_cannot_change_its_code(container: Container) -> None:
     assert container.run("id", "-u").out.strip() == str(NOBODY)
     changed = container.run("sh", "-c", "echo >>windmill/__init__.py")
     assert changed.code != 0
     assert "Permission denied" in changed.err
 
 
-def test_only_locked_versions_of_the_fleets_libraries_are_in_it(container: Container) -> None:
+def test_the_image_contains_only_locked_libraries_of_the_fleet(container: Container) -> None:
     listed = container.run("python", "-m", "pip", "list", "--format=json").json()
     locked = set(third_party.locked((ROOT / "requirements.lock").read_text()))
     there = {third_party.LockedPackage(third_party.canonical(one["name"]), one["version"]) for one in listed}
@@ -123,7 +123,7 @@ def test_only_locked_versions_of_the_fleets_libraries_are_in_it(container: Conta
 
 
 @pytest.mark.parametrize("module", ["windmill", "workers.generic", "producers.generic", "postprocessors.all"])
-def test_its_programs_explain_themselves(container: Container, module: str) -> None:
+def test_each_program_in_the_image_prints_its_help(container: Container, module: str) -> None:
     explained = container.run("python", "-m", module, "--help")
     assert explained.code == 0, explained.err
     assert "usage:" in explained.out
@@ -131,10 +131,10 @@ def test_its_programs_explain_themselves(container: Container, module: str) -> N
 
 @pytest.mark.database
 @pytest.mark.broker
-async def test_a_worker_out_of_the_image_does_the_fleets_main_job(
+async def test_a_worker_in_the_image_processes_jobs_from_queue_to_result(
     container: Container, configuration: dict[str, Any], fleet: Fleet, farm: Farm, picture: bytes
 ) -> None:
-    """The command and the question after its health are the image's own; it ends as a container is stopped."""
+    """It runs the image's own command and health check, and stops on SIGTERM as when a container is stopped."""
     images = await fleet.register_pictures(5, picture)
     assert (await fleet.produce("--services", "yolov8")).code == 0
     name, metrics = f"in-a-container-{uuid.uuid4().hex[:8]}", {"METRICS_PORT": str(free_offset([0]))}

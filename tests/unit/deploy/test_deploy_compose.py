@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dev import third_party
 from tests.unit.manifests import DEPLOY, document
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings, defaults, misspelt
@@ -20,6 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = {name: one for name, one in SERVICES.items() if name.startswith("worker-")}
 POSTPROCESSORS = {spec.program.replace("_", "-"): spec.module for spec in STAGES.values()}
 OURS = {*WORKERS, *POSTPROCESSORS, "setup", "farm"}
+FARM_LOCK = "requirements-farm.lock"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -145,6 +147,12 @@ def test_the_image_runs_as_nobody_in_particular_with_libraries_by_their_hashes()
     assert re.findall(r"^USER (.*)$", last, re.MULTILINE) == ["10001:10001"]
     assert "--from=libraries /venv" in last
     assert DOCKERFILE.count("pip install") == DOCKERFILE.count("--require-hashes")
+
+
+def test_the_farm_image_gets_the_libraries_of_the_fleet_and_opencv_and_no_tests() -> None:
+    fleet, farm = (set(third_party.locked((ROOT / lock).read_text())) for lock in ("requirements.lock", FARM_LOCK))
+    assert fleet < farm
+    assert {package.name for package in farm - fleet} == {"opencv-python-headless"}
 
 
 def test_health_is_asked_where_programs_tell_it() -> None:

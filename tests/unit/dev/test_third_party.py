@@ -1,4 +1,4 @@
-"""The record of licences: what is locked has a row, and nothing stands in it that may not."""
+"""The licence table: every locked package has a row, and refused or unknown licences are found."""
 
 from email.message import Message
 from importlib.metadata import Distribution
@@ -16,7 +16,7 @@ NOTHING: dict[LockedPackage, Installed] = {}
 
 
 class Described(Distribution):
-    """An installed package of which only what it says of itself is there."""
+    """A fake distribution with given metadata and file names."""
 
     def __init__(self, *files: str, scripts: str = "", **said: str | list[str]) -> None:
         self._texts = {
@@ -40,12 +40,12 @@ def document(*rows: Licensed) -> str:
     return "\n".join(["# Title", "", HEADING, "|---|---|---|---|---|", *map(str, rows), "", "The end.", ""])
 
 
-def test_each_locked_package_has_a_row_and_what_is_not_known_is_called_unknown() -> None:
+def test_each_locked_package_has_a_row_even_if_its_licence_is_unknown() -> None:
     made = third_party.rows(LOCKS, {}, {ALPHA: Installed("MIT", False)})
     assert made == [Licensed(ALPHA, "MIT", "fleet"), Licensed(BETA, UNKNOWN, "bench")]
 
 
-def test_what_is_not_installed_keeps_its_record_and_a_remark_stays_with_a_new_version() -> None:
+def test_a_package_that_is_not_installed_keeps_its_licence_and_a_new_version_keeps_the_remark() -> None:
     record = {
         BETA: Licensed(BETA, "BSD-3-Clause", "bench"),
         LockedPackage("alpha", "0.9"): Licensed(LockedPackage("alpha", "0.9"), "MIT", "fleet", "kept"),
@@ -54,7 +54,7 @@ def test_what_is_not_installed_keeps_its_record_and_a_remark_stays_with_a_new_ve
     assert made == [Licensed(ALPHA, UNKNOWN, "fleet", "kept"), Licensed(BETA, "BSD-3-Clause", "bench")]
 
 
-def test_a_licence_written_by_hand_stays_where_the_package_says_nothing() -> None:
+def test_a_licence_written_by_hand_is_kept_if_the_package_states_none() -> None:
     record = {ALPHA: Licensed(ALPHA, "MIT", "fleet")}
     made = third_party.rows({"fleet": "alpha==1.0\n"}, record, {ALPHA: Installed(UNKNOWN, False)})
     assert made == [Licensed(ALPHA, "MIT", "fleet")]
@@ -70,7 +70,7 @@ def test_a_table_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize("licence", ["GPL-3.0-or-later", "AGPL-3.0", "MIT AND GPL-2.0", "GPL"])
 def test_the_gpl_and_the_agpl_are_refused(licence: str) -> None:
     (problem,) = third_party.problems([Licensed(ALPHA, licence, "fleet", "a remark")], NOTHING)
-    assert "neither imported nor shipped" in problem
+    assert "must not be imported or shipped" in problem
 
 
 @pytest.mark.parametrize("licence", ["LGPL-3.0-only", "MPL-2.0 AND MIT"])
@@ -79,10 +79,10 @@ def test_weak_copyleft_needs_a_remark(licence: str) -> None:
     assert third_party.problems([Licensed(ALPHA, licence, "fleet", "tests alone")], NOTHING) == []
 
 
-def test_what_brings_the_work_of_others_needs_a_remark() -> None:
-    here = {ALPHA: Installed("MIT", carries_others=True)}
+def test_a_package_with_bundled_binaries_needs_a_remark() -> None:
+    here = {ALPHA: Installed("MIT", bundles_binaries=True)}
     assert len(third_party.problems([Licensed(ALPHA, "MIT", "fleet")], here)) == 1
-    assert third_party.problems([Licensed(ALPHA, "MIT", "fleet", "brings libpq")], here) == []
+    assert third_party.problems([Licensed(ALPHA, "MIT", "fleet", "contains libpq")], here) == []
 
 
 def test_an_unknown_licence_is_a_problem() -> None:
@@ -109,18 +109,18 @@ def test_an_unknown_licence_is_a_problem() -> None:
         (Described(Classifier="Topic :: Internet"), UNKNOWN),
     ],
 )  # fmt: skip
-def test_a_licence_is_read_from_what_says_it_best(said: Described, licence: str) -> None:
+def test_a_licence_is_read_from_the_most_precise_field(said: Described, licence: str) -> None:
     assert licence_of(said) == licence
 
 
-def test_libraries_and_programs_of_others_are_noticed_and_own_commands_are_not() -> None:
-    assert third_party.carries_others(Described("alpha.libs/libpq.so"))
-    assert third_party.carries_others(Described("../../../bin/shellcheck"))
+def test_shared_libraries_and_programs_are_found_and_entry_points_are_not() -> None:
+    assert third_party.bundles_binaries(Described("alpha.libs/libpq.so"))
+    assert third_party.bundles_binaries(Described("../../../bin/shellcheck"))
     own = Described("alpha/bin/a.py", "../../../bin/alpha", scripts="alpha = alpha:main")
-    assert not third_party.carries_others(own)
+    assert not third_party.bundles_binaries(own)
 
 
-def test_the_document_says_what_locks_and_packages_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_document_matches_lock_files_and_installed_packages(capsys: pytest.CaptureFixture[str]) -> None:
     code = third_party.main(["--check"])
     assert (code, capsys.readouterr().err) == (0, "")
 
