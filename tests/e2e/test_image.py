@@ -23,7 +23,7 @@ from tests.parallel import free_offset
 from tests.waiting import until
 from windmill.core.settings import ROOT
 
-pytestmark = [pytest.mark.slow(reason="0 s: builds a container image"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(reason="170 s: builds a container image and its base"), pytest.mark.timeout(900)]
 
 PROGRAMS = {"windmill", "producers", "workers", "postprocessors"}
 DATA = {"sql", "service_config.json", "calibration.json"}
