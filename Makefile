@@ -27,7 +27,7 @@ $(READY): requirements-dev.lock
 demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
 	@$(BIN)/python -m dev.demo
 
-test: $(READY) ## run all tests except the slow ones, on private servers under var/test
+test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-slow: $(READY) ## run the slow tests, about five minutes; each states why it is slow
@@ -55,7 +55,7 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local; create tables and queues
+up: $(READY) ## start a private PostgreSQL and RabbitMQ (BROKER=4: RabbitMQ 4) under var/local; create tables and queues
 	@$(BIN)/python -m dev.servers up
 	@$(BIN)/python -m windmill migrate
 	@$(BIN)/python -m windmill declare
