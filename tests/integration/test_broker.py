@@ -346,7 +346,7 @@ async def test_a_walk_meets_every_message_once_whatever_priority_its_publisher_g
             await publisher.to_services(b"own %d" % number, ["clip"])
     met: list[bytes] = []
 
-    async def decide(message: broker.Message) -> broker.Decision:
+    async def decide(message: broker.HeldMessage) -> broker.WalkDecision:
         met.append(message.body)
         return broker.Move(queue, message.headers)
 
