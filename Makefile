@@ -27,7 +27,7 @@ $(READY): requirements-dev.lock
 demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
 	@$(BIN)/python -m dev.demo
 
-test: $(READY) ## run all tests except the slow ones, on private servers under var/test
+test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-slow: $(READY) ## run the slow tests, about eight minutes; each states why it is slow
@@ -59,7 +59,7 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 image: $(READY) ## build the container image; without Docker it needs root, buildah and mmdebstrap
 	@$(BIN)/python -m dev.image
 
-up: $(READY) ## start a private PostgreSQL and RabbitMQ under var/local; create tables and queues
+up: $(READY) ## start a private PostgreSQL and RabbitMQ (BROKER=4: RabbitMQ 4) under var/local; create tables and queues
 	@$(BIN)/python -m dev.servers up
 	@$(BIN)/python -m windmill migrate
 	@$(BIN)/python -m windmill declare

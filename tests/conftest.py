@@ -1,4 +1,5 @@
-"""Real servers for the tests that need them: those named by DB_HOST and QUEUE_HOST, else private ones under var/test.
+"""Real servers for the tests that need them: those named by DB_HOST and QUEUE_HOST, else private ones under var/test,
+or with BROKER=4 under var/test-4.
 
 Each test gets a database of its own, copied from a migrated template, and queue names of its own.
 Servers that cannot be had make a test skip, with the reason; in CI (CI=true) they make it fail.
@@ -26,7 +27,9 @@ from windmill.core.settings import ROOT, Settings
 from windmill.storage import database
 from windmill.storage.migrations import migrate
 
-STATE = ROOT / "var" / "test"
+# The version of the private RabbitMQ that `make test BROKER=4` asks for; its data are none for another version.
+ASKED = {name: os.environ[name] for name in ("BROKER",) if os.environ.get(name)}
+STATE = ROOT / "var" / "-".join(("test", *ASKED.values()))
 # What a developer's own environment may not decide in a test.
 KEPT = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_SSLMODE", "QUEUE_HOST", "QUEUE_PORT", "QUEUE_USER",
         "QUEUE_PASSWORD", "QUEUE_VHOST", "QUEUE_MANAGEMENT_PORT")  # fmt: skip
@@ -48,7 +51,7 @@ def servers() -> Iterator[dict[str, str]]:
     with (STATE / "in-use").open("w") as in_use:
         fcntl.flock(in_use, fcntl.LOCK_SH)
         try:
-            found = private_servers.up(STATE, named, report=lambda _: None)
+            found = private_servers.up(STATE, named | ASKED, report=lambda _: None)
         except WindmillError as error:
             unavailable(str(error))
         if "DB_HOST" not in named:

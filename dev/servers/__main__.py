@@ -19,7 +19,7 @@ from windmill.core.settings import ROOT, Settings, environment, named_by_user
 EPILOG = """\
 The servers listen on 127.0.0.1 only, on free ports, with credentials of their own; a server that you name in
 .env or the environment (DB_HOST, QUEUE_HOST) is used instead of a private one. The addresses are written to
-STATE/local.env, from where every Windmill command takes them.
+STATE/local.env, from where every Windmill command takes them. BROKER=4 in the environment or .env asks for RabbitMQ 4.
 
 exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration
 """

@@ -19,9 +19,9 @@ def daemon_answers() -> bool:
     return shutil.which("docker") is not None and _docker("info", timeout=15).returncode == 0
 
 
-def start(home: Path) -> str:
+def start(home: Path, broker: str = "") -> str:
     """Start the container unless it runs, wait until the broker is ready; its version."""
-    settings = replace(load(home), script=SCRIPT)
+    settings = replace(load(home), script=SCRIPT, broker=broker)
     save(home, settings)
     if not is_running(settings):
         settings = _run(home, settings)

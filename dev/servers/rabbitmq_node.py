@@ -22,6 +22,9 @@ STOPPING = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0))
 # Every process of the node inherits this variable, so that stopping finds all of them.
 MARK = "WINDMILL_NODE"
 
+# A RabbitMQ of a newer line does without what it announces to drop, so that nothing comes to rely on that.
+DENIED = {"deprecated_features.permit.management_metrics_collection": "false"}
+
 LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -33,6 +36,8 @@ class NodeSettings:
     user: str
     password: str
     script: str = ""
+    broker: str = ""
+    """Which line of versions was asked for when the data was made; empty for whatever there was."""
     port: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -54,9 +59,9 @@ def save(home: Path, settings: NodeSettings) -> None:
     files.write_json(home / "settings.json", asdict(settings))
 
 
-def start(home: Path, programs: RabbitmqPrograms) -> str:
+def start(home: Path, programs: RabbitmqPrograms, broker: str = "") -> str:
     """Start the node unless it runs, wait until it is ready; its version."""
-    settings = replace(load(home), script=str(programs.script))
+    settings = replace(load(home), script=str(programs.script), broker=broker)
     if pid(home):
         ensure_port_mapper(home, programs, settings)
         _wait_ready(home, settings)
@@ -197,6 +202,7 @@ def configuration(settings: NodeSettings) -> str:
         "log.file.level": "info",
         "log.file.rotation.size": LOG_BYTES,
         "log.file.rotation.count": 2,
+        **(DENIED if settings.broker else {}),
     }
     return "".join(f"{name} = {value}\n" for name, value in lines.items())
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.servers import c_library
 from dev.servers.processes import plain_environment
 
 # The real script of the package; the one in /usr/sbin switches to the user of the system's server.
@@ -53,9 +54,10 @@ def _erlang() -> Iterator[Path]:
 
 
 def in_tree(tree: Path) -> RabbitmqPrograms:
-    """The programs in a tree that `debian_packages` unpacked."""
-    libraries = [path for part in ("lib", "usr/lib") for path in (tree / part).glob("*-linux-*")]
-    return RabbitmqPrograms(tree / TREE_SCRIPT, path=(tree / "usr/bin",), libraries=tuple(libraries))
+    """What `debian_packages` unpacked. Of the tree's other programs none is used, as they may not run on this system;
+    and libraries beside a C library of their own are for Erlang alone, which finds them by itself."""
+    libraries = () if c_library.loader(tree) else tuple(c_library.libraries(tree))
+    return RabbitmqPrograms(tree / TREE_SCRIPT, path=(tree / "usr/lib/erlang/bin",), libraries=libraries)
 
 
 def cache(named: Mapping[str, str]) -> Path:

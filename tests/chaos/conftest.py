@@ -8,6 +8,7 @@ import pytest
 
 from dev import servers as private_servers
 from dev.servers import databases
+from tests.conftest import ASKED
 from tests.e2e.conftest import CONFIG, Farm, started_farm
 from tests.integration.fleet import Fleet, unavailable
 from windmill import broker
@@ -16,7 +17,7 @@ from windmill.core.settings import ROOT, Settings
 from windmill.storage import database
 from windmill.storage.migrations import migrate
 
-STATE = ROOT / "var" / "chaos"
+STATE = ROOT / "var" / "-".join(("chaos", *ASKED.values()))
 SERVICES = ("clip", "inception_v3", "nsfw2")
 """The stand-ins that cost the farm least."""
 
@@ -25,7 +26,7 @@ SERVICES = ("clip", "inception_v3", "nsfw2")
 def servers() -> Iterator[dict[str, str]]:
     """Restarted by tests, so never those of a user or of other tests."""
     try:
-        yield private_servers.up(STATE, {}, report=lambda _: None)
+        yield private_servers.up(STATE, ASKED, report=lambda _: None)
     except WindmillError as error:
         unavailable(str(error))
     finally:
@@ -40,7 +41,7 @@ def environ(servers: Mapping[str, str]) -> Iterator[dict[str, str]]:
     settings = Settings.from_env(found)
     asyncio.run(create_with_tables(settings))
     yield found
-    private_servers.up(STATE, {}, report=lambda _: None)  # a test that failed may have left one of them stopped
+    private_servers.up(STATE, ASKED, report=lambda _: None)  # a test that failed may have left one of them stopped
     asyncio.run(_remove(settings))
 
 

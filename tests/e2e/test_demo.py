@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import STATE
 from tests.waiting import wait_until
 from windmill.core.settings import ROOT
 
@@ -25,7 +26,7 @@ def start(servers: Mapping[str, str]) -> Iterator[Callable[[int], "subprocess.Po
     started: list[subprocess.Popen[str]] = []
 
     def demo(images: int) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "dev.demo", "--images", str(images), "--state", "var/test"]
+        command = [sys.executable, "-m", "dev.demo", "--images", str(images), "--state", str(STATE)]
         process = subprocess.Popen(
             command,
             cwd=ROOT,

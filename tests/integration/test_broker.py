@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiormq import spec
 
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
@@ -330,3 +331,25 @@ async def test_the_depth_of_a_queue_that_does_not_exist_is_zero(
 ) -> None:
     await publisher.to_services(b"job", ["clip"])
     assert await broker.depths(opened, settings, ["clip", "extra"]) == {"clip": 1, "extra": 0}
+
+
+async def test_a_walk_meets_every_message_once_whatever_priority_its_publisher_gave_it(
+    opened: broker.Connection, publisher: broker.Publisher, settings: Settings, fleet: Fleet
+) -> None:
+    """RabbitMQ 4.3 delivers the highest priority first, and takes a message that names none for 4."""
+    queue = broker.work_queue(settings, "clip")
+    async with opened.channel() as channel:
+        driver = await channel.get_underlay_channel()
+        for number in range(8):
+            properties = spec.Basic.Properties(priority=number if number > 4 else None)
+            await driver.basic_publish(b"other %d" % number, routing_key=queue, properties=properties)
+            await publisher.to_services(b"own %d" % number, ["clip"])
+    met: list[bytes] = []
+
+    async def decide(message: broker.HeldMessage) -> broker.WalkDecision:
+        met.append(message.body)
+        return broker.Move(queue, message.headers)
+
+    await broker.walk(opened, settings, queue, decide, asyncio.Event(), lambda _: None, window=2)
+    assert sorted(met) == sorted(b"%s %d" % (who, number) for who in (b"own", b"other") for number in range(8))
+    assert [message.body for message in await fleet.take_all("clip")] == met

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
@@ -16,7 +15,7 @@ from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
 from windmill import broker
-from windmill.broker.management import ask, limit_deliveries, quoted_vhost
+from windmill.broker.management import TOTALS, ask, limit_deliveries, quoted_vhost
 from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
@@ -84,8 +83,9 @@ class Patient:
 
     def messages(self, service: str) -> int:
         """As the management API sees them, some seconds later."""
-        queue = quote(broker.work_queue(self.settings, service))
-        return int(ask(self.settings, f"queues/{quoted_vhost(self.settings)}/{queue}").document.get("messages", 0))
+        queue = broker.work_queue(self.settings, service)
+        listed = ask(self.settings, f"queues/{quoted_vhost(self.settings)}?{TOTALS}").document
+        return next((int(one.get("messages", 0)) for one in listed if one["name"] == queue), 0)
 
     async def declare_queue(self, name: str, **arguments: Any) -> None:  # noqa: ANN401 - of a queue
         async with broker.connection(self.settings, "test") as opened, opened.channel() as channel:

@@ -14,8 +14,10 @@ async def test_every_queue_is_shown_and_what_is_not_declared_is_said_so(fleet: F
     await put_all(fleet, "clip", [(1, {}), (2, {})])
     await parked_jobs(fleet, "clip", "SERVICE_ERROR", [3])
     end = await fleet.run("windmill", "queues", "--services", "clip,ocr", "--json")
-    assert (end.code, end.err) == (0, "")
     clip, ocr = end.json()["services"]
+    # Whether there are rates depends on the broker, the numbers of messages do not.
+    assert ("without rates" in end.err) == (clip["publish_rate"] is None)
+    assert (end.code, clip["unacknowledged"]) == (0, 0)
     assert (clip["ready"], clip["consumers"], clip["parked"], clip["oldest_seconds"]) == (2, 0, 1, None)
     assert ocr["declared"] is False
     tier_names = [tier["name"] for tier in end.json()["tiers"]]

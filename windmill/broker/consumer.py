@@ -39,9 +39,10 @@ class Delivery:
 
     async def requeue(self) -> None:
         """Return it to its place in the queue. The broker counts deliveries and dead-letters messages over the limit,
-        so for healthy jobs publish a copy and acknowledge instead."""
+        so for healthy jobs publish a copy and acknowledge instead. From 4.3 on it counts a reject but no nack, so
+        with a nack a job that is requeued for ever would never be dead-lettered."""
         with _ignore_closed_channel():
-            await self._channel.basic_nack(self._tag, requeue=True, wait=False)
+            await self._channel.basic_reject(self._tag, requeue=True, wait=False)
         # Only now: a multiple acknowledgement must not cover it in the meantime.
         self._acknowledgements.forget(self._tag)
 

@@ -2,7 +2,7 @@
 can), and rates that AMQP does not offer."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,15 @@ from windmill.kernels.net.server_addresses import bracketed
 
 ASK_SECONDS = 10.0
 _REMEDY = "enable rabbitmq_management, correct QUEUE_MANAGEMENT_PORT, and give QUEUE_USER the tag policymaker"
-_COLUMNS = (
-    "name",
-    "messages_unacknowledged",
-    "message_stats.publish_details.rate",
-    "message_stats.deliver_get_details.rate",
-)
+TOTALS = "disable_stats=true&enable_queue_totals=true"
+"""Queues without statistics, which are costly and deprecated, but with their message counts of some seconds ago."""
+_RATES = ("name", "message_stats.publish_details.rate", "message_stats.deliver_get_details.rate")
 
 
 @dataclass(frozen=True)
 class QueueActivity:
-    """The activity of one queue some seconds ago; None where the management API has no data yet."""
+    """The activity of one queue some seconds ago; None where the management API has no data yet, and for rates that
+    the broker does not collect."""
 
     unacknowledged: int | None
     publish_rate: float | None
@@ -81,19 +79,29 @@ def _has_default_limit(version: str) -> bool:
 
 
 def activity(settings: BrokerSettings) -> dict[str, QueueActivity]:
-    """The activity of each queue of the virtual host, in one request."""
+    """The activity of each queue of the virtual host."""
     with _api(settings) as api:
-        answer = api.get(f"/api/queues/{api.vhost}?columns={','.join(_COLUMNS)}")
-        return {queue["name"]: _activity(queue) for queue in answer}
+        queues = api.get(f"/api/queues/{api.vhost}?{TOTALS}")
+        rates = {}
+        if collects_statistics(api.get("/api/overview")):
+            rates = {queue["name"]: queue for queue in api.get(f"/api/queues/{api.vhost}?columns={','.join(_RATES)}")}
+        return {queue["name"]: _activity(queue, rates.get(queue["name"])) for queue in queues}
 
 
-def _activity(queue: dict[str, Any]) -> QueueActivity:
-    stats = queue.get("message_stats") or {}
-    return QueueActivity(
-        queue.get("messages_unacknowledged"),
-        (stats.get("publish_details") or {}).get("rate"),
-        (stats.get("deliver_get_details") or {}).get("rate"),
-    )
+def collects_statistics(overview: Mapping[str, Any]) -> bool:
+    """Whether the management plugin collects statistics. RabbitMQ has deprecated them since 4.0 and can be set to do
+    without (deprecated_features.permit.management_metrics_collection)."""
+    return not overview.get("disable_stats")
+
+
+def _activity(totals: Mapping[str, Any], rates: Mapping[str, Any] | None) -> QueueActivity:
+    unacknowledged = totals.get("messages_unacknowledged")
+    if rates is None:
+        return QueueActivity(unacknowledged, None, None)
+    stats = rates.get("message_stats") or {}
+    # The API leaves out the rates of an idle queue.
+    publish, deliver = stats.get("publish_details") or {}, stats.get("deliver_get_details") or {}
+    return QueueActivity(unacknowledged, publish.get("rate", 0.0), deliver.get("rate", 0.0))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from aiormq.abc import DeliveredMessage
 
 from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import Connection, translate_errors
-from windmill.broker.publishing import Headers
+from windmill.broker.publishing import PRIORITY, Headers
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 
@@ -251,7 +251,9 @@ class _HeldQueue:
     async def copy(self, queue: str, body: bytes, headers: dict[str, Any]) -> None:
         """Publish a copy of a message and wait for its confirm."""
         # On aiormq again, without waiting for each write: copies limit the speed of a walk.
-        properties = spec.Basic.Properties(headers=headers, delivery_mode=2, content_type="application/json")
+        properties = spec.Basic.Properties(
+            headers=headers, delivery_mode=2, content_type="application/json", priority=PRIORITY
+        )
         with translate_errors(self._settings):
             try:
                 await self._channel.driver.basic_publish(

@@ -13,6 +13,7 @@ from windmill.process.runner import DONE
 DESCRIPTION = """\
 Per service: waiting jobs (ready), jobs held by workers (unacked), consumers, rates, and parked jobs; then the retry
 tiers. Unacked and rates come from RabbitMQ's management API and are a few seconds old. They are omitted without it.
+Rates are also omitted if RabbitMQ does not collect them; `python -m windmill status` shows rates in any case.
 """
 
 
@@ -34,5 +35,7 @@ def run_queues(settings: Settings, arguments: argparse.Namespace) -> int:
     report = asyncio.run(read_queues(settings, services, oldest=arguments.oldest))
     if report.management:
         sys.stderr.write(f"without unacked and rates, because of {report.management}\n")
+    elif report.without_rates:
+        sys.stderr.write("without rates, because this RabbitMQ does not collect them; see python -m windmill status\n")
     print_result(render_queues_json(report), render_queues_table(report), as_json=arguments.json)
     return DONE

@@ -36,6 +36,12 @@ class QueueReport:
     tiers: list[QueueLine] = field(default_factory=list)
     management: str | None = None
 
+    @property
+    def without_rates(self) -> bool:
+        """Whether the API answers but the broker does not collect rates."""
+        known = [line for line in (*self.services, *self.tiers) if line.unacknowledged is not None]
+        return bool(known) and all(line.publish_rate is None for line in known)
+
 
 async def read_queues(settings: BrokerSettings, services: Sequence[str], *, oldest: bool) -> QueueReport:
     """Lengths come over AMQP and are current; the management API is some seconds behind."""
@@ -69,9 +75,8 @@ async def _line(
     line = QueueLine(name, declared=True, ready=counted.ready, consumers=counted.consumers)
     if queue in seen:
         line.unacknowledged = seen[queue].unacknowledged
-        # The API leaves out the rates of an idle queue.
-        line.publish_rate = seen[queue].publish_rate or 0.0
-        line.deliver_rate = seen[queue].deliver_rate or 0.0
+        line.publish_rate = seen[queue].publish_rate
+        line.deliver_rate = seen[queue].deliver_rate
     return line
 
 

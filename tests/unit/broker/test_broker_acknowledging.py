@@ -38,7 +38,7 @@ class Channel:
         self.unacknowledged -= told
         self.acknowledged |= told
 
-    async def basic_nack(self, delivery_tag: int, *, requeue: bool, wait: bool) -> None:
+    async def basic_reject(self, delivery_tag: int, *, requeue: bool, wait: bool) -> None:
         await self._room()
         assert delivery_tag in self.unacknowledged, f"{self.frames}: {delivery_tag} was acknowledged: it is lost"
         self.unacknowledged.remove(delivery_tag)

@@ -44,7 +44,8 @@ def consuming(driver: object) -> ConsumingChannel:
 
 
 @pytest.mark.parametrize(
-    "name", ["basic_ack", "basic_cancel", "basic_consume", "basic_nack", "basic_publish", "basic_qos", "queue_declare"]
+    "name",
+    ["basic_ack", "basic_cancel", "basic_consume", "basic_publish", "basic_qos", "basic_reject", "queue_declare"],
 )
 def test_the_drivers_channel_has_the_methods_that_are_used(name: str) -> None:
     assert asyncio.iscoroutinefunction(getattr(Channel, name))

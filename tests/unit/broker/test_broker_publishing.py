@@ -12,6 +12,7 @@ from aio_pika.exceptions import ChannelInvalidStateError, DeliveryError
 from aiormq import spec
 
 from windmill import broker
+from windmill.broker.publishing import PRIORITY
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 
@@ -61,7 +62,7 @@ async def test_a_job_for_many_services_is_one_publish_that_names_the_others_wher
     [(exchange, key, message, options)] = channel.published
     assert (exchange, key, message.body) == ("", "q_clip", b"job")
     assert message.headers == {"mine": 1, "BCC": ["q_ocr", "q_pose"]}
-    assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+    assert (message.delivery_mode, message.priority) == (aio_pika.DeliveryMode.PERSISTENT, PRIORITY)
     assert options == {"mandatory": True, "timeout": 7.0}
 
 

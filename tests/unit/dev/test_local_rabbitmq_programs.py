@@ -1,14 +1,17 @@
 """Where RabbitMQ comes from and how it is configured, without starting one."""
 
 import shutil
+import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from dev.servers import debian_packages, files, rabbitmq, rabbitmq_docker, rabbitmq_node, rabbitmq_programs
+from dev.servers import c_library, debian_packages, files, rabbitmq, rabbitmq_docker, rabbitmq_node, rabbitmq_programs
 from dev.servers.processes import Died
 from dev.servers.rabbitmq_node import NodeSettings
+from windmill.core.errors import WindmillError
 
 SETTINGS = NodeSettings(
     name="windmill-abc@localhost",
@@ -57,11 +60,93 @@ def test_erl_is_made_to_find_itself_wherever_it_is(tmp_path: Path, line: str) ->
 
 def test_the_newest_finished_tree_is_used_and_an_unfinished_one_never(tmp_path: Path) -> None:
     assert debian_packages.unpacked(tmp_path) is None
-    system = debian_packages.system()
-    for name in (f"rabbitmq-3.9.13-{system}", f"rabbitmq-3.10.8-{system}", "rabbitmq-4.9-other", ".unpacking-x"):
-        (tmp_path / name).mkdir()
+    system, newer = debian_packages.system(), debian_packages.made_for("testing")
+    for name in (f"3.9.13-{system}", f"3.10.8-{system}", f"4.2-{newer}", "4.9-other", ".unpacking-x"):
+        (tmp_path / (name if name.startswith(".") else f"rabbitmq-{name}")).mkdir()
     assert debian_packages.unpacked(tmp_path) == tmp_path / f"rabbitmq-3.10.8-{system}"
     assert debian_packages.unpack(tmp_path, lambda _: None) == tmp_path / f"rabbitmq-3.10.8-{system}"
+    assert debian_packages.unpack(tmp_path, lambda _: None, "testing") == tmp_path / f"rabbitmq-4.2-{newer}"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "mirror"),
+    [
+        (["http://a.example/debian-security/", "http://a.example/debian/"], "http://a.example/debian/"),
+        (["https://b.example/linux/debian"], "https://b.example/linux/debian"),
+        (["http://a.example/ubuntu/"], None),
+        ([], None),
+    ],
+)
+def test_a_newer_suite_is_taken_from_the_mirror_that_apt_has(addresses: list[str], mirror: str | None) -> None:
+    assert debian_packages.mirror_of(addresses) == mirror
+
+
+def tree_with_own_c_library(tree: Path) -> Path:
+    """A program that says how it was started, its loader and a library directory; returns the program's path."""
+    libraries = tree / "usr/lib/x86_64-linux-gnu"
+    program = tree / "usr/lib/erlang/bin/erlc"
+    for directory in (libraries, program.parent, tree / "usr/bin"):
+        directory.mkdir(parents=True)
+    (libraries / "ld-linux-x86-64.so.2").write_text('#!/bin/sh\necho "$@"\n')
+    (libraries / "ld-linux-x86-64.so.2").chmod(0o755)
+    program.write_bytes(c_library.ELF + b"...")
+    (program.parent / "start").write_text("#!/bin/sh\n")
+    (tree / "usr/bin/erlc").symlink_to("../lib/erlang/bin/erlc")
+    return program
+
+
+def test_programs_of_a_newer_system_run_with_the_c_library_beside_them_wherever_they_are(tmp_path: Path) -> None:
+    tree_with_own_c_library(tmp_path / "unpacked")
+    c_library.use_own(tmp_path / "unpacked")
+    tree = (tmp_path / "unpacked").rename(tmp_path / "tree")
+    said = subprocess.run([tree / "usr/bin/erlc", "a b"], capture_output=True, text=True, check=True).stdout.split()
+    called, libraries, program = said[1], Path(said[3]).resolve(), Path(said[4]).resolve()
+    assert called == str(tree / "usr/bin/erlc")
+    assert libraries == (tree / "usr/lib/x86_64-linux-gnu").resolve()
+    assert program.read_bytes().startswith(c_library.ELF)
+    assert said[5:] == ["a", "b"]
+    assert (tree / "usr/lib/erlang/bin/start").read_text() == "#!/bin/sh\n"
+
+
+def test_such_a_tree_keeps_its_libraries_from_the_programs_of_the_system(tmp_path: Path) -> None:
+    tree_with_own_c_library(tmp_path)
+    assert "LD_LIBRARY_PATH" not in rabbitmq_programs.in_tree(tmp_path).environment()
+
+
+def test_a_tree_without_a_c_library_uses_that_of_the_system_and_adds_its_own_libraries(tmp_path: Path) -> None:
+    program = tree_with_own_c_library(tmp_path)
+    loader = c_library.loader(tmp_path)
+    assert loader is not None
+    loader.unlink()
+    c_library.use_own(tmp_path)
+    assert program.read_bytes().startswith(c_library.ELF)
+    assert rabbitmq_programs.in_tree(tmp_path).environment()["LD_LIBRARY_PATH"] == str(loader.parent)
+
+
+def refusal(home: Path, **named: str) -> WindmillError:
+    """What is said against starting a broker."""
+    with pytest.raises(WindmillError) as refused:
+        rabbitmq.start(home, named, lambda _: None)
+    return refused.value
+
+
+def test_a_version_that_cannot_be_had_is_refused_with_those_that_can(tmp_path: Path) -> None:
+    error = refusal(tmp_path, BROKER="5")
+    assert (error.code, "only 4 is known" in error.message) == ("CONFIG_INVALID", True)
+
+
+def test_data_of_another_version_are_left_alone(tmp_path: Path) -> None:
+    rabbitmq_node.save(tmp_path, replace(SETTINGS, script="/some/rabbitmq-server"))
+    error = refusal(tmp_path, BROKER="4")
+    assert (error.code, "down --wipe --only rabbitmq" in error.remedy) == ("CONFLICT", True)
+    assert rabbitmq_node.load(tmp_path).broker == ""
+
+
+def test_only_a_broker_that_was_asked_for_by_version_does_without_what_will_be_dropped() -> None:
+    """An older one would not start with a setting that it does not know."""
+    newer = rabbitmq_node.configuration(replace(SETTINGS, broker="4"))
+    assert "deprecated_features.permit.management_metrics_collection = false" in newer.splitlines()
+    assert "deprecated_features" not in rabbitmq_node.configuration(SETTINGS)
 
 
 def test_the_cache_follows_the_user() -> None:

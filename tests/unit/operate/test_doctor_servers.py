@@ -109,6 +109,11 @@ def test_a_node_is_judged_by_its_room_and_its_neighbours(changes: dict[str, Any]
     assert (finding.state, finding.name) == (state, "node rabbit@a")
 
 
+def test_a_node_that_collects_no_statistics_is_told_to_run_and_no_more() -> None:
+    [finding] = judge_broker.nodes([{"name": "rabbit@a", "running": True}])
+    assert (finding.state, finding.found) == ("ok", "runs; it does not report its disk and memory")
+
+
 def test_dropped_messages_are_counted() -> None:
     assert judge_broker.unroutable({"message_stats": {"drop_unroutable": 1234}})[0].found.startswith("1,234 messages")
     assert judge_broker.unroutable({})[0].state == "ok"

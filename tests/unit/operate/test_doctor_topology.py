@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from windmill.broker import QueueCount
 from windmill.broker.management import policies
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -194,12 +195,12 @@ def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services
     assert "it holds 1,200 messages" in found[0].found
 
 
-@pytest.mark.parametrize(("messages", "consumers", "told"), [(5, 0, True), (5, 1, False), (0, 0, False)])
-def test_jobs_that_nobody_takes_are_told(messages: int, consumers: int, told: bool) -> None:
-    seen = with_queue("queue_clip", DeclaredQueue({"x-queue-type": "quorum"}, messages, consumers))
-    assert [one.found for one in judged(seen) if one.state == "warning"] == (
-        ["5 waiting, and nobody consumes"] if told else []
-    )
+@pytest.mark.parametrize(
+    ("count", "told"), [(QueueCount(5, 0), True), (QueueCount(5, 1), False), (QueueCount(0, 0), False), (None, False)]
+)
+def test_jobs_that_nobody_takes_are_told(count: QueueCount | None, told: bool) -> None:
+    found = judge.waiting({"queue_clip": count})
+    assert [one.found for one in found] == (["5 waiting, and nobody consumes"] if told else [])
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,6 @@ def test_a_queue_without_a_declared_type_has_one_all_the_same() -> None:
     seen = parse_topology(
         [
             [{"name": "q", "type": "classic", "arguments": {}, "messages": 4}, {"name": "new", "type": "quorum"}],
-            [{"queue": {"name": "q"}}, {"queue": {"name": "q"}}],
             [{"name": "e", "type": "fanout"}],
             [{"source": "e", "destination": "q"}],
             [],
@@ -245,7 +245,7 @@ def test_a_queue_without_a_declared_type_has_one_all_the_same() -> None:
         ]
     )
     assert seen.queues == {
-        "q": DeclaredQueue({"x-queue-type": "classic"}, 4, 2),
+        "q": DeclaredQueue({"x-queue-type": "classic"}, 4),
         "new": DeclaredQueue({"x-queue-type": "quorum"}),
     }
     assert (seen.exchanges, seen.bindings) == ({"e": "fanout"}, frozenset({("e", "q")}))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from windmill import broker
-from windmill.broker.management import ask, quoted_vhost
+from windmill.broker.management import ask, collects_statistics, quoted_vhost
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.net.server_addresses import render_addresses
@@ -73,10 +73,22 @@ async def _ask_management(settings: BrokerSettings, seconds: float) -> list[Doct
     asking = [
         _judged(settings, "alarms", "health/checks/alarms", judge_broker.alarms, seconds),
         _judged(settings, "nodes", "nodes", judge_broker.nodes, seconds),
-        _judged(settings, "unroutable", f"vhosts/{quoted_vhost(settings)}", judge_broker.unroutable, seconds),
+        _unroutable(settings, seconds),
     ]
     rest = [finding for part in await asyncio.gather(*asking) for finding in part]
     return [judge_broker.management(who.document), *judge_broker.skew(who.date, middle), *rest]
+
+
+async def _unroutable(settings: BrokerSettings, seconds: float) -> list[DoctorFinding]:
+    """The dropped messages of this virtual host, if the broker counts them."""
+    name, path = "unroutable", f"vhosts/{quoted_vhost(settings)}"
+
+    def counted(overview: Any) -> list[DoctorFinding]:  # noqa: ANN401 - any JSON
+        return [] if collects_statistics(overview) else [judge_broker.unroutable_uncounted()]
+
+    return await _judged(settings, name, "overview", counted, seconds) or await _judged(
+        settings, name, path, judge_broker.unroutable, seconds
+    )
 
 
 async def _judged(

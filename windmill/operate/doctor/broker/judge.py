@@ -59,11 +59,12 @@ def _node(node: Mapping[str, Any]) -> list[DoctorFinding]:
 
 
 def _room(node: Mapping[str, Any], name: str) -> list[DoctorFinding]:
-    """How far disk and memory are from their alarms. A node that has just started has no figures yet."""
+    """How far disk and memory are from their alarms. A node that has just started has no figures yet, and one that
+    collects no statistics never has."""
     disk, floor = node.get("disk_free"), node.get("disk_free_limit", 0)
     used, ceiling = node.get("mem_used"), node.get("mem_limit", 0)
     if not isinstance(disk, int) or not isinstance(used, int):
-        return []
+        return [ok("broker", name, "runs; it does not report its disk and memory")]
     room = f"{render_bytes(disk)} of disk free (alarm at {render_bytes(floor)})"
     memory = f"{render_bytes(used)} of memory used (alarm at {render_bytes(ceiling)})"
     if disk < 2 * floor or used > 0.8 * ceiling:
@@ -80,3 +81,9 @@ def unroutable(host: Mapping[str, Any]) -> list[DoctorFinding]:
     said = f"{lost:,} messages were dropped for want of a queue since the broker started"
     remedy = "declare the queues before producers of other making publish, and let them publish with `mandatory`"
     return [warning("broker", "unroutable", said, remedy)]
+
+
+def unroutable_uncounted() -> DoctorFinding:
+    """The broker's management plugin collects no statistics."""
+    said = "not counted by this broker's API; its metrics do: rabbitmq_global_messages_unroutable_dropped_total"
+    return ok("broker", "unroutable", said)

@@ -1,12 +1,12 @@
 """Reading the topology from the management API, or from AMQP where the API does not answer."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from windmill.broker.management import ask, quoted_vhost
+from windmill import broker
+from windmill.broker.management import TOTALS, ask, quoted_vhost
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
@@ -27,8 +27,21 @@ async def examine(
         return [*await _ask_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
     return [
         *judge.judge_topology(settings, chosen, every, seen),
+        *await _ask_waiting(settings, chosen, seconds),
         *judge_consumer_timeout(settings, chosen, seen.policies),
     ]
+
+
+async def _ask_waiting(settings: BrokerSettings, chosen: Sequence[Service], seconds: float) -> list[DoctorFinding]:
+    """Counted over AMQP, because the management API lists consumers only if RabbitMQ collects statistics."""
+    work = [broker.work_queue(settings, service.name) for service in chosen]
+    try:
+        async with asyncio.timeout(seconds), broker.connection(settings, "windmill doctor, consumers") as opened:
+            return judge.waiting(await broker.count_messages(opened, settings, work))
+    except WindmillError as error:
+        return [skipped("topology", "consumers", error.message)]
+    except TimeoutError:
+        return [skipped("topology", "consumers", f"the broker gave no answer within {seconds:g} s")]
 
 
 async def _ask_amqp(
@@ -44,9 +57,7 @@ async def read_topology(settings: BrokerSettings, seconds: float) -> Topology:
     """The whole topology of the virtual host, from the management API."""
     host = quoted_vhost(settings)
     paths = (
-        # Statistics are costly; the message counts, some seconds old, are enough.
-        f"queues/{host}?disable_stats=true&enable_queue_totals=true",
-        f"consumers/{host}",
+        f"queues/{host}?{TOTALS}",
         f"exchanges/{host}?columns=name,type",
         f"bindings/{host}",
         f"policies/{host}",
@@ -57,11 +68,10 @@ async def read_topology(settings: BrokerSettings, seconds: float) -> Topology:
 
 
 def parse_topology(documents: Sequence[Any]) -> Topology:
-    """`documents`: queues, consumers, exchanges, bindings, policies and the overview, as the API returns them."""
-    queues, consumers, exchanges, bindings, policies, overview = documents
-    taken = Counter(one["queue"]["name"] for one in consumers)
+    """`documents`: queues, exchanges, bindings, policies and the overview, as the API returns them."""
+    queues, exchanges, bindings, policies, overview = documents
     return Topology(
-        queues={one["name"]: _queue(one, taken[one["name"]]) for one in queues},
+        queues={one["name"]: _queue(one) for one in queues},
         exchanges={one["name"]: one["type"] for one in exchanges},
         bindings=frozenset((one["source"], one["destination"]) for one in bindings),
         policies=policies,
@@ -69,7 +79,7 @@ def parse_topology(documents: Sequence[Any]) -> Topology:
     )
 
 
-def _queue(one: dict[str, Any], consumers: int) -> DeclaredQueue:
+def _queue(one: dict[str, Any]) -> DeclaredQueue:
     """RabbitMQ leaves the type out of the arguments if the queue was declared without one."""
     arguments = {"x-queue-type": one.get("type", "classic"), **(one.get("arguments") or {})}
-    return DeclaredQueue(arguments, one.get("messages", 0), consumers)
+    return DeclaredQueue(arguments, one.get("messages", 0))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windmill.broker import failed_queue, retry_exchange, retry_tiers, tier_arguments, work_queue
+from windmill.broker import QueueCount, failed_queue, retry_exchange, retry_tiers, tier_arguments, work_queue
 from windmill.broker.management import policies
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
@@ -26,7 +26,6 @@ class DeclaredQueue:
 
     arguments: Arguments
     messages: int = 0
-    consumers: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,11 @@ def judge_topology(
     """All findings. `every` service keeps its queues from being called left over, also if it is not selected."""
     wanted = wanted_queues(settings, chosen)
     named = {*wanted_queues(settings, every)}
-    work = [work_queue(settings, service.name) for service in chosen]
     return [
         *queues(settings, wanted, seen.queues),
         *tier_routes([retry_exchange(delay) for delay in retry_tiers(settings)], seen),
         *_limits(settings, chosen, wanted, seen),
         *left_over(settings, named, seen.queues),
-        *waiting(work, seen.queues),
     ]
 
 
@@ -141,10 +138,10 @@ def left_over(
 _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any machine; else delete it once it is empty"
 
 
-def waiting(work: Iterable[str], there: Mapping[str, DeclaredQueue]) -> list[DoctorFinding]:
+def waiting(counted: Mapping[str, QueueCount | None]) -> list[DoctorFinding]:
     """Queues that hold jobs and have no consumer."""
     return [
-        warning("topology", name, f"{queue.messages:,} waiting, and nobody consumes", _NO_CONSUMER)
-        for name in work
-        if (queue := there.get(name)) and queue.messages and not queue.consumers
+        warning("topology", name, f"{count.ready:,} waiting, and nobody consumes", _NO_CONSUMER)
+        for name, count in counted.items()
+        if count and count.ready and not count.consumers
     ]
