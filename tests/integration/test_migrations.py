@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.fleet import Fleet
+from tests.unit.examples import example
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
@@ -94,3 +95,14 @@ async def test_a_wrong_password_is_one_clear_line_that_does_not_show_it(fleet: F
     assert "password authentication failed" in end.err
     assert end.err.count("\n") == 1
     assert "wrong-and-secret" not in end.out + end.err
+
+
+async def test_the_migration_that_is_given_as_an_example_applies_and_lets_its_stage_in(settings: Settings) -> None:
+    async with database.connection(settings, "test") as connection:
+        await migrate(connection)
+        await connection.execute("BEGIN; DROP TABLE IF EXISTS captions")
+        await connection.execute(example("extending.md", "CREATE TABLE captions"))
+        await connection.execute("INSERT INTO stages (stage) VALUES ('captions')")
+        await connection.execute("INSERT INTO stale (stage, image_id) VALUES ('captions', 1)")
+        await connection.execute("INSERT INTO captions VALUES (1, '{1}', 'a cat', 1)")
+        await connection.execute("ROLLBACK")

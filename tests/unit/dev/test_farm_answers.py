@@ -157,9 +157,9 @@ def test_every_prediction_has_the_shape_of_its_service(service: str, check: Chec
     assert [p for p, picture in answers if not check(p, picture)] == []
 
 
-def test_there_are_thirteen_services() -> None:
-    assert len(SERVICES) == 13
-    assert set(SERVICES) == THIRTEEN
+def test_each_of_the_thirteen_services_answers() -> None:
+    assert len(THIRTEEN) == 13
+    assert set(SERVICES) >= THIRTEEN
 
 
 @pytest.mark.parametrize("service", SERVICES)
