@@ -73,7 +73,7 @@ def child(process: "subprocess.Popen[str]", words: str) -> int:
         assert process.poll() is None, f"no child {words!r}; the demo said:\n{process.communicate()[0]}"
         return [pid for pid, command in children(process.pid).items() if words in command]
 
-    wait_until(found, 60, f"a child {words!r}")
+    wait_until(found, 200, f"a child {words!r}")
     return found()[0]
 
 

@@ -137,7 +137,7 @@ class Fleet:
         """The same to its end; it begins with all libraries loaded, as that is most of what a short command does."""
         given, out, err = self._files(stdin)
         process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
-        return await self._noted(Command(process, out, err)).finished(60)
+        return await self._noted(Command(process, out, err)).finished(200)
 
     def _files(self, stdin: str) -> tuple[Path, Path, Path]:
         """What one command reads and writes."""

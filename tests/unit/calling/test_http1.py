@@ -258,22 +258,25 @@ async def test_a_connection_is_not_used_while_the_request_before_is_still_being_
 @pytest.mark.parametrize("how", ["timeout", "cancel"])
 @on_each_loop
 async def test_a_reply_that_comes_after_the_wait_for_it_has_ended_is_nobodys(how: str) -> None:
+    given_up = asyncio.Event()
+
     async def late(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
         first = site.connections == 1
         while True:
             await request_of(reader)
             if first:
-                await a_moment()
+                await given_up.wait()
             writer.write(reply(b"late" if first else b"right"))
 
     async with both(late) as (client, site):
         waiting = asyncio.ensure_future(ask(client, site))
+        await until(lambda: site.connections)
         if how == "timeout":
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(waiting, 0.015)
         else:
-            await until(lambda: site.connections)
             waiting.cancel()
+        given_up.set()
         assert (await ask(client, site)).body == b"right"
         await a_moment()
         assert (await ask(client, site)).body == b"right"
