@@ -119,6 +119,11 @@ SELECT image_id, max(tries) AS tries FROM ours GROUP BY image_id ORDER BY image_
 -- Extends lease $2: its marks stay deferred for another $3 seconds.
 UPDATE stale SET due = now() + make_interval(secs => $3) WHERE stage = $1 AND lease = $2 AND image_id = ANY ($4::bigint[]);
 
+-- name: hold_lease
+-- Locks the marks of image $2 under lease $3, so that nobody can take the lease over before this transaction ends.
+-- No row if the lease has expired and another process took it over, or has even finished the image.
+SELECT id FROM stale WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE;
+
 -- name: end_lease
 -- The image is done: deletes its marks under this lease and makes those that arrived meanwhile due at once. Deletes
 -- nothing if the lease expired and another process took it over.
