@@ -19,6 +19,7 @@ from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.backfill import backfill
 from windmill.derive.backlog import BacklogReader, stages_samples
+from windmill.derive.clock_steps import ClockStepGuard
 from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
 from windmill.process.metrics import Sample, call_samples, reconnect_samples
@@ -95,7 +96,7 @@ class PostProcessor:
     async def _run_loops(self, pool: database.Pool) -> None:
         """Run a loop for each stage; the first failure ends them all."""
         stop = self._program.stop
-        loops = [asyncio.ensure_future(self._loop(runner)) for runner in self._runners]
+        loops = [asyncio.ensure_future(self._loop(runner, pool)) for runner in self._runners]
         loops += [asyncio.ensure_future(backfill(pool, self._settings, runner.stage, stop)) for runner in self._runners]
         try:
             await asyncio.gather(*loops)
@@ -104,13 +105,15 @@ class PostProcessor:
                 one.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
 
-    async def _loop(self, runner: StageRunner) -> None:
+    async def _loop(self, runner: StageRunner, pool: database.Pool) -> None:
         """Round after round. Every database error is retried here, as the database worked at the start."""
         program, outage = self._program, self._new_outage()
+        clock_steps = ClockStepGuard(pool, self._settings, runner.stage)
         while not program.stop.is_set():
             program.notifier.tick()
             try:
                 done = await runner.run_round(program.stop)
+                await clock_steps.look()
             except WindmillError as error:
                 await pause(program.stop, outage.failed(error))
                 continue

@@ -137,6 +137,19 @@ UPDATE stale SET due = now() WHERE stage = $1 AND image_id = $2 AND lease IS NUL
 UPDATE stale SET due = now() + make_interval(secs => $4), deferred = true, lease = NULL, tries = tries + $5
 WHERE stage = $1 AND image_id = $2 AND lease = $3;
 
+-- name: bring_marks_forward
+-- Makes marks of stage $1 due that lie further ahead than anybody puts one off: $2 seconds for a leased image, $3 for one
+-- that waits for more, $4 for one that failed. A new mark is due at once, but waits for the end of a lease.
+WITH too_far AS (
+    SELECT due, id, image_id FROM stale
+    WHERE stage = $1 AND due > now() + make_interval(secs => least($2::float8, $3::float8, $4::float8))
+      AND due > now() + make_interval(secs => CASE WHEN lease IS NOT NULL OR NOT deferred THEN $2::float8
+                                                   WHEN tries = 0 THEN $3::float8 ELSE $4::float8 END)
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE stale AS s SET due = now() FROM too_far AS t
+WHERE s.stage = $1 AND s.due = t.due AND s.id = t.id AND s.image_id = t.image_id;
+
 -- name: read_feeds
 -- The services that feed a stage; no row if the stage has never run.
 SELECT ARRAY (SELECT f.service FROM feeds AS f WHERE f.stage = s.stage ORDER BY f.service) AS services

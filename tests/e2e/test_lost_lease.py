@@ -1,4 +1,4 @@
-"""A post-processor that is frozen past its lease, as by a suspended machine, and wakes when another has done its work."""
+"""A post-processor that is frozen past its lease, as by a suspended machine, and wakes when another has finished."""
 
 import asyncio
 import json

@@ -115,6 +115,11 @@ async def check(opened: Pool, settings: DatabaseSettings, statement: str) -> Non
             await one.execute(statement)
 
 
+def rows_written(command_tag: str) -> int:
+    """How many rows a statement wrote, from what PostgreSQL says when it is done, such as `INSERT 0 25`."""
+    return int(command_tag.rpartition(" ")[2])
+
+
 @asynccontextmanager
 async def connection(settings: DatabaseSettings, application: str) -> AsyncIterator[asyncpg.Connection]:
     """One connection, for short work."""

@@ -8,11 +8,12 @@ import orjson
 
 from windmill import broker
 from windmill.core.setting_parts import BrokerSettings
+from windmill.kernels.text.printable import render_printable
+from windmill.kernels.text.redaction import redact_document, redactor
 from windmill.kernels.text.tables import render_table
 from windmill.operate.dead_letters.dead_letter import DeadLetter, FailureKey
 from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLetters
 from windmill.operate.dead_letters.sweep import SweepOutcome
-from windmill.operate.render import render_printable
 
 MOST_BODY = 4096
 
@@ -32,7 +33,8 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
         for one in jobs
     ]
     lines = render_table(headings, rows).splitlines()
-    reasons = ["reason", *(render_printable(one.reason) for one in jobs)]
+    redact = redactor()
+    reasons = ["reason", *(render_printable(redact(one.reason)) for one in jobs)]
     return "".join(
         f"{line.ljust(len(max(lines, key=len)))}  {reason}"[:width].rstrip() + "\n"
         for line, reason in zip(lines, reasons, strict=True)
@@ -87,14 +89,15 @@ def _render_job_json(one: DeadLetter) -> dict[str, object]:
         "failed_at": _render_failed_at(one),
         "redriven": one.redriven,
         "worker": one.worker,
-        "reason": one.reason,
+        "reason": redactor()(one.reason),
     }
 
 
 def render_details_json(found: ImageDeadLetters) -> list[dict[str, object]]:
-    """Everything about each dead letter, with the row of its service in `results`."""
+    """Everything about each dead letter, with the row of its service in `results`. Passwords and tokens, which URLs may
+    carry, are redacted: the message itself keeps them, and is redriven with them."""
     by_service = {row["service"]: row for row in found.results}
-    return [
+    entries = [
         _render_job_json(one)
         | {
             "remedy": one.remedy,
@@ -104,6 +107,8 @@ def render_details_json(found: ImageDeadLetters) -> list[dict[str, object]]:
         }
         for one in found.listing.jobs
     ]
+    redacted: list[dict[str, object]] = redact_document(entries, redactor())
+    return redacted
 
 
 def render_body(body: bytes) -> object:

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import groupby
 from typing import get_args
 
+from windmill.kernels.text.printable import render_printable
 from windmill.operate.doctor.findings import DoctorFinding, FindingState
-from windmill.operate.render import render_printable
 
 _COLOURS: dict[FindingState, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
