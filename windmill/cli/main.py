@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, status
+from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, show, status
 
-GROUPS = (setup, status, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
+GROUPS = (setup, status, show, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
 
 
 def _program() -> str:

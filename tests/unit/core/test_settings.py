@@ -53,9 +53,7 @@ def problems(environ: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["QUEUE_HOST", "DB_HOST"])
-@pytest.mark.parametrize(
-    "value", ["amqp://user:hunter22@mq.example:5672", "u:hunter22@mq.example", "//u:hunter22@h/"]
-)
+@pytest.mark.parametrize("value", ["amqp://user:hunter22@mq.example:5672", "u:hunter22@mq.example", "//u:hunter22@h/"])
 def test_a_password_where_a_host_belongs_is_refused_with_the_remedy_and_never_shown(name: str, value: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         Settings.from_env({name: value})
