@@ -25,6 +25,7 @@ from windmill.process.lifecycle import Program, progress_log, retry_until_stoppe
 from windmill.process.metrics import Sample, call_samples, reconnect_samples
 from windmill.process.runner import DONE, pause, run
 from windmill.storage import database
+from windmill.storage.migrations import check_schema
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
@@ -89,7 +90,7 @@ class PostProcessor:
         return True
 
     async def _register(self, pool: database.Pool, fleet: Fleet, stage: Stage) -> None:
-        await database.check(pool, self._settings, queries()["derived_tables_are_there"])
+        await check_schema(pool, self._settings, queries()["derived_tables_are_there"])
         if await register_stage_feeds(pool, self._settings, fleet, stage):
             logger.info("backfill of all images begins", extra={"stage": stage})
 

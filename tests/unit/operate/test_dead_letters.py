@@ -154,3 +154,14 @@ def test_passwords_and_tokens_of_urls_are_redacted_when_a_dead_letter_is_shown()
     listed = render_listing_text(found.listing, [one], 500) + str(render_listing_json(found.listing, [one]))
     for secret in ("hunter22", "abcdef123"):
         assert secret not in shown + listed
+
+
+def test_parked_jobs_are_listed_with_the_file_and_how_many_images_they_are_of() -> None:
+    bodies = [orjson.dumps({"image_id": 7, "image_filename": name}) for name in ("beach\x1b.jpg", "b" * 100 + ".jpg")]
+    jobs = [read_dead_letter("clip", body, {CODE_HEADER: "IMAGE_NOT_FOUND"}) for body in bodies]
+    found = DeadLetterListing(jobs, Counter({("clip", "IMAGE_NOT_FOUND"): 2}), images={7})
+    text = render_listing_text(found, jobs, 500)
+    assert "beach\ufffd.jpg" in text
+    assert f"...{'b' * 33}.jpg" in text
+    assert "2 jobs of 1 images" in text
+    assert [read_dead_letter("clip", body, {}).image_filename for body in (b"[]", b"x", b"{}")] == [None] * 3

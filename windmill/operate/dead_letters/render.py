@@ -16,20 +16,30 @@ from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLe
 from windmill.operate.dead_letters.sweep import SweepOutcome
 
 MOST_BODY = 4096
+MOST_FILENAME = 40
 
 
 def render_listing_text(found: DeadLetterListing, jobs: Sequence[DeadLetter], width: int | None = None) -> str:
     text = f"{_render_jobs(jobs, width or shutil.get_terminal_size((200, 50)).columns)}\n" if jobs else ""
     total = found.counts.total()
     shown = f", {len(jobs):,} are shown (--limit)" if 0 < len(jobs) < total else ""
-    return f"{text}{_render_counts(found.counts)}{total:,} jobs{shown}\n"
+    pictures = f" of {len(found.images):,} images" if found.images else ""
+    return f"{text}{_render_counts(found.counts)}{total:,} jobs{pictures}{shown}\n"
 
 
 def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
     """Reasons come last and are cut at the end of the line."""
-    headings = ["service", "image", "code", "attempts", "failed at", "redriven"]
+    headings = ["service", "image", "file", "code", "attempts", "failed at", "redriven"]
     rows = [
-        [one.service, _render_id(one.image_id), one.code, one.attempt, _render_failed_at(one), one.redriven]
+        [
+            one.service,
+            _render_id(one.image_id),
+            _render_filename(one.image_filename),
+            one.code,
+            one.attempt,
+            _render_failed_at(one),
+            one.redriven,
+        ]
         for one in jobs
     ]
     lines = render_table(headings, rows).splitlines()
@@ -44,6 +54,12 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
 def _render_id(number: int | None) -> str | None:
     """Without separators, so that it can be copied."""
     return None if number is None else str(number)
+
+
+def _render_filename(name: str | None) -> str | None:
+    """Its end, which tells more than its beginning."""
+    shown = render_printable(name or "")
+    return shown if 0 < len(shown) <= MOST_FILENAME else f"...{shown[3 - MOST_FILENAME :]}" if shown else None
 
 
 def _render_failed_at(one: DeadLetter) -> str | None:
@@ -84,6 +100,7 @@ def _render_job_json(one: DeadLetter) -> dict[str, object]:
     return {
         "service": one.service,
         "image_id": one.image_id,
+        "image_filename": one.image_filename,
         "code": one.code,
         "attempts": one.attempt,
         "failed_at": _render_failed_at(one),
