@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postprocessors.stage_loop import StageRunner, start
-from windmill.core.jsonb import parse_object, render_jsonb, render_list
+from windmill.core.jsonb import normalize_jsonb, parse_object, render_jsonb, render_list
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -187,7 +187,7 @@ def _box(row: Any) -> MergedBoxRow:  # noqa: ANN401 - a record of the driver, wh
         row["box_key"],
         tuple(row["anchor"]),
         tuple(row["source_result_ids"]),
-        render_jsonb(parse_object(row["merged_data"])),
+        normalize_jsonb(row["merged_data"]),
         row["version"],
         row["calibration"],
     )
@@ -198,7 +198,7 @@ def _summary(row: Any) -> MergeRow:  # noqa: ANN401 - as above
         tuple(row["source_result_ids"]),
         tuple(row["services"]),
         tuple(row["awaiting"]),
-        render_jsonb(parse_object(row["dropped"])),
+        normalize_jsonb(row["dropped"]),
         row["boxes"],
         row["version"],
         row["calibration"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postprocessors.stage_loop import StageRunner, start
-from windmill.core.jsonb import parse_object, render_jsonb, render_list
+from windmill.core.jsonb import normalize_jsonb, parse_object, render_jsonb, render_list
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -128,7 +128,7 @@ def _insert_row(image_id: int, row: ConsensusRow, processing_time: float) -> tup
 
 def _present_row(row: Any) -> ConsensusRow:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
     return ConsensusRow(
-        render_jsonb(parse_object(row["consensus_data"])),
+        normalize_jsonb(row["consensus_data"]),
         tuple(row["source_result_ids"]),
         tuple(row["source_merged_ids"]),
         tuple(row["source_post_ids"]),

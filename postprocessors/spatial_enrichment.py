@@ -30,7 +30,7 @@ from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import retry_seconds
-from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
+from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_lease, take_lease
 from windmill.derive.transactions import lock_images, set_writing_stage, transaction
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
@@ -132,7 +132,9 @@ class EnrichRunner:
                 result = _worker_lost(image.boxes, tries)
             else:
                 result = await self._enrich(image)
-            await self._write(image_id, token, result)
+            if not await self._write(image_id, token, result):
+                self._log_lost_lease(image_id)
+                return
             self._log_failures(image_id, result)
             ended: list[EnrichmentRow | EnrichmentRetry] = [*result.rows, *result.retries]
             calls = sum(is_code_from_service(one.error_code) for one in ended)
@@ -145,6 +147,12 @@ class EnrichRunner:
             seconds = retry_seconds(tries + 1)
             async with transaction(self._pool, self._settings) as connection:
                 await postpone_lease(connection, self.stage, image_id, token, seconds, failed=True)
+
+    def _log_lost_lease(self, image_id: int) -> None:
+        self.counts["lost_leases"] += 1
+        if admitted := self._throttle.admit("lost lease"):
+            message = "a lease expired while its image was enriched; another process does the image, and these rows go"
+            logger.warning(message, extra={"image_id": image_id, **admitted.extra()})
 
     def _log_failures(self, image_id: int, result: EnrichmentResult) -> None:
         """Log final failures, which are not retried."""
@@ -180,16 +188,20 @@ class EnrichRunner:
                 pending.append(PendingBox(key, data, {one: tried.get((key, one), 0) for one in services}))
         return ImageToEnrich(Job(**image, submitted_at=datetime.now(UTC)) if image else None, pending)
 
-    async def _write(self, image_id: int, token: uuid.UUID, result: EnrichmentResult) -> None:
-        """Write the rows of boxes that still exist; locked against a merge meanwhile."""
+    async def _write(self, image_id: int, token: uuid.UUID, result: EnrichmentResult) -> bool:
+        """Write the rows of boxes that still exist; locked against a merge meanwhile. False, and nothing written, if
+        the lease was lost."""
         async with transaction(self._pool, self._settings) as connection:
             await lock_images(connection, "merge", [image_id])
+            if not await hold_lease(connection, self.stage, image_id, token):
+                return False
             await set_writing_stage(connection, self.stage)
             await _replace(connection, image_id, [*result.rows, *result.retries])
             if result.wait is None:
                 await end_lease(connection, self.stage, image_id, token)
             else:
                 await postpone_lease(connection, self.stage, image_id, token, result.wait)
+        return True
 
 
 async def _replace(connection: Connection, image_id: int, rows: Sequence[EnrichmentRow | EnrichmentRetry]) -> None:

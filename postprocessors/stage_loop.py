@@ -19,11 +19,13 @@ from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.backfill import backfill
 from windmill.derive.backlog import BacklogReader, stages_samples
+from windmill.derive.clock_steps import ClockStepGuard
 from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
 from windmill.process.metrics import Sample, call_samples, reconnect_samples
 from windmill.process.runner import DONE, pause, run
 from windmill.storage import database
+from windmill.storage.migrations import check_schema
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
@@ -88,14 +90,14 @@ class PostProcessor:
         return True
 
     async def _register(self, pool: database.Pool, fleet: Fleet, stage: Stage) -> None:
-        await database.check(pool, self._settings, queries()["derived_tables_are_there"])
+        await check_schema(pool, self._settings, queries()["derived_tables_are_there"])
         if await register_stage_feeds(pool, self._settings, fleet, stage):
             logger.info("backfill of all images begins", extra={"stage": stage})
 
     async def _run_loops(self, pool: database.Pool) -> None:
         """Run a loop for each stage; the first failure ends them all."""
         stop = self._program.stop
-        loops = [asyncio.ensure_future(self._loop(runner)) for runner in self._runners]
+        loops = [asyncio.ensure_future(self._loop(runner, pool)) for runner in self._runners]
         loops += [asyncio.ensure_future(backfill(pool, self._settings, runner.stage, stop)) for runner in self._runners]
         try:
             await asyncio.gather(*loops)
@@ -104,13 +106,15 @@ class PostProcessor:
                 one.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
 
-    async def _loop(self, runner: StageRunner) -> None:
+    async def _loop(self, runner: StageRunner, pool: database.Pool) -> None:
         """Round after round. Every database error is retried here, as the database worked at the start."""
         program, outage = self._program, self._new_outage()
+        clock_steps = ClockStepGuard(pool, self._settings, runner.stage)
         while not program.stop.is_set():
             program.notifier.tick()
             try:
                 done = await runner.run_round(program.stop)
+                await clock_steps.look()
             except WindmillError as error:
                 await pause(program.stop, outage.failed(error))
                 continue

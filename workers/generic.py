@@ -60,7 +60,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:
     return ResultWriter(
-        row_saver(pool, settings),
+        row_saver(pool, settings, status.superseded),
         batch_rows=settings.batch_rows,
         batch_seconds=settings.batch_milliseconds / 1000,
         in_progress=status.in_progress,

@@ -10,6 +10,7 @@ from windmill.core.timings import CommitTimings
 from windmill.process.health import HealthCheck
 from windmill.process.heartbeat import Heartbeat
 from windmill.process.metrics import Sample, commit_samples, reconnect_samples, service_samples
+from windmill.storage.superseded_rows import SupersededRows
 
 LOGGED_OUTCOMES = ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")
 
@@ -23,6 +24,7 @@ class WorkerStatus:
     commits: CommitTimings
     broker: Outage = field(default_factory=lambda: Outage("the broker"))
     database: Outage = field(default_factory=lambda: Outage("the database"))
+    superseded: SupersededRows = field(default_factory=SupersededRows)
 
     def in_progress(self) -> int:
         """The number of jobs that are delivered and not yet settled."""
@@ -38,7 +40,8 @@ class WorkerStatus:
 
     async def samples(self) -> list[Sample]:
         reconnects = {"broker": self.broker.ended, "database": self.database.ended}
-        return [*service_samples(self.states), *commit_samples(self.commits), *reconnect_samples(reconnects)]
+        commits = commit_samples(self.commits, self.superseded.count)
+        return [*service_samples(self.states), *commits, *reconnect_samples(reconnects)]
 
 
 def counts_of(states: Iterable[ServiceState]) -> dict[str, int]:

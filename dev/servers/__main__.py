@@ -115,7 +115,10 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _psql(options: argparse.Namespace) -> int:
-    settings = Settings.from_env(environment(instance(options.state).variables_file))
+    private = instance(options.state).variables_file
+    if not private.is_file() and "DB_HOST" not in named_by_user():
+        raise WindmillError("NOT_FOUND", "no private PostgreSQL runs here and DB_HOST names none", "make up")
+    settings = Settings.from_env(environment(private))
     psql = newest().path("psql")
     env = dict(os.environ) | client_environment(settings)
     os.execve(psql, [psql, *options.rest], env)  # noqa: S606 - psql takes this process's place and terminal

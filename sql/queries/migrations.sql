@@ -15,5 +15,9 @@ SELECT pg_advisory_lock(hashtextextended('windmill migrations', 0));
 -- name: list_applied_migrations
 SELECT version, name, digest FROM schema_migrations ORDER BY version;
 
+-- name: may_read_migrations
+SELECT to_regclass('schema_migrations') IS NOT NULL
+   AND has_table_privilege(to_regclass('schema_migrations'), 'SELECT');
+
 -- name: record_migration
 INSERT INTO schema_migrations (version, name, digest) VALUES ($1, $2, $3);

@@ -65,7 +65,8 @@ WHERE image_id > $1 AND image_id <= $2 AND ($3::text IS NULL OR image_group = $3
 ORDER BY image_id LIMIT $4;
 
 -- name: jobs_for_images
--- The images $1 in the order of their ids, each with those of the services $2 to which it must be submitted.
+-- The images $1 in the order of their ids, each with those of the services $2 to which it must be submitted, and the
+-- time of the submission: the database has the one clock by which submissions are compared.
 -- $3 selects: 'new' (neither submitted nor answered), 'missing' (not answered), 'failed' (has an error), 'all'.
 WITH submitted AS MATERIALIZED (
     SELECT service, image_group, range_agg(int8range(first_image_id, last_image_id, '(]')) AS ids
@@ -73,7 +74,7 @@ WITH submitted AS MATERIALIZED (
     WHERE $3 = 'new' AND selection <> 'failed' AND service = ANY ($2::text[]) AND first_image_id < last_image_id
     GROUP BY service, image_group
 )
-SELECT i.image_id, i.image_filename, i.image_path, i.image_url,
+SELECT i.image_id, i.image_filename, i.image_path, i.image_url, now() AS submitted_at,
        ARRAY (
            SELECT wanted.service
            FROM unnest($2::text[]) WITH ORDINALITY AS wanted (service, place)

@@ -20,7 +20,8 @@ WITH submitted AS MATERIALIZED (
       AND ($3::bigint IS NULL OR run_id = $3)
     GROUP BY service, image_group
 )
-SELECT i.image_id, i.image_filename, i.image_path, i.image_url, array_agg(wanted.service ORDER BY wanted.place) AS services
+SELECT i.image_id, i.image_filename, i.image_path, i.image_url, now() AS submitted_at,
+       array_agg(wanted.service ORDER BY wanted.place) AS services
 FROM images AS i
 CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS wanted (service, place)
 WHERE i.image_id = ANY ($1::bigint[])

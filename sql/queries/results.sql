@@ -3,13 +3,16 @@
 -- name: save_results
 -- Idempotent. A success replaces an error, never the reverse: an answer was paid for and stays when a later attempt
 -- fails. Between two successes or two errors the newer submission wins. So the order of arrival does not matter.
+-- A submission from the future, by the clock of the database, counts as one of the next minute: no later one could
+-- replace it otherwise.
 -- A replaced row gets a new result_id, which shows that rows derived from it are stale.
 -- Rows are written in key order, so that two batches cannot deadlock; of duplicate keys only one row is written.
 INSERT INTO results AS kept (image_id, service, data, status, error_code, error_message, processing_time,
                              worker_id, attempt, trace_id, submitted_at)
 SELECT DISTINCT ON (image_id, service)
        image_id, service, data::json, CASE WHEN error_code IS NULL THEN 'success' ELSE 'error' END,
-       error_code, error_message, processing_time, worker_id, attempt, trace_id, submitted_at
+       error_code, error_message, processing_time, worker_id, attempt, trace_id,
+       least(submitted_at, now() + interval '1 minute')
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::real[],
             $7::text[], $8::integer[], $9::text[], $10::timestamptz[])
      AS new (image_id, service, data, error_code, error_message, processing_time,

@@ -119,6 +119,11 @@ SELECT image_id, max(tries) AS tries FROM ours GROUP BY image_id ORDER BY image_
 -- Extends lease $2: its marks stay deferred for another $3 seconds.
 UPDATE stale SET due = now() + make_interval(secs => $3) WHERE stage = $1 AND lease = $2 AND image_id = ANY ($4::bigint[]);
 
+-- name: hold_lease
+-- Locks the marks of image $2 under lease $3, so that nobody can take the lease over before this transaction ends.
+-- No row if the lease has expired and another process took it over, or has even finished the image.
+SELECT id FROM stale WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE;
+
 -- name: end_lease
 -- The image is done: deletes its marks under this lease and makes those that arrived meanwhile due at once. Deletes
 -- nothing if the lease expired and another process took it over.
@@ -131,6 +136,19 @@ UPDATE stale SET due = now() WHERE stage = $1 AND image_id = $2 AND lease IS NUL
 -- The image is not done: it is due again after $4 seconds.
 UPDATE stale SET due = now() + make_interval(secs => $4), deferred = true, lease = NULL, tries = tries + $5
 WHERE stage = $1 AND image_id = $2 AND lease = $3;
+
+-- name: bring_marks_forward
+-- Makes marks of stage $1 due that lie further ahead than anybody puts one off: $2 seconds for a leased image, $3 for one
+-- that waits for more, $4 for one that failed. A new mark is due at once, but waits for the end of a lease.
+WITH too_far AS (
+    SELECT due, id, image_id FROM stale
+    WHERE stage = $1 AND due > now() + make_interval(secs => least($2::float8, $3::float8, $4::float8))
+      AND due > now() + make_interval(secs => CASE WHEN lease IS NOT NULL OR NOT deferred THEN $2::float8
+                                                   WHEN tries = 0 THEN $3::float8 ELSE $4::float8 END)
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE stale AS s SET due = now() FROM too_far AS t
+WHERE s.stage = $1 AND s.due = t.due AND s.id = t.id AND s.image_id = t.image_id;
 
 -- name: read_feeds
 -- The services that feed a stage; no row if the stage has never run.

@@ -4,6 +4,20 @@
 -- Also the time of the database: the only clock used.
 SELECT coalesce(sum(rows), 0)::bigint AS images, now() AS at FROM row_counts WHERE counted = 'images';
 
+-- name: count_unsubmitted_images
+-- Images above all that were submitted regardless of their group, that no run submitted either; counts at most $1, of
+-- the first so many images there, so that it takes no longer with more of them.
+SELECT count(*) FROM (
+    SELECT image_id, image_group FROM images
+    WHERE image_id > coalesce((SELECT max(last_image_id) FROM runs WHERE image_group IS NULL AND selection <> 'failed'), 0)
+    ORDER BY image_id LIMIT $1
+) AS i
+WHERE NOT EXISTS (
+    SELECT FROM runs AS r
+    WHERE int8range(r.first_image_id, r.until_image_id, '(]') @> i.image_id AND i.image_id <= r.last_image_id
+      AND r.selection <> 'failed' AND (r.image_group IS NULL OR r.image_group = i.image_group)
+);
+
 -- name: count_results_by_service
 SELECT service, error_code, sum(rows)::bigint AS rows
 FROM row_counts WHERE counted = 'results'

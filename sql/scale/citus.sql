@@ -15,8 +15,8 @@ DECLARE
 BEGIN
     FOR one IN SELECT tgname, tgrelid::regclass AS place FROM pg_trigger
                WHERE NOT tgisinternal
-                 AND tgrelid IN ('images'::regclass, 'results'::regclass, 'merged_boxes'::regclass,
-                                 'postprocessing'::regclass) LOOP
+                 AND tgrelid IN ('images'::regclass, 'results'::regclass, 'merges'::regclass,
+                                 'merged_boxes'::regclass, 'postprocessing'::regclass, 'consensus'::regclass) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.place);
     END LOOP;
 END

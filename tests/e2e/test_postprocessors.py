@@ -312,6 +312,20 @@ async def test_boxes_that_are_changed_or_deleted_by_hand_come_back(fleet: Fleet)
     assert await fleet.rows.fetch(there) == before
 
 
+async def test_votes_that_are_changed_or_deleted_by_hand_come_back(fleet: Fleet) -> None:
+    await started(fleet, "all")
+    for image_id in (1, 2):
+        await says(fleet, image_id, "yolov8", [box(0)])
+    await fresh(fleet)
+    there = "SELECT image_id, consensus_data::text FROM consensus ORDER BY 1"
+    before = await fleet.rows.fetch(there)
+    assert len(before) == 2
+    await fleet.rows.execute("UPDATE consensus SET consensus_data = '{}' WHERE image_id = 1")
+    await fleet.rows.execute("DELETE FROM consensus WHERE image_id = 2")
+    await fresh(fleet)
+    assert await fleet.rows.fetch(there) == before
+
+
 async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_surer(fleet: Fleet) -> None:
     await fleet.rows.execute(
         "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"

@@ -24,6 +24,13 @@ async def test_leaving_a_connection_whose_server_hangs_hides_nothing_of_what_wen
             await work(proxy)
 
 
+async def test_a_full_disk_of_the_server_is_told_as_such(settings: Settings) -> None:
+    with pytest.raises(WindmillError) as caught, database.translate_errors(settings):
+        raise asyncpg.DiskFullError('could not extend file "base/5/1": No space left on device')
+    assert caught.value.code == "DATABASE_UNAVAILABLE"
+    assert "disk space" in caught.value.remedy
+
+
 async def test_a_server_that_ends_a_connection_as_it_goes_back_to_the_pool_is_away(settings: Settings) -> None:
     """The driver has an exception of another family for this."""
     with pytest.raises(WindmillError) as caught, database.translate_errors(settings):

@@ -45,6 +45,12 @@ async def marks(rows: asyncpg.Connection) -> set[tuple[str, int]]:
 
 ANSWER = "INSERT INTO results (image_id, service, status, data) VALUES ($1, $2, 'success', '{}')"
 
+VOTE = "INSERT INTO consensus (image_id, consensus_data, source_result_ids) VALUES ($1, '{}', '{}')"
+MERGE = (
+    "INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)"
+    " VALUES ($1, '{}', '{}', '{}', '{}', 0, 1, '')"
+)
+
 
 @pytest.mark.parametrize(
     ("service", "stages"),
@@ -101,6 +107,46 @@ async def test_derived_rows_that_are_changed_by_hand_are_computed_anew(fleet: Fl
         "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
     )
     assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+
+
+async def test_votes_and_merges_that_are_made_changed_moved_or_deleted_by_hand_are_computed_anew(
+    fleet: Fleet, all_stages: None
+) -> None:
+    await fleet.rows.execute(VOTE, 7)
+    assert await marks(fleet.rows) == {("consensus", 7)}
+    await fleet.rows.execute("UPDATE consensus SET consensus_data = '{\"votes\": 1}'")
+    assert await marks(fleet.rows) == {("consensus", 7)}
+    await fleet.rows.execute("UPDATE consensus SET image_id = 8")
+    assert await marks(fleet.rows) == {("consensus", 7), ("consensus", 8)}
+    await fleet.rows.execute("DELETE FROM consensus")
+    assert await marks(fleet.rows) == {("consensus", 8)}
+    await fleet.rows.execute(MERGE, 7)
+    assert await marks(fleet.rows) == {("merge", 7)}
+    await fleet.rows.execute("UPDATE merges SET image_id = 8, boxes = 3")
+    assert await marks(fleet.rows) == {("merge", 7), ("merge", 8)}
+    await fleet.rows.execute("DELETE FROM merges")
+    assert await marks(fleet.rows) == {("merge", 8)}
+
+
+async def test_what_a_stage_writes_itself_is_not_computed_again(fleet: Fleet, all_stages: None) -> None:
+    for stage, statement in (("consensus", VOTE), ("merge", MERGE)):
+        await fleet.rows.execute("SELECT set_config('windmill.stage', $1, false)", stage)
+        await fleet.rows.execute(statement, 7)
+        assert await marks(fleet.rows) == set()
+
+
+async def test_an_image_that_is_deleted_takes_its_answers_along_and_what_derives_from_them_follows(
+    fleet: Fleet, all_stages: None
+) -> None:
+    one, other, without_answers = await fleet.register(3)
+    for image_id in (one, other, 4711):
+        await fleet.rows.execute(ANSWER, image_id, "clip")
+    await fleet.rows.execute(VOTE, without_answers)
+    await marks(fleet.rows)
+    await fleet.rows.execute("DELETE FROM images WHERE image_id <> $1", other)
+    assert await marks(fleet.rows) == {("consensus", one)} | {(stage, without_answers) for stage in STAGES}
+    left = await fleet.rows.fetch("SELECT image_id FROM results ORDER BY 1")
+    assert [row["image_id"] for row in left] == [other, 4711], "an image that was never registered keeps its answer"
 
 
 async def test_a_mark_is_as_much_committed_as_its_row(fleet: Fleet, all_stages: None) -> None:

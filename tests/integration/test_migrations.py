@@ -11,7 +11,7 @@ from tests.unit.examples import example
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
-from windmill.storage.migrations import MIGRATIONS, migrate
+from windmill.storage.migrations import MIGRATIONS, check_schema, migrate
 
 pytestmark = pytest.mark.database
 
@@ -106,3 +106,19 @@ async def test_the_migration_that_is_given_as_an_example_applies_and_lets_its_st
         await connection.execute("INSERT INTO stale (stage, image_id) VALUES ('captions', 1)")
         await connection.execute("INSERT INTO captions VALUES (1, '{1}', 'a cat', 1)")
         await connection.execute("ROLLBACK")
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("module", ["workers.generic", "postprocessors.consensus"])
+async def test_a_program_that_is_older_than_the_schema_does_not_start(fleet: Fleet, module: str) -> None:
+    await fleet.rows.execute("INSERT INTO schema_migrations (version, name, digest) VALUES (9999, 'later', '')")
+    end = await fleet.start(module, SERVICE_NAME="clip").finished()
+    assert end.code == 2
+    assert "CONFLICT: the database knows migration 9999" in end.err
+    assert "Remedy: update the code" in end.err
+
+
+async def test_a_database_whose_record_of_migrations_cannot_be_read_is_believed(settings: Settings) -> None:
+    async with database.pool(settings, "test") as pool:
+        await pool.execute("DROP TABLE schema_migrations")
+        await check_schema(pool, settings, "SELECT 1 FROM results LIMIT 0")

@@ -1,6 +1,7 @@
 """python -m producers.generic: what is published, to whom, and that nothing is left out or done twice."""
 
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
+from windmill.core.messages import decode
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT
 from windmill.submit.selection import PAGE_IMAGES
@@ -305,3 +307,18 @@ async def test_json_is_the_only_thing_on_standard_output(fleet: Fleet) -> None:
     listed = await fleet.produce("--list-services", "--json")
     assert [service["name"] for service in listed.json()["services"]] == ALL
     assert listed.json()["sets"]["detectors"] == DETECTORS
+
+
+async def test_when_a_job_was_submitted_is_told_by_the_clock_of_the_database(fleet: Fleet) -> None:
+    """However wrong that of the producer's machine: here the other one is a year ahead."""
+    await fleet.register(1)
+    await fleet.rows.execute(
+        "CREATE SCHEMA clock; CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql AS"
+        " $$SELECT pg_catalog.now() + interval '1 year'$$"
+    )
+    name = fleet.settings.db_name
+    await fleet.rows.execute(f'ALTER DATABASE "{name}" SET search_path = clock, pg_catalog, public')
+    assert (await fleet.produce("--services", "clip")).code == 0
+    [message] = await fleet.take_all("clip")
+    submitted = decode(message.body, datetime.now(UTC)).submitted_at
+    assert submitted > datetime.now(UTC) + timedelta(days=360)

@@ -13,6 +13,7 @@ from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
 from windmill.storage.result_writer import ResultRow, ResultWriter, SaveRows, row_saver
+from windmill.storage.superseded_rows import SupersededRows
 
 pytestmark = pytest.mark.database
 
@@ -138,6 +139,25 @@ async def test_batches_that_write_the_same_keys_at_once_in_any_order_never_deadl
     rows = await fleet.results()
     assert [(row["image_id"], row["service"]) for row in rows] == keys
     assert {row["submitted_at"] for row in rows} == {NOON + timedelta(seconds=39)}
+
+
+async def test_a_submission_from_the_future_counts_as_one_of_the_next_minute(save: SaveRows, fleet: Fleet) -> None:
+    await save([SUCCESS._replace(submitted_at=datetime(9998, 1, 1, tzinfo=UTC))])
+    ahead = (await kept(fleet))["submitted_at"] - await fleet.rows.fetchval("SELECT now()")
+    assert timedelta(0) < ahead <= timedelta(minutes=1)
+
+
+async def test_rows_that_are_not_kept_are_counted_and_told(
+    pool: database.Pool, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    superseded = SupersededRows()
+    save = row_saver(pool, settings, superseded)
+    await save([SUCCESS, SUCCESS._replace(image_id=18)])
+    assert (superseded.count, caplog.messages) == (0, [])
+    older = timedelta(minutes=-10)
+    await save([SUCCESS._replace(submitted_at=NOON + older), SUCCESS._replace(image_id=19), ERROR])
+    assert superseded.count == 2
+    assert ["were not kept" in message for message in caplog.messages] == [True]
 
 
 REFUSED = [

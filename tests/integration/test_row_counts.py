@@ -149,8 +149,31 @@ async def test_images_are_counted_as_they_come_and_go(rows: database.Connection)
     await insert(rows)
     await rows.execute("DELETE FROM images WHERE image_filename = '1.jpg'")
     assert await images(rows) == 1
+    assert await known(rows) == {("clip", None): 9}, "its answer goes along"
     await rows.execute("TRUNCATE images")
-    assert (await images(rows), await known(rows)) == (0, {("clip", None): 10})
+    assert (await images(rows), await known(rows)) == (0, {("clip", None): 9})
+
+
+async def test_images_that_no_run_submitted_are_counted_up_to_a_limit(rows: database.Connection) -> None:
+    await rows.execute(
+        "INSERT INTO images (image_id, image_filename, image_path, image_group)"
+        " SELECT i, i || '.jpg', '/' || i, CASE WHEN i > 8 THEN 'g' END FROM generate_series(1, 10) AS i"
+    )
+    run = (
+        "INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id)"
+        " VALUES ('{clip}', $1, $2, $3, 10, $4)"
+    )
+
+    async def unsubmitted(most: int = 100) -> int:
+        return int(await rows.fetchval(queries()["count_unsubmitted_images"], most))
+
+    assert (await unsubmitted(), await unsubmitted(4)) == (10, 4)
+    await rows.execute(run, "failed", None, 0, 10)
+    assert await unsubmitted() == 10
+    await rows.execute(run, "new", None, 0, 3)
+    assert await unsubmitted() == 7
+    await rows.execute(run, "new", "g", 0, 9)
+    assert await unsubmitted() == 6
 
 
 async def test_the_sums_take_the_place_of_what_was_added(rows: database.Connection) -> None:

@@ -37,6 +37,8 @@ OF_ALL_IMAGES = {
     "stages_and_backlog": "counts no further than 100,000 marks of each stage",
     "list_backlog": "counts no further than 100,000 marks of each stage",
     "count_marks": "counts no further than it is told",
+    "show_image_by_location": "one step in the index of where images lie, for each way to write a path",
+    "newest_image_locations": "reads no further than it is told, from the end of the primary key",
     "register_images": "new images have no id yet",
 }
 PRIMARY_KEYS = """

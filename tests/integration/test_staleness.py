@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from postprocessors import bbox_merger, consensus
 from tests.integration.fleet import Fleet, waits_for_a_lock
 from tests.waiting import until
 from windmill.core.jsonb import parse_object, render_jsonb
@@ -16,6 +17,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import claim_stale_images
+from windmill.derive.clock_steps import LOOK_SECONDS, ClockStepGuard
 from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
 from windmill.derive.recompute import RecomputeRunner
 from windmill.derive.stage_feeds import register_stage_feeds
@@ -206,6 +208,118 @@ async def test_an_image_that_cannot_be_done_is_put_off_ever_longer_and_holds_up_
     assert [row["image_id"] for row in done] == [1, 2, 4, 5]
     assert waits == sorted(waits)
     assert work.counts["failed"] == 3
+
+
+class Illegible(Toy):
+    """A stage that cannot read what image 3 has."""
+
+    async def read(self, connection: Connection, image_ids: Sequence[int]) -> Mapping[int, int]:
+        if 3 in image_ids:
+            raise ValueError("what somebody wrote there")
+        return await super().read(connection, image_ids)
+
+
+async def test_an_image_that_cannot_be_read_is_put_off_and_holds_up_no_other(
+    pool: Pool, settings: Settings, rows: asyncpg.Connection
+) -> None:
+    work = RecomputeRunner(Illegible(computes=True, writes=True), pool, settings)
+    await rows.execute(MARK, STAGE, [1, 2, 3, 4, 5])
+    while await work.run_round(asyncio.Event()):
+        pass
+    (mark,) = await marks(rows)
+    assert (mark["image_id"], mark["tries"], mark["due"]) == (3, 1, False)
+    assert await rows.fetchval("SELECT array_agg(image_id ORDER BY 1) FROM consensus") == [1, 2, 4, 5]
+
+
+DEEP = '{"deep": ' + "[" * 300 + "]" * 300 + "}"
+BY_HAND = {
+    "merged_boxes": "UPDATE merged_boxes SET merged_data = $1",
+    "merges": "UPDATE merges SET dropped = $1",
+    "consensus": "UPDATE consensus SET consensus_data = $1",
+}
+
+
+@pytest.mark.parametrize("table", BY_HAND)
+@pytest.mark.parametrize("document", [DEEP, '{"number": 1e400}', "[]", "null"], ids=["deep", "huge", "list", "null"])
+async def test_a_derived_row_that_cannot_be_written_again_is_different_and_so_replaced(
+    pool: Pool, settings: Settings, rows: asyncpg.Connection, table: str, document: str
+) -> None:
+    place = {"x": 1, "y": 2, "width": 30, "height": 40}
+    predictions = {"predictions": [{"label": "dog", "confidence": 0.9, "bbox": place, "emoji": "🐶"}]}
+    await rows.execute(
+        "INSERT INTO results (image_id, service, status, data) SELECT i, 'yolov8', 'success', $1"
+        " FROM generate_series(1, 3) AS i",
+        json.dumps(predictions),
+    )
+    fleet = load_fleet(settings.service_config)
+    at_once = replace(settings, debounce_milliseconds=0, debounce_most_seconds=0)  # nobody runs the enrichment here
+    runners = [module.make_runner(pool, at_once, fleet) for module in (bbox_merger, consensus)]
+
+    async def all_done() -> list[asyncpg.Record]:
+        for _ in range(3):
+            for runner in runners:
+                while await runner.run_round(asyncio.Event()):
+                    pass
+        return list(await rows.fetch("SELECT image_id, merged_data::text, dropped::text, consensus_data::text"
+                                     " FROM merged_boxes JOIN merges USING (image_id) JOIN consensus USING (image_id)"
+                                     " ORDER BY 1"))  # fmt: skip
+
+    before = await all_done()
+    assert len(before) == 3
+    await rows.execute(BY_HAND[table] + " WHERE image_id = 2", document)
+    after = await all_done()
+    assert [_without_key(row) for row in after] == [_without_key(row) for row in before]
+    assert await marks(rows) == []
+
+
+def _without_key(row: asyncpg.Record) -> tuple[Any, ...]:
+    """A box that could not be read has no identity that could be kept."""
+    boxes = json.loads(row["merged_data"])
+    return row["image_id"], boxes | {"cluster_id": None}, row["dropped"], len(row["consensus_data"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "columns", "seconds", "comes_forward"),
+    [
+        ("merge", "", 600, True),
+        ("merge", "", 5, False),
+        ("merge", "deferred", 600, True),
+        ("merge", "deferred", 15, False),
+        ("enrich", "deferred", 800, False),
+        ("enrich", "deferred", 7_200, True),
+        ("enrich", "lease", 50, False),
+        ("enrich", "lease", 600, True),
+        ("consensus", "failed", 4_000, False),
+        ("consensus", "failed", 7_200, True),
+    ],
+)
+async def test_a_mark_that_lies_further_ahead_than_anybody_puts_one_off_comes_due_at_once(
+    pool: Pool,
+    settings: Settings,
+    rows: asyncpg.Connection,
+    stage: Stage,
+    columns: str,
+    seconds: float,
+    comes_forward: bool,
+) -> None:
+    """As after the clock of the database was set back."""
+    await rows.execute(
+        "INSERT INTO stale (stage, image_id, due, deferred, lease, tries) VALUES ($1, 1,"
+        " now() + make_interval(secs => $2), $3, CASE WHEN $4 THEN gen_random_uuid() END, $5)",
+        stage,
+        seconds,
+        columns in {"deferred", "failed"},
+        columns == "lease",
+        2 if columns == "failed" else 0,
+    )
+    moments = iter([0.0, LOOK_SECONDS - 1, LOOK_SECONDS + 1, LOOK_SECONDS + 1])
+    guard = ClockStepGuard(pool, settings, stage, clock=lambda: next(moments))
+    await guard.look()
+    (mark,) = await marks(rows, stage)
+    assert not mark["due"], "it was not yet time to look"
+    await guard.look()
+    (mark,) = await marks(rows, stage)
+    assert mark["due"] == comes_forward
 
 
 LEASED: Stage = "enrich"

@@ -4,9 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, status
+from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, show, status
 
-GROUPS = (setup, status, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
+MISUSED = 2
+GROUPS = (setup, status, show, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
 
 
 def _program() -> str:
@@ -24,6 +25,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    if len(sys.argv) == 1:
+        parser().print_help(sys.stderr)
+        return MISUSED
     arguments = parser().parse_args()
     start = arguments.start
     return int(start(arguments))

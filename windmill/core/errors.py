@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from windmill.kernels.text.printable import shorten
+
+MAX_MESSAGE = 4_000
+"""Characters of the message of an error."""
+
 Retry = Literal["later", "never", "pause"]
 """`later`: a retry may help. `never`: it cannot. `pause`: the job is not to blame, so stop taking jobs."""
 
@@ -128,7 +133,8 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
 
 
 class WindmillError(Exception):
-    """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them."""
+    """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them. The message
+    is bounded, as it goes into rows and logs and may quote what others sent."""
 
     def __init__(
         self,
@@ -138,9 +144,9 @@ class WindmillError(Exception):
         retry: Retry | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(shorten(message, MAX_MESSAGE))
         self.code: Code = code
-        self.message = message
+        self.message = shorten(message, MAX_MESSAGE)
         self.remedy = remedy or ERROR_CODES[code].remedy
         self.retry: Retry = retry or ERROR_CODES[code].retry
         self.retry_after = retry_after  # seconds, from the server's Retry-After

@@ -25,6 +25,16 @@ def render_jsonb(document: object) -> str:
     return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
+def normalize_jsonb(text: str) -> str:
+    """A stored document as `render_jsonb` would write it, to compare it with a computed one. Empty, so unequal to all,
+    if it is no object or cannot be written again: PostgreSQL takes documents that are nested deeper than we write."""
+    try:
+        document = orjson.loads(text)
+        return render_jsonb(document) if isinstance(document, dict) else ""
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return ""
+
+
 def render_list(values: Sequence[object]) -> str:
     """A comma-separated list: unnest would flatten an array of arrays, so SQL splits this text instead."""
     return ",".join(map(str, values))

@@ -13,6 +13,8 @@ from windmill.kernels.text.json_readers import parse_time
 
 SCHEMA = 1
 MAX_BYTES = 4096
+MAX_RECEIVED_BYTES = 65_536
+"""More than any producer of ours sends: whoever sends more sends no reference to an image."""
 ATTEMPT_HEADER = "windmill-attempt"
 TRIES_HEADER = "windmill-tries"
 OUTAGES_HEADER = "windmill-outages"
@@ -70,6 +72,8 @@ def encode(job: Job) -> bytes:
 
 def decode(body: bytes, received_at: datetime) -> Job:
     """The job in a message body. Ignores unknown keys; keys with a default may be missing."""
+    if len(body) > MAX_RECEIVED_BYTES:
+        raise _bad(f"the body has {len(body)} bytes, over {MAX_RECEIVED_BYTES}")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -29,6 +29,8 @@ def non_empty(value: str) -> str:
 def servers(value: str) -> str:
     """The text unchanged, once validated: parsing it needs the default port, which is another setting."""
     non_empty(value)
+    if "://" in value or "@" in value:
+        raise InvalidValue("must be hosts without scheme, user and password; those have settings of their own")
     try:
         parse_addresses(value, 1)
     except ValueError as error:

@@ -25,6 +25,7 @@ from windmill.core.setting_parts import (
     ProcessSettings,
     WriteSettings,
 )
+from windmill.kernels.text.redaction import HIDDEN, redactor
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -59,7 +60,7 @@ class Settings(
             try:
                 values[name.lower()] = parse(raw)
             except InvalidValue as error:
-                problems.append(Problem(name, _shown(name, raw), str(error)))
+                problems.append(Problem(name, _shown(name, raw), redactor()(str(error))))
         problems += _conflicts(values)
         if problems:
             raise ConfigInvalid(problems)
@@ -88,7 +89,11 @@ def _parser(kind: Callable[[str], Any] | PathParser, environ: Mapping[str, str])
 
 
 def _shown(name: str, raw: str) -> str:
-    return "***" if name in secret_names() else raw
+    """The value as an error tells it. People put whole URLs where a host is expected, with user and password."""
+    if name in secret_names():
+        return HIDDEN
+    _, at, place = redactor()(raw).rpartition("@")
+    return f"{HIDDEN}@{place}" if at else place
 
 
 def _conflicts(values: Mapping[str, Any]) -> list[Problem]:

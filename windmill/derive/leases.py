@@ -52,6 +52,12 @@ async def renew_lease(
         await connection.execute(queries()["renew_lease"], stage, token, settings.lease_seconds, list(image_ids))
 
 
+async def hold_lease(connection: Connection, stage: Stage, image_id: int, token: uuid.UUID) -> bool:
+    """Whether the lease is still ours, and stays so until the transaction ends. Call it before writing: a process that
+    was frozen past its lease must not overwrite what another has finished meanwhile."""
+    return bool(await connection.fetch(queries()["hold_lease"], stage, image_id, token))
+
+
 async def end_lease(connection: Connection, stage: Stage, image_id: int, token: uuid.UUID) -> None:
     """The image is done; call it in the transaction that writes its rows."""
     await connection.execute(queries()["end_lease"], stage, image_id, token)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from windmill.calling.service_state import ServiceState
-from windmill.core.errors import DataRefused
+from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.log_throttle import Throttle
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.claims import Claim, claim_stale_images, postpone_image, retry_seconds, take_stale_marks
 from windmill.derive.transactions import transaction
-from windmill.storage.database import Connection, Pool
+from windmill.storage.database import Connection, Pool, translate_errors
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class RecomputeRunner(Generic[S, D]):
         return found
 
     async def _recompute(self, claimed: Claim) -> None:
-        sources = await self._derived.read(claimed.connection, claimed.image_ids)
+        sources = await self._read(claimed)
         computed: dict[int, D] = {}
         for image_id, source in sources.items():
             try:
@@ -83,6 +83,28 @@ class RecomputeRunner(Generic[S, D]):
                 await self._retry_later(claimed.connection, image_id, claimed.tries[image_id] + 1, error)
         changed = await self._derived.write(claimed.connection, computed)
         self.counts.update(looked_at=len(computed), changed=changed)
+
+    async def _read(self, claimed: Claim) -> Mapping[int, S]:
+        """The inputs of all images that can be read; a row that somebody wrote by hand may be anything."""
+        try:
+            with translate_errors(self._settings):
+                return await self._derived.read(claimed.connection, claimed.image_ids)
+        except (DataRefused, WindmillError):
+            raise
+        except Exception:  # noqa: BLE001 - which image it is shows below
+            return await self._read_one_by_one(claimed)
+
+    async def _read_one_by_one(self, claimed: Claim) -> dict[int, S]:
+        sources: dict[int, S] = {}
+        for image_id in claimed.image_ids:
+            try:
+                with translate_errors(self._settings):
+                    sources |= await self._derived.read(claimed.connection, [image_id])
+            except (DataRefused, WindmillError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a row that one image has must not block the others
+                await self._retry_later(claimed.connection, image_id, claimed.tries[image_id] + 1, error)
+        return sources
 
     async def _on_rejected(self, tries: Mapping[int, int], error: DataRefused) -> None:
         """PostgreSQL rejects the row of some image: find out which by recomputing them one by one."""

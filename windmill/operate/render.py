@@ -23,8 +23,3 @@ def render_span(seconds: float) -> str:
 
 def render_eta(seconds: float | None) -> str | None:
     return None if seconds is None else render_span(seconds)
-
-
-def render_printable(text: str, instead: str = "\ufffd") -> str:
-    """On one line, and without characters that would control the terminal: services and queues choose their names."""
-    return "".join(letter if letter.isprintable() else instead for letter in " ".join(text.split()))

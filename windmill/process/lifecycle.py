@@ -22,6 +22,7 @@ from windmill.process.metrics_and_health_server import ReadSamples, serve_metric
 from windmill.process.runner import background, pause
 from windmill.process.systemd import Notifier
 from windmill.storage import database
+from windmill.storage.migrations import check_schema
 
 REPORT_SECONDS = 60.0
 
@@ -101,5 +102,5 @@ async def retry_until_stopped(program: Program, outage: Outage, attempt: Callabl
 
 
 async def wait_for_database(program: Program, pool: database.Pool, outage: Outage, statement: str) -> bool:
-    """Wait until the database is reachable and the statement finds the tables of the program."""
-    return await retry_until_stopped(program, outage, lambda: database.check(pool, program.settings, statement))
+    """Wait until the database is reachable, the statement finds its tables, and the program knows their schema."""
+    return await retry_until_stopped(program, outage, lambda: check_schema(pool, program.settings, statement))

@@ -10,9 +10,13 @@ from typing import Any
 import orjson
 
 from windmill.core.setting_parts import LogFormat
-from windmill.kernels.text.redaction import HIDDEN, names_secret, redactor
+from windmill.kernels.text.printable import render_printable, shorten
+from windmill.kernels.text.redaction import HIDDEN, names_secret, redact_document, redactor
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+MAX_TEXT, MAX_TRACE = 8_000, 64_000
+"""Characters of a message or value, and of a stack trace: a name in them may be as long as a message of the broker."""
 
 Redact = Callable[[str], str]
 
@@ -23,28 +27,38 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class _Formatter(logging.Formatter):
-    """Redacts all parts of a record: message, extras and stack trace."""
+    """Redacts and bounds all parts of a record: message, extras and stack trace."""
 
     def __init__(self, redact: Redact | None = None) -> None:
         super().__init__()
         self._redact = redact or redactor()
 
+    def safe(self, text: str, most: int = MAX_TEXT) -> str:
+        """Cut again after the redaction, which must see a secret as a whole."""
+        return shorten(self._redact(shorten(text, 2 * most)), most)
+
     def trace(self, record: logging.LogRecord) -> str | None:
-        return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
+        return self.safe(self.formatException(record.exc_info), MAX_TRACE) if record.exc_info else None
 
 
 class TextFormatter(_Formatter):
-    """`12:00:01 INFO workers.generic stored batch rows=25`."""
+    """`12:00:01 INFO workers.generic stored batch rows=25`: one line, whatever the names in it hold. The lines of a
+    stack trace are indented, so that none looks like a line of the log."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         pairs = "".join(f" {key}={self._shown(key, value)}" for key, value in extras(record).items())
-        message, trace = self._redact(record.getMessage()), self.trace(record)
-        end = f"\n{trace}" if trace else ""
+        message, trace = render_printable(self.safe(record.getMessage())), self.trace(record) or ""
+        end = "".join(f"\n  {_without_controls(line)}" for line in trace.splitlines())
         return f"{clock} {record.levelname} {record.name} {message}{pairs}{end}"
 
     def _shown(self, key: str, value: object) -> str:
-        return HIDDEN if names_secret(key) else self._redact(str(value))
+        return HIDDEN if names_secret(key) else render_printable(self.safe(str(value)))
+
+
+def _without_controls(line: str) -> str:
+    """One line of a stack trace with its indentation."""
+    return " " * (len(line) - len(line.lstrip(" "))) + render_printable(line)
 
 
 class JsonFormatter(_Formatter):
@@ -55,8 +69,8 @@ class JsonFormatter(_Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": self._redact(record.getMessage()),
-        } | self._plain(extras(record))
+            "message": self.safe(record.getMessage()),
+        } | redact_document(extras(record), self.safe)
         if trace := self.trace(record):
             line["exception"] = trace
         try:
@@ -64,16 +78,6 @@ class JsonFormatter(_Formatter):
         except orjson.JSONEncodeError:
             # orjson rejects lone surrogates and huge integers, which replies may contain.
             return json.dumps(line)
-
-    def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any value in, any JSON out
-        if isinstance(value, dict):
-            return {
-                self._redact(str(key)): HIDDEN if names_secret(str(key)) else self._plain(inner)
-                for key, inner in value.items()
-            }
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self._plain(inner) for inner in value]
-        return value if value is None or isinstance(value, bool | int | float) else self._redact(str(value))
 
 
 def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:

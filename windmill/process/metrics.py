@@ -73,6 +73,11 @@ SERVICE_CALL = Metric(
 JOB = Metric("windmill_job_seconds", "histogram", "From submission until the result is committed", ("service",))
 COMMIT = Metric("windmill_commit_seconds", "histogram", "Committing a batch of rows")
 COMMIT_ROWS = Metric("windmill_commit_rows", "histogram", "Rows in a batch")
+ROWS_NOT_KEPT = Metric(
+    "windmill_rows_not_kept_total",
+    "counter",
+    "Rows not kept, as results had a success or a newer submission for the same job",
+)
 
 PUBLISHED_IMAGES = Metric("windmill_published_images_total", "counter", "Images that a producer submitted")
 PUBLISHED_JOBS = Metric("windmill_published_jobs_total", "counter", "Jobs that a producer submitted", ("service",))
@@ -110,6 +115,7 @@ METRICS = (
     JOB,
     COMMIT,
     COMMIT_ROWS,
+    ROWS_NOT_KEPT,
     PUBLISHED_IMAGES,
     PUBLISHED_JOBS,
     STALE_MARKS,
@@ -172,7 +178,8 @@ def _job_samples(state: ServiceState) -> Iterator[Sample]:
         yield Sample(JOBS, (name, _OUTCOMES[outcome], code), count)
 
 
-def commit_samples(commits: CommitTimings) -> Iterator[Sample]:
+def commit_samples(commits: CommitTimings, not_kept: int = 0) -> Iterator[Sample]:
+    yield Sample(ROWS_NOT_KEPT, (), not_kept)
     if isinstance(commits, RecordedCommitTimings):
         yield Sample(COMMIT, (), commits.seconds)
         yield Sample(COMMIT_ROWS, (), commits.rows)

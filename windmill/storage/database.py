@@ -33,6 +33,7 @@ _SPECIFIC_ERRORS = (
 )
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, or create that role in PostgreSQL"
 _CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name, signed by that CA"
+_DISK = "free or add disk space on the machine of PostgreSQL; the fleet waits and then goes on by itself"
 _MIGRATE = "create the tables: python -m windmill migrate"
 
 
@@ -52,6 +53,8 @@ def translate_errors(settings: DatabaseSettings) -> Iterator[None]:
         raise WindmillError("CONFIG_INVALID", f"{error} in {_where(settings)}", _MIGRATE) from error
     except ssl.SSLCertVerificationError as error:
         raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _CERTIFICATE) from error
+    except asyncpg.DiskFullError as error:
+        raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {error}", _DISK) from error
     except _DRIVER_ERRORS as error:
         reason = str(error) or type(error).__name__
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
@@ -113,6 +116,11 @@ async def check(opened: Pool, settings: DatabaseSettings, statement: str) -> Non
     with translate_errors(settings):
         async with opened.acquire(timeout=CONNECT_SECONDS) as one:
             await one.execute(statement)
+
+
+def rows_written(command_tag: str) -> int:
+    """How many rows a statement wrote, from what PostgreSQL says when it is done, such as `INSERT 0 25`."""
+    return int(command_tag.rpartition(" ")[2])
 
 
 @asynccontextmanager

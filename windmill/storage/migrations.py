@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.core.paths import packaged_file
-from windmill.storage.database import Connection
+from windmill.core.setting_parts import DatabaseSettings
+from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, check, translate_errors
 from windmill.storage.queries import queries
 
 # A migration may have to rewrite a table with a billion rows.
@@ -53,14 +54,31 @@ def pending(known: Sequence[Migration], applied: Mapping[int, str]) -> list[Migr
                 f"migration {migration.version:04} {migration.name} was applied with different text",
                 "restore the file as it was applied, and write a new migration for the change",
             )
-    unknown = sorted(applied.keys() - {migration.version for migration in known})
+    refuse_newer_schema(known, applied)
+    return [migration for migration in known if migration.version not in applied]
+
+
+def refuse_newer_schema(known: Sequence[Migration], applied: Iterable[int]) -> None:
+    """Raise CONFLICT if the database has a migration that this version of the code does not know."""
+    unknown = sorted(set(applied) - {migration.version for migration in known})
     if unknown:
         raise WindmillError(
             "CONFLICT",
             f"the database knows migration {unknown[0]:04}, which this version of the code does not have",
             "update the code: a newer version migrated the database",
         )
-    return [migration for migration in known if migration.version not in applied]
+
+
+async def check_schema(opened: Pool, settings: DatabaseSettings, statement: str) -> None:
+    """Raise if the tables that the statement names are missing, or if the schema is newer than this code, which may not
+    know what it has to write there. An account that may not read the record of migrations is believed."""
+    await check(opened, settings, statement)
+    sql = queries()
+    with translate_errors(settings):
+        async with opened.acquire(timeout=CONNECT_SECONDS) as one:
+            may_read = await one.fetchval(sql["may_read_migrations"])
+            rows = await one.fetch(sql["list_applied_migrations"]) if may_read else []
+    refuse_newer_schema(available(), (row["version"] for row in rows))
 
 
 async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[Migration]:

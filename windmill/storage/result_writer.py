@@ -11,8 +11,9 @@ from windmill.core.errors import Code, DataRefused, WindmillError
 from windmill.core.outages import Outage
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.timings import CommitTimings
-from windmill.storage.database import Pool, translate_errors
+from windmill.storage.database import Pool, rows_written, translate_errors
 from windmill.storage.queries import queries
+from windmill.storage.superseded_rows import SupersededRows
 
 ACQUIRE_SECONDS = 10.0
 
@@ -35,15 +36,17 @@ class ResultRow(NamedTuple):
 SaveRows = Callable[[Sequence[ResultRow]], Awaitable[None]]
 
 
-def row_saver(pool: Pool, settings: DatabaseSettings) -> SaveRows:
-    """The function that commits rows to this database."""
+def row_saver(pool: Pool, settings: DatabaseSettings, superseded: SupersededRows | None = None) -> SaveRows:
+    """The function that commits rows to this database, and counts those that it does not keep."""
     statement = queries()["save_results"]
+    not_kept = superseded or SupersededRows()
 
     async def save(rows: Sequence[ResultRow]) -> None:
         columns = zip(*rows, strict=True)
         with translate_errors(settings):
             async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                await connection.execute(statement, *map(list, columns))
+                done = await connection.execute(statement, *map(list, columns))
+        not_kept.note(len(rows) - rows_written(done))
 
     return save
 

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from windmill.core.errors import WindmillError
@@ -86,11 +85,10 @@ class RegisteredImages:
 
 
 def image_jobs(rows: Iterable[Any]) -> list[ImageJobs]:
-    """Jobs for the rows, submitted now, each with a new trace id."""
-    now = datetime.now(UTC)
-    return [ImageJobs(_job(row, now), tuple(row["services"])) for row in rows]
+    """Jobs for the rows, each with a new trace id."""
+    return [ImageJobs(_job(row), tuple(row["services"])) for row in rows]
 
 
-def _job(row: Any, now: datetime) -> Job:  # noqa: ANN401 - a row as the driver has it
+def _job(row: Any) -> Job:  # noqa: ANN401 - a row as the driver has it
     location = (row["image_id"], row["image_filename"], row["image_path"], row["image_url"])
-    return Job(*location, now, uuid.uuid4().hex)
+    return Job(*location, row["submitted_at"], uuid.uuid4().hex)

@@ -8,6 +8,7 @@ import pytest
 
 from windmill.core.errors import (
     ERROR_CODES,
+    MAX_MESSAGE,
     Code,
     ConfigInvalid,
     Culprit,
@@ -20,6 +21,12 @@ from windmill.core.errors import (
 from windmill.core.settings import ROOT
 
 CODES = get_args(Code)
+
+
+def test_what_an_error_quotes_of_others_is_bounded() -> None:
+    error = WindmillError("IMAGE_NOT_FOUND", "x" * 10_000_000)
+    assert len(error.message) < MAX_MESSAGE + 100
+    assert len(str(error)) < MAX_MESSAGE + 1_000
 
 
 def test_every_code_has_its_kind_and_there_are_no_others() -> None:

@@ -11,6 +11,7 @@ from windmill.core.messages import (
     ATTEMPT_HEADER,
     HANDED_OUT_HEADER,
     MAX_BYTES,
+    MAX_RECEIVED_BYTES,
     OUTAGES_HEADER,
     Job,
     decode,
@@ -116,6 +117,13 @@ def test_what_is_not_a_job_is_a_bad_message_told_in_few_words(body: bytes) -> No
     assert refused.value.code == "BAD_MESSAGE"
     assert refused.value.retry == "never"
     assert len(refused.value.message) < 300
+
+
+def test_a_message_far_larger_than_any_of_ours_is_no_job() -> None:
+    body = b'{"image_id": 1, "image_path": "/%s"}' % (b"x" * MAX_RECEIVED_BYTES)
+    with pytest.raises(WindmillError, match="bytes, over 65536") as caught:
+        decode(body, datetime.now(UTC))
+    assert caught.value.code == "BAD_MESSAGE"
 
 
 def test_a_message_that_is_no_small_reference_is_not_sent() -> None:

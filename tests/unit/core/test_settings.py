@@ -52,6 +52,17 @@ def problems(environ: dict[str, str]) -> dict[str, tuple[str, str]]:
     return {problem.name: (problem.value, problem.allowed) for problem in refused.value.problems}
 
 
+@pytest.mark.parametrize("name", ["QUEUE_HOST", "DB_HOST"])
+@pytest.mark.parametrize("value", ["amqp://user:hunter22@mq.example:5672", "u:hunter22@mq.example", "//u:hunter22@h/"])
+def test_a_password_where_a_host_belongs_is_refused_with_the_remedy_and_never_shown(name: str, value: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        Settings.from_env({name: value})
+    (problem,) = caught.value.problems
+    assert problem.name == name
+    assert "those have settings of their own" in problem.allowed
+    assert "hunter22" not in str(caught.value)
+
+
 def test_without_any_variable_every_setting_has_a_default() -> None:
     found = Settings.from_env({})
     assert (found.queue_host, found.queue_port, found.queue_type) == ("localhost", 5672, "quorum")

@@ -33,6 +33,13 @@ def test_status_of_an_instance_that_never_was_can_be_piped(tmp_path: Path, capsy
     assert [(each["server"], each["running"]) for each in found] == [("postgres", False), ("rabbitmq", False)]
 
 
+def test_psql_without_a_server_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["psql", "--state", str(tmp_path / "none")]) == 2
+    said = capsys.readouterr().err
+    assert "no private PostgreSQL runs here" in said
+    assert "make up" in said
+
+
 def test_down_when_nothing_runs_is_fine(tmp_path: Path) -> None:
     assert main(["down", "--state", str(tmp_path / "none")]) == 0
     assert not (tmp_path / "none").exists()

@@ -6,16 +6,24 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from windmill.cli import failed
 from windmill.cli.options import age, image_ids
+from windmill.core.messages import CODE_HEADER, REASON_HEADER
+from windmill.kernels.text.printable import render_printable
 from windmill.operate.dead_letters.dead_letter import FailureKey, read_dead_letter
 from windmill.operate.dead_letters.limits import RateLimit
-from windmill.operate.dead_letters.listing import DeadLetterListing
-from windmill.operate.dead_letters.render import render_body, render_listing_text, render_sweep_text
+from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLetters
+from windmill.operate.dead_letters.render import (
+    render_body,
+    render_details_json,
+    render_listing_json,
+    render_listing_text,
+    render_sweep_text,
+)
 from windmill.operate.dead_letters.sweep import SweepOutcome
-from windmill.operate.render import render_printable
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -129,3 +137,31 @@ async def test_a_rate_limit_stops_waiting_with_the_process() -> None:
     stop.set()
     async with asyncio.timeout(0.5):
         await limit.wait(stop)
+
+
+def test_passwords_and_tokens_of_urls_are_redacted_when_a_dead_letter_is_shown() -> None:
+    url = "https://user:hunter22@images.example/1.jpg?token=abcdef123&size=2"
+    body = orjson.dumps({"image_id": 7, "image_url": url})
+    headers = {
+        CODE_HEADER: "IMAGE_NOT_FOUND",
+        REASON_HEADER: f"cannot get {url}",
+        "authorization": "Bearer abcdef123456",
+    }
+    one = read_dead_letter("clip", body, headers)
+    found = ImageDeadLetters(DeadLetterListing([one]), [{"service": "clip", "error_message": f"cannot get {url}"}])
+    shown = orjson.dumps(render_details_json(found)).decode()
+    assert "images.example/1.jpg" in shown
+    listed = render_listing_text(found.listing, [one], 500) + str(render_listing_json(found.listing, [one]))
+    for secret in ("hunter22", "abcdef123"):
+        assert secret not in shown + listed
+
+
+def test_parked_jobs_are_listed_with_the_file_and_how_many_images_they_are_of() -> None:
+    bodies = [orjson.dumps({"image_id": 7, "image_filename": name}) for name in ("beach\x1b.jpg", "b" * 100 + ".jpg")]
+    jobs = [read_dead_letter("clip", body, {CODE_HEADER: "IMAGE_NOT_FOUND"}) for body in bodies]
+    found = DeadLetterListing(jobs, Counter({("clip", "IMAGE_NOT_FOUND"): 2}), images={7})
+    text = render_listing_text(found, jobs, 500)
+    assert "beach\ufffd.jpg" in text
+    assert f"...{'b' * 33}.jpg" in text
+    assert "2 jobs of 1 images" in text
+    assert [read_dead_letter("clip", body, {}).image_filename for body in (b"[]", b"x", b"{}")] == [None] * 3

@@ -28,6 +28,17 @@ def test_a_finding_is_one_line_and_its_remedy_another() -> None:
     ]
 
 
+def test_a_remedy_that_findings_share_stands_once_beneath_them() -> None:
+    away = [problem("services", name, "refused", "start it") for name in ("blip", "clip", "face")]
+    text = render.render_findings_text([*away, problem("services", "ocr", "slow", "wait")], colours=False)
+    assert text.splitlines()[3:6] == [
+        "  problem  face  refused",
+        "           remedy: start it",
+        "  problem  ocr   slow",
+    ]
+    assert text.count("start it") == 1
+
+
 def test_colours_are_shown_only_when_they_are_asked_for() -> None:
     assert "\x1b[31mproblem\x1b[0m" in render.render_findings_text(FINDINGS, colours=True)
     assert "\x1b" not in render.render_findings_text(FINDINGS, colours=False)

@@ -6,11 +6,12 @@ import pytest
 
 from windmill.core.settings import Settings
 from windmill.kernels.flow.partitions import IdRange
+from windmill.kernels.text.printable import render_printable
 from windmill.operate.dead_letters.listing import DeadLetterListing
 from windmill.operate.dead_letters.render import render_unread
 from windmill.operate.partitions import PartitionOutcome, render_partitions_json, render_partitions_text
 from windmill.operate.recompute import RecomputeOutcome, render_recompute_json, render_recompute_text
-from windmill.operate.render import render_bytes, render_eta, render_printable
+from windmill.operate.render import render_bytes, render_eta
 from windmill.operate.repair.repair import RepairOutcome, RepublishedJobs, render_repair_json, render_repair_text
 
 SETTINGS = Settings.from_env({})

@@ -12,6 +12,7 @@ from windmill.operate.render import render_span
 from windmill.operate.status.figures import (
     FRESH_SECONDS,
     MOST_MARKS,
+    MOST_UNSUBMITTED,
     Backlog,
     FleetStatus,
     ServiceStatus,
@@ -127,6 +128,21 @@ def test_the_fleet_is_done_when_the_slowest_service_is() -> None:
 
 def test_nobody_knows_when_the_fleet_is_done_while_a_service_stands_still() -> None:
     assert fleet(working("clip", 60), working("ocr", 90, rate=0)).eta_seconds is None
+
+
+def test_nobody_knows_when_a_service_that_is_away_is_done() -> None:
+    service = ServiceStatus("clip", queued=100, in_flight=0, rate=5.0, breaker="open")
+    add_etas(FleetStatus(100, [service]))
+    assert service.eta_seconds is None
+
+
+def test_images_that_were_never_submitted_and_an_unfitted_calibration_are_told() -> None:
+    text = render_status_text(FleetStatus(9, [ServiceStatus("clip", done=1)], unsubmitted=7, uncalibrated=True))
+    assert "7 images were never submitted: python -m producers.generic" in text
+    assert "votes are uncalibrated" in text
+    text = render_status_text(FleetStatus(9, [ServiceStatus("clip", done=1)], unsubmitted=MOST_UNSUBMITTED))
+    assert "10,000+ images were never submitted" in text
+    assert "uncalibrated" not in text
 
 
 def test_its_share_of_the_retries_delays_a_service() -> None:

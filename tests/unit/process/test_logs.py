@@ -16,7 +16,7 @@ from windmill.core.setting_parts import LogFormat
 from windmill.core.settings import Settings
 from windmill.kernels.text.redaction import redactor
 from windmill.process import logs
-from windmill.process.logs import JsonFormatter, TextFormatter
+from windmill.process.logs import MAX_TEXT, JsonFormatter, TextFormatter
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
@@ -43,8 +43,40 @@ def test_a_text_line_has_time_level_logger_message_and_pairs() -> None:
 def test_a_text_line_is_followed_by_the_stack_trace() -> None:
     lines = TextFormatter().format(with_exception(record("fault", service="clip"))).splitlines()
     assert lines[0].endswith("fault service=clip")
-    assert lines[1] == "Traceback (most recent call last):"
-    assert lines[-1] == "ValueError: broken"
+    assert lines[1] == "  Traceback (most recent call last):"
+    assert lines[-1] == "  ValueError: broken"
+
+
+FORGED = "/a\n03:04:05 ERROR windmill forged\r\x1b[2J\x9b\u2028.jpg"
+
+
+def test_names_neither_forge_a_line_of_the_text_log_nor_control_the_terminal() -> None:
+    made = record("cannot read %s", FORGED, image=FORGED)
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    first, *others = TextFormatter().format(made).split("\n")
+    assert first.count("ERROR windmill forged") == 2
+    assert others
+    assert all(line.startswith("  ") for line in others)
+    assert all(letter.isprintable() for line in [first, *others] for letter in line)
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_a_line_is_bounded_whatever_it_quotes(formatter: logging.Formatter) -> None:
+    long = "x" * 1_000_000
+    made = record("bad %s", long, reason=long, listed=[long])
+    try:
+        raise ValueError(long)
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    assert len(formatter.format(made)) < 100_000
+
+
+def test_a_secret_at_the_end_of_what_is_shown_is_not_shown_in_part() -> None:
+    text = "x" * (MAX_TEXT - 10) + " s3cret-and-more " + "y" * 100
+    assert "s3c" not in TextFormatter(redactor(["s3cret-and-more"])).format(record("%s", text))
 
 
 def test_a_json_line_is_one_object_with_the_extras_as_keys() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
@@ -52,6 +53,18 @@ def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
         return text
 
     return redact
+
+
+def redact_document(value: Any, redact: Callable[[str], str]) -> Any:  # noqa: ANN401 - any value in, any JSON out
+    """A document with every text in it redacted, and whatever stands under the name of a secret."""
+    if isinstance(value, dict):
+        return {
+            redact(str(key)): HIDDEN if names_secret(str(key)) else redact_document(inner, redact)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact_document(inner, redact) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
 
 
 def _written(value: str) -> set[str]:

@@ -51,6 +51,15 @@ class DeadLetter:
     redriven: int
 
     @property
+    def image_filename(self) -> str | None:
+        """The name of the file in the body, if the body has one."""
+        try:
+            document = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+        return _text(document.get("image_filename")) or None if isinstance(document, dict) else None
+
+    @property
     def remedy(self) -> str | None:
         """The remedy of its error code."""
         return next((kind.remedy for code, kind in ERROR_CODES.items() if code == self.code), None)

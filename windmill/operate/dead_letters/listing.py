@@ -27,6 +27,8 @@ class DeadLetterListing:
     counts: Counter[FailureKey] = field(default_factory=Counter)
     held: dict[str, int] = field(default_factory=dict)
     looked_at: dict[str, int] = field(default_factory=dict)
+    images: set[int] = field(default_factory=set)
+    """Those that any of the counted jobs is of."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ async def list_dead_letters(
                 if selection.matches(one) and not remaining.reached():
                     remaining.take()
                     found.counts[one.service, one.code] += 1
+                    found.images |= {one.image_id} if one.image_id is not None else set()
                     if len(found.jobs) < keep:
                         found.jobs.append(one)
 

@@ -8,31 +8,43 @@ import orjson
 
 from windmill import broker
 from windmill.core.setting_parts import BrokerSettings
+from windmill.kernels.text.printable import render_printable
+from windmill.kernels.text.redaction import redact_document, redactor
 from windmill.kernels.text.tables import render_table
 from windmill.operate.dead_letters.dead_letter import DeadLetter, FailureKey
 from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLetters
 from windmill.operate.dead_letters.sweep import SweepOutcome
-from windmill.operate.render import render_printable
 
 MOST_BODY = 4096
+MOST_FILENAME = 40
 
 
 def render_listing_text(found: DeadLetterListing, jobs: Sequence[DeadLetter], width: int | None = None) -> str:
     text = f"{_render_jobs(jobs, width or shutil.get_terminal_size((200, 50)).columns)}\n" if jobs else ""
     total = found.counts.total()
     shown = f", {len(jobs):,} are shown (--limit)" if 0 < len(jobs) < total else ""
-    return f"{text}{_render_counts(found.counts)}{total:,} jobs{shown}\n"
+    pictures = f" of {len(found.images):,} images" if found.images else ""
+    return f"{text}{_render_counts(found.counts)}{total:,} jobs{pictures}{shown}\n"
 
 
 def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
     """Reasons come last and are cut at the end of the line."""
-    headings = ["service", "image", "code", "attempts", "failed at", "redriven"]
+    headings = ["service", "image", "file", "code", "attempts", "failed at", "redriven"]
     rows = [
-        [one.service, _render_id(one.image_id), one.code, one.attempt, _render_failed_at(one), one.redriven]
+        [
+            one.service,
+            _render_id(one.image_id),
+            _render_filename(one.image_filename),
+            one.code,
+            one.attempt,
+            _render_failed_at(one),
+            one.redriven,
+        ]
         for one in jobs
     ]
     lines = render_table(headings, rows).splitlines()
-    reasons = ["reason", *(render_printable(one.reason) for one in jobs)]
+    redact = redactor()
+    reasons = ["reason", *(render_printable(redact(one.reason)) for one in jobs)]
     return "".join(
         f"{line.ljust(len(max(lines, key=len)))}  {reason}"[:width].rstrip() + "\n"
         for line, reason in zip(lines, reasons, strict=True)
@@ -42,6 +54,12 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
 def _render_id(number: int | None) -> str | None:
     """Without separators, so that it can be copied."""
     return None if number is None else str(number)
+
+
+def _render_filename(name: str | None) -> str | None:
+    """Its end, which tells more than its beginning."""
+    shown = render_printable(name or "")
+    return shown if 0 < len(shown) <= MOST_FILENAME else f"...{shown[3 - MOST_FILENAME :]}" if shown else None
 
 
 def _render_failed_at(one: DeadLetter) -> str | None:
@@ -82,19 +100,21 @@ def _render_job_json(one: DeadLetter) -> dict[str, object]:
     return {
         "service": one.service,
         "image_id": one.image_id,
+        "image_filename": one.image_filename,
         "code": one.code,
         "attempts": one.attempt,
         "failed_at": _render_failed_at(one),
         "redriven": one.redriven,
         "worker": one.worker,
-        "reason": one.reason,
+        "reason": redactor()(one.reason),
     }
 
 
 def render_details_json(found: ImageDeadLetters) -> list[dict[str, object]]:
-    """Everything about each dead letter, with the row of its service in `results`."""
+    """Everything about each dead letter, with the row of its service in `results`. Passwords and tokens, which URLs may
+    carry, are redacted: the message itself keeps them, and is redriven with them."""
     by_service = {row["service"]: row for row in found.results}
-    return [
+    entries = [
         _render_job_json(one)
         | {
             "remedy": one.remedy,
@@ -104,6 +124,8 @@ def render_details_json(found: ImageDeadLetters) -> list[dict[str, object]]:
         }
         for one in found.listing.jobs
     ]
+    redacted: list[dict[str, object]] = redact_document(entries, redactor())
+    return redacted
 
 
 def render_body(body: bytes) -> object:

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import groupby
 from typing import get_args
 
+from windmill.kernels.text.printable import render_printable
 from windmill.operate.doctor.findings import DoctorFinding, FindingState
-from windmill.operate.render import render_printable
 
 _COLOURS: dict[FindingState, str] = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
@@ -21,22 +21,23 @@ def render_findings_json(findings: Sequence[DoctorFinding]) -> list[dict[str, st
 
 
 def render_findings_text(findings: Sequence[DoctorFinding], *, colours: bool) -> str:
-    """One line for each finding under its area, its remedy on a second one, and a summary."""
+    """One line for each finding under its area, and a summary. A remedy follows, once for findings that share it."""
     lines = []
     for area, group in groupby(findings, key=lambda finding: finding.area):
         members = list(group)
         width = max(len(_printable(finding.name)) for finding in members)
         lines.append(area)
-        for finding in members:
-            lines += _render_finding(finding, width, colours=colours)
+        for finding, following in zip(members, [*members[1:], None], strict=True):
+            lines.append(_render_finding(finding, width, colours=colours))
+            if finding.remedy and not (following and following.remedy == finding.remedy):
+                lines.append(f"  {'':{_STATE_WIDTH}}  remedy: {_printable(finding.remedy)}")
     return "\n".join([*lines, render_summary(findings), ""])
 
 
-def _render_finding(finding: DoctorFinding, width: int, *, colours: bool) -> list[str]:
+def _render_finding(finding: DoctorFinding, width: int, *, colours: bool) -> str:
     state = finding.state.ljust(_STATE_WIDTH)
     shown = f"{_COLOURS[finding.state]}{state}{_PLAIN}" if colours else state
-    first = f"  {shown}  {_printable(finding.name).ljust(width)}  {_printable(finding.found)}"
-    return [first, f"  {'':{_STATE_WIDTH}}  remedy: {_printable(finding.remedy)}"] if finding.remedy else [first]
+    return f"  {shown}  {_printable(finding.name).ljust(width)}  {_printable(finding.found)}"
 
 
 def render_summary(findings: Sequence[DoctorFinding]) -> str:

@@ -64,6 +64,7 @@ class Backlog:
 
 
 MOST_MARKS = 100_000
+MOST_UNSUBMITTED = 10_000
 
 
 @dataclass
@@ -79,6 +80,10 @@ class FleetStatus:
     backlog: list[Backlog] = field(default_factory=list)
     database: str | None = None
     broker: str | None = None
+    unsubmitted: int = 0
+    """Images that no run submitted to any service, counted up to MOST_UNSUBMITTED."""
+    uncalibrated: bool = False
+    """Whether the votes rest on the shipped calibration, which was fitted on stand-ins."""
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:
@@ -117,7 +122,9 @@ def add_etas(status: FleetStatus) -> None:
         for service in status.services:
             service.retrying = shares.get(service.service, 0)
     for service in status.services:
-        service.eta_seconds = eta(service.queued, service.in_flight, service.retrying, service.rate)
+        # While a service is down its rate still falls from what it was, so it says nothing of the end.
+        rate = 0.0 if service.breaker == "open" else service.rate
+        service.eta_seconds = eta(service.queued, service.in_flight, service.retrying, rate)
     etas = [service.eta_seconds for service in status.services]
     known = [one for one in etas if one is not None]
     status.eta_seconds = max(known) if known and len(known) == len(etas) else None

@@ -9,10 +9,19 @@ from typing import Any
 
 from windmill import broker
 from windmill.core.errors import WindmillError
+from windmill.core.paths import packaged_file
 from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
-from windmill.operate.status.figures import Backlog, FleetStatus, ServiceStatus, Worker, add_etas, add_workers
+from windmill.operate.status.figures import (
+    MOST_UNSUBMITTED,
+    Backlog,
+    FleetStatus,
+    ServiceStatus,
+    Worker,
+    add_etas,
+    add_workers,
+)
 from windmill.storage import database
 from windmill.storage.queries import queries
 
@@ -63,6 +72,7 @@ class StatusReader:
     async def read(self) -> FleetStatus:
         """Query database and broker at once."""
         status = FleetStatus(0, [ServiceStatus(name) for name in self._names])
+        status.uncalibrated = self._settings.calibration == packaged_file("calibration.json")
         await asyncio.gather(self._add_rows(status), self._add_queues(status))
         add_etas(status)
         return status
@@ -89,6 +99,7 @@ class StatusReader:
         images = await connection.fetchrow(sql["count_images"])
         assert images is not None
         status.images, status.at = images["images"], images["at"]
+        status.unsubmitted = int(await connection.fetchval(sql["count_unsubmitted_images"], MOST_UNSUBMITTED))
         counts = await connection.fetch(sql["count_results_by_service"])
         times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}
         rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_eta, render_span
-from windmill.operate.status.figures import MOST_MARKS, Backlog, FleetStatus, ServiceStatus, Worker
+from windmill.operate.status.figures import MOST_MARKS, MOST_UNSUBMITTED, Backlog, FleetStatus, ServiceStatus, Worker
 
 FEW_WORKERS = 20
 _COUNTED = ("done", "failed", "failures")
@@ -74,6 +74,11 @@ def _render_worker_count(live: int | None, lost: int | None) -> str | None:
 def _render_details(status: FleetStatus) -> str:
     retrying = f", {status.retrying:,} jobs wait to be tried again" if status.retrying is not None else ""
     lines = [] if status.database else [f"{status.images:,} images registered{retrying}"]
+    if status.unsubmitted:
+        more = "+" if status.unsubmitted >= MOST_UNSUBMITTED else ""
+        lines.append(f"{status.unsubmitted:,}{more} images were never submitted: python -m producers.generic")
+    if status.uncalibrated and any(one.done for one in status.services):
+        lines.append("votes are uncalibrated: the shipped calibration knows only stand-ins; see windmill calibrate")
     if status.backlog:
         lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
     for one in status.services:

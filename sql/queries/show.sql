@@ -1,0 +1,48 @@
+-- What is known of one image, for `python -m windmill show`.
+
+-- name: show_image_by_id
+SELECT image_id, image_filename, image_path, image_url, image_group, width, height, image_created
+FROM images WHERE image_id = $1;
+
+-- name: show_image_by_location
+-- The first of the places $1 that is registered; uses the index images_location.
+SELECT image_id, image_filename, image_path, image_url, image_group, width, height, image_created
+FROM unnest($1::text[]) WITH ORDINALITY AS given (place, position)
+JOIN images AS i ON md5(coalesce(i.image_path, i.image_url))::uuid = md5(given.place)::uuid
+               AND coalesce(i.image_path, i.image_url) = given.place
+ORDER BY position LIMIT 1;
+
+-- name: newest_image_locations
+SELECT coalesce(image_path, image_url) AS place FROM images ORDER BY image_id DESC LIMIT $1;
+
+-- name: nearest_image_ids
+(SELECT image_id FROM images WHERE image_id < $1 ORDER BY image_id DESC LIMIT 2)
+UNION ALL
+(SELECT image_id FROM images WHERE image_id > $1 ORDER BY image_id LIMIT 2)
+ORDER BY image_id;
+
+-- name: show_results
+SELECT service, error_code, error_message, attempt, processing_time::float8 AS seconds, result_created
+FROM results WHERE image_id = $1 ORDER BY service;
+
+-- name: show_awaited
+-- The services that runs submitted the image to, and that have no row in results. $2 is its group, or NULL.
+SELECT DISTINCT asked.service
+FROM runs AS r CROSS JOIN unnest(r.services) AS asked (service)
+WHERE int8range(r.first_image_id, r.until_image_id, '(]') @> $1::bigint
+  AND r.selection <> 'failed' AND (r.image_group IS NULL OR r.image_group = $2)
+  AND NOT EXISTS (SELECT FROM results AS a WHERE a.image_id = $1 AND a.service = asked.service)
+ORDER BY asked.service;
+
+-- name: show_boxes
+SELECT box_key, merged_data::text AS merged_data FROM merged_boxes WHERE image_id = $1 ORDER BY merged_id;
+
+-- name: show_enrichment
+SELECT box_key, service, error_code, error_message, attempt, final, data::text AS data
+FROM postprocessing WHERE image_id = $1 ORDER BY box_key, service;
+
+-- name: show_vote
+SELECT consensus_data::text AS consensus_data, calibration, created FROM consensus WHERE image_id = $1;
+
+-- name: show_open_stages
+SELECT DISTINCT stage FROM stale WHERE stage = ANY ($2::text[]) AND image_id = $1 ORDER BY stage;
