@@ -128,7 +128,10 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
 
 
 class WindmillError(Exception):
-    """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them."""
+    """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them.
+
+    `reached` is False if the service never received the request, so that what was in it cannot have caused the
+    failure."""
 
     def __init__(
         self,
@@ -137,6 +140,8 @@ class WindmillError(Exception):
         remedy: str = "",
         retry: Retry | None = None,
         retry_after: float | None = None,
+        *,
+        reached: bool = True,
     ) -> None:
         super().__init__(message)
         self.code: Code = code
@@ -144,6 +149,7 @@ class WindmillError(Exception):
         self.remedy = remedy or ERROR_CODES[code].remedy
         self.retry: Retry = retry or ERROR_CODES[code].retry
         self.retry_after = retry_after  # seconds, from the server's Retry-After
+        self.reached = reached
 
     @property
     def exit_code(self) -> int:

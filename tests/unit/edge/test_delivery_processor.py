@@ -40,7 +40,7 @@ def processor(world: World, state: ServiceState) -> DeliveryProcessor:
 
 
 def failing(code: Code, retry_after: float | None = None) -> WindmillError:
-    return WindmillError(code, "because", retry_after=retry_after)
+    return WindmillError(code, "because", retry_after=retry_after, reached=code != "SERVICE_UNREACHABLE")
 
 
 def half_open(state: ServiceState) -> None:
@@ -130,9 +130,10 @@ async def test_a_broken_image_is_parked_and_the_service_is_not_probed(
 async def test_an_unavailable_service_costs_the_job_no_try_and_opens_the_breaker(
     world: World, processor: DeliveryProcessor, state: ServiceState, code: Code
 ) -> None:
-    world.call_error = failing(code)
+    world.call_error = world.canary_error = failing(code)
     await take(processor, world.delivery(**{ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "x-death": [1], "mine": "kept"}))
-    assert world.events == ["call", "back", "ack"]
+    asked = ["canary"] if code == "SERVICE_OVERLOADED" else []
+    assert world.events == ["call", *asked, "back", "ack"]
     assert world.sent == [("back", None, encode(JOB), {ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "mine": "kept"})]
     assert (state.breaker.state, world.changes, world.rows) == ("open", 1, [])
     assert state.counts == {"Unavailable": 1}
@@ -175,9 +176,29 @@ async def test_a_job_that_caused_too_many_outages_is_parked_and_the_breaker_open
 async def test_the_wait_that_the_service_asks_for_reaches_the_breaker(
     world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
-    world.call_error = failing("SERVICE_OVERLOADED", retry_after=120)
+    world.call_error = failing("SERVICE_OVERLOADED", retry_after=500)
+    world.canary_error = failing("SERVICE_OVERLOADED", retry_after=120)
     await take(processor, world.delivery())
     assert state.breaker.seconds_left() == 120
+
+
+@pytest.mark.parametrize(("outages", "delay"), [(0, 5), (1, 10), (8, 10)])
+async def test_a_job_that_alone_is_turned_away_comes_again_later_and_stops_nobody(
+    world: World, processor: DeliveryProcessor, state: ServiceState, outages: int, delay: float
+) -> None:
+    half_open(state)
+    world.call_error = failing("SERVICE_OVERLOADED", retry_after=120)
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 2, OUTAGES_HEADER: outages}))
+    assert world.events == ["call", "canary", "retry", "ack"]
+    assert world.sent == [("retry", delay, encode(JOB), {ATTEMPT_HEADER: 2, OUTAGES_HEADER: outages + 1})]
+    assert state.breaker.state == "closed", "the service has answered"
+
+
+async def test_a_job_that_was_turned_away_too_often_is_parked(world: World, processor: DeliveryProcessor) -> None:
+    world.call_error = failing("SERVICE_OVERLOADED")
+    await take(processor, world.delivery(**{OUTAGES_HEADER: MAX_OUTAGES - 1}))
+    assert world.events == ["call", "canary", "write", "park", "ack"]
+    assert (world.rows[0].error_code, world.rows[0].attempt) == ("SERVICE_REJECTED", 1)
 
 
 async def test_no_job_begins_between_an_outage_and_its_notice(
