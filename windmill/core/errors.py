@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from windmill.kernels.text.redaction import redactor
+
+_redact = redactor()
+
 Retry = Literal["later", "never", "pause"]
 """`later`: a retry may help. `never`: it cannot. `pause`: the job is not to blame, so stop taking jobs."""
 
@@ -160,8 +164,9 @@ class WindmillError(Exception):
 
 
 def unexpected(error: Exception) -> WindmillError:
-    """Wraps a bug of Windmill where it must not end the process, or must end it with a code of its own."""
-    return WindmillError("DEFECT", f"unexpected fault: {error!r}")
+    """Wraps a bug of Windmill where it must not end the process, or must end it with a code of its own. Its text may
+    quote what it stumbled over, such as a URL with a password."""
+    return WindmillError("DEFECT", f"unexpected fault: {_redact(repr(error))}")
 
 
 def unreadable_file(error: Exception) -> Code:

@@ -86,7 +86,7 @@ async def test_jobs_are_counted_by_outcome_and_code(world: World, state: Service
     world.call_error = WindmillError("SERVICE_ERROR", "because")
     await take(processor, world.delivery())
     await take(processor, world.delivery(**{ATTEMPT_HEADER: 2}))
-    world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone")
+    world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone", reached=False)
     await take(processor, world.delivery())
     assert jobs(state) == {
         ("", "stored"): 1,
