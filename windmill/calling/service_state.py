@@ -158,6 +158,8 @@ class ServiceState:
         there is none to wait for."""
         now = self.clock()
         self._answer_event.set()
+        if self.slots.taken <= self._doubting:
+            return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(2 * self.call_seconds, SOON_SECONDS)):
                 while self._latest_answered_start < now and self.slots.taken > self._doubting:

@@ -106,7 +106,7 @@ class DeliveryProcessor:
         except WindmillError as error:
             # The broker confirmed neither a copy nor a reject: reconnect, and it redelivers the job.
             self._on_broken(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged
             await self._charge_defect(delivery, received, self._defect(error))
         finally:
             self._quarantine.settled()
@@ -119,7 +119,7 @@ class DeliveryProcessor:
         """Log a bug of Windmill, with its trace; a few times a minute if many jobs meet it."""
         defect = unexpected(error)
         if admitted := self._throttle.admit(type(error).__name__):
-            context = {"service": self._name, "code": defect.code, "remedy": defect.remedy}
+            context: dict[str, object] = {"service": self._name, "code": defect.code, "remedy": defect.remedy}
             logger.error("unexpected fault", exc_info=error, extra=context | admitted.extra())
         self._state.defects += 1
         return defect

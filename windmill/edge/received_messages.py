@@ -7,8 +7,8 @@ from typing import Any
 from windmill.core.errors import WindmillError
 from windmill.core.messages import (
     FIRST,
-    MAX_BYTES,
     HANDED_OUT_HEADER,
+    MAX_BYTES,
     History,
     Job,
     decode,

@@ -142,7 +142,7 @@ async def test_defects_are_counted_from_zero_in_every_place(world: World, state:
     world.call_error, world.write_errors = None, [TypeError("at the commit")]
     await take(processor, world.delivery())
     assert defects() == 2
-    assert state.codes["RetryLater", "DEFECT"] == 1
+    assert state.codes["RetryLater", "DEFECT"] == 2
 
 
 def histogram(found: Numbers, name: str, *labels: str) -> list[float]:
