@@ -13,7 +13,7 @@ from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
 from windmill.core.messages import History
-from windmill.core.outcomes import Tried, Unavailable
+from windmill.core.outcomes import RetryLater, Tried, Unavailable
 from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.process.runner import background
@@ -85,13 +85,15 @@ class CropServices:
         return outcome
 
     def _remember(self, box_call: BoxCall, outcome: Tried) -> None:
-        """Count the outages that hit this crop, so one that crashes the service finally fails. In memory only."""
-        if not isinstance(outcome, Unavailable):
-            self._outages.pop(_key(box_call), None)
-        elif outcome.in_hand:
+        """Count the outages that hit this crop and its refusals, so one that crashes the service or that it never takes
+        finally fails. In memory only."""
+        refused = isinstance(outcome, RetryLater) and outcome.refused
+        if refused or (isinstance(outcome, Unavailable) and outcome.in_hand):
             self._outages[_key(box_call)] += 1
             if len(self._outages) > MAX_REMEMBERED:
                 del self._outages[next(iter(self._outages))]
+        elif not isinstance(outcome, Unavailable):
+            self._outages.pop(_key(box_call), None)
 
     async def _probe(self) -> None:
         """Probe services that are away."""

@@ -40,7 +40,10 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     """Run the worker until it stops."""
     settings = program.settings
     images, client = ImageSource(settings), ServiceClient(settings)
-    states = [ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE)) for service in services]
+    states = [
+        ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE), connect=client.connect)
+        for service in services
+    ]
     async with (
         progress_log(logger, lambda: counts_of(states)),
         database.pool(settings, program.title) as pool,

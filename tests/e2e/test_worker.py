@@ -336,13 +336,17 @@ async def test_a_reply_that_postgresql_would_refuse_is_mended_and_stored(
     await fleet.stored(1)
 
 
-async def test_a_giant_reply_fails_at_once(fleet: Fleet, farm: Farm, picture: bytes) -> None:
+async def test_a_service_that_gives_everything_a_giant_reply_gets_no_job_parked(
+    fleet: Fleet, farm: Farm, picture: bytes
+) -> None:
     farm.misbehave("yolov8", giant_rate=1)
-    await submitted(fleet, "yolov8", picture, 1)
+    images = await submitted(fleet, "yolov8", picture, 5)
     worker = await fleet.worker("yolov8")
-    [failed] = await fleet.failed("yolov8")
-    assert failed.headers["windmill-code"] == "RESPONSE_TOO_LARGE"
+    await worker.says("service yolov8 is unavailable: RESPONSE_TOO_LARGE")
     assert worker.resident_mb() < 80
+    farm.behave("yolov8")
+    await fleet.stored(len(images))
+    assert await fleet.depth("yolov8", ".failed") == 0
 
 
 class NotUtf8(str):

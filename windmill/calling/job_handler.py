@@ -12,15 +12,24 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError, unexpected
 from windmill.core.log_throttle import Throttle
 from windmill.core.messages import History
-from windmill.core.outcomes import Failed, Stored, Tried, after_error, after_outage
+from windmill.core.outcomes import (
+    MAX_OUTAGES,
+    Failed,
+    Stored,
+    Tried,
+    Unavailable,
+    after_error,
+    after_outage,
+    after_refusal,
+)
 from windmill.core.services import Service
 
 logger = logging.getLogger(__name__)
 
 # Services answer so for a broken image, and also when they are broken themselves.
 _MAYBE_IMAGE_FAULT: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
-# Never the service's fault.
-_IMAGE_FAULT: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
+# The image's own fault if the service answers another image. They say nothing about how reliable the service is.
+_SIZE_FAULT: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "RESPONSE_TOO_LARGE")
 
 # Every reader of the image gets the same error.
 _SAME_FOR_EVERY_READER: tuple[Code, ...] = ("IMAGE_NOT_FOUND", "IMAGE_UNREADABLE")
@@ -91,10 +100,10 @@ class JobHandler(Generic[S]):
                 stored = await self._client.upload(service, image)
         except WindmillError as error:
             state.steps.called(state.clock() - began)
-            if error.code in ("SERVICE_OVERLOADED", "SERVICE_TIMEOUT"):
-                state.overloaded()
-            if error.retry == "pause" or error.code in _IMAGE_FAULT:
+            if not error.reached:
                 raise
+            if _is_overload(error, history):
+                state.overloaded()
             return await self._after_failure(state, job, image, error, history)
         state.answered(began, calls, first_try=history.attempt == 1)
         return stored
@@ -106,14 +115,25 @@ class JobHandler(Generic[S]):
         here, and see whether the service answers another image."""
         if error.code in _MAYBE_IMAGE_FAULT and (fault := await self._image_fault(job, image)):
             return Failed(fault.code, fault.message)
+        if error.retry == "pause":
+            return await self._unless_refused(state, error, history)
         return await self._unless_outage(state, error, history)
 
     async def _unless_outage(self, state: ServiceState, error: WindmillError, history: History) -> Tried:
         """A failure counts as a try of the job only if the service is healthy otherwise."""
         if outage := await state.find_outage(error):
             return after_outage(error, outage, history.outages)
-        state.failed(first_try=history.attempt == 1)
+        if error.code not in _SIZE_FAULT:
+            state.failed(first_try=history.attempt == 1)
         return after_error(error, history.attempt, state.tries(history.tries))
+
+    async def _unless_refused(self, state: ServiceState, error: WindmillError, history: History) -> Tried:
+        """A reply that means "not now" or "not you" may have been meant for this image alone, as that of a web
+        application firewall. Only what the service says to another image, its Retry-After too, holds for all."""
+        if outage := await state.find_outage(error):
+            return Unavailable(outage)
+        state.failed(first_try=history.attempt == 1 and not history.outages)
+        return after_refusal(error, history.outages, state.tries(max(MAX_OUTAGES, history.tries)))
 
     async def _image_fault(self, job: S, image: bytes | None) -> WindmillError | None:
         """What is wrong with the image itself, as far as this worker can tell: a service that fetches images may reach
@@ -123,3 +143,8 @@ class JobHandler(Generic[S]):
         except WindmillError as error:
             return error if error.code in _SAME_FOR_EVERY_READER and error.retry == "never" else None
         return await asyncio.to_thread(self._check, image)
+
+
+def _is_overload(error: WindmillError, history: History) -> bool:
+    """Whether an error means too many calls at a time: not when it comes to the same job again and again."""
+    return error.code == "SERVICE_TIMEOUT" or (error.code == "SERVICE_OVERLOADED" and not history.outages)

@@ -22,13 +22,13 @@ class Prober:
             self._probe = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        """The service has to answer the probe image before it gets a job."""
+        """The service has to show that it is back before it gets a job."""
         async with self._state.slots:
-            error = await self._state.probe(1)
+            error = await self._state.probe_for_recovery()
         if error and error.code != "SERVICE_REJECTED":
             self._state.breaker.prolong(error)
         else:
-            self._state.breaker.half_open()
+            self._state.half_open()
         self._on_result()
 
     def close(self) -> None:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from windmill.calling.http1 import ConnectError, Http1Client, HttpReply, ProtocolError, ReplyTooLarge
+from windmill.calling.http1 import (
+    MAX_ERROR_BYTES,
+    ConnectError,
+    Http1Client,
+    HttpReply,
+    ProtocolError,
+    ReplyTooLarge,
+)
 from windmill.calling.multipart_request import MULTIPART_OVERHEAD, get_request, post_head, post_request
 from windmill.calling.reply_parser import parse_reply
 from windmill.core.errors import WindmillError
@@ -38,7 +45,7 @@ class ServiceClient:
         size = len(image) + MULTIPART_OVERHEAD
         if size > service.max_upload_bytes:
             said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
-            raise WindmillError("IMAGE_TOO_LARGE", said)
+            raise WindmillError("IMAGE_TOO_LARGE", said, reached=False)
         host, port, head = self._post(service)
         return await self._call(service, host, port, post_request(head, image))
 
@@ -52,6 +59,15 @@ class ServiceClient:
                 raise
             # Services answer 400 when they cannot fetch the image, and that may be temporary.
             raise WindmillError(error.code, error.message, retry="later") from error
+
+    async def connect(self, service: Service) -> None:
+        """Open a connection and keep it for the next call; raises if the service takes none."""
+        host, port, _ = self._where(service)
+        seconds = self._settings.request_timeout or service.timeout_seconds
+        try:
+            await self._http.connect(host, port, min(seconds / 2, CONNECT_SECONDS))
+        except ConnectError as error:
+            raise _unreachable(service, host, port, error) from error
 
     def _where(self, service: Service) -> tuple[str, int, str]:
         """Host, port and request target of a service."""
@@ -76,7 +92,7 @@ class ServiceClient:
                     host, port, request, max_bytes=max_bytes, connect_seconds=connect_seconds
                 )
         except ConnectError as error:
-            raise WindmillError("SERVICE_UNREACHABLE", f"{service.name} at {host}:{port}: {error}") from error
+            raise _unreachable(service, host, port, error) from error
         except TimeoutError as error:
             raise WindmillError("SERVICE_TIMEOUT", f"{service.name} gave no answer in {seconds:g} s") from error
         except ProtocolError as error:
@@ -99,12 +115,20 @@ def _decompressed(service: Service, reply: HttpReply, max_bytes: int) -> bytes:
     try:
         plain = inflate.decompress(reply.body, max_bytes + 1)
     except zlib.error as error:
+        if reply.status != 200:
+            return reply.body
         raise WindmillError("BAD_RESPONSE", f"{said}: {error}") from error
+    if reply.status != 200:
+        return plain[:MAX_ERROR_BYTES]  # the status has said what matters
     if len(plain) > max_bytes:
         raise _too_large(max_bytes)
     if not inflate.eof:
         raise WindmillError("BAD_RESPONSE", f"{said}, and its end is missing")
     return plain
+
+
+def _unreachable(service: Service, host: str, port: int, error: ConnectError) -> WindmillError:
+    return WindmillError("SERVICE_UNREACHABLE", f"{service.name} at {host}:{port}: {error}", reached=False)
 
 
 def _too_large(max_bytes: int) -> WindmillError:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from windmill.calling.circuit_breaker import CircuitBreaker
+from windmill.calling.ramp_up import RampUp
 from windmill.calling.resizable_semaphore import ResizableSemaphore
 from windmill.core.errors import Code, WindmillError, unexpected
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
@@ -35,14 +36,18 @@ class ServiceState:
         settings: Settings,
         send_probe: Probe,
         *,
+        connect: Probe | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self.clock = clock
         self.breaker = CircuitBreaker(service.name, clock=clock)
+        self.ramp_up = RampUp()
         calls = concurrency(service, settings)
         self._latency = AdaptiveConcurrencyLimit() if calls == "auto" else None
-        self.slots = ResizableSemaphore(self._latency.limit if self._latency else int(calls))
+        self._fixed_calls = 0 if calls == "auto" else int(calls)
+        self._old_calls = 0  # still in flight when the last outage was over
+        self.slots = ResizableSemaphore(self._most_calls)
         self.counts: Counter[str] = Counter()
         self.codes: Counter[tuple[str, Code]] = Counter()
         self.steps = RecordedJobTimings() if settings.metrics_port else JobTimings()
@@ -52,8 +57,10 @@ class ServiceState:
         self._min_tries = settings.max_retries + 1
         self._failures = FailureRate()
         self._send_probe = send_probe
+        self._connect = connect
         self._running_probe: asyncio.Task[WindmillError | None] | None = None
         self._probe_waiters = 0
+        self._doubting = 0  # calls that have failed and ask whether the service is well
         self._answer_event = asyncio.Event()
         self._latest_answered_start = float("-inf")
 
@@ -73,7 +80,9 @@ class ServiceState:
             self._failures.note(failed=False)
         if self._latency:
             self._latency.answered(now - began, calls)
-            self.slots.resize(self._latency.limit)
+        if self.breaker.state != "open":
+            self.ramp_up.answered(self._most_calls)
+        self._resize()
 
     def failed(self, *, first_try: bool) -> None:
         """Record a failed job of a healthy service."""
@@ -84,7 +93,17 @@ class ServiceState:
         """Record an overload or a timeout: lower the concurrency limit."""
         if self._latency:
             self._latency.overloaded()
-            self.slots.resize(self._latency.limit)
+            self._resize()
+
+    @property
+    def _most_calls(self) -> int:
+        """The number of calls in flight that the service takes while all is well."""
+        return self._latency.limit if self._latency else self._fixed_calls
+
+    def _resize(self) -> None:
+        size = self.ramp_up.allowed(self._most_calls, self._old_calls)
+        if size != self.slots.size:
+            self.slots.resize(size)
 
     def count(self, outcome: Outcome) -> None:
         """Count the outcome of a job once it is settled, with its error code if there is one."""
@@ -96,12 +115,20 @@ class ServiceState:
     def update_breaker(self, outcome: Outcome) -> bool:
         """Update the breaker from an outcome; returns whether its state may have changed."""
         if outage := outage_of(outcome):
+            if self.breaker.state != "open":
+                self.ramp_up.outage_began(self.clock())
             self.breaker.trip(outage)
             return True
         if self.breaker.state == "half-open" and is_from_service(outcome):
             self.breaker.answered()
             return True
-        return False
+        return self.ramp_up.limit is not None
+
+    def half_open(self) -> None:
+        """The service is back: let a few jobs through."""
+        self._old_calls = self.slots.taken
+        self.breaker.half_open()
+        self._resize()
 
     def tries(self, promised: int) -> int:
         """How many tries a job gets now, and no fewer than it was promised: the service may have recovered since, or
@@ -115,23 +142,30 @@ class ServiceState:
         It is healthy if it answers any call that starts from now on. Answers to earlier calls prove nothing: a service
         that crashes with several calls in flight may still finish some of them.
         Jobs that ask at the same time share one probe."""
-        if self.slots.taken > 1 and await self._answers_another():
-            return None
-        # Another job may have found the outage, and it may be over already.
-        found = self.breaker.reason if self.breaker.state == "open" else await self._shared_probe()
+        self._doubting += 1
+        try:
+            if await self._answers_another():
+                return None
+            # Another job may have found the outage, and it may be over already.
+            found = self.breaker.reason if self.breaker.state == "open" else await self._shared_probe()
+        finally:
+            self._doubting -= 1
         # A service that rejects the probe image has read it, so it is up, unless it rejects everything.
         return None if found and found.code == "SERVICE_REJECTED" != error.code else found
 
     async def _answers_another(self) -> bool:
-        """Whether a call of another job that starts from now on is answered soon."""
+        """Whether a call of another job that starts from now on is answered soon. When all calls in flight have failed,
+        there is none to wait for."""
         now = self.clock()
+        self._answer_event.set()
+        if self.slots.taken <= self._doubting:
+            return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(2 * self.call_seconds, SOON_SECONDS)):
-                while self._latest_answered_start < now:
+                while self._latest_answered_start < now and self.slots.taken > self._doubting:
                     self._answer_event.clear()
                     await self._answer_event.wait()
-                return True
-        return False
+        return self._latest_answered_start >= now
 
     async def _shared_probe(self) -> WindmillError | None:
         running = self._running_probe = self._running_probe or asyncio.create_task(self.probe())
@@ -143,6 +177,22 @@ class ServiceState:
             if not self._probe_waiters:
                 running.cancel()  # everyone who waited for it was cancelled
                 self._running_probe = None
+
+    async def probe_for_recovery(self) -> WindmillError | None:
+        """Whether a service that is away is back: None, or what is still wrong.
+
+        One that flaps gets jobs as soon as it takes a connection: a probe may take as long as the service stays."""
+        reason = self.breaker.reason
+        if self._connect and reason and not reason.reached and self.ramp_up.flaps:
+            try:
+                await self._connect(self.service)
+            except WindmillError as error:
+                return error
+            return None
+        found = await self.probe(1)
+        if found is None:
+            self.ramp_up.probe_answered()
+        return found
 
     async def probe(self, times: int = PROBE_TRIES) -> WindmillError | None:
         """Send the probe image, up to `times` times while the error may be temporary; returns the last error, or

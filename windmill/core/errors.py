@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from windmill.kernels.text.printable import shorten
+from windmill.kernels.text.redaction import redactor
 
 MAX_MESSAGE = 4_000
 """Characters of the message of an error."""
+
+_redact = redactor()
 
 Retry = Literal["later", "never", "pause"]
 """`later`: a retry may help. `never`: it cannot. `pause`: the job is not to blame, so stop taking jobs."""
@@ -134,7 +137,10 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
 
 class WindmillError(Exception):
     """A failure with a code. Remedy and retry class are those of the code unless the caller overrides them. The message
-    is bounded, as it goes into rows and logs and may quote what others sent."""
+    is bounded, as it goes into rows and logs and may quote what others sent.
+
+    `reached` is False if the service never received the request, so that what was in it cannot have caused the
+    failure."""
 
     def __init__(
         self,
@@ -143,6 +149,8 @@ class WindmillError(Exception):
         remedy: str = "",
         retry: Retry | None = None,
         retry_after: float | None = None,
+        *,
+        reached: bool = True,
     ) -> None:
         super().__init__(shorten(message, MAX_MESSAGE))
         self.code: Code = code
@@ -150,6 +158,7 @@ class WindmillError(Exception):
         self.remedy = remedy or ERROR_CODES[code].remedy
         self.retry: Retry = retry or ERROR_CODES[code].retry
         self.retry_after = retry_after  # seconds, from the server's Retry-After
+        self.reached = reached
 
     @property
     def exit_code(self) -> int:
@@ -160,8 +169,9 @@ class WindmillError(Exception):
 
 
 def unexpected(error: Exception) -> WindmillError:
-    """Wraps a bug of Windmill where it must not end the process, or must end it with a code of its own."""
-    return WindmillError("DEFECT", f"unexpected fault: {error!r}")
+    """Wraps a bug of Windmill where it must not end the process, or must end it with a code of its own. Its text may
+    quote what it stumbled over, such as a URL with a password."""
+    return WindmillError("DEFECT", f"unexpected fault: {_redact(repr(error))}")
 
 
 def unreadable_file(error: Exception) -> Code:

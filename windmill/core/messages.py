@@ -25,6 +25,8 @@ CODE_HEADER = "windmill-code"
 REASON_HEADER = "windmill-reason"
 WORKER_HEADER = "windmill-worker"
 FAILED_AT_HEADER = "windmill-failed-at"
+UNREADABLE_URL = "a URL without a readable host"
+_MAX_FLOAT = 3.4e38  # the driver writes four bytes, though it reads eight
 _MAX_COUNT = 1_000_000  # larger counts are not ours, and counting on might overflow a column or a header
 
 
@@ -41,10 +43,17 @@ class Job:
 
     @property
     def location(self) -> str:
-        """Where the image is, safe to display: a URL loses its password and signature."""
+        """Where the image is, safe to display: a URL loses its password and signature. Never raises, as it describes
+        jobs that have failed."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
-        parts = urlsplit(self.image_url)
+        try:
+            parts = urlsplit(self.image_url)
+            readable = parts.hostname and (parts.port is None or parts.port)
+        except ValueError:
+            readable = None
+        if not readable:
+            return UNREADABLE_URL  # a password could be anywhere in it
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -134,7 +143,9 @@ def headers_to_keep(headers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _can_be_written(value: object) -> bool:
-    return isinstance(value, str | bool | float) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    if isinstance(value, float):
+        return abs(value) <= _MAX_FLOAT
+    return isinstance(value, str | bool) or (isinstance(value, int) and -(2**63) <= value < 2**63)
 
 
 def _image_id(document: dict[str, Any]) -> int:

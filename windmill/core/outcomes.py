@@ -18,11 +18,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """The job failed, a retry may help, and it has tries left out of `tries`."""
+    """The job failed, a retry may help, and it has tries left out of `tries`. `refused` if the service turned away this
+    job alone: that counts like an outage that the job started, and not as a try."""
 
     code: Code
     message: str
     tries: int = 0
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,22 @@ def after_error(error: WindmillError, attempt: int, tries: int) -> RetryLater | 
     return Failed(error.code, error.message)
 
 
+def after_refusal(error: WindmillError, outages: int, limit: int) -> RetryLater | Failed:
+    """The outcome of a job that the service turned away with `error` while it answered another image, after `outages`
+    outages and refusals before; it is given up at `limit` of them."""
+    if outages + 1 < limit:
+        return RetryLater(error.code, error.message, limit, refused=True)
+    why = f"the service turned this image away {outages + 1} times while it answered others: {error.message}"
+    return Failed("SERVICE_REJECTED", why)
+
+
 def after_outage(error: WindmillError, probe_error: WindmillError, outages: int) -> Failed | Unavailable:
     """The outcome of a job that ended in `error` while the probe image got `probe_error`; `outages` outages started
     before while it was in flight."""
     said = f"{probe_error.message} (for the probe image, which is valid; the job before failed with: {error.message})"
-    outage = WindmillError(probe_error.code, said, probe_error.remedy, retry_after=probe_error.retry_after)
+    outage = WindmillError(
+        probe_error.code, said, probe_error.remedy, retry_after=probe_error.retry_after, reached=probe_error.reached
+    )
     if outages + 1 < MAX_OUTAGES:
         return Unavailable(outage, in_hand=True)
     why = f"the service went down {outages + 1} times while it had this job: {error.message}"

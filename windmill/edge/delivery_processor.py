@@ -14,11 +14,28 @@ from windmill.broker import Delivery
 from windmill.calling.job_handler import JobHandler
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, DataRefused, WindmillError, unexpected
+from windmill.core.log_throttle import Throttle
 from windmill.core.messages import Job
-from windmill.core.outcomes import Failed, Outcome, RetryLater, Stored, Tried, Unavailable, Unreadable, code_of
+from windmill.core.outcomes import (
+    Failed,
+    Outcome,
+    RetryLater,
+    Stored,
+    Tried,
+    Unavailable,
+    Unreadable,
+    after_error,
+    code_of,
+)
 from windmill.core.settings import Settings
 from windmill.edge.quarantine import Quarantine, suspect
-from windmill.edge.received_messages import ReceivedJob, ReceivedMessage, UnreadableMessage, read_delivery
+from windmill.edge.received_messages import (
+    NO_ENVELOPE,
+    ReceivedJob,
+    ReceivedMessage,
+    UnreadableMessage,
+    read_delivery,
+)
 from windmill.edge.retries_and_dead_letters import JobRepublisher, RepublishTarget, job_context
 from windmill.storage.result_writer import ResultRow
 
@@ -56,6 +73,7 @@ class DeliveryProcessor:
         self._on_change = on_change
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
+        self._throttle = Throttle()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -80,6 +98,7 @@ class DeliveryProcessor:
         self._state.in_progress += 1
         self._quarantine.started()
         self._idle.clear()
+        received: ReceivedMessage = UnreadableMessage(delivery.body, NO_ENVELOPE, "not read")
         try:
             received = read_delivery(delivery.body, delivery.headers, delivery.redelivered, datetime.now(UTC))
             self._note_suspects(received)
@@ -87,20 +106,47 @@ class DeliveryProcessor:
         except WindmillError as error:
             # The broker confirmed neither a copy nor a reject: reconnect, and it redelivers the job.
             self._on_broken(error)
-        except Exception as error:
-            # A bug of Windmill: reconnect, or this delivery would stay unsettled as long as the session lasts.
-            defect = unexpected(error)
-            logger.exception(
-                "unexpected fault", extra={"service": self._name, "code": defect.code, "remedy": defect.remedy}
-            )
-            self._state.defects += 1
-            self._on_broken(defect)
+        except Exception as error:  # noqa: BLE001 - logged
+            await self._charge_defect(delivery, received, self._defect(error))
         finally:
             self._quarantine.settled()
             self._state.in_progress -= 1
             self._in_progress -= 1
             if not self._in_progress:
                 self._idle.set()
+
+    def _defect(self, error: Exception) -> WindmillError:
+        """Log a bug of Windmill, with its trace; a few times a minute if many jobs meet it."""
+        defect = unexpected(error)
+        if admitted := self._throttle.admit(type(error).__name__):
+            context: dict[str, object] = {"service": self._name, "code": defect.code, "remedy": defect.remedy}
+            logger.error("unexpected fault", exc_info=error, extra=context | admitted.extra())
+        self._state.defects += 1
+        return defect
+
+    async def _charge_defect(self, delivery: Delivery, received: ReceivedMessage, defect: WindmillError) -> None:
+        """Charge a bug of Windmill to the job that met it: a new session would meet it again with the same job, and all
+        others would wait. Reconnect only if nothing at all can be published, or this delivery would stay unsettled."""
+        try:
+            self._settled(delivery, received, await self._retry_or_dead_letter(received, defect))
+        except WindmillError as error:
+            self._on_broken(error)
+        except Exception as error:  # noqa: BLE001 - logged
+            self._on_broken(self._defect(error))
+
+    async def _retry_or_dead_letter(self, received: ReceivedMessage, defect: WindmillError) -> Outcome:
+        if isinstance(received, UnreadableMessage):
+            await self._republisher.dead_letter(received, defect.code, defect.message)
+            return Unreadable(defect.message)
+        past = received.envelope.past
+        self._state.failed(first_try=past.attempt == 1)
+        outcome = after_error(defect, past.attempt, self._state.tries(past.tries))
+        if not isinstance(outcome, RetryLater):
+            # Its row may be what cannot be written.
+            await self._republisher.dead_letter(received, defect.code, defect.message)
+            return outcome
+        await self._republisher.retry_later(received, outcome)
+        return outcome
 
     def _note_suspects(self, received: ReceivedMessage) -> None:
         """Suspected poison jobs come one at a time, because a crash redelivers every job that the worker holds. A new

@@ -8,6 +8,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import (
     FIRST,
     HANDED_OUT_HEADER,
+    MAX_BYTES,
     History,
     Job,
     decode,
@@ -38,8 +39,10 @@ class Envelope:
         return self.headers_to_keep() | ({HANDED_OUT_HEADER: times} if times else {})
 
 
+MAX_BODY_BYTES = 16 * MAX_BYTES
+
 # Most jobs have no headers and come for the first time: they share this value.
-_PLAIN = Envelope({}, FIRST, 0, False)
+NO_ENVELOPE = Envelope({}, FIRST, 0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,11 @@ ReceivedMessage = ReceivedJob | UnreadableMessage
 
 
 def read_delivery(body: bytes, headers: dict[str, Any], redelivered: bool, now: datetime) -> ReceivedMessage:
-    """Parse a delivery that arrived at `now`."""
-    read = read_envelope(headers, redelivered) if headers or redelivered else _PLAIN
+    """Parse a delivery that arrived at `now`. A body far above what a producer writes is not even read: its texts would
+    be written and logged as they are."""
+    read = read_envelope(headers, redelivered) if headers or redelivered else NO_ENVELOPE
+    if len(body) > MAX_BODY_BYTES:
+        return UnreadableMessage(body, read, f"the body has {len(body)} bytes, over {MAX_BODY_BYTES}")
     try:
         return ReceivedJob(body, read, decode(body, now))
     except WindmillError as error:

@@ -18,7 +18,7 @@ from windmill.core.messages import (
     TRIES_HEADER,
     WORKER_HEADER,
 )
-from windmill.core.outcomes import RetryLater, Unavailable
+from windmill.core.outcomes import MAX_OUTAGES, RetryLater, Unavailable
 from windmill.core.settings import Settings
 from windmill.edge.received_messages import ReceivedJob, ReceivedMessage
 from windmill.kernels.flow.retry_backoff import retry_delay
@@ -60,13 +60,17 @@ class JobRepublisher:
         await self._target.to_failed(self._service, received.body, received.envelope.headers_to_keep() | reason)
 
     async def retry_later(self, received: ReceivedJob, outcome: RetryLater) -> None:
-        """Put the job into a retry tier, with the attempt count increased."""
-        attempt = received.envelope.past.attempt
-        delay = retry_delay(attempt, self._settings.retry_delays)
+        """Put the job into a retry tier, with its tries counted, or its outages if it was refused."""
+        past, usual = received.envelope.past, self._settings.max_retries + 1
+        if outcome.refused:
+            failures, counted, usual = past.outages + 1, {OUTAGES_HEADER: past.outages + 1}, max(usual, MAX_OUTAGES)
+        else:
+            failures, counted = past.attempt, {ATTEMPT_HEADER: past.attempt + 1}
+        delay = retry_delay(failures, self._settings.retry_delays)
         context = job_context(self._service, received)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
-        headers = received.envelope.headers_to_keep() | {ATTEMPT_HEADER: attempt + 1}
-        if outcome.tries > self._settings.max_retries + 1:
+        headers = received.envelope.headers_to_keep() | counted
+        if outcome.tries > usual:
             headers[TRIES_HEADER] = outcome.tries
         await self._target.to_retry(delay, self._service, received.body, headers)
 

@@ -18,6 +18,7 @@ from windmill.edge.quarantine import Quarantine
 from windmill.storage.result_writer import ResultWriter
 
 CHECK_SECONDS = 1.0
+MIN_CHECK_SECONDS = 0.01
 STALLED_SECONDS = 30.0
 TYPICAL_COMMIT_SECONDS = 0.02
 MAX_WAITING_FOR_COMMIT = 100
@@ -80,8 +81,12 @@ class ServiceConsumer:
         breaker = self.state.breaker.state
         if breaker == "open" or self._writer.away:
             return 0
-        cautious = breaker == "half-open" or self.processor.has_suspects
-        wanted = 1 if cautious else prefetch(self.state.slots.size, self.state.call_seconds)
+        if self.processor.has_suspects:
+            wanted = 1
+        elif breaker == "half-open":
+            wanted = min(self.state.ramp_up.limit or 1, self.state.slots.size)
+        else:
+            wanted = prefetch(self.state.slots.size, self.state.call_seconds)
         return self._quarantine.allowed_prefetch(self.processor, wanted)
 
     async def _set_prefetch(self, wanted: int) -> None:
@@ -95,8 +100,9 @@ class ServiceConsumer:
         self._seen = (self.processor.deliveries, self._clock())
 
     async def _wait_for_change(self) -> None:
+        until_probe = self.state.breaker.seconds_left() or CHECK_SECONDS
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with asyncio.timeout(min(max(until_probe, MIN_CHECK_SECONDS), CHECK_SECONDS)):
                 await self._wake.wait()
         self._wake.clear()
         if self._broken:

@@ -1,5 +1,6 @@
 """The states of a breaker, and how long it stays open."""
 
+import itertools
 import logging
 
 import pytest
@@ -81,6 +82,34 @@ def test_each_vain_question_makes_the_wait_twice_as_long_up_to_the_most(breaker:
         waits.append(breaker.seconds_left())
     expected = [1, 2, 4, 8, 16, MAX_SECONDS, MAX_SECONDS, MAX_SECONDS]
     assert all(map(in_steps, waits, expected)), waits
+
+
+def test_a_service_that_cannot_be_reached_is_checked_often_at_first(breaker: CircuitBreaker, clock: Clock) -> None:
+    """The first second brings four checks, and an outage of an hour no more than any other."""
+    refused = WindmillError("SERVICE_UNREACHABLE", "refused", reached=False)
+    began = clock.now
+    breaker.trip(refused)
+    ages = []
+    while clock.now < began + 3600:
+        clock.now += breaker.seconds_left()
+        ages.append(clock.now - began)
+        breaker.prolong(refused)
+    assert len([age for age in ages if age <= 1]) == 4
+    assert len([age for age in ages if age <= 10]) <= 16
+    assert max(after - before for before, after in itertools.pairwise(ages)) <= 1.2 * MAX_SECONDS
+    assert len(ages) < 200
+
+
+def test_checks_whether_a_service_can_be_reached_make_no_other_wait_longer(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    refused = WindmillError("SERVICE_UNREACHABLE", "refused", reached=False)
+    breaker.trip(refused)
+    for _ in range(3):
+        clock.now += breaker.seconds_left()
+        breaker.prolong(refused)
+    breaker.prolong(busy(None))
+    assert in_steps(breaker.seconds_left(), 2), "the second wait, not the fifth"
 
 
 def test_an_outage_that_returns_before_a_job_was_answered_is_the_same_one(breaker: CircuitBreaker) -> None:

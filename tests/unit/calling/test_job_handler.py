@@ -24,16 +24,6 @@ JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC))
 LINKED = replace(JOB, image_path=None, image_url="https://example.com/17.jpg")
 ANSWER = Stored("{}", 0.5)
 
-SERVICE_CODES: list[Code] = [
-    "SERVICE_UNREACHABLE",
-    "SERVICE_TIMEOUT",
-    "SERVICE_OVERLOADED",
-    "SERVICE_ERROR",
-    "SERVICE_REJECTED",
-    "BAD_RESPONSE",
-    "RESPONSE_TOO_LARGE",
-    "IMAGE_TOO_LARGE",
-]
 BLAMED_ON_NOBODY: list[Code] = ["SERVICE_ERROR", "SERVICE_TIMEOUT", "BAD_RESPONSE", "SERVICE_REJECTED"]
 
 
@@ -140,19 +130,95 @@ async def test_a_share_that_is_not_mounted_is_no_fault_of_the_job() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 4, 99])
-@pytest.mark.parametrize("code", [code for code in SERVICE_CODES if ERROR_CODES[code].retry == "pause"])
-async def test_a_service_that_says_it_is_away_is_believed_without_another_look(code: Code, attempt: int) -> None:
-    bench = Bench(call_error=failing(code))
-    outcome = await bench.handle(attempt=attempt, outages=99)
-    assert outcome == Unavailable(bench.call_error)  # type: ignore[arg-type]
+async def test_a_service_that_was_not_reached_is_away_without_another_look(attempt: int) -> None:
+    refused = WindmillError("SERVICE_UNREACHABLE", "connection refused", reached=False)
+    bench = Bench(call_error=refused)
+    assert await bench.handle(attempt=attempt, outages=99) == Unavailable(refused)
     assert bench.steps() == ["read", "upload"]
+
+
+async def test_an_image_that_is_too_large_to_be_sent_is_given_up_at_once() -> None:
+    too_large = WindmillError("IMAGE_TOO_LARGE", "because", reached=False)
+    bench = Bench(call_error=too_large, canary_error=failing("SERVICE_UNREACHABLE"))
+    assert await bench.handle() == Failed("IMAGE_TOO_LARGE", "because")
+    assert bench.steps() == ["read", "upload"]
+
+
+TURNED_AWAY = [
+    failing("SERVICE_UNREACHABLE"),
+    failing("SERVICE_OVERLOADED"),
+    WindmillError("BAD_RESPONSE", "another service answers here", retry="pause"),
+]
+
+
+@pytest.mark.parametrize("error", TURNED_AWAY, ids=lambda error: error.code)
+@pytest.mark.parametrize("attempt", [1, 4, 99])
+async def test_a_reply_of_a_service_that_is_away_is_believed_when_our_own_picture_gets_one_too(
+    error: WindmillError, attempt: int
+) -> None:
+    to_the_picture = WindmillError("SERVICE_OVERLOADED", "503", retry_after=7)
+    bench = Bench(call_error=error, canary_error=to_the_picture)
+    assert await bench.handle(attempt=attempt, outages=99) == Unavailable(to_the_picture)
+    assert bench.steps() == ["read", "upload", "canary"]
+
+
+@pytest.mark.parametrize("error", TURNED_AWAY, ids=lambda error: error.code)
+@pytest.mark.parametrize("proof", ["another answer", "the picture", "the picture is rejected"])
+@pytest.mark.parametrize("outages", [0, MAX_OUTAGES - 2, MAX_OUTAGES - 1, 50])
+async def test_what_is_turned_away_while_others_are_answered_was_turned_away_alone(
+    error: WindmillError, proof: str, outages: int
+) -> None:
+    bench = Bench(call_error=error, answers_meanwhile=proof == "another answer")
+    bench.canary_error = failing("SERVICE_REJECTED") if "rejected" in proof else None
+    outcome = await bench.handle(attempt=2, outages=outages)
+    if outages + 1 < MAX_OUTAGES:
+        assert outcome == RetryLater(error.code, error.message, MAX_OUTAGES, refused=True)
+    else:
+        assert isinstance(outcome, Failed)
+        assert outcome.code == "SERVICE_REJECTED"
+        assert outcome.outage is None
+        assert f"{outages + 1} times" in outcome.message
+        assert error.message in outcome.message
+
+
+async def test_where_many_images_are_turned_away_each_comes_again_more_often() -> None:
+    bench = Bench(call_error=failing("SERVICE_OVERLOADED"))
+    for _ in range(100):
+        await bench.handle(outages=3)
+    assert isinstance(await bench.handle(outages=MAX_OUTAGES - 1), Failed), "the same image says nothing new"
+    for _ in range(300):
+        await bench.handle()
+    assert isinstance(await bench.handle(outages=MAX_OUTAGES - 1), RetryLater)
+
+
+async def test_one_image_that_is_always_turned_away_lowers_the_number_of_calls_once() -> None:
+    bench = Bench(replace(CLIP, concurrency="auto"), call_error=failing("SERVICE_OVERLOADED"))
+    before = bench.state.slots.size
+    await bench.handle(outages=1)
+    assert bench.state.slots.size == before
+    await bench.handle()
+    assert bench.state.slots.size < before
 
 
 @pytest.mark.parametrize("code", ["IMAGE_TOO_LARGE", "RESPONSE_TOO_LARGE"])
-async def test_what_is_surely_the_image_s_fault_is_given_up_at_once(code: Code) -> None:
-    bench = Bench(call_error=failing(code), canary_error=failing("SERVICE_UNREACHABLE"))
+async def test_what_is_too_large_is_given_up_at_once_when_our_own_picture_is_answered(code: Code) -> None:
+    bench = Bench(call_error=failing(code))
     assert await bench.handle() == Failed(code, "because")
-    assert bench.steps() == ["read", "upload"]
+    assert bench.steps() == ["read", "upload", "canary"]
+    for _ in range(100):
+        await bench.handle()
+    assert bench.state.tries(0) == 4, "which says nothing about how reliable the service is"
+
+
+@pytest.mark.parametrize("doubt", ["SERVICE_UNREACHABLE", "IMAGE_TOO_LARGE", "RESPONSE_TOO_LARGE"])
+@pytest.mark.parametrize("code", ["IMAGE_TOO_LARGE", "RESPONSE_TOO_LARGE"])
+async def test_what_is_too_large_is_an_outage_when_our_own_picture_is_not_answered_either(
+    code: Code, doubt: Code
+) -> None:
+    outcome = await Bench(call_error=failing(code), canary_error=failing(doubt)).handle()
+    assert isinstance(outcome, Unavailable)
+    assert outcome.in_hand
+    assert outcome.error.code == doubt
 
 
 @pytest.mark.parametrize("fault", ["IMAGE_UNREADABLE", "IMAGE_TOO_LARGE"])

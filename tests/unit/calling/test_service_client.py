@@ -95,7 +95,7 @@ async def test_an_image_over_the_services_limit_is_not_sent() -> None:
         await opened.upload(service, bytes(room))
         with pytest.raises(WindmillError, match="4097 bytes are over yolov8's 4096") as error:
             await opened.upload(service, bytes(room + 1))
-    assert error.value.code == "IMAGE_TOO_LARGE"
+    assert (error.value.code, error.value.reached) == ("IMAGE_TOO_LARGE", False)
     assert len(site.requests) == 1
 
 
@@ -246,6 +246,70 @@ async def test_a_reply_over_the_limit_is_not_read_to_its_end(kind: str) -> None:
         error = await refused(opened, service)
     assert (error.code, error.retry) == ("RESPONSE_TOO_LARGE", "never")
     assert sent < 50_000_000
+
+
+STATUSES = {
+    "500 Oops": "SERVICE_ERROR",
+    "400 No": "SERVICE_REJECTED",
+    "503 Busy": "SERVICE_OVERLOADED",
+    "404 Where": "SERVICE_UNREACHABLE",
+    "502 Gone": "SERVICE_UNREACHABLE",
+}
+
+
+@pytest.mark.parametrize("kind", ["Content-Length: 50000000", "Transfer-Encoding: chunked", "Connection: close"])
+@pytest.mark.parametrize("status", STATUSES)
+@on_each_loop
+async def test_the_status_of_an_error_counts_and_not_the_size_of_its_page(status: str, kind: str) -> None:
+    sent = 0
+
+    async def flood(_: str, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(f"HTTP/1.1 {status}\r\n{kind}\r\n\r\n".encode())
+        while sent < 50_000_000:
+            writer.write(
+                b"1000\r\n" + b"stack " * 682 + b"end.\r\n" if "chunked" in kind else b"stack " * 682 + b"end."
+            )
+            sent += 0x1000
+            await writer.drain()
+
+    async with both(flood, MAX_RESPONSE_BYTES="1000000") as (opened, service, site):
+        error = await refused(opened, service)
+        assert (error.code, error.reached) == (STATUSES[status], True)
+        assert sent < 50_000_000
+        assert len(error.message) < 1000
+        await refused(opened, service)
+        assert site.connections == 2, "the rest of the page is no reply to what is asked next"
+
+
+@on_each_loop
+async def test_an_error_that_is_longer_than_a_reply_may_be_keeps_its_beginning() -> None:
+    page = b"CUDA out of memory " * 1000
+    for body, encoding in ((page, "identity"), (gzip.compress(page), "gzip"), (page, "gzip"), (page, "br")):
+        said = reply(body, "500 Oops", f"Content-Encoding: {encoding}")
+        async with both(lambda path, said=said: said, MAX_RESPONSE_BYTES="2048") as (opened, service, _):
+            error = await refused(opened, service)
+        assert error.code == "SERVICE_ERROR"
+        assert "CUDA out of memory" in error.message
+
+
+@on_each_loop
+async def test_a_connection_can_be_opened_ahead_of_the_call_that_uses_it() -> None:
+    async with both(lambda path: reply(OK)) as (opened, service, site):
+        await opened.connect(service)
+        await opened.upload(service, JPEG)
+        assert site.connections == 1
+
+
+@on_each_loop
+async def test_a_service_that_takes_no_connection_was_not_reached() -> None:
+    async with serving(lambda path: reply(OK)) as site:
+        pass
+    async with client(site.port) as (opened, service):
+        with pytest.raises(WindmillError, match=f"yolov8 at 127.0.0.1:{site.port}: ") as error:
+            await opened.connect(service)
+        assert (error.value.code, error.value.retry, error.value.reached) == ("SERVICE_UNREACHABLE", "pause", False)
+        assert not (await refused(opened, service)).reached
 
 
 @on_each_loop

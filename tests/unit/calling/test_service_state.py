@@ -9,10 +9,11 @@ from tests.unit.world import Clock, World
 from tests.waiting import settled
 from windmill.calling.service_state import PROBE_TRIES, ServiceState
 from windmill.core.errors import Code, WindmillError
-from windmill.core.services import load_fleet
+from windmill.core.outcomes import Unavailable
+from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
 
-CLIP = load_fleet(ROOT / "service_config.json").services["clip"]
+CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=4)
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})
 SAID_500 = WindmillError("SERVICE_ERROR", "500")
 SAID_400 = WindmillError("SERVICE_REJECTED", "400")
@@ -53,6 +54,22 @@ async def test_another_job_that_is_not_answered_soon_proves_nothing(world: World
     world.canary_error = failing("SERVICE_UNREACHABLE")
     async with state.slots, state.slots:
         assert await state.find_outage(SAID_500) is world.canary_error
+
+
+async def test_when_all_calls_under_way_have_failed_no_time_is_lost_with_waiting_for_an_answer(
+    world: World, state: ServiceState
+) -> None:
+    world.canary_gate.clear()
+    world.canary_error = failing("SERVICE_UNREACHABLE")
+    async with state.slots, state.slots:
+        first = asyncio.create_task(state.find_outage(SAID_500))
+        await settled()
+        assert world.events == [], "the other may be answered still"
+        second = asyncio.create_task(state.find_outage(SAID_500))
+        await settled()
+        assert world.events == ["canary"]
+        world.canary_gate.set()
+        assert [await first, await second] == [world.canary_error] * 2
 
 
 async def test_an_answer_from_before_the_failure_proves_nothing(
@@ -135,6 +152,61 @@ async def test_whether_the_service_is_in_doubt_after_what_it_says_to_a_good_pict
     world.canary_error = failing(to_the_picture) if to_the_picture else None
     met = await state.find_outage(failing(error))
     assert met is (None if well else world.canary_error)
+
+
+REFUSED = WindmillError("SERVICE_UNREACHABLE", "refused", reached=False)
+
+
+async def flap(world: World, state: ServiceState) -> None:
+    """Away, back for one probe, and away again."""
+    state.update_breaker(Unavailable(REFUSED))
+    world.canary_error = None
+    assert await state.probe_for_recovery() is None
+    state.half_open()
+    state.update_breaker(Unavailable(REFUSED))
+    world.events.clear()
+
+
+async def test_a_service_that_flaps_gets_jobs_as_soon_as_it_takes_a_connection(world: World, clock: Clock) -> None:
+    connections: list[WindmillError | None] = [REFUSED, None]
+
+    async def connect(_: Service) -> None:
+        if error := connections.pop(0):
+            raise error
+
+    state = ServiceState(CLIP, SETTINGS, world.canary, connect=connect, clock=clock)
+    await flap(world, state)
+    assert [await state.probe_for_recovery(), await state.probe_for_recovery()] == [REFUSED, None]
+    assert world.events == []
+    state.half_open()
+    state.update_breaker(Unavailable(REFUSED))
+    assert await state.probe_for_recovery() is None
+    assert world.events == ["canary"], "it took a connection and answered nothing, so it has to answer our picture"
+
+
+async def test_a_service_that_is_ill_in_another_way_has_to_answer_a_probe(world: World, clock: Clock) -> None:
+    async def connect(_: Service) -> None:
+        raise AssertionError("that says nothing")
+
+    state = ServiceState(CLIP, SETTINGS, world.canary, connect=connect, clock=clock)
+    await flap(world, state)
+    state.breaker.prolong(failing("SERVICE_TIMEOUT"))
+    assert await state.probe_for_recovery() is None
+    assert world.events == ["canary"]
+
+
+async def test_calls_that_still_hang_when_the_service_is_back_take_no_new_one_its_place(
+    state: ServiceState, clock: Clock
+) -> None:
+    full = state.slots.size
+    async with state.slots, state.slots:
+        state.update_breaker(Unavailable(REFUSED))
+        assert state.slots.size == full, "nothing begins meanwhile, and the probe needs a place"
+        state.half_open()
+        assert state.slots.size == min(3, full)
+    for _ in range(full):
+        state.answered(clock.now, 1, first_try=True)
+    assert state.slots.size == full
 
 
 async def test_one_question_is_asked_for_all_jobs_that_doubt_at_once(world: World, state: ServiceState) -> None:

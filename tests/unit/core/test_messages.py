@@ -13,6 +13,7 @@ from windmill.core.messages import (
     MAX_BYTES,
     MAX_RECEIVED_BYTES,
     OUTAGES_HEADER,
+    UNREADABLE_URL,
     Job,
     decode,
     delivery_count,
@@ -38,6 +39,21 @@ GOOD = {"image_id": 17, "image_path": "/pictures/17.jpg"}
 )
 def test_a_job_comes_out_as_it_went_in(job: Job) -> None:
     assert decode(encode(job), NOW) == job
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:sesame@example.com:8080/a.jpg?sig=x#y", "https://example.com:8080/a.jpg"),
+        ("http://user:sesame@[::1", UNREADABLE_URL),
+        ("http://user:sesame@ex\u2100mple.com", UNREADABLE_URL),
+        ("http://user:sesame", UNREADABLE_URL),
+        ("http://user:ses/ame@example.com/", UNREADABLE_URL),
+        ("user:sesame@example.com", UNREADABLE_URL),
+    ],
+)
+def test_where_an_image_is_can_always_be_told_and_tells_no_password(url: str, shown: str) -> None:
+    assert replace(JOB, image_path=None, image_url=url).location == shown
 
 
 def test_the_body_says_its_schema_and_carries_no_pixels() -> None:
@@ -198,6 +214,7 @@ def test_headers_that_the_broker_would_act_on_are_not_sent_again() -> None:
         ("mine", 1.5, True),
         ("mine", True, True),
         ("mine", 2**63, False),
+        ("mine", 1e39, False),
         ("mine", b"\xff", False),
         ("x-mine", "text", False),
         ("CC", "queue_clip", False),

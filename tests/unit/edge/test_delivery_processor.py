@@ -40,7 +40,7 @@ def processor(world: World, state: ServiceState) -> DeliveryProcessor:
 
 
 def failing(code: Code, retry_after: float | None = None) -> WindmillError:
-    return WindmillError(code, "because", retry_after=retry_after)
+    return WindmillError(code, "because", retry_after=retry_after, reached=code != "SERVICE_UNREACHABLE")
 
 
 def half_open(state: ServiceState) -> None:
@@ -130,9 +130,10 @@ async def test_a_broken_image_is_parked_and_the_service_is_not_probed(
 async def test_an_unavailable_service_costs_the_job_no_try_and_opens_the_breaker(
     world: World, processor: DeliveryProcessor, state: ServiceState, code: Code
 ) -> None:
-    world.call_error = failing(code)
+    world.call_error = world.canary_error = failing(code)
     await take(processor, world.delivery(**{ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "x-death": [1], "mine": "kept"}))
-    assert world.events == ["call", "back", "ack"]
+    asked = ["canary"] if code == "SERVICE_OVERLOADED" else []
+    assert world.events == ["call", *asked, "back", "ack"]
     assert world.sent == [("back", None, encode(JOB), {ATTEMPT_HEADER: 4, OUTAGES_HEADER: 2, "mine": "kept"})]
     assert (state.breaker.state, world.changes, world.rows) == ("open", 1, [])
     assert state.counts == {"Unavailable": 1}
@@ -175,9 +176,29 @@ async def test_a_job_that_caused_too_many_outages_is_parked_and_the_breaker_open
 async def test_the_wait_that_the_service_asks_for_reaches_the_breaker(
     world: World, processor: DeliveryProcessor, state: ServiceState
 ) -> None:
-    world.call_error = failing("SERVICE_OVERLOADED", retry_after=120)
+    world.call_error = failing("SERVICE_OVERLOADED", retry_after=500)
+    world.canary_error = failing("SERVICE_OVERLOADED", retry_after=120)
     await take(processor, world.delivery())
     assert state.breaker.seconds_left() == 120
+
+
+@pytest.mark.parametrize(("outages", "delay"), [(0, 5), (1, 10), (8, 10)])
+async def test_a_job_that_alone_is_turned_away_comes_again_later_and_stops_nobody(
+    world: World, processor: DeliveryProcessor, state: ServiceState, outages: int, delay: float
+) -> None:
+    half_open(state)
+    world.call_error = failing("SERVICE_OVERLOADED", retry_after=120)
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: 2, OUTAGES_HEADER: outages}))
+    assert world.events == ["call", "canary", "retry", "ack"]
+    assert world.sent == [("retry", delay, encode(JOB), {ATTEMPT_HEADER: 2, OUTAGES_HEADER: outages + 1})]
+    assert state.breaker.state == "closed", "the service has answered"
+
+
+async def test_a_job_that_was_turned_away_too_often_is_parked(world: World, processor: DeliveryProcessor) -> None:
+    world.call_error = failing("SERVICE_OVERLOADED")
+    await take(processor, world.delivery(**{OUTAGES_HEADER: MAX_OUTAGES - 1}))
+    assert world.events == ["call", "canary", "write", "park", "ack"]
+    assert (world.rows[0].error_code, world.rows[0].attempt) == ("SERVICE_REJECTED", 1)
 
 
 async def test_no_job_begins_between_an_outage_and_its_notice(
@@ -406,22 +427,92 @@ async def test_a_publish_that_fails_leaves_the_delivery_unacknowledged_and_repor
     await asyncio.wait_for(processor.drained(), 1)
 
 
-@pytest.mark.parametrize("where", ["write", "send"])
-async def test_a_defect_leaves_the_delivery_to_the_next_session_instead_of_holding_it(
-    world: World, processor: DeliveryProcessor, state: ServiceState, where: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("attempt", "kind"), [(1, "retry"), (3, "retry"), (4, "park")])
+async def test_a_defect_with_one_job_is_charged_to_that_job_and_not_to_the_session(
+    world: World,
+    processor: DeliveryProcessor,
+    state: ServiceState,
+    attempt: int,
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    if where == "write":
-        world.write_errors = [TypeError("oops")]
-    else:
-        world.call_error, world.send_error = failing("SERVICE_ERROR"), TypeError("oops")
-    await take(processor, world.delivery())
-    assert "ack" not in world.events
-    assert [error.code for error in world.broken] == ["DEFECT"]
+    world.write_errors = [TypeError("oops")] * 2
+    await take(processor, world.delivery(**{ATTEMPT_HEADER: attempt}))
+    assert world.events == ["call", kind, "ack"]
+    assert world.broken == []
+    headers = world.sent[0][3]
+    assert headers.get("windmill-code") == ("DEFECT" if kind == "park" else None)
+    assert headers[ATTEMPT_HEADER] == (attempt if kind == "park" else attempt + 1)
     [record] = [record for record in caplog.records if record.exc_info]
     assert record.__dict__["code"] == "DEFECT"
     assert "report the traceback" in record.__dict__["remedy"]
     assert state.defects == 1
     assert (state.in_progress, state.slots.taken) == (0, 0)
+
+
+async def test_a_defect_that_lets_nothing_be_published_leaves_the_delivery_to_the_next_session(
+    world: World, processor: DeliveryProcessor, state: ServiceState
+) -> None:
+    world.call_error, world.send_error = failing("SERVICE_ERROR"), TypeError("oops")
+    await take(processor, world.delivery())
+    assert "ack" not in world.events
+    assert [error.code for error in world.broken] == ["DEFECT"]
+    assert state.defects == 2
+    assert (state.in_progress, state.slots.taken) == (0, 0)
+
+
+async def test_a_broker_that_is_lost_while_a_defect_is_charged_is_reported(
+    world: World, processor: DeliveryProcessor
+) -> None:
+    world.write_errors, world.send_error = [TypeError("oops")], WindmillError("BROKER_UNAVAILABLE", "no confirm")
+    await take(processor, world.delivery())
+    assert "ack" not in world.events
+    assert world.broken == [world.send_error]
+
+
+async def test_a_defect_that_all_jobs_meet_is_a_few_traces_in_the_log(
+    world: World, processor: DeliveryProcessor, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(100):
+        world.write_errors = [TypeError("oops")]
+        await take(processor, world.delivery())
+    assert len([record for record in caplog.records if record.exc_info]) == 5
+    assert world.events.count("retry") == 100
+
+
+class Unmapped(dict[str, object]):
+    """Headers over which reading stumbles."""
+
+    def get(self, *_: object) -> object:
+        raise TypeError("oops")
+
+
+async def test_a_defect_in_reading_a_message_parks_its_bytes(world: World, processor: DeliveryProcessor) -> None:
+    delivery = world.delivery(mine="lost")
+    delivery.headers = Unmapped(delivery.headers)
+    await take(processor, delivery)
+    assert world.events == ["park", "ack"]
+    ((_, _, body, headers),) = world.sent
+    assert (body, headers["windmill-code"]) == (encode(JOB), "DEFECT")
+    assert world.broken == []
+
+
+async def test_a_url_that_cannot_be_parsed_is_parked_like_any_other_job(
+    world: World, processor: DeliveryProcessor
+) -> None:
+    world.read_error = failing("IMAGE_FORBIDDEN")
+    body = encode(replace(JOB, image_path=None, image_url="http://user:sesame@ex\u2100mple.com/a.jpg"))
+    await take(processor, world.delivery(body))
+    assert world.events == ["write", "park", "ack"]
+    assert world.broken == []
+
+
+async def test_a_body_far_larger_than_any_job_is_parked_unread(world: World, processor: DeliveryProcessor) -> None:
+    body = b'{"image_id": 1, "image_path": "' + b"a" * 70_000 + b'"}'
+    await take(processor, world.delivery(body))
+    assert world.events == ["park", "ack"]
+    assert world.sent[0][3]["windmill-code"] == "BAD_MESSAGE"
+    assert len(world.sent[0][3]["windmill-reason"]) < 100
 
 
 async def test_jobs_run_up_to_the_concurrency_of_the_service(

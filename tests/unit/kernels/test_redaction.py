@@ -17,6 +17,8 @@ HIDES = [
     ("https://someone@host/x", "https://***@host/x"),
     ("postgres://u:with/slash@h:5432/db", "postgres://***@h:5432/db"),
     ("amqp://u:at@in@host/x", "amqp://***@host/x"),
+    ("netloc 'user:pa55@ex\u2100mple.com' contains invalid", "netloc '***@ex\u2100mple.com' contains invalid"),
+    ("Port could not be cast to integer value as 'pa55'", "Port could not be cast to integer value as ***"),
     ("GET https://b.s3/i.jpg?X-Amz-Signature=ab12&w=1", "GET https://b.s3/i.jpg?X-Amz-Signature=***&w=1"),
     ("?sig=a%2Fb&se=2026", "?sig=***&se=2026"),
     ("?X-Amz-Credential=AK/2026&X-Amz-Security-Token=q", "?X-Amz-Credential=***&X-Amz-Security-Token=***"),

@@ -347,10 +347,19 @@ async def test_a_permanent_failure_is_final_at_once(world: World, said: bytes, c
 async def test_an_overloaded_service_is_waited_for_and_no_try_is_counted(
     world: World, said: bytes, wait: float
 ) -> None:
-    world.says["face"] = [said]
+    world.says["face"], world.of_canary["face"] = [said], said
     enriched = await world.show(box(tries={"face": 3}))
     assert (enriched.rows, enriched.retries) == ([], [])
     assert wait <= enriched.unavailable["face"] <= 1.2 * wait
+
+
+async def test_a_crop_that_alone_is_turned_away_comes_again_and_finally_fails(world: World) -> None:
+    world.says["face"] = [reply(b"", "403 Forbidden")]
+    for _ in range(MAX_OUTAGES - 1):
+        enriched = await world.show(box(tries={"face": 0}))
+        assert [retry.error_code for retry in enriched.retries] == ["SERVICE_UNREACHABLE"]
+        assert enriched.unavailable == {}
+    assert codes(await world.show(box(tries={"face": 0}))) == {"face": "SERVICE_REJECTED"}
 
 
 async def test_a_refused_connection_is_waited_for(world: World) -> None:

@@ -86,7 +86,7 @@ async def test_jobs_are_counted_by_outcome_and_code(world: World, state: Service
     world.call_error = WindmillError("SERVICE_ERROR", "because")
     await take(processor, world.delivery())
     await take(processor, world.delivery(**{ATTEMPT_HEADER: 2}))
-    world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone")
+    world.call_error = WindmillError("SERVICE_UNREACHABLE", "gone", reached=False)
     await take(processor, world.delivery())
     assert jobs(state) == {
         ("", "stored"): 1,
@@ -142,7 +142,7 @@ async def test_defects_are_counted_from_zero_in_every_place(world: World, state:
     world.call_error, world.write_errors = None, [TypeError("at the commit")]
     await take(processor, world.delivery())
     assert defects() == 2
-    assert state.codes["RetryLater", "DEFECT"] == 1
+    assert state.codes["RetryLater", "DEFECT"] == 2
 
 
 def histogram(found: Numbers, name: str, *labels: str) -> list[float]:

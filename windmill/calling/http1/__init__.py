@@ -4,7 +4,14 @@ Why not a full client library: a worker only sends one kind of POST, and a full 
 for it and 12 MB more (docs/decisions/0012 has the figures). httptools (llhttp) parses the replies.
 """
 
-from windmill.calling.http1.connection import ConnectError, HttpError, HttpReply, ProtocolError, ReplyTooLarge
+from windmill.calling.http1.connection import (
+    MAX_ERROR_BYTES,
+    ConnectError,
+    HttpError,
+    HttpReply,
+    ProtocolError,
+    ReplyTooLarge,
+)
 from windmill.calling.http1.keepalive_client import Http1Client
 
-__all__ = ["ConnectError", "Http1Client", "HttpError", "HttpReply", "ProtocolError", "ReplyTooLarge"]
+__all__ = ["MAX_ERROR_BYTES", "ConnectError", "Http1Client", "HttpError", "HttpReply", "ProtocolError", "ReplyTooLarge"]

@@ -18,6 +18,8 @@ _KEPT_HEADERS = (b"content-length", b"transfer-encoding", b"content-encoding", b
 # byte has five bytes of framing for each.
 _MAX_OVERHEAD = 65_536
 _MAX_OVERHEAD_PER_BYTE = 8
+MAX_ERROR_BYTES = 65_536
+"""A reply with another status than 200 ends here: its status says what matters, and the rest is an explanation."""
 
 
 class HttpError(Exception):
@@ -150,16 +152,23 @@ class HttpConnection(asyncio.Protocol):
         if status < 100:
             self._fail(ProtocolError(f"{status} is not an HTTP status"))
         self._status = status if status >= 200 else 0
+        if self._status not in (0, 200):
+            self._max_bytes = min(self._max_bytes, MAX_ERROR_BYTES)
+            return
         length = self._headers.get(b"content-length")
         if length and int(length) > self._max_bytes:
             self._fail(ReplyTooLarge())
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
-        if self._size > self._max_bytes:
+        if self._size <= self._max_bytes:
+            self._parts.append(body)
+        elif self._status == 200:
             self._fail(ReplyTooLarge())
         else:
-            self._parts.append(body)
+            self._parts.append(body[: self._max_bytes - self._size])
+            self.close()
+            self._finish()
 
     def on_message_complete(self) -> None:
         if not self._status:

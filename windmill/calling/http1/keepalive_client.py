@@ -63,6 +63,14 @@ class Http1Client:
             connection = await self._connect(host, port, connect_seconds)
         return await self._exchange_over(connection, host, port, request, max_bytes)
 
+    async def connect(self, host: str, port: int, connect_seconds: float) -> None:
+        """Open a connection for the next exchange; raises ConnectError."""
+        connection = await self._connect(host, port, connect_seconds)
+        if self._closed:
+            connection.close()
+        else:
+            self._keep(connection, host, port)
+
     async def _exchange_over(
         self, connection: HttpConnection, host: str, port: int, request: Sequence[bytes], max_bytes: int
     ) -> HttpReply:

@@ -18,6 +18,9 @@ _NAME = rf"(?:(?:{_WORDS})s?(?:[_-]\w{{1,30}})?|(?<![\w-])(?:key|auth))"
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\]|\\.)*'"""
 # User and password of a URL. The password may contain unquoted characters; a port is not a password.
 _AT_URL = re.compile(r"(?<=://)(?:[^\s/?#]{0,1000}|[^\s/?#@:]{0,1000}:(?!\d{0,5}[/?#])[^\s@]{0,1000})@")
+# The same without its scheme, and a password that was taken for a port: Python quotes both when it cannot parse a URL.
+_AT_HOST = re.compile(r"[^\s/?#@:'\"]{1,256}:(?!//|\d{0,5}[/?#])[^\s@'\"]{1,1000}@")
+_NO_PORT = re.compile(r"(?<=cast to integer value as )(?:'[^']*'|\"[^\"]*\")")
 # The rest of a header line, or its quoted value.
 _HEADER = re.compile(rf"(authorization(?:[\"'\\]+\s?,|[\"'\\]*\s?[:=])\s?)(?:{_QUOTED}|[^\r\n]+)", re.IGNORECASE)
 _SCHEME = re.compile(r"(\b(?:[Bb]earer|BEARER|Basic)\s)[\w.~+/=-]{6,}")
@@ -46,6 +49,10 @@ def redactor(secrets: Iterable[str] = ()) -> Callable[[str], str]:
             text = values.sub(HIDDEN, text)
         if "://" in text and "@" in text:
             text = _AT_URL.sub(HIDDEN + "@", text)
+        if "@" in text and ":" in text:
+            text = _AT_HOST.sub(HIDDEN + "@", text)
+        if "integer value" in text:
+            text = _NO_PORT.sub(HIDDEN, text)
         small = text.lower()
         for signs, pattern in _SIGNS:
             if any(sign in small for sign in signs):
