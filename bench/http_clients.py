@@ -100,7 +100,7 @@ async def only_the_loop(_: Task) -> Cost:
 
 async def by_http1(task: Task) -> Cost:
     """As windmill.calling.service_client does it, without checking replies."""
-    from windmill.calling.http1 import Http1Client
+    from windmill.calling.http1 import Http1Client, HttpServer
 
     image = bytes(task.image_bytes)
     head = (
@@ -116,7 +116,7 @@ async def by_http1(task: Task) -> Cost:
 
     async def exchange() -> None:
         parts = (request, head, image, tail)
-        reply = await client.exchange(HOST, task.port, parts, max_bytes=1_000_000, connect_seconds=10)
+        reply = await client.exchange(HttpServer(HOST, task.port), parts, max_bytes=1_000_000, connect_seconds=10)
         assert reply.body == REPLY
 
     try:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # Services answer so for a broken image, and also when they are broken themselves.
 _MAYBE_IMAGE_FAULT: tuple[Code, ...] = ("SERVICE_ERROR", "SERVICE_REJECTED")
 # Never the service's fault.
-_IMAGE_FAULT: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "RESPONSE_TOO_LARGE")
+_IMAGE_FAULT: tuple[Code, ...] = ("IMAGE_TOO_LARGE", "IMAGE_UNREADABLE", "IMAGE_FORBIDDEN", "RESPONSE_TOO_LARGE")
 
 # Every reader of the image gets the same error.
 _SAME_FOR_EVERY_READER: tuple[Code, ...] = ("IMAGE_NOT_FOUND", "IMAGE_UNREADABLE")

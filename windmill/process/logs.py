@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from windmill.core.setting_parts import LogFormat
+from windmill.core.settings import Settings
 from windmill.kernels.text.redaction import HIDDEN, names_secret, redactor
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -74,6 +75,11 @@ class JsonFormatter(_Formatter):
         if isinstance(value, list | tuple | set | frozenset):
             return [self._plain(inner) for inner in value]
         return value if value is None or isinstance(value, bool | int | float) else self._redact(str(value))
+
+
+def hide(settings: Settings, secrets: Iterable[str]) -> None:
+    """Redact these values, too: keys of services, which are known only once the services are."""
+    configure(settings.log_level, settings.log_format, (*settings.secrets(), *secrets))
 
 
 def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:

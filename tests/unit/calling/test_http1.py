@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from tests.unit.loopback import Conversation, Site, listening, on_each_loop, reply, request_of
 from tests.unit.world import Clock
 from tests.waiting import forever, settled, turns, until
-from windmill.calling.http1 import ConnectError, Http1Client, HttpError, HttpReply, ProtocolError, ReplyTooLarge
+from windmill.calling.http1 import (
+    ConnectError,
+    Http1Client,
+    HttpError,
+    HttpReply,
+    HttpServer,
+    ProtocolError,
+    ReplyTooLarge,
+)
 from windmill.calling.http1.connection import HttpConnection
 from windmill.calling.http1.dns_cache import TTL_SECONDS, DnsCache, literal
 
@@ -56,7 +64,7 @@ async def ask(
     client: Http1Client, site: Site, request: bytes = GET, most: int = MOST, host: str = "127.0.0.1"
 ) -> HttpReply:
     async with asyncio.timeout(10):
-        return await client.exchange(host, site.port, (request,), max_bytes=most, connect_seconds=5)
+        return await client.exchange(HttpServer(host, site.port), (request,), max_bytes=most, connect_seconds=5)
 
 
 @asynccontextmanager
@@ -516,7 +524,9 @@ async def test_an_upload_that_nobody_reads_ends_with_its_time_and_leaves_no_copy
     async with both(deaf) as (client, site):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await client.exchange("127.0.0.1", site.port, (post(0), image), max_bytes=MOST, connect_seconds=5)
+                await client.exchange(
+                    HttpServer("127.0.0.1", site.port), (post(0), image), max_bytes=MOST, connect_seconds=5
+                )
         await a_moment()
         gc.collect()
         assert sys.getrefcount(image) == owners
@@ -685,9 +695,11 @@ async def test_an_address_that_drops_what_comes_leaves_time_for_the_next() -> No
                 taken.setblocking(False)
                 taken.connect_ex(full.getsockname())
             await a_moment()
-            said = await client.exchange("name", site.port, (GET,), max_bytes=MOST, connect_seconds=0.4)
+            said = await client.exchange(HttpServer("name", site.port), (GET,), max_bytes=MOST, connect_seconds=0.4)
             with pytest.raises(ConnectError, match=r"no connection within 0\.1 s"):
-                await Http1Client().exchange("127.0.0.4", site.port, (GET,), max_bytes=MOST, connect_seconds=0.1)
+                await Http1Client().exchange(
+                    HttpServer("127.0.0.4", site.port), (GET,), max_bytes=MOST, connect_seconds=0.1
+                )
     assert said.body == b"ok"
 
 
@@ -700,7 +712,7 @@ async def test_a_name_is_looked_up_again_after_a_while_and_after_a_failure() -> 
         assert len(looked_up) == 2
         for _ in range(2):
             with pytest.raises(ConnectError):
-                await client.exchange("name", 1, (GET,), max_bytes=MOST, connect_seconds=5)
+                await client.exchange(HttpServer("name", 1), (GET,), max_bytes=MOST, connect_seconds=5)
         assert len(looked_up) == 4
 
 
@@ -763,7 +775,7 @@ async def test_a_service_that_moved_is_found_again() -> None:
 async def test_a_server_that_is_not_there_is_not_reached(host: str, port: int) -> None:
     client = Http1Client()
     with pytest.raises(ConnectError) as failure:
-        await client.exchange(host, port, (GET,), max_bytes=MOST, connect_seconds=5)
+        await client.exchange(HttpServer(host, port), (GET,), max_bytes=MOST, connect_seconds=5)
     assert str(failure.value)
     client.close()
 
