@@ -18,11 +18,13 @@ from tests.unit.loopback import Conversation, Site, listening, on_each_loop, rep
 from tests.unit.world import Clock
 from tests.waiting import forever, settled, turns, until
 from windmill.calling.http1 import (
+    MAX_EXCHANGES,
     ConnectError,
     Http1Client,
     HttpError,
     HttpReply,
     HttpServer,
+    MismatchedReply,
     ProtocolError,
     ReplyTooLarge,
 )
@@ -242,6 +244,60 @@ async def test_what_is_said_unasked_is_nobodys_reply(wait: bool) -> None:
         if wait:
             await a_moment()
         assert (await ask(client, site)).body == b"ok"
+        assert sum(client.surplus_connections.values()) == 1
+    assert site.connections == 2
+
+
+@on_each_loop
+async def test_a_connection_is_retired_after_so_many_exchanges() -> None:
+    async with both(answering(*[OK] * (MAX_EXCHANGES + 1))) as (client, site):
+        for _ in range(MAX_EXCHANGES):
+            await ask(client, site)
+        assert site.connections == 1
+        await ask(client, site)
+        assert site.connections == 2
+    assert client.surplus_connections == {}
+
+
+@on_each_loop
+async def test_one_reply_too_many_reaches_only_the_requests_of_its_connection() -> None:
+    """A late duplicate takes the place of each later reply; only the end of the connection ends that."""
+
+    async def repeating(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
+        while True:
+            number = await request_of(reader)
+            site.requests.append(number)
+            body = number.split()[1][1:]
+            if len(site.requests) == 10:  # the reply to the ninth came late, and twice
+                writer.write(reply(b"9"))
+            writer.write(reply(body))
+
+    async with both(repeating) as (client, site):
+        bodies = [
+            (await ask(client, site, b"GET /%d HTTP/1.1\r\n\r\n" % number)).body
+            for number in range(1, 2 * MAX_EXCHANGES)
+        ]
+    wrong = [number for number, body in enumerate(bodies, 1) if body != b"%d" % number]
+    assert len(wrong) <= MAX_EXCHANGES - 9
+
+
+@pytest.mark.parametrize("said", [OK + OK, OK + b"H"])
+@on_each_loop
+async def test_connections_with_surplus_bytes_are_counted(said: bytes) -> None:
+    async with both(answering(said, OK)) as (client, site):
+        for _ in range(3):
+            await ask(client, site)
+        assert client.surplus_connections == {HttpServer("127.0.0.1", site.port): 3}
+
+
+@on_each_loop
+async def test_a_reply_that_belongs_to_another_request_is_not_taken_and_ends_its_connection() -> None:
+    async with both(answering(OK, OK)) as (client, site):
+        server = HttpServer("127.0.0.1", site.port)
+        with pytest.raises(MismatchedReply):
+            await client.exchange(server, (GET,), max_bytes=MOST, connect_seconds=5, belongs=lambda _: False)
+        assert (await ask(client, site)).body == b"ok"
+        assert client.surplus_connections == {server: 1}
     assert site.connections == 2
 
 

@@ -148,7 +148,7 @@ async def test_a_service_that_says_it_is_away_is_believed_without_another_look(c
     assert bench.steps() == ["read", "upload"]
 
 
-@pytest.mark.parametrize("code", ["IMAGE_TOO_LARGE", "RESPONSE_TOO_LARGE"])
+@pytest.mark.parametrize("code", ["IMAGE_TOO_LARGE", "IMAGE_FORBIDDEN", "RESPONSE_TOO_LARGE"])
 async def test_what_is_surely_the_image_s_fault_is_given_up_at_once(code: Code) -> None:
     bench = Bench(call_error=failing(code), canary_error=failing("SERVICE_UNREACHABLE"))
     assert await bench.handle() == Failed(code, "because")
