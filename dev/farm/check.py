@@ -63,8 +63,8 @@ def check_server(
 
 
 def _open_to(session: requests.Session, access: ServiceAccess) -> None:
-    """Send what the service asks for. A password in ~/.netrc would replace its header, REQUESTS_CA_BUNDLE its authority,
-    and a redirect would take the key elsewhere."""
+    """Send what the service asks for. A password in ~/.netrc would replace its header, REQUESTS_CA_BUNDLE its
+    authority, and a redirect would take the key elsewhere."""
     session.headers.update(access.headers)
     if access.headers or access.authority or access.certificate:
         session.trust_env, session.max_redirects = False, 0

@@ -27,7 +27,11 @@ def document(defaults: dict[str, Any] | None = None, **services: object) -> dict
     return {"defaults": DEFAULTS | (defaults or {}), "services": services}
 
 
-def one(defaults: dict[str, Any] | None = None, **entry: object) -> Service:
+def one(**entry: object) -> Service:
+    return with_defaults({}, **entry)
+
+
+def with_defaults(defaults: dict[str, Any], **entry: object) -> Service:
     return parse_fleet(document(defaults, one=entry)).services["one"]
 
 
@@ -126,9 +130,9 @@ def test_services_behind_one_gateway_differ_in_their_prefix() -> None:
 
 
 def test_an_entry_replaces_the_address_of_the_defaults() -> None:
-    assert one({"host": "gpu-box"}, url="https://gpu.example").url() == "https://gpu.example:443/analyze"
-    assert one({"url": "https://gpu.example"}, port=7777).url() == "http://localhost:7777/analyze"
-    assert one({"url": "https://gpu.example/all"}, feeds=[]).url() == "https://gpu.example:443/all/analyze"
+    assert with_defaults({"host": "gpu-box"}, url="https://gpu.example").url() == "https://gpu.example:443/analyze"
+    assert with_defaults({"url": "https://gpu.example"}, port=7777).url() == "http://localhost:7777/analyze"
+    assert with_defaults({"url": "https://gpu.example/all"}, feeds=[]).url() == "https://gpu.example:443/all/analyze"
 
 
 def test_a_header_takes_its_value_from_the_environment() -> None:
