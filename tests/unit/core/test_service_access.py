@@ -1,10 +1,12 @@
 """Addresses by URL, headers from variables, and files of TLS."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.examples import example
 from windmill.core.errors import ConfigInvalid
 from windmill.core.service_access import ServiceAccess, load_access, secrets_of, tls_context
 from windmill.core.service_urls import ServiceUrl
@@ -177,6 +179,14 @@ def test_a_file_that_is_missing_or_no_certificate_is_told(key: str, tmp_path: Pa
     (tmp_path / "mine.pem").write_text("no certificate")
     with pytest.raises(ConfigInvalid, match=rf"one\.{key}="):
         tls_context("one", load_access([service], environ)["one"])
+
+
+def test_the_example_of_the_documentation_is_an_entry() -> None:
+    [(name, entry)] = json.loads("{" + example("extending.md", '"clip": {"urls"') + "}").items()
+    entry.pop("sets")
+    service = one(**entry)
+    assert (name, service.url()) == ("clip", "https://gpu-1.example:443/clip/analyze")
+    assert service.headers == (("Authorization", "Bearer ${CLIP_KEY}"),)
 
 
 def test_an_address_is_quoted_in_a_request() -> None:
