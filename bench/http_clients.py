@@ -1,10 +1,11 @@
 """What an exchange with a service costs a process: by windmill.calling.http1, and by aiohttp's ClientSession.
 
-    python bench/http_clients.py [--exchanges N] [--rounds N] [--image-bytes N]
+    python bench/http_clients.py [--exchanges N] [--rounds N] [--image-bytes N] [--tls]
 
 An exchange is the POST of a form with an image and the reply in JSON. The server is a child process. Each measurement
 is a child process of its own on the event loop that workers use; the two clients take turns, and medians are printed.
-CPU is that of the client's process, memory what it needs more than one that has only the event loop.
+CPU is that of the client's process, memory what it needs more than one that has only the event loop. With --tls both
+speak TLS, to a server with a certificate that openssl makes for the run.
 """
 
 import argparse
@@ -12,8 +13,11 @@ import asyncio
 import json
 import multiprocessing
 import os
+import ssl
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -43,6 +47,11 @@ class Task:
     port: int
     image_bytes: int
     exchanges: int
+    authority: str
+    """The file with the server's certificate; empty without TLS."""
+
+    def tls(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.authority) if self.authority else None
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,15 @@ class StubService(asyncio.Protocol):
             self._transport.write(kind % len(REPLY) + REPLY)
 
 
-def serve(pipe: Connection) -> None:
+def serve(pipe: Connection, certificate: str) -> None:
     """A service that does no work of its own, until it is terminated."""
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
 
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(StubService, HOST, 0)
+        server = await asyncio.get_running_loop().create_server(StubService, HOST, 0, ssl=context)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -100,7 +113,7 @@ async def only_the_loop(_: Task) -> Cost:
 
 async def by_http1(task: Task) -> Cost:
     """As windmill.calling.service_client does it, without checking replies."""
-    from windmill.calling.http1 import Http1Client
+    from windmill.calling.http1 import Http1Client, HttpServer
 
     image = bytes(task.image_bytes)
     head = (
@@ -112,11 +125,11 @@ async def by_http1(task: Task) -> Cost:
         f"POST /analyse HTTP/1.1\r\nHost: {HOST}:{task.port}\r\nAccept: application/json\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {size}\r\n\r\n"
     ).encode()
-    client = Http1Client()
+    client, server = Http1Client(), HttpServer(HOST, task.port, task.tls())
 
     async def exchange() -> None:
         parts = (request, head, image, tail)
-        reply = await client.exchange(HOST, task.port, parts, max_bytes=1_000_000, connect_seconds=10)
+        reply = await client.exchange(server, parts, max_bytes=1_000_000, connect_seconds=10)
         assert reply.body == REPLY
 
     try:
@@ -130,8 +143,9 @@ async def by_aiohttp(task: Task) -> Cost:
     import aiohttp
 
     image = bytes(task.image_bytes)
-    url = f"http://{HOST}:{task.port}/analyse"
-    async with aiohttp.ClientSession() as session:
+    url = f"{'https' if task.authority else 'http'}://{HOST}:{task.port}/analyse"
+    connector = aiohttp.TCPConnector(ssl=task.tls() or True)
+    async with aiohttp.ClientSession(connector=connector) as session:
 
         async def exchange() -> None:
             form = aiohttp.FormData()
@@ -205,16 +219,34 @@ def main() -> None:
     parser.add_argument("--exchanges", type=int, default=3000, help="in each measurement (%(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="of all clients in turn (%(default)s)")
     parser.add_argument("--image-bytes", type=int, default=100_000, help="size of an upload (%(default)s)")
+    parser.add_argument("--tls", action="store_true", help="over TLS")
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(arguments, make_certificate(Path(folder)) if arguments.tls else "")
+
+
+def make_certificate(folder: Path) -> str:
+    """A certificate for HOST that signs itself, with its key in the same file."""
+    file = folder / "server.pem"
+    kind = ("-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bench", "-addext", f"subjectAltName=IP:{HOST}")
+    command = ["openssl", "req", "-x509", *kind, "-keyout", str(file), "-out", str(folder / "certificate")]
+    subprocess.run(command, check=True, capture_output=True)
+    with file.open("ab") as whole:
+        whole.write((folder / "certificate").read_bytes())
+    return str(file)
+
+
+def compare(arguments: argparse.Namespace, certificate: str) -> None:
+    """All clients in turn, with one server."""
     receiving, sending = SPAWN.Pipe(duplex=False)
-    server = SPAWN.Process(target=serve, args=(sending,), daemon=True)
+    server = SPAWN.Process(target=serve, args=(sending, certificate), daemon=True)
     server.start()
     try:
         port = receiving.recv()
         costs: dict[str, list[Cost]] = {client: [] for client in CLIENTS}
         for _ in range(arguments.rounds):
             for client, found in costs.items():
-                found.append(in_a_child(Task(client, port, arguments.image_bytes, arguments.exchanges)))
+                found.append(in_a_child(Task(client, port, arguments.image_bytes, arguments.exchanges, certificate)))
     finally:
         server.terminate()
         server.join()

@@ -17,7 +17,7 @@ from postprocessors.box_calls import (
     result_row,
 )
 from postprocessors.crop_services import MIN_WAIT_SECONDS, PROBE_SECONDS, CropServices
-from windmill.calling.job_handler import Caller
+from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.outages import Outage
@@ -38,7 +38,7 @@ class Enricher:
         services: Sequence[Service],
         settings: Settings,
         read: Callable[[Job], Awaitable[bytes]],
-        client: Caller,
+        client: ServiceClient,
         crops: Cropper | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,

@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from postprocessors.box_calls import BoxCall
-from windmill.calling.job_handler import Caller, JobHandler
+from windmill.calling.job_handler import JobHandler
 from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
+from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.messages import History
 from windmill.core.outcomes import RetryLater, Tried, Unavailable
@@ -30,7 +31,7 @@ class CropServices:
         self,
         services: Sequence[Service],
         settings: Settings,
-        client: Caller,
+        client: ServiceClient,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
@@ -38,7 +39,13 @@ class CropServices:
         # WORKER_CONCURRENCY is for workers of one service; these are several, and pose takes one call at a time.
         own = replace(settings, worker_concurrency=0)
         self.states = {
-            service.name: ServiceState(service, own, lambda one: client.upload(one, PROBE_IMAGE), clock=clock)
+            service.name: ServiceState(
+                service,
+                own,
+                lambda one: client.upload(one, PROBE_IMAGE),
+                addresses=client.addresses(service),
+                clock=clock,
+            )
             for service in services
         }
         self._handler = JobHandler(_jpeg_of, client, _no_fault)

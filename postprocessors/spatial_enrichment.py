@@ -26,6 +26,7 @@ from windmill.core.jsonb import parse_object
 from windmill.core.log_throttle import Throttle
 from windmill.core.messages import Job
 from windmill.core.outcomes import is_code_from_service
+from windmill.core.service_access import load_access, secrets_of
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
@@ -34,6 +35,7 @@ from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_
 from windmill.derive.transactions import lock_images, set_writing_stage, transaction
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
+from windmill.process import logs
 from windmill.process.runner import background
 from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.queries import queries
@@ -237,7 +239,9 @@ def _all_failed(boxes: Sequence[PendingBox], code: Code, message: str) -> Enrich
 
 
 def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:
-    images, client = ImageSource(settings), ServiceClient(settings)
+    access = load_access(service for service in fleet.services.values() if service.enriches)
+    logs.hide(settings, secrets_of(access))
+    images, client = ImageSource(settings), ServiceClient(settings, access)
     enricher = Enricher(list(fleet.services.values()), settings, images.read, client)
     return EnrichRunner(pool, settings, enricher, parts=(images, client, enricher))
 

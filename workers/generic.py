@@ -17,6 +17,7 @@ from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.service_access import load_access, secrets_of
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import Settings
 from windmill.core.timings import CommitTimings, RecordedCommitTimings
@@ -25,6 +26,7 @@ from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.media.image import ImageSource
 from windmill.media.image.decode_check import fault_of_image
+from windmill.process import logs
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
@@ -39,11 +41,10 @@ logger = logging.getLogger("workers.generic")
 async def work(program: Program, services: Sequence[Service]) -> None:
     """Run the worker until it stops."""
     settings = program.settings
-    images, client = ImageSource(settings), ServiceClient(settings)
-    states = [
-        ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE), connect=client.connect)
-        for service in services
-    ]
+    access = load_access(services)
+    logs.hide(settings, secrets_of(access))
+    images, client = ImageSource(settings), ServiceClient(settings, access)
+    states = [_state(service, settings, client) for service in services]
     async with (
         progress_log(logger, lambda: counts_of(states)),
         database.pool(settings, program.title) as pool,
@@ -59,6 +60,16 @@ async def work(program: Program, services: Sequence[Service]) -> None:
                 return
             async with background(writer.run()), background(heartbeat.run()):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
+
+
+def _state(service: Service, settings: Settings, client: ServiceClient) -> ServiceState:
+    return ServiceState(
+        service,
+        settings,
+        lambda one: client.upload(one, PROBE_IMAGE),
+        connect=client.connect,
+        addresses=client.addresses(service),
+    )
 
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:

@@ -165,6 +165,21 @@ SERVICES = Section(
         ),
         Panel("Workers", {"{{service}}": f"count by (service) (windmill_concurrency{{{OURS}}})"}, stacked=True),
         Panel(
+            "Calls to each address of a service",
+            {"{{address}}": f"sum by (address) (rate(windmill_address_calls_total{{{OURS}}}{RATE}))"},
+            unit="ops",
+        ),
+        Panel(
+            "Addresses away, and connections with a reply too many",
+            {
+                "{{service}} away": f"max by (service) (windmill_addresses_away{{{OURS}}})",
+                "{{service}} surplus": (
+                    f"sum by (service) (increase(windmill_surplus_connections_total{{{OURS}}}{RATE}))"
+                ),
+            },
+            tells="A service that sends a reply twice has to be mended: answers may be stored under other images.",
+        ),
+        Panel(
             "Faults of Windmill itself",
             {"{{service}}": f"sum by (service) (increase(windmill_defects_total{{{OURS}}}{RATE}))"},
             width=24,

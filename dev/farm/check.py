@@ -10,7 +10,8 @@ import requests
 from dev.farm.judging import Observation, judge
 from dev.farm.probes import ContractProbe, probes_for
 from windmill.core.errors import WindmillError
-from windmill.core.services import load_fleet
+from windmill.core.service_access import ServiceAccess, load_access
+from windmill.core.services import Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
 
 
@@ -24,21 +25,58 @@ class ProbeResult:
 
 def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     """Probe the server and print every departure; 0 when there is none."""
-    load_fleet(settings.service_config).select([arguments.service])
-    verdicts = check_server(arguments.url, arguments.service, with_health=arguments.health, timeout=arguments.timeout)
+    [service] = load_fleet(settings.service_config).select([arguments.service])
+    verdicts = check_server(
+        arguments.url,
+        arguments.service,
+        with_health=arguments.health,
+        timeout=arguments.timeout,
+        access=access_for(arguments.url, service, settings),
+    )
     sys.stdout.write(_render_json(verdicts) if arguments.json else _render_text(verdicts))
     return 1 if any(verdict.departures for verdict in verdicts) else 0
 
 
-def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[ProbeResult]:
+def access_for(url: str, service: Service, settings: FleetSettings) -> ServiceAccess:
+    """The headers and certificates of the service, if the URL leads to one of its own addresses: keys are sent nowhere
+    else."""
+    base = _base_of(url)
+    for address in service.addresses(settings.service_host, settings.service_port_offset):
+        if base in (f"{address.origin}{address.prefix}", f"{address.scheme}://{address.authority}{address.prefix}"):
+            return load_access([service])[service.name]
+    return ServiceAccess()
+
+
+def check_server(
+    url: str, service: str, *, with_health: bool, timeout: float, access: ServiceAccess | None = None
+) -> list[ProbeResult]:
     """All probes in sequence, because a service may not handle two requests at once."""
     base = _base_of(url)
+    access = access or ServiceAccess()
     with requests.Session() as session:
+        _open_to(session, access)
         _must_answer(session, base, timeout)
         return [
-            ProbeResult(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
+            ProbeResult(probe.name, _judged(probe, _observe(session, base, probe, timeout), access))
             for probe in probes_for(service, with_health=with_health)
         ]
+
+
+def _open_to(session: requests.Session, access: ServiceAccess) -> None:
+    """Send what the service asks for. A password in ~/.netrc would replace its header, REQUESTS_CA_BUNDLE its
+    authority, and a redirect would take the key elsewhere."""
+    session.headers.update(access.headers)
+    if access.headers or access.authority or access.certificate:
+        session.trust_env, session.max_redirects = False, 0
+    if access.authority:
+        session.verify = str(access.authority)
+    if access.certificate:
+        session.cert = (str(access.certificate), str(access.key or access.certificate))
+
+
+def _judged(probe: ContractProbe, observed: Observation, access: ServiceAccess) -> list[str]:
+    """The departures, without a key that the service repeats."""
+    return [access.hide(one) for one in judge(probe.expected, observed)]
 
 
 def _base_of(url: str) -> str:

@@ -20,7 +20,9 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     offset = settings.service_port_offset if arguments.port_offset is None else arguments.port_offset
     wanted = arguments.services or ",".join(settings.service_name) or "all"
     services = load_fleet(settings.service_config).select(wanted)
-    plots = [StandInAddress(service.name, service.port + offset, service.path) for service in services]
+    plots = [StandInAddress(one.name, one.port + offset, one.path) for one in services if not one.urls]
+    if by_url := [service.name for service in services if service.urls]:
+        sys.stderr.write(f"no stand-in for {', '.join(by_url)}: a URL leads to the service itself\n")
     control_port = arguments.control_port or DEFAULT_PORT + offset
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(plots, control_port, arguments))

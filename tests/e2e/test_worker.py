@@ -98,7 +98,7 @@ async def test_a_service_of_transport_url_fetches_the_image_itself(
     own.write_text(json.dumps(document))
     await registered_urls(fleet, f"{website}/a%20b.jpg?size=large&x=1#y")
     await fleet.produce("--services", "yolov8", SERVICE_CONFIG=str(own))
-    await fleet.worker("yolov8", SERVICE_CONFIG=str(own))
+    await fleet.worker("yolov8", SERVICE_CONFIG=str(own), IMAGE_URL_ALLOW="127.0.0.1")
     await fleet.stored(1)
     assert list(farm.control.counts()["yolov8"]["requests"]) == ["GET /analyze"]
 

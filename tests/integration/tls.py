@@ -18,11 +18,14 @@ _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 @dataclass(frozen=True)
 class Certificates:
-    """The authority that signed the server's certificate, one that did not, and the server's own."""
+    """The authority that signed the server's certificate, one that did not, and the server's own: valid and expired."""
 
     authority: Path
     foreign: Path
     server: ssl.SSLContext
+    certificate: Path
+    expired: Path
+    key: Path
 
 
 def make_certificates(folder: Path) -> Certificates:
@@ -34,9 +37,11 @@ def make_certificates(folder: Path) -> Certificates:
     (folder / "names").write_text(f"subjectAltName=DNS:{NAME}\nauthorityKeyIdentifier=keyid\n")
     signed = ("-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-extfile", "names")
     _openssl(folder, "x509", "-req", "-in", "server.csr", *signed, "-out", "server.pem")
+    _openssl(folder, "x509", "-req", "-in", "server.csr", *signed, "-days", "-1", "-out", "expired.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    return Certificates(folder / "authority.pem", folder / "foreign.pem", context)
+    files = (folder / name for name in ("server.pem", "expired.pem", "server.key"))
+    return Certificates(folder / "authority.pem", folder / "foreign.pem", context, *files)
 
 
 def _openssl(folder: Path, *arguments: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -78,7 +79,9 @@ def reply(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def listening(converse: Conversation, backlog: int = 100) -> AsyncIterator[Site]:
+async def listening(
+    converse: Conversation, backlog: int = 100, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Site]:
     """Serve each connection by a coroutine; when it is done, the connection is aborted."""
     site = Site()
     running: set[asyncio.Task[None]] = set()
@@ -96,7 +99,7 @@ async def listening(converse: Conversation, backlog: int = 100) -> AsyncIterator
         running.add(task)
         task.add_done_callback(running.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=backlog)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=backlog, ssl=tls)
     site.port = server.sockets[0].getsockname()[1]
     try:
         yield site

@@ -27,7 +27,7 @@ def test_the_commands_about_the_example_name_its_port() -> None:
 
 def test_every_key_of_an_entry_is_described_with_its_default() -> None:
     rows = dict(re.findall(r"^   \| `(\w+)` \|(.*)", PAGE, re.MULTILINE))
-    assert rows.keys() == {one.name for one in fields(Service)} - {"name", "foreign"}
+    assert rows.keys() == {one.name for one in fields(Service)} - {"name", "foreign"} | {"url"}
     told = {key: rows[key].split("|")[0].strip(" `") for key in SHIPPED["defaults"]}
     shown = {key: ", ".join(value) or "none" if isinstance(value, list) else str(value)
              for key, value in SHIPPED["defaults"].items()}  # fmt: skip

@@ -1,14 +1,17 @@
 """The bytes of HTTP requests to services: a multipart/form-data POST that carries an image, and a GET that names one.
 
-Nothing that comes with an image gets in here unquoted.
+Nothing that comes with an image gets in here unquoted. Each request has an id (X-Request-Id).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
+
+Headers = Iterable[tuple[str, str]]
 
 # One boundary for the life of the process, so that everything around the image is built once.
 _BOUNDARY = uuid.uuid4().hex
+_PROCESS = uuid.uuid4().hex[:16].encode()
 _BEFORE_IMAGE = (
     f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="image.jpg"\r\n'
     "Content-Type: image/jpeg\r\n\r\n"
@@ -23,25 +26,38 @@ def multipart_body(image: bytes) -> Sequence[bytes]:
     return (_BEFORE_IMAGE, image, _AFTER_IMAGE)
 
 
-def post_head(target: str, host: str, port: int) -> bytes:
-    """The head of each upload to a service, up to where the number of bytes goes."""
-    kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nContent-Length: "
-    return (_head("POST", target, host, port) + kind).encode()
+def request_id(number: int) -> bytes:
+    """The id of a request of this process, which a service may send back in its reply."""
+    return b"%s-%d" % (_PROCESS, number)
 
 
-def post_request(head: bytes, image: bytes) -> Sequence[bytes]:
-    """An upload: a head from `post_head`, and the form."""
-    return (b"%s%d\r\n\r\n" % (head, len(image) + MULTIPART_OVERHEAD), *multipart_body(image))
+def answers_another_request(echoed: bytes | None, own: bytes) -> bool:
+    """Whether a reply carries the id of another request of this process. A gateway that sends an id of its own making
+    says nothing about that."""
+    return echoed is not None and echoed != own and echoed.startswith(_PROCESS)
 
 
-def get_request(target: str, host: str, port: int, image_url: str) -> bytes:
+def post_head(target: str, authority: str, headers: Headers = ()) -> bytes:
+    """The head of each upload to a service, up to where its id goes."""
+    kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nX-Request-Id: "
+    return (_head("POST", target, authority, headers) + kind).encode("latin-1")
+
+
+def post_request(head: bytes, number: bytes, image: bytes) -> Sequence[bytes]:
+    """An upload: a head from `post_head` with the id of the request, and the form."""
+    rest = b"%s%s\r\nContent-Length: %d\r\n\r\n"
+    return (rest % (head, number, len(image) + MULTIPART_OVERHEAD), *multipart_body(image))
+
+
+def get_request(target: str, authority: str, number: bytes, image_url: str, headers: Headers = ()) -> bytes:
     """A request to fetch the image at a URL and to look at it."""
     separator = "&" if "?" in target else "?"
-    return (_head("GET", f"{target}{separator}url={quote(image_url, safe='')}", host, port) + "\r\n").encode()
+    head = _head("GET", f"{target}{separator}url={quote(image_url, safe='')}", authority, headers)
+    return head.encode("latin-1") + b"X-Request-Id: %s\r\n\r\n" % number
 
 
-def _head(method: str, target: str, host: str, port: int) -> str:
+def _head(method: str, target: str, authority: str, headers: Headers) -> str:
     """The request line and the headers that all requests share."""
-    name = f"[{host}]" if ":" in host else host
     accept = "Accept: application/json\r\nAccept-Encoding: identity\r\n"
-    return f"{method} {target} HTTP/1.1\r\nHost: {name}:{port}\r\n{accept}User-Agent: windmill\r\n"
+    own = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\n{accept}User-Agent: windmill\r\n{own}"

@@ -3,19 +3,27 @@
 import asyncio
 from collections.abc import Callable
 
+from windmill.calling.service_addresses import ServiceAddress, ServiceAddresses
 from windmill.calling.service_state import ServiceState
 
 
 class Prober:
-    """Probes one service; calls `on_result` after each probe."""
+    """Probes one service, or the addresses of it that are away; calls `on_result` after each probe."""
 
     def __init__(self, state: ServiceState, on_result: Callable[[], None] = lambda: None) -> None:
         self._state = state
         self._on_result = on_result
         self._probe: asyncio.Task[None] | None = None
+        self._at_addresses: dict[ServiceAddress, asyncio.Task[None]] = {}
 
     def probe_when_due(self) -> None:
-        """Start a probe if the breaker is open and its backoff is over; one probe at a time."""
+        """Start a probe if the breaker is open and its backoff is over; one probe at a time. Of several addresses each
+        has its own."""
+        addresses = self._state.addresses
+        if addresses and addresses.several:
+            self._probe_addresses(addresses)
+            if not addresses.can_fail_over():
+                return
         breaker = self._state.breaker
         due = breaker.state == "open" and not breaker.seconds_left()
         if due and (self._probe is None or self._probe.done()):
@@ -31,7 +39,26 @@ class Prober:
             self._state.half_open()
         self._on_result()
 
+    def _probe_addresses(self, addresses: ServiceAddresses) -> None:
+        for address in addresses.due():
+            running = self._at_addresses.get(address)
+            if running is None or running.done():
+                self._at_addresses[address] = asyncio.create_task(self._probe_address(addresses, address))
+
+    async def _probe_address(self, addresses: ServiceAddresses, address: ServiceAddress) -> None:
+        """The address that answers gets one job, and with it the service, if it was away altogether."""
+        async with self._state.slots:
+            error = await addresses.probe(address, 1)
+        if error and error.code != "SERVICE_REJECTED":
+            address.breaker.prolong(error)
+            return
+        address.breaker.half_open()
+        if self._state.breaker.state == "open":
+            self._state.half_open()
+        self._on_result()
+
     def close(self) -> None:
-        """Cancel a probe in flight."""
-        if self._probe:
-            self._probe.cancel()
+        """Cancel the probes in flight."""
+        for probe in (self._probe, *self._at_addresses.values()):
+            if probe:
+                probe.cancel()

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.calling.ramp_up import RampUp
+from windmill.calling.repeated_probe import PROBE_TRIES, repeated_probe
 from windmill.calling.resizable_semaphore import ResizableSemaphore
-from windmill.core.errors import Code, WindmillError, unexpected
+from windmill.calling.service_addresses import FailedAtAddress, ServiceAddresses
+from windmill.core.errors import Code, WindmillError
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.core.services import Service
 from windmill.core.setting_parsers import Concurrency
@@ -22,7 +24,6 @@ from windmill.core.timings import JobTimings, RecordedJobTimings
 from windmill.kernels.flow.adaptive_concurrency import AdaptiveConcurrencyLimit
 from windmill.kernels.flow.retry_limit import FailureRate, allowed_tries
 
-PROBE_TRIES = 5
 SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
 
@@ -37,9 +38,11 @@ class ServiceState:
         send_probe: Probe,
         *,
         connect: Probe | None = None,
+        addresses: ServiceAddresses | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
+        self.addresses = addresses
         self.clock = clock
         self.breaker = CircuitBreaker(service.name, clock=clock)
         self.ramp_up = RampUp()
@@ -115,6 +118,8 @@ class ServiceState:
     def update_breaker(self, outcome: Outcome) -> bool:
         """Update the breaker from an outcome; returns whether its state may have changed."""
         if outage := outage_of(outcome):
+            if outage.code != "DEFECT" and self.addresses and self.addresses.can_fail_over():
+                return False  # one of its addresses is away, and the others go on
             if self.breaker.state != "open":
                 self.ramp_up.outage_began(self.clock())
             self.breaker.trip(outage)
@@ -141,7 +146,9 @@ class ServiceState:
 
         It is healthy if it answers any call that starts from now on. Answers to earlier calls prove nothing: a service
         that crashes with several calls in flight may still finish some of them.
-        Jobs that ask at the same time share one probe."""
+        Jobs that ask at the same time share one probe. Of several addresses the one that failed is probed."""
+        if self.addresses and isinstance(error, FailedAtAddress):
+            return await self.addresses.find_outage(error)
         self._doubting += 1
         try:
             if await self._answers_another():
@@ -197,19 +204,7 @@ class ServiceState:
     async def probe(self, times: int = PROBE_TRIES) -> WindmillError | None:
         """Send the probe image, up to `times` times while the error may be temporary; returns the last error, or
         None."""
-        last: WindmillError | None = None
-        for _ in range(times):
-            try:
-                await self._send_probe(self.service)
-            except WindmillError as error:
-                last = error
-                if error.retry != "later" or error.code == "SERVICE_TIMEOUT":
-                    return error
-            except Exception as error:  # noqa: BLE001 - the handler has logged it with a job first
-                last = unexpected(error)
-            else:
-                return None
-        return last
+        return await repeated_probe(lambda: self._send_probe(self.service), times)
 
 
 def concurrency(service: Service, settings: CallSettings) -> Concurrency:

@@ -7,15 +7,25 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
+from windmill.core.service_entries import (
+    ADDRESS_KEYS,
+    TLS_KEYS,
+    address_mistakes,
+    fitting_defaults,
+    header_templates,
+    host_name,
+)
+from windmill.core.service_urls import ServiceUrl, host_and_port_url, service_url
 from windmill.core.setting_parsers import Concurrency
 from windmill.core.stages import STAGES, Stage
 from windmill.kernels.boxes.crop_regions import Enriches
 from windmill.kernels.text.json_readers import (
+    DocumentInvalid,
     MistakeCollector,
     Reader,
     integer,
@@ -63,10 +73,25 @@ class Service:
     """The names of all other services of the fleet; the fleet fills it in."""
     enriches: Enriches | None = None
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
+    urls: tuple[ServiceUrl, ...] = ()
+    """Its addresses, if it is configured by URL; `host` and `port` are then those of the first."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Headers of every request, with names of variables in place of their values (service_access fills them in)."""
+    ca: str = ""
+    """A file with the authority that signs its certificate; empty for the system's authorities."""
+    client_certificate: str = ""
+    client_key: str = ""
+
+    def addresses(self, host: str = "", port_offset: int = 0) -> tuple[ServiceUrl, ...]:
+        """Where to call it. A non-empty `host` (SERVICE_HOST) and the offset move a service with host and port only:
+        a URL is complete."""
+        if self.urls:
+            return tuple(replace(url, path=self.path) for url in self.urls)
+        return (host_and_port_url(host or self.host, self.port + port_offset, self.path),)
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
-        """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
-        return f"http://{host or self.host}:{self.port + port_offset}{self.path}"
+        """The first of its addresses."""
+        return str(self.addresses(host, port_offset)[0])
 
 
 @dataclass(frozen=True)
@@ -174,13 +199,17 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "max_upload_bytes": integer(1_024, 2**40),
         "sets": list_of(described, "set names"),
         "feeds": list_of(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
-        "host": matching(r"(?s).*\S.*", "a host name or address"),
+        "host": host_name,
         "answers_as": list_of(text, "names that it uses in its replies"),
         "enriches": one_of(get_args(Enriches)),
+        "url": service_url,
+        "urls": list_of(service_url, "URLs"),
+        "headers": header_templates,
+        **dict.fromkeys(TLS_KEYS, text),
     }
 
 
-_REQUIRED = {one.name for one in fields(Service) if one.default is MISSING} - {"name"}
+_REQUIRED = {one.name for one in fields(Service) if one.default is MISSING} - {"name", "port"}
 
 
 def _service(
@@ -195,19 +224,37 @@ def _service(
         raise rejected_value(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
     if name in notes:
         raise rejected_value(where, name, "is the name of a set already")
-    given = {**shared, **mapping(entry, where)}
-    return Service(name=name, **object_of(readers, required=_REQUIRED)(given, where))
+    own = mapping(entry, where)
+    given = {**fitting_defaults(shared, own), **own}
+    by_url = not ADDRESS_KEYS.isdisjoint(given)
+    read = object_of(readers, required=_REQUIRED if by_url else {*_REQUIRED, "port"})(given, where)
+    if mistakes := address_mistakes(own, read, where):
+        raise DocumentInvalid(mistakes)
+    urls = read.pop("urls", ()) or tuple(url for url in [read.pop("url", None)] if url)
+    first = {"host": urls[0].host, "port": urls[0].port} if urls else {}
+    return Service(name=name, urls=urls, **first, **read)
 
 
 def _clashes(source: str, services: Mapping[str, Service]) -> list[Problem]:
-    taken: dict[tuple[str, int], str] = {}
+    return [*_shared_addresses(source, services), *_shared_names(source, services)]
+
+
+def _shared_addresses(source: str, services: Mapping[str, Service]) -> list[Problem]:
+    """Reject an address that two services share. Behind a gateway they share host and port, and differ in the path."""
+    taken: dict[str, str] = {}
     problems = []
     for service in services.values():
-        first = taken.setdefault((service.host, service.port), service.name)
-        if first != service.name:
-            where = f"{source}: {service.name}.port"
-            problems.append(Problem(where, str(service.port), f"is taken by {first} on the same host"))
-    return problems + _shared_names(source, services)
+        addresses = service.addresses()
+        for address in {str(address): address for address in addresses}.values():
+            said = f"{source}: {service.name}"
+            first = taken.setdefault(str(address) if service.urls else address.origin, service.name)
+            if first == service.name:
+                first = taken.setdefault(str(address), service.name)
+            if first != service.name and service.urls:
+                problems.append(Problem(f"{said}.url", str(address), f"is the address of {first}"))
+            elif first != service.name:
+                problems.append(Problem(f"{said}.port", str(service.port), f"is taken by {first} on the same host"))
+    return problems
 
 
 def _shared_names(source: str, services: Mapping[str, Service]) -> list[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from windmill.core.setting_parts import LogFormat
+from windmill.core.settings import Settings
 from windmill.kernels.text.printable import render_printable, shorten
 from windmill.kernels.text.redaction import HIDDEN, names_secret, redact_document, redactor
 
@@ -78,6 +79,11 @@ class JsonFormatter(_Formatter):
         except orjson.JSONEncodeError:
             # orjson rejects lone surrogates and huge integers, which replies may contain.
             return json.dumps(line)
+
+
+def hide(settings: Settings, secrets: Iterable[str]) -> None:
+    """Redact these values, too: keys of services, which are known only once the services are."""
+    configure(settings.log_level, settings.log_format, (*settings.secrets(), *secrets))
 
 
 def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from windmill import VERSION
+from windmill.calling.service_addresses import ServiceAddresses
 from windmill.calling.service_state import ServiceState
 from windmill.core.timings import CommitTimings, Histogram, RecordedCommitTimings, RecordedJobTimings
 from windmill.process.health import Health
@@ -57,6 +58,18 @@ CALLS = Metric(
 )
 CONCURRENCY = Metric("windmill_concurrency", "gauge", "Concurrent calls that this process allows itself", ("service",))
 BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is down", ("service",))
+ADDRESSES_AWAY = Metric(
+    "windmill_addresses_away", "gauge", "Addresses of a service with several that get no calls now", ("service",)
+)
+ADDRESS_CALLS = Metric(
+    "windmill_address_calls_total", "counter", "Calls to each address of a service with several", ("service", "address")
+)
+SURPLUS = Metric(
+    "windmill_surplus_connections_total",
+    "counter",
+    "Connections closed because the service sent more than one reply to a request",
+    ("service",),
+)
 DEFECTS = Metric(
     "windmill_defects_total",
     "counter",
@@ -108,6 +121,9 @@ METRICS = (
     CALLS,
     CONCURRENCY,
     BREAKER,
+    ADDRESSES_AWAY,
+    ADDRESS_CALLS,
+    SURPLUS,
     DEFECTS,
     QUEUE_WAIT,
     IMAGE_READ,
@@ -154,6 +170,15 @@ def call_samples(state: ServiceState) -> Iterator[Sample]:
     yield Sample(CONCURRENCY, service, state.slots.size)
     yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
     yield Sample(DEFECTS, service, state.defects)
+    if state.addresses:
+        yield from _address_samples(state.service.name, state.addresses)
+
+
+def _address_samples(service: str, addresses: ServiceAddresses) -> Iterator[Sample]:
+    yield Sample(SURPLUS, (service,), addresses.surplus_connections)
+    if addresses.several:
+        yield Sample(ADDRESSES_AWAY, (service,), sum(one.is_open for one in addresses))
+        yield from (Sample(ADDRESS_CALLS, (service, str(one.url)), one.calls) for one in addresses)
 
 
 def service_samples(states: Iterable[ServiceState]) -> Iterator[Sample]:

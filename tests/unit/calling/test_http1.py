@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from tests.unit.loopback import Conversation, Site, listening, on_each_loop, reply, request_of
 from tests.unit.world import Clock
 from tests.waiting import forever, settled, turns, until
-from windmill.calling.http1 import ConnectError, Http1Client, HttpError, HttpReply, ProtocolError, ReplyTooLarge
+from windmill.calling.http1 import (
+    MAX_EXCHANGES,
+    ConnectError,
+    Http1Client,
+    HttpError,
+    HttpReply,
+    HttpServer,
+    MismatchedReply,
+    ProtocolError,
+    ReplyTooLarge,
+)
 from windmill.calling.http1.connection import HttpConnection
 from windmill.calling.http1.dns_cache import TTL_SECONDS, DnsCache, literal
 
@@ -56,7 +66,7 @@ async def ask(
     client: Http1Client, site: Site, request: bytes = GET, most: int = MOST, host: str = "127.0.0.1"
 ) -> HttpReply:
     async with asyncio.timeout(10):
-        return await client.exchange(host, site.port, (request,), max_bytes=most, connect_seconds=5)
+        return await client.exchange(HttpServer(host, site.port), (request,), max_bytes=most, connect_seconds=5)
 
 
 @asynccontextmanager
@@ -234,6 +244,60 @@ async def test_what_is_said_unasked_is_nobodys_reply(wait: bool) -> None:
         if wait:
             await a_moment()
         assert (await ask(client, site)).body == b"ok"
+        assert sum(client.surplus_connections.values()) == 1
+    assert site.connections == 2
+
+
+@on_each_loop
+async def test_a_connection_is_retired_after_so_many_exchanges() -> None:
+    async with both(answering(*[OK] * (MAX_EXCHANGES + 1))) as (client, site):
+        for _ in range(MAX_EXCHANGES):
+            await ask(client, site)
+        assert site.connections == 1
+        await ask(client, site)
+        assert site.connections == 2
+    assert client.surplus_connections == {}
+
+
+@on_each_loop
+async def test_one_reply_too_many_reaches_only_the_requests_of_its_connection() -> None:
+    """A late duplicate takes the place of each later reply; only the end of the connection ends that."""
+
+    async def repeating(reader: StreamReader, writer: StreamWriter, site: Site) -> None:
+        while True:
+            number = await request_of(reader)
+            site.requests.append(number)
+            body = number.split()[1][1:]
+            if len(site.requests) == 10:  # the reply to the ninth came late, and twice
+                writer.write(reply(b"9"))
+            writer.write(reply(body))
+
+    async with both(repeating) as (client, site):
+        bodies = [
+            (await ask(client, site, b"GET /%d HTTP/1.1\r\n\r\n" % number)).body
+            for number in range(1, 2 * MAX_EXCHANGES)
+        ]
+    wrong = [number for number, body in enumerate(bodies, 1) if body != b"%d" % number]
+    assert len(wrong) <= MAX_EXCHANGES - 9
+
+
+@pytest.mark.parametrize("said", [OK + OK, OK + b"H"])
+@on_each_loop
+async def test_connections_with_surplus_bytes_are_counted(said: bytes) -> None:
+    async with both(answering(said, OK)) as (client, site):
+        for _ in range(3):
+            await ask(client, site)
+        assert client.surplus_connections == {HttpServer("127.0.0.1", site.port): 3}
+
+
+@on_each_loop
+async def test_a_reply_that_belongs_to_another_request_is_not_taken_and_ends_its_connection() -> None:
+    async with both(answering(OK, OK)) as (client, site):
+        server = HttpServer("127.0.0.1", site.port)
+        with pytest.raises(MismatchedReply):
+            await client.exchange(server, (GET,), max_bytes=MOST, connect_seconds=5, belongs=lambda _: False)
+        assert (await ask(client, site)).body == b"ok"
+        assert client.surplus_connections == {server: 1}
     assert site.connections == 2
 
 
@@ -519,7 +583,9 @@ async def test_an_upload_that_nobody_reads_ends_with_its_time_and_leaves_no_copy
     async with both(deaf) as (client, site):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await client.exchange("127.0.0.1", site.port, (post(0), image), max_bytes=MOST, connect_seconds=5)
+                await client.exchange(
+                    HttpServer("127.0.0.1", site.port), (post(0), image), max_bytes=MOST, connect_seconds=5
+                )
         await a_moment()
         gc.collect()
         assert sys.getrefcount(image) == owners
@@ -688,9 +754,11 @@ async def test_an_address_that_drops_what_comes_leaves_time_for_the_next() -> No
                 taken.setblocking(False)
                 taken.connect_ex(full.getsockname())
             await a_moment()
-            said = await client.exchange("name", site.port, (GET,), max_bytes=MOST, connect_seconds=0.4)
+            said = await client.exchange(HttpServer("name", site.port), (GET,), max_bytes=MOST, connect_seconds=0.4)
             with pytest.raises(ConnectError, match=r"no connection within 0\.1 s"):
-                await Http1Client().exchange("127.0.0.4", site.port, (GET,), max_bytes=MOST, connect_seconds=0.1)
+                await Http1Client().exchange(
+                    HttpServer("127.0.0.4", site.port), (GET,), max_bytes=MOST, connect_seconds=0.1
+                )
     assert said.body == b"ok"
 
 
@@ -703,7 +771,7 @@ async def test_a_name_is_looked_up_again_after_a_while_and_after_a_failure() -> 
         assert len(looked_up) == 2
         for _ in range(2):
             with pytest.raises(ConnectError):
-                await client.exchange("name", 1, (GET,), max_bytes=MOST, connect_seconds=5)
+                await client.exchange(HttpServer("name", 1), (GET,), max_bytes=MOST, connect_seconds=5)
         assert len(looked_up) == 4
 
 
@@ -766,7 +834,7 @@ async def test_a_service_that_moved_is_found_again() -> None:
 async def test_a_server_that_is_not_there_is_not_reached(host: str, port: int) -> None:
     client = Http1Client()
     with pytest.raises(ConnectError) as failure:
-        await client.exchange(host, port, (GET,), max_bytes=MOST, connect_seconds=5)
+        await client.exchange(HttpServer(host, port), (GET,), max_bytes=MOST, connect_seconds=5)
     assert str(failure.value)
     client.close()
 

@@ -137,10 +137,11 @@ async def test_a_service_that_was_not_reached_is_away_without_another_look(attem
     assert bench.steps() == ["read", "upload"]
 
 
-async def test_an_image_that_is_too_large_to_be_sent_is_given_up_at_once() -> None:
-    too_large = WindmillError("IMAGE_TOO_LARGE", "because", reached=False)
-    bench = Bench(call_error=too_large, canary_error=failing("SERVICE_UNREACHABLE"))
-    assert await bench.handle() == Failed("IMAGE_TOO_LARGE", "because")
+@pytest.mark.parametrize("code", ["IMAGE_TOO_LARGE", "IMAGE_FORBIDDEN"])
+async def test_an_image_that_may_not_be_sent_is_given_up_at_once(code: Code) -> None:
+    unfit = WindmillError(code, "because", reached=False)
+    bench = Bench(call_error=unfit, canary_error=failing("SERVICE_UNREACHABLE"))
+    assert await bench.handle() == Failed(code, "because")
     assert bench.steps() == ["read", "upload"]
 
 

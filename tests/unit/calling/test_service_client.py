@@ -15,11 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.unit.loopback import Answer, Site, on_each_loop, reply, serving
+from tests.unit.loopback import Answer, Site, listening, on_each_loop, reply, request_of, serving
 from tests.waiting import forever, until
 from windmill.calling.multipart_request import multipart_body
+from windmill.calling.service_addresses import FailedAtAddress
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import WindmillError
+from windmill.core.service_access import load_access
+from windmill.core.service_urls import ServiceUrl
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
 
@@ -447,3 +450,186 @@ async def test_an_upload_of_several_megabytes_arrives_whole_and_without_a_warnin
     async with both(lambda path: reply(OK)) as (opened, service, site):
         await opened.upload(Service(**{**vars(service), "max_upload_bytes": 2**23}), picture)
     assert b"".join(multipart_body(picture)) in site.requests[0]
+
+
+# Ids, keys, image URLs, and several addresses.
+
+
+@on_each_loop
+async def test_each_request_has_an_id_of_its_own() -> None:
+    async with both(lambda path: reply(OK)) as (opened, service, site):
+        for _ in range(3):
+            await opened.upload(service, JPEG)
+        await opened.refer(service, "http://example.com/a.jpg")
+    ids = [id_of(request) for request in site.requests]
+    assert len(set(ids)) == 4
+    assert all(ids)
+
+
+def id_of(request: bytes) -> bytes:
+    return request.partition(b"\r\nX-Request-Id: ")[2].partition(b"\r\n")[0]
+
+
+@on_each_loop
+async def test_the_reply_to_another_request_is_known_by_its_id() -> None:
+    """The service sends the reply before once more, when the next request has come; it says which one it answers."""
+    ids: list[bytes] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: Site) -> None:
+        while True:
+            ids.append(id_of(await request_of(reader)))
+            answered = ids[0] if len(ids) == 2 else ids[-1]
+            writer.write(reply(OK, "200 OK", f"X-Request-Id: {answered.decode()}"))
+
+    async with listening(converse) as site, client(site.port) as (opened, service):
+        await opened.upload(service, JPEG)
+        error = await refused(opened, service)
+        await opened.upload(service, JPEG)
+        assert opened.addresses(service).surplus_connections == 1
+    assert (error.code, error.retry) == ("BAD_RESPONSE", "later")
+    assert error.message == "yolov8 sent the reply to another request"
+    assert site.connections == 2
+
+
+@on_each_loop
+async def test_an_id_that_a_gateway_made_up_says_nothing() -> None:
+    async with both(lambda path: reply(OK, "200 OK", "X-Request-Id: 5f2a")) as (opened, service, site):
+        for _ in range(3):
+            assert (await opened.upload(service, JPEG)).data
+    assert site.connections == 1
+
+
+@on_each_loop
+async def test_headers_of_a_service_go_with_uploads_and_with_urls_and_are_hidden_in_its_errors() -> None:
+    async def echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, site: Site) -> None:
+        while True:
+            site.requests.append(await request_of(reader))
+            said = b'{"error": {"message": "denied to Bearer k-123456 and to k-123456"}}'
+            writer.write(
+                reply(said if len(site.requests) > 2 else OK, "500 Error" if len(site.requests) > 2 else "200 OK")
+            )
+
+    async with listening(echoing) as site:
+        service = replace(YOLOV8, host="127.0.0.1", port=site.port, headers=(("Authorization", "Bearer ${KEY}"),))
+        async with ServiceClient(Settings.from_env({}), load_access([service], {"KEY": "k-123456"})) as opened:
+            await opened.upload(service, JPEG)
+            await opened.refer(service, "http://example.com/a.jpg")
+            error = await refused(opened, service)
+    assert all(b"\r\nAuthorization: Bearer k-123456\r\n" in request for request in site.requests)
+    assert error.code == "SERVICE_ERROR"
+    assert "k-123456" not in f"{error!s}{error!r}{error.__cause__!r}"
+
+
+async def test_a_service_with_a_key_is_not_called_without_it() -> None:
+    service = replace(YOLOV8, headers=(("Authorization", "Bearer ${KEY}"),))
+    async with ServiceClient(Settings.from_env({})) as opened:
+        with pytest.raises(RuntimeError, match="no access to yolov8"):
+            await opened.upload(service, JPEG)
+
+
+@pytest.mark.parametrize(
+    "image_url",
+    [
+        "file:///etc/passwd",
+        "ftp://example.com/a.jpg",
+        "example.com/a.jpg",
+        "http:///a.jpg",
+        "http://me:hunter22@example.com/a.jpg",
+        "http://me@example.com/a.jpg",
+        "http://@example.com/a.jpg",
+        "http://127.0.0.1/a.jpg",
+        "http://localhost/a.jpg",
+        "http://10.0.0.7/a.jpg",
+        "http://[::1]/a.jpg",
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.1/a.jpg",
+        "http://2130706433/a.jpg",
+        "http://example.com\\@127.0.0.1/a.jpg",
+        "http://127.0.0.1\\.example.com/a.jpg",
+        " http://example.com/a.jpg",
+        "http://exam\tple.com/a.jpg",
+    ],
+)
+@on_each_loop
+async def test_a_url_that_breaks_the_rule_for_images_is_not_handed_over(image_url: str) -> None:
+    async with both(lambda path: reply(OK)) as (opened, service, site):
+        with pytest.raises(WindmillError) as error:
+            await opened.refer(service, image_url)
+    assert (error.value.code, error.value.retry) == ("IMAGE_FORBIDDEN", "never")
+    assert "hunter22" not in str(error.value)
+    assert site.requests == []
+
+
+@on_each_loop
+async def test_a_private_host_that_is_allowed_is_handed_over() -> None:
+    async with both(lambda path: reply(OK), IMAGE_URL_ALLOW="10.0.0.0/8") as (opened, service, _):
+        assert (await opened.refer(service, "http://10.0.0.7/a.jpg")).data
+
+
+@on_each_loop
+async def test_a_call_that_an_address_does_not_take_goes_to_the_next_at_once() -> None:
+    async with serving(lambda path: reply(OK)) as gone:
+        pass
+    busy = reply(b"", "503 Busy", "Retry-After: 30")
+    async with serving(lambda path: busy) as full, serving(lambda path: reply(OK)) as well:
+        service = at(gone, full, well)
+        async with ServiceClient(Settings.from_env({})) as opened:
+            for _ in range(5):
+                assert (await opened.upload(service, JPEG)).data
+            assert [one.is_open for one in opened.addresses(service)] == [True, True, False]
+    assert (full.connections, len(well.requests)) == (1, 5)
+
+
+@on_each_loop
+async def test_when_all_addresses_are_away_the_service_is_and_nothing_is_sent() -> None:
+    async with serving(lambda path: reply(OK)) as gone, serving(lambda path: reply(OK)) as other:
+        pass
+    service = at(gone, other)
+    async with ServiceClient(Settings.from_env({})) as opened:
+        for _ in range(2):
+            error = await refused(opened, service)
+            assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
+        assert "all 2 addresses of yolov8 are away" in error.message
+
+
+@on_each_loop
+async def test_a_failure_names_the_address_that_has_to_be_probed() -> None:
+    async def hangs_up(_: str, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with serving(hangs_up) as broken, serving(lambda path: reply(OK)) as well:
+        service = at(broken, well)
+        async with ServiceClient(Settings.from_env({})) as opened:
+            error = await refused(opened, service)
+            assert isinstance(error, FailedAtAddress)
+            assert error.address.url.port == broken.port
+            assert await opened.addresses(service).find_outage(error)
+            for _ in range(3):
+                await opened.upload(service, JPEG)
+    assert len(well.requests) == 3
+
+
+@on_each_loop
+async def test_calls_in_flight_are_spread_over_the_addresses() -> None:
+    release = asyncio.Event()
+
+    async def waiting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, site: Site) -> None:
+        site.requests.append(await request_of(reader))
+        await release.wait()
+        writer.write(reply(OK))
+        await reader.read()
+
+    async with listening(waiting) as one, listening(waiting) as two:
+        service = at(one, two)
+        async with ServiceClient(Settings.from_env({})) as opened:
+            calls = [asyncio.ensure_future(opened.upload(service, JPEG)) for _ in range(8)]
+            await until(lambda: len(one.requests) + len(two.requests) == 8)
+            release.set()
+            await asyncio.gather(*calls)
+    assert (len(one.requests), len(two.requests)) == (4, 4)
+
+
+def at(*sites: Site) -> Service:
+    """A service at all these."""
+    urls = tuple(ServiceUrl("http", "127.0.0.1", site.port) for site in sites)
+    return replace(YOLOV8, urls=urls)

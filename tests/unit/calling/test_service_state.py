@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.world import Clock, World
 from tests.waiting import settled
-from windmill.calling.service_state import PROBE_TRIES, ServiceState
+from windmill.calling.repeated_probe import PROBE_TRIES
+from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError
 from windmill.core.outcomes import Unavailable
 from windmill.core.services import Service, load_fleet

@@ -1,19 +1,23 @@
 """One HTTP/1.1 connection, its replies, and its errors.
 
 HttpError
-├── ConnectError    no connection: refused, no such host, no answer in time
-├── ProtocolError   the connection ended in the middle of the reply, or the bytes are not HTTP
+├── ConnectError        no connection: refused, no such host, no answer in time
+│   └── TlsError        the other side cannot prove who it is, or does not speak TLS
+├── ProtocolError       the connection ended in the middle of the reply, or the bytes are not HTTP
+│   └── MismatchedReply the reply answers another request
 └── ReplyTooLarge
 """
 
 import asyncio
+import os
 import select
+import socket
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import httptools
 
-_KEPT_HEADERS = (b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after")
+_KEPT_HEADERS = (b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after", b"x-request-id")
 # Limits for everything but the body: header lines, interim replies, chunk framing, trailers. A body in chunks of one
 # byte has five bytes of framing for each.
 _MAX_OVERHEAD = 65_536
@@ -30,7 +34,15 @@ class ConnectError(HttpError):
     pass
 
 
+class TlsError(ConnectError):
+    pass
+
+
 class ProtocolError(HttpError):
+    pass
+
+
+class MismatchedReply(ProtocolError):
     pass
 
 
@@ -57,6 +69,9 @@ class HttpConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.received_any = False
         """Whether the last exchange received any byte."""
+        self.exchanges = 0
+        self.surplus = False
+        """Whether it received bytes that no request had asked for."""
         self._poll: select.poll | None = None
         self._answer: asyncio.Future[HttpReply | HttpError] | None = None
         self._max_bytes = 0
@@ -79,12 +94,30 @@ class HttpConnection(asyncio.Protocol):
             return False
         if self._poll is None:
             self._poll = select.poll()
-            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not self._poll.poll(0)
+            self._poll.register(self._descriptor(), select.POLLIN)
+        if not self._poll.poll(0):
+            return True
+        self.surplus = self.surplus or self._has_unread_data()
+        return False
+
+    def _descriptor(self) -> int:
+        return int(self._transport.get_extra_info("socket").fileno())
+
+    def _has_unread_data(self) -> bool:
+        """Whether the socket is readable because of data, not because the other side closed it. With TLS nobody knows:
+        the data may be a session ticket or the announcement of the close."""
+        if self._transport.get_extra_info("ssl_object"):
+            return False
+        with socket.socket(fileno=os.dup(self._descriptor())) as twin:
+            try:
+                return bool(twin.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            except OSError:
+                return False
 
     async def exchange(self, request: Sequence[bytes], max_bytes: int) -> HttpReply:
         """Send a request and wait for its reply. A caller that stops waiting has to close the connection."""
         self.received_any, self._max_bytes = False, max_bytes
+        self.exchanges += 1
         if not self.open:
             raise ProtocolError("the connection was closed")
         self._answer = asyncio.get_running_loop().create_future()
@@ -108,7 +141,8 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:
-            self.close()  # unsolicited
+            self.surplus = True
+            self.close()
             return
         self.received_any = True
         self._received += len(data)
@@ -140,7 +174,8 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._answer is None:
-            self.close()  # an unsolicited reply
+            self.surplus = True
+            self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()

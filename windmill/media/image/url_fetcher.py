@@ -12,7 +12,8 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from windmill.core.errors import WindmillError
-from windmill.kernels.net.private_hosts import address_allowed, host_allowed
+from windmill.kernels.net.image_urls import UnfitImageUrl, fit_image_url, render_url
+from windmill.kernels.net.private_hosts import address_allowed
 
 MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
@@ -72,18 +73,10 @@ class UrlFetcher:
 
         The parsed URL that is checked here is the one that is fetched: a second parser might see another host.
         """
-        what = f"the redirect target of {render_url(base)}" if base else "image_url"
         try:
-            url = base.join(URL(address)) if base else URL(address)
-        except ValueError as error:
-            # The text is hidden: a password could be anywhere in it.
-            raise WindmillError("IMAGE_FORBIDDEN", f"{what} is not a URL") from error
-        host = url.raw_host
-        if url.scheme not in ("http", "https") or not host:
-            raise WindmillError("IMAGE_FORBIDDEN", f"{what} is not an http or https URL")
-        if not host_allowed(host, self._allowed):
-            raise WindmillError("IMAGE_FORBIDDEN", f"{host} is not a public address")
-        return url
+            return fit_image_url(address, self._allowed, base)
+        except UnfitImageUrl as error:
+            raise WindmillError("IMAGE_FORBIDDEN", str(error)) from error
 
     async def _get(self, url: URL) -> bytes | str:
         """The body at `url`, or the target of its redirect."""
@@ -118,11 +111,6 @@ class UrlFetcher:
     def _too_large(self, url: URL) -> WindmillError:
         said = f"{render_url(url)} is over MAX_IMAGE_BYTES={self._max_bytes}"
         return WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise MAX_IMAGE_BYTES")
-
-
-def render_url(url: URL) -> str:
-    """A URL for messages: without user, password, query and fragment."""
-    return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def _must_be_ok(reply: aiohttp.ClientResponse) -> None:

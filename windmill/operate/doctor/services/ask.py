@@ -3,11 +3,14 @@
 import asyncio
 import http.client
 import socket
+import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urlsplit
 
+from windmill.core.errors import ConfigInvalid
+from windmill.core.service_access import ServiceAccess, load_access, tls_context
+from windmill.core.service_urls import ServiceUrl
 from windmill.core.services import Service
 from windmill.core.setting_parts import FleetSettings
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem
@@ -19,12 +22,16 @@ MOST_BYTES = 2**16
 
 
 @dataclass(frozen=True)
-class ServiceAddress:
-    """Where a service listens."""
+class AskedAddress:
+    """One address of a service, and what it asks of its callers."""
 
-    host: str
-    port: int
-    path: str
+    url: ServiceUrl
+    access: ServiceAccess
+    tls: ssl.SSLContext | None
+
+    @property
+    def where(self) -> str:
+        return f"{self.url.host}:{self.url.port}"
 
 
 async def examine(
@@ -39,39 +46,65 @@ async def examine(
 
 
 async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
-    parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
-    address = ServiceAddress(parts.hostname or "", parts.port or 80, parts.path)
     try:
-        await in_thread(partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM))
-        heard = await in_thread(partial(_get, address, address.path, seconds))
+        addresses = _addresses(settings, service)
+    except ConfigInvalid as error:
+        remedy = "set it in .env on the machines that call the service, or correct SERVICE_CONFIG"
+        return [problem("services", service.name, str(one), remedy) for one in error.problems]
+    asking = [_at_address(service, address, seconds, health=health) for address in addresses]
+    found = [one for part in await asyncio.gather(*asking) for one in part]
+    # A service may repeat a key in its reply.
+    return [replace(one, found=addresses[0].access.hide(one.found)) for one in found]
+
+
+def _addresses(settings: FleetSettings, service: Service) -> list[AskedAddress]:
+    access = load_access([service])[service.name]
+    urls = service.addresses(settings.service_host, settings.service_port_offset)
+    tls = tls_context(service.name, access) if any(url.tls for url in urls) else None
+    return [AskedAddress(url, access, tls if url.tls else None) for url in urls]
+
+
+async def _at_address(service: Service, address: AskedAddress, seconds: float, *, health: bool) -> list[DoctorFinding]:
+    url = address.url
+    try:
+        await in_thread(partial(socket.getaddrinfo, url.host, url.port, type=socket.SOCK_STREAM))
+        heard = await in_thread(partial(_get, address, url.target, seconds))
     except socket.gaierror as error:
-        said = f"the name {address.host} does not resolve: {error.strerror}"
+        said = f"the name {url.host} does not resolve: {error.strerror}"
         return [problem("services", service.name, said, "correct host in SERVICE_CONFIG or SERVICE_HOST, or the DNS")]
     except (OSError, http.client.HTTPException) as error:
-        return [judge_services.judge_silence(service, f"{address.host}:{address.port}", error)]
+        return [judge_services.judge_silence(service, address.where, error)]
     return [
-        *judge_services.judge_reply(service, parts.geturl(), heard),
+        *judge_services.judge_reply(service, str(url), heard),
         *await _health(service, address, health=health),
     ]
 
 
-def _get(address: ServiceAddress, path: str, seconds: float) -> ProbeReply:
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+def _get(address: AskedAddress, target: str, seconds: float) -> ProbeReply:
+    connection = _connection(address, seconds)
     try:
-        connection.request("GET", path, headers={"Connection": "close"})
+        connection.request("GET", target, headers={**dict(address.access.headers), "Connection": "close"})
         reply = connection.getresponse()
         return ProbeReply(reply.status, reply.getheader("Server", ""), reply.read(MOST_BYTES))
     finally:
         connection.close()
 
 
-async def _health(service: Service, address: ServiceAddress, *, health: bool) -> list[DoctorFinding]:
+def _connection(address: AskedAddress, seconds: float) -> http.client.HTTPConnection:
+    url = address.url
+    if address.tls:
+        return http.client.HTTPSConnection(url.host, url.port, timeout=seconds, context=address.tls)
+    return http.client.HTTPConnection(url.host, url.port, timeout=seconds)
+
+
+async def _health(service: Service, address: AskedAddress, *, health: bool) -> list[DoctorFinding]:
     """Only on demand: /health runs the model, and a worker's call at the same time may fail."""
     if not health:
         return []
     name = f"{service.name} health"
+    target = replace(address.url, path="/health").target
     try:
-        heard = await in_thread(partial(_get, address, "/health", service.timeout_seconds))
+        heard = await in_thread(partial(_get, address, target, service.timeout_seconds))
     except (OSError, http.client.HTTPException) as error:
         return [problem("services", name, f"no answer: {error or type(error).__name__}", "see the log of the service")]
     if heard.status == 200:

@@ -1,6 +1,7 @@
 """Findings from a service's reply to a request without an image. Pure."""
 
 import json
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from windmill.core.services import Service
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 STAND_IN = "windmill-farm"
+_CERTIFICATE = "renew the service's certificate, or correct its url, ca and client_certificate in SERVICE_CONFIG"
+_LOCKED = (401, 403, 407)
 _CONFIG = "correct host, port and path in SERVICE_CONFIG, SERVICE_HOST or SERVICE_PORT_OFFSET"
 
 
@@ -24,6 +27,11 @@ def judge_silence(service: Service, where: str, error: Exception) -> DoctorFindi
     """A problem, because nothing answered at this address."""
     if isinstance(error, ConnectionRefusedError):
         return problem("services", service.name, f"nothing listens at {where}", f"start the service, or {_CONFIG}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = f"the certificate at {where} is not accepted: {error.verify_message}"
+        return problem("services", service.name, said, _CERTIFICATE)
+    if isinstance(error, ssl.SSLError):
+        return problem("services", service.name, f"TLS failed at {where}: {error.reason or error}", _CERTIFICATE)
     said = f"no answer at {where}: {error or type(error).__name__}"
     return problem("services", service.name, said, f"see whether it hangs; else {_CONFIG}")
 
@@ -70,6 +78,11 @@ def _stranger(service: Service, url: str, heard: ProbeReply) -> DoctorFinding:
     if heard.status >= 500:
         said = f"{url} answered {heard.status} to a request without a picture"
         return problem("services", service.name, said, "see the log of the service")
+    if heard.status in _LOCKED:
+        said = f"{url} answered {heard.status}: it denies access"
+        return problem(
+            "services", service.name, said, "correct headers of the service in SERVICE_CONFIG, and their keys"
+        )
     said = f"{url} answered {heard.status}, not 400 with JSON that demands a picture: this is no service of the fleet"
     return problem("services", service.name, said, _CONFIG)
 
