@@ -28,7 +28,7 @@ from windmill.process.metrics_and_health_server import serve_metrics_and_health
 from windmill.process.runner import DONE, INTERRUPTED, run
 from windmill.storage import database
 from windmill.submit.publishing import PagePublisher, ReconnectingPublisher, count_all, publish_all
-from windmill.submit.runs import Runs, take_producer_lock
+from windmill.submit.runs import ProducerLock, Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages, Selection, Submission
 
 logger = logging.getLogger("producers.generic")
@@ -41,6 +41,7 @@ examples:
   python -m producers.generic --services all
   python -m producers.generic --services detectors,ocr --group holidays --limit 1000
   python -m producers.generic --services yolov8 --retry-failed
+  python -m producers.generic --services all --group today --urgent
   python -m producers.generic --services all --dry-run --json
 
 exit codes: 0 all published, 1 failed, 2 wrong usage, 70 a bug of Windmill, 75 busy (another producer is running),
@@ -79,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="wait while a queue holds N jobs (%(default)s)",
     )
+    add(
+        "--urgent",
+        action="store_true",
+        help="these jobs overtake all others; for a part of the images (--group, --image-ids, --limit); may run beside "
+        "a producer of other jobs",
+    )
     add("--dry-run", action="store_true", help="count the jobs; publish nothing")
     add("--json", action="store_true", help="print the summary as JSON")
     add("--quiet", action="store_true", help="show no progress bar")
@@ -108,7 +115,7 @@ async def main(settings: Settings, stop: asyncio.Event, arguments: argparse.Name
         raise WindmillError("USAGE", "no services named", "add --services all, or see --list-services")
     services = tuple(service.name for service in fleet.select(arguments.services))
     image_ids = read_ids(arguments.image_ids) if arguments.image_ids else None
-    submission = Submission(services, selection(arguments), arguments.group, image_ids)
+    submission = Submission(services, selection(arguments), arguments.group, image_ids, arguments.urgent)
     async with database.connection(settings, NAME) as connection:
         publisher = await _produce(connection, submission, settings, stop, arguments)
     print_summary(publisher, arguments, interrupted=stop.is_set())
@@ -126,23 +133,37 @@ async def _produce(
     if arguments.group:
         await images.require_group(arguments.group)
     if not arguments.dry_run:
-        await take_producer_lock(connection, settings)
+        await take_producer_lock(connection, settings, _lock(submission))
     progress = await runs.resume_or_start(submission, record=not arguments.dry_run)
     total = None if arguments.image_ids else progress.until - progress.last
     disable_bar = arguments.quiet or None  # None lets tqdm show the bar on a terminal only
     with tqdm(total=total, unit=" images", disable=disable_bar, dynamic_ncols=True) as bar:
-        publisher = PagePublisher(progress, window=settings.publish_window, limit=arguments.limit, on_images=bar.update)
+        publisher = PagePublisher(
+            progress,
+            window=settings.publish_window,
+            limit=arguments.limit,
+            on_images=bar.update,
+            urgent=submission.urgent,
+        )
         pages = images.pages(submission, progress.last, progress.until)
         if arguments.dry_run:
             await count_all(pages, publisher, stop)
         else:
             session = ReconnectingPublisher(
-                settings, submission.services, program=NAME, most_queued=arguments.max_queued
+                settings,
+                submission.services,
+                program=NAME,
+                most_queued=arguments.max_queued,
+                urgent=submission.urgent,
             )
             async with _serve_metrics(settings, publisher, session):
                 await publish_all(pages, lambda: runs.save_progress(progress, finished=False), publisher, session, stop)
             await runs.save_progress(progress, finished=not stop.is_set())
     return publisher
+
+
+def _lock(submission: Submission) -> ProducerLock:
+    return "windmill urgent producer" if submission.urgent else "windmill producer"
 
 
 def _serve_metrics(

@@ -19,7 +19,7 @@ from dev import servers as private_servers
 from dev.servers import databases
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
-from tests.parallel import retry_delays
+from tests.parallel import RETRY_DELAYS
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
@@ -82,7 +82,7 @@ def template(servers: Mapping[str, str]) -> Iterator[str]:
 def environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
     """The variables of a fleet of its own, for `Settings.from_env` and for commands that are started."""
     unique = uuid.uuid4().hex[:8]
-    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": retry_delays()}
+    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": RETRY_DELAYS}
     settings = Settings.from_env({**servers, **own})
     asyncio.run(databases.create(settings, settings.db_name, template=template))
     yield {**servers, **own}
@@ -127,3 +127,4 @@ async def _delete_queues(settings: Settings) -> None:
     """The queues that the fleet of one test may have made; deleting one that is not there is nothing."""
     async with broker.connection(settings, "tests") as opened:
         await broker.delete_queues(opened, settings, [*load_fleet(settings.service_config).services, "extra"])
+        await broker.delete_retry_tiers(opened, settings)

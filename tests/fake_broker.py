@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from windmill.core.errors import WindmillError
+from windmill.core.messages import is_urgent
+from windmill.core.services import URGENT_SUFFIX
 
 FAILED = ".failed"
+URGENT = URGENT_SUFFIX
 TakeFake = Callable[["FakeDelivery"], Coroutine[Any, Any, None]]
 
 
@@ -35,22 +38,22 @@ class FakeQueue:
 
 
 class FakeBroker:
-    """Work queues and failed queues of `services`; tiers for `retry_delays`, or for any delay where they are None."""
+    """Work, urgent and failed queues of `services`; tiers for `retry_delays`, or for any delay where they are None."""
 
     def __init__(self, services: Sequence[str], retry_delays: Sequence[float] | None = None) -> None:
-        self.queues = {service + kind: FakeQueue() for service in services for kind in ("", FAILED)}
+        self.queues = {service + kind: FakeQueue() for service in services for kind in ("", URGENT, FAILED)}
         self._retry_delays = retry_delays
 
     async def to_services(self, body: bytes, services: Sequence[str], headers: Mapping[str, Any] | None = None) -> None:
         # As in the broker, only the first queue has to be there: the others are named in a header.
         self._must_be_there(services[0])
         for service in services:
-            self._put(service, body, headers or {})
+            self._put(_queue_of_job(service, headers or {}), body, headers or {})
 
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Mapping[str, Any]) -> None:
         if self._retry_delays is not None and delay not in self._retry_delays:
             raise WindmillError("BROKER_UNAVAILABLE", f"there is no tier of {delay} s")
-        asyncio.get_running_loop().call_later(delay, self._put, service, body, headers)
+        asyncio.get_running_loop().call_later(delay, self._put, _queue_of_job(service, headers), body, headers)
 
     async def to_failed(self, service: str, body: bytes, headers: Mapping[str, Any]) -> None:
         self._must_be_there(service + FAILED)
@@ -58,7 +61,8 @@ class FakeBroker:
 
     def delete(self, service: str) -> None:
         """The queues of a service, with all that is in them; who consumes them is told nothing."""
-        del self.queues[service], self.queues[service + FAILED]
+        for kind in ("", URGENT, FAILED):
+            del self.queues[service + kind]
 
     @asynccontextmanager
     async def consumption(self, queue: str) -> AsyncIterator["FakeConsumption"]:
@@ -78,6 +82,10 @@ class FakeBroker:
         if there := self.queues.get(queue):
             there.messages.append(FakeMessage(body, dict(headers)))
             there.hand_out()
+
+
+def _queue_of_job(service: str, headers: Mapping[str, Any]) -> str:
+    return service + URGENT if is_urgent(headers) else service
 
 
 class FakeConsumption:

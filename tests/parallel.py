@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dev.servers.ports import is_free
 
 MOST_RUNS = 8
+RETRY_DELAYS = "0.2,0.4"
 # Below the ports that the system gives to connections, which come and go by themselves.
 FIRST_PORT, LAST_PORT = 17_000, 32_000
 
@@ -24,8 +25,3 @@ def free_offset(ports: Sequence[int]) -> int:
     dice = random.Random()
     candidates = (FIRST_PORT - lowest + width * (MOST_RUNS * dice.randrange(rounds) + run_number()) for _ in range(200))
     return next(offset for offset in candidates if all(is_free(port + offset) for port in ports))
-
-
-def retry_delays() -> str:
-    """Tiers are named by their delays and shared by all fleets of a broker; those of parallel runs are not."""
-    return f"{0.2 + run_number() / 100:.2f},{0.4 + run_number() / 100:.2f}"

@@ -1,7 +1,8 @@
 """The worker for every service: SERVICE_NAME=yolov8 python -m workers.generic
 
 SERVICE_NAME is a service, several separated by commas, or a set such as `all`; one process serves all of them.
-It consumes jobs from queue_<service>, calls the service, writes the reply to PostgreSQL, and only then acknowledges.
+It consumes jobs from queue_<service>_urgent and queue_<service>, urgent ones first, calls the service, writes the
+reply to PostgreSQL, and only then acknowledges.
 On SIGTERM or Ctrl-C it finishes jobs in progress within SHUTDOWN_GRACE_SECONDS and returns the rest to the queue.
 .env.example describes every setting.
 """
@@ -24,6 +25,7 @@ from windmill.core.timings import CommitTimings, RecordedCommitTimings
 from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
+from windmill.edge.session_losses import SessionLosses
 from windmill.media.image import ImageSource
 from windmill.media.image.decode_check import fault_of_image
 from windmill.process import logs
@@ -86,11 +88,11 @@ def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus
 def _open_consumers(
     settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter
 ) -> OpenConsumer:
-    """Consumers of all services and sessions share one quarantine."""
+    """Consumers of all services and sessions share one quarantine, and the memory of lost sessions."""
     handler = JobHandler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
-    quarantine = Quarantine()
-    return lambda state, consumption, publisher: ServiceConsumer(
-        state, settings, consumption, publisher, handler, writer, quarantine
+    quarantine, losses = Quarantine(), SessionLosses()
+    return lambda state, consumptions, publisher: ServiceConsumer(
+        state, settings, consumptions, publisher, handler, writer, quarantine, losses
     )
 
 

@@ -36,7 +36,7 @@ class Section:
 
 OURS = 'service=~"$service"'
 RATE = "[$__rate_interval]"
-WORK_QUEUES = 'queue=~"${queue_prefix}($service)"'
+WORK_QUEUES = 'queue=~"${queue_prefix}($service)(_urgent)?"'
 FAILED_QUEUES = 'queue=~"${queue_prefix}($service)[.]failed"'
 GIVEN_UP = 'outcome=~"failed|unreadable"'
 NEEDS_PLUGIN = "Needs RabbitMQ's plugin rabbitmq_prometheus."
@@ -201,7 +201,7 @@ QUEUES = Section(
             "Jobs parked, and waiting for their next try",
             {
                 "{{queue}}": f"sum by (queue) (rabbitmq_detailed_queue_messages_ready{{{FAILED_QUEUES}}})",
-                "next try": 'sum(rabbitmq_detailed_queue_messages_ready{queue=~"windmill[.]retry[.].+"})',
+                "next try": 'sum(rabbitmq_detailed_queue_messages_ready{queue=~"${queue_prefix}retry[.].+"})',
             },
             tells=NEEDS_PLUGIN,
         ),
@@ -209,6 +209,12 @@ QUEUES = Section(
             "Consumers",
             {"{{queue}}": f"sum by (queue) (rabbitmq_detailed_queue_consumers{{{WORK_QUEUES}}})"},
             tells=f"{NEEDS_PLUGIN} A worker whose breaker is open consumes nothing.",
+        ),
+        Panel(
+            "Urgent jobs a second",
+            {"{{service}}": f"sum by (service) (rate(windmill_urgent_jobs_total{{{OURS}}}{RATE}))"},
+            unit="ops",
+            tells="They overtake the others, of which one in ten jobs still is one.",
         ),
         Panel(
             "Submitted, while a producer runs",

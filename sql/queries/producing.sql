@@ -12,8 +12,8 @@ LOCK TABLE images IN SHARE MODE;
 SELECT coalesce(max(image_id), 0) FROM images;
 
 -- name: try_to_be_the_only_producer
--- The lock is held until the session ends.
-SELECT pg_try_advisory_lock(hashtextextended('windmill producer', 0));
+-- The lock $1 is held until the session ends.
+SELECT pg_try_advisory_lock(hashtextextended($1::text, 0));
 
 -- name: first_unsubmitted_image_id
 -- Up to this id every image was submitted to all services $1. $2 is the group, or NULL for all groups.
@@ -32,12 +32,13 @@ UPDATE runs SET until_image_id = greatest(until_image_id, $4), updated_at = now(
 WHERE run_id = (
     SELECT max(run_id) FROM runs
     WHERE finished_at IS NULL AND services = $1::text[] AND selection = $2 AND image_group IS NOT DISTINCT FROM $3
+      AND urgent = $5
 )
 RETURNING run_id, first_image_id, until_image_id, last_image_id, images, jobs;
 
 -- name: start_run
-INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id)
-VALUES ($1::text[], $2, $3, $4, $5, $4)
+INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id, urgent)
+VALUES ($1::text[], $2, $3, $4, $5, $4, $6)
 RETURNING run_id, first_image_id, until_image_id, last_image_id, images, jobs;
 
 -- name: note_run_progress

@@ -159,7 +159,4 @@ async def without_queues(scene: Scene) -> None:
     settings = scene.fleet.settings
     async with broker.connection(settings, "test") as opened:
         await broker.delete_queues(opened, settings, scene.services)
-        async with opened.channel() as channel:
-            for tier in map(broker.retry_exchange, broker.retry_tiers(settings)):
-                await channel.queue_delete(tier)
-                await channel.exchange_delete(tier)
+        await broker.delete_retry_tiers(opened, settings)

@@ -27,6 +27,10 @@ class MeteredBroker:
         self._ctl("rabbitmqctl", "eval", setting)
         self._ctl("rabbitmq-plugins", "enable", "rabbitmq_prometheus")
 
+    def limit_memory(self, share: float) -> None:
+        """Raise the memory alarm with a share that is too small, or clear it."""
+        self._ctl("rabbitmqctl", "set_vm_memory_high_watermark", f"{share:.9f}")
+
     def _ctl(self, program: str, *arguments: str) -> None:
         settings = rabbitmq_node.load(self._home)
         done = subprocess.run(

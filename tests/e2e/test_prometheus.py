@@ -17,7 +17,7 @@ from tests.e2e.conftest import Farm
 from tests.e2e.metered_broker import MeteredBroker
 from tests.e2e.prometheus import FOLDER, Prometheus, running_prometheus
 from tests.integration.fleet import Fleet, unavailable
-from tests.parallel import free_offset, retry_delays
+from tests.parallel import RETRY_DELAYS, free_offset
 from tests.unit.manifests import document
 from tests.waiting import until
 from windmill.core.settings import Settings
@@ -64,7 +64,7 @@ def metered_broker(program: str, servers: Mapping[str, str], tmp_path: Path) -> 
 @pytest.fixture
 def environ(metered_broker: MeteredBroker, servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
     name = f"windmill_{uuid.uuid4().hex[:8]}"
-    own = {"DB_NAME": name, "RETRY_DELAYS": retry_delays(), "METRICS_HOST": "127.0.0.1"}
+    own = {"DB_NAME": name, "RETRY_DELAYS": RETRY_DELAYS, "METRICS_HOST": "127.0.0.1"}
     found = {**servers, **metered_broker.variables(), **own}
     settings = Settings.from_env(found)
     asyncio.run(databases.create(settings, name, template=template))

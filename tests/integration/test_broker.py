@@ -118,10 +118,7 @@ async def test_classic_queues_work_for_jobs_and_retries_too(settings: Settings, 
         async with broker.publisher(opened, classic) as publisher:
             await publisher.to_retry(delay, "clip", b"again", {})
         await until(lambda: fleet.depth("clip"), 10, "the job")
-        async with opened.channel() as channel:
-            for tier in broker.retry_tiers(classic):
-                await channel.queue_delete(broker.retry_exchange(tier))
-                await channel.exchange_delete(broker.retry_exchange(tier))
+        await broker.delete_retry_tiers(opened, classic)
 
 
 async def acknowledge(delivery: broker.Delivery) -> None:
@@ -131,7 +128,7 @@ async def acknowledge(delivery: broker.Delivery) -> None:
 async def test_consumption_is_lost_when_its_queue_is_deleted(
     opened: broker.Connection, settings: Settings, publisher: broker.Publisher
 ) -> None:
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(acknowledge, 10)
         assert not consumption.lost()
         async with opened.channel() as channel:
@@ -146,7 +143,7 @@ async def test_consumption_is_lost_when_the_broker_closes_its_channel(
         await delivery.requeue()
         await delivery._channel.basic_nack(delivery._tag)
 
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(twice, 10)
         await publisher.to_services(b"refused twice, which the broker forbids", ["clip"])
         await until(consumption.lost, 5, "noticed")
@@ -155,7 +152,7 @@ async def test_consumption_is_lost_when_the_broker_closes_its_channel(
 async def test_a_stopped_consumption_is_not_lost_and_starts_again(
     opened: broker.Connection, settings: Settings, publisher: broker.Publisher, fleet: Fleet
 ) -> None:
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(acknowledge, 10)
         await consumption.stop()
         assert not consumption.lost()
@@ -181,7 +178,7 @@ async def test_no_more_is_handed_out_than_was_asked_for(
 
     for number in range(5):
         await publisher.to_services(b"%d" % number, ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(keep, 2)
         await until(lambda: len(taken) == 2, 5, "two")
         assert await consumption.depth() == 3  # which the queue tells after all that it hands out
@@ -202,7 +199,7 @@ async def test_what_is_acknowledged_in_any_order_is_gone_and_the_rest_comes_agai
 
     for number in range(10):
         await publisher.to_services(b"%d" % number, ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(keep, 20)
         await until(lambda: len(taken) == 10, 5, "all")
         for position in (1, 0, 2, 9, 5, 4):
@@ -224,7 +221,7 @@ async def test_a_job_that_is_handed_back_comes_again_and_says_so(
             delivery.acknowledge()
 
     await publisher.to_services(b"job", ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(take, 10)
         await until(lambda: len(seen) == 3, 5, "the job for the third time")
     assert seen == [(False, None), (True, 1), (True, 2)]
@@ -239,7 +236,7 @@ async def test_acknowledging_on_a_channel_that_is_gone_is_nothing_and_the_job_co
         taken.append(delivery)
 
     await publisher.to_services(b"job", ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(keep, 10)
         await until(lambda: taken, 5, "the delivery")
     taken[0].acknowledge()
@@ -256,7 +253,7 @@ async def test_handing_back_on_a_channel_that_is_gone_is_nothing_and_the_job_com
         taken.append(delivery)
 
     await publisher.to_services(b"job", ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(keep, 10)
         await until(lambda: taken, 5, "the delivery")
     await taken[0].requeue()
@@ -276,7 +273,7 @@ async def test_what_is_under_way_when_the_channel_closes_goes_on(
         ends.append("answered")
 
     await publisher.to_services(b"job", ["clip"])
-    async with broker.service_consumer(opened, settings, "clip") as consumption:
+    async with broker.queue_consumer(opened, settings, broker.work_queue(settings, "clip")) as consumption:
         await consumption.start(call, 10)
         await until(lambda: nothing_waits(consumption), 5, "the delivery")
     go_on.set()
@@ -319,7 +316,10 @@ async def test_leaving_a_connection_that_was_cut_raises_nothing_of_its_own(setti
         through = replace(settings, queue_port=proxy.port)
         async with broker.connection(through, "test") as opened:
             await broker.declare(opened, through, ["clip"])
-            async with broker.publisher(opened, through) as publisher, broker.service_consumer(opened, through, "clip"):
+            async with (
+                broker.publisher(opened, through) as publisher,
+                broker.queue_consumer(opened, through, broker.work_queue(through, "clip")),
+            ):
                 await proxy.cut()
                 with pytest.raises(WindmillError) as caught:
                     await publisher.to_services(b"job", ["clip"])

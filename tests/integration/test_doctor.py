@@ -117,7 +117,7 @@ async def test_a_healthy_fleet_has_no_problem(patient: Patient) -> None:
         "images",
         "machine",
     }
-    assert report.of("queues")["found"].startswith("all 10 are as they should be")
+    assert report.of("queues")["found"].startswith("all 12 are as they should be")
     assert report.of("policies")["state"] == "ok"
     assert "stand-in answers" in report.of("yolov8")["found"]
     assert report.of("sample")["found"] == "all 3 that were looked at can be read"
@@ -158,54 +158,39 @@ async def test_a_queue_that_is_missing_or_of_another_type_is_named(patient: Pati
 
 @pytest.mark.parametrize("variables", [{}, {"QUEUE_MANAGEMENT_PORT": str(CLOSED_PORT)}], ids=["management", "amqp"])
 async def test_a_tier_with_another_delay_is_named(undeclared: Patient, variables: dict[str, str]) -> None:
-    # A delay of its own: the tiers are shared by all fleets of a broker.
-    tier = "windmill.retry.3217"
-    undeclared.fleet.environ["RETRY_DELAYS"] = "3.217"
-    try:
-        await undeclared.declared()
-        await undeclared.declare_queue(tier, **broker.tier_arguments(undeclared.settings, 0.005))
-        report = await undeclared.examined(**variables)
-        assert report.of(tier)["state"] == "problem"
-        assert report.of(tier)["found"] == "differs: -x-message-ttl=5 +x-message-ttl=3217"
-        assert "stop the workers and wait until it has emptied itself" in report.of(tier)["remedy"]
-    finally:
-        for name in ("windmill.retry.2574", tier, "windmill.retry.3860"):
-            await forget_tier(undeclared, name)
-
-
-async def forget_tier(patient: Patient, name: str) -> None:
-    async with broker.connection(patient.settings, "test") as opened, opened.channel() as channel:
-        await channel.queue_delete(name)
-        await channel.exchange_delete(name)
+    tier = broker.retry_exchange(undeclared.settings, undeclared.settings.retry_delays[0])
+    await undeclared.declared()
+    await undeclared.declare_queue(tier, **broker.tier_arguments(undeclared.settings, 0.005))
+    report = await undeclared.examined(**variables)
+    assert report.of(tier)["state"] == "problem"
+    assert report.of(tier)["found"] == "differs: -x-message-ttl=5 +x-message-ttl=200"
+    assert "stop the workers and wait until it has emptied itself" in report.of(tier)["remedy"]
 
 
 async def test_a_tier_whose_way_in_is_broken_is_named(undeclared: Patient) -> None:
-    undeclared.fleet.environ["RETRY_DELAYS"] = "3.319"
-    names = ["windmill.retry.2655", "windmill.retry.3319", "windmill.retry.3983"]
-    try:
-        await undeclared.declared()
-        async with broker.connection(undeclared.settings, "test") as opened, opened.channel() as channel:
-            await channel.exchange_delete(names[0])
-            queue = await channel.declare_queue(names[1], passive=True)
-            await queue.unbind(names[1])
-        report = await undeclared.examined()
-        assert report.problems == [f"exchange {names[0]}", f"binding {names[1]}"]
-        assert report.of(f"binding {names[1]}")["remedy"] == "python -m windmill declare"
-        blind = await undeclared.examined(QUEUE_MANAGEMENT_PORT=str(CLOSED_PORT))
-        assert blind.problems == [f"exchange {names[0]}"]
-        assert "bindings" in blind.of("management", "topology")["found"]
-    finally:
-        for name in names:
-            await forget_tier(undeclared, name)
+    settings = undeclared.settings
+    names = [broker.retry_exchange(settings, delay) for delay in broker.retry_tiers(settings)]
+    await undeclared.declared()
+    async with broker.connection(settings, "test") as opened, opened.channel() as channel:
+        await channel.exchange_delete(names[0])
+        queue = await channel.declare_queue(names[1], passive=True)
+        await queue.unbind(names[1])
+    report = await undeclared.examined()
+    assert report.problems == [f"exchange {names[0]}", f"binding {names[1]}"]
+    assert report.of(f"binding {names[1]}")["remedy"] == "python -m windmill declare"
+    blind = await undeclared.examined(QUEUE_MANAGEMENT_PORT=str(CLOSED_PORT))
+    assert blind.problems == [f"exchange {names[0]}"]
+    assert "bindings" in blind.of("management", "topology")["found"]
 
 
 async def test_a_policy_that_was_changed_is_shown_as_a_diff(patient: Patient) -> None:
     limit_deliveries(patient.settings, ["clip"], limit=3)
     report = await patient.examined()
-    name = f"policy {broker.work_queue(patient.settings, 'clip')}"
-    assert report.problems == [name]
-    assert report.of(name)["found"] == "differs: -delivery-limit=3 +delivery-limit=20"
-    assert report.of(name)["remedy"] == "python -m windmill declare"
+    names = [f"policy {queue(patient.settings, 'clip')}" for queue in (broker.work_queue, broker.urgent_queue)]
+    assert report.problems == names
+    for name in names:
+        assert report.of(name)["found"] == "differs: -delivery-limit=3 +delivery-limit=20"
+        assert report.of(name)["remedy"] == "python -m windmill declare"
 
 
 async def test_a_policy_that_another_overrides_is_named_with_the_other(patient: Patient) -> None:

@@ -316,7 +316,5 @@ async def test_classic_queues_can_be_listed_redriven_and_repaired_too(fleet: Fle
     end = await fleet.run("windmill", "failed", "redrive", "--json")
     assert end.json()["jobs"] == 100, end.err
     assert await ids(fleet, "clip") == images[100:] + images[:100]
-    async with broker.connection(classic, "test") as opened, opened.channel() as channel:
-        for delay in broker.retry_tiers(classic):
-            await channel.queue_delete(broker.retry_exchange(delay))
-            await channel.exchange_delete(broker.retry_exchange(delay))
+    async with broker.connection(classic, "test") as opened:
+        await broker.delete_retry_tiers(opened, classic)

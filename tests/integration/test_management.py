@@ -26,7 +26,7 @@ async def test_a_job_that_is_handed_out_too_often_is_parked_and_not_lost(fleet: 
 
     async with (
         broker.connection(fleet.settings, "test") as opened,
-        broker.service_consumer(opened, fleet.settings, "clip") as consumption,
+        broker.queue_consumer(opened, fleet.settings, broker.work_queue(fleet.settings, "clip")) as consumption,
     ):
         await consumption.start(die, 1)
         await until(lambda: fleet.depth("clip", ".failed"))

@@ -21,7 +21,7 @@ async def test_every_queue_is_shown_and_what_is_not_declared_is_said_so(fleet: F
     assert (clip["ready"], clip["consumers"], clip["parked"], clip["oldest_seconds"]) == (2, 0, 1, None)
     assert ocr["declared"] is False
     tier_names = [tier["name"] for tier in end.json()["tiers"]]
-    assert tier_names == [broker.retry_exchange(delay) for delay in broker.retry_tiers(fleet.settings)]
+    assert tier_names == [broker.retry_exchange(fleet.settings, delay) for delay in broker.retry_tiers(fleet.settings)]
     text = await fleet.run("windmill", "queues", "--services", "clip,ocr")
     assert "not declared: ocr" in text.out
 

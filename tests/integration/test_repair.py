@@ -89,10 +89,7 @@ async def test_what_waits_in_queue_tier_or_failed_queue_is_not_published_again(f
             return await fleet.depth("clip") == 10
 
         await until(back, 30, "the jobs in the tiers came back")
-        async with opened.channel() as channel:
-            for delay in broker.retry_tiers(settings):
-                await channel.queue_delete(broker.retry_exchange(delay))
-                await channel.exchange_delete(broker.retry_exchange(delay))
+        await broker.delete_retry_tiers(opened, settings)
 
 
 async def test_a_dry_run_counts_and_publishes_nothing_and_makes_no_queue(fleet: Fleet) -> None:

@@ -14,7 +14,7 @@ from tests.chaos.telling import tell
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.interruptions import SERVICE, loaded_worker, rows_reach, standstills
 from tests.integration.standby import Pair
-from tests.parallel import retry_delays
+from tests.parallel import RETRY_DELAYS
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
@@ -47,7 +47,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 @pytest.fixture
 def environ(pair: Pair, servers: Mapping[str, str]) -> Iterator[dict[str, str]]:
     unique = uuid.uuid4().hex[:8]
-    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": retry_delays()}
+    own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": RETRY_DELAYS}
     found = {**servers, **pair.variables(), **own}
     settings = Settings.from_env(found)
 

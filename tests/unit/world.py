@@ -18,6 +18,7 @@ from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.edge.delivery_processor import DeliveryProcessor
 from windmill.edge.quarantine import Quarantine
+from windmill.edge.session_losses import SessionLosses
 from windmill.storage.result_writer import ResultRow
 
 JOB = Job(17, "17.jpg", "/p/17.jpg", None, datetime(2026, 1, 1, tzinfo=UTC), "trace")
@@ -62,6 +63,7 @@ class World:
         self.gate.set()
         self.canary_gate.set()
         self.quarantine = Quarantine(clock=self.clock)
+        self.losses = SessionLosses()
 
     @property
     def rows(self) -> list[ResultRow]:
@@ -139,7 +141,7 @@ class World:
     def handler(self) -> JobHandler[Job]:
         return JobHandler(self.read, self, self.check)
 
-    def processor(self, state: ServiceState, settings: Settings) -> DeliveryProcessor:
+    def processor(self, state: ServiceState, settings: Settings, *, urgent: bool = False) -> DeliveryProcessor:
         return DeliveryProcessor(
             state,
             settings,
@@ -147,6 +149,8 @@ class World:
             self,
             self,
             self.quarantine,
+            self.losses,
+            urgent=urgent,
             on_change=self.note_change,
             on_broken=self.broken.append,
         )

@@ -1,15 +1,24 @@
 """RabbitMQ: queue names and declarations, publishing with confirms, consuming. Only this package imports the driver."""
 
 from windmill.broker.connection import Connection, connection, translate_errors
-from windmill.broker.consumer import Consumer, Delivery, OnDelivery, queue_consumer, service_consumer
+from windmill.broker.consumer import Consumer, Delivery, OnDelivery, ServiceConsumers, queue_consumer, service_consumers
 from windmill.broker.publishing import Headers, Publisher, publisher
 from windmill.broker.queue_counts import QueueCount, count_messages
-from windmill.broker.queue_names import failed_queue, retry_exchange, retry_tiers, work_queue
+from windmill.broker.queue_names import (
+    failed_queue,
+    queue_of_job,
+    retry_exchange,
+    retry_tiers,
+    tier_prefix,
+    urgent_queue,
+    work_queue,
+)
 from windmill.broker.queue_walk import MAX_UNACKNOWLEDGED, Drop, EndWalk, HeldMessage, Move, WalkDecision, peek, walk
 from windmill.broker.topology import (
     count_waiting_retries,
     declare,
     delete_queues,
+    delete_retry_tiers,
     depths,
     tier_arguments,
 )
@@ -27,22 +36,27 @@ __all__ = [
     "OnDelivery",
     "Publisher",
     "QueueCount",
+    "ServiceConsumers",
     "WalkDecision",
     "connection",
     "count_messages",
     "count_waiting_retries",
     "declare",
     "delete_queues",
+    "delete_retry_tiers",
     "depths",
     "failed_queue",
     "peek",
     "publisher",
     "queue_consumer",
+    "queue_of_job",
     "retry_exchange",
     "retry_tiers",
-    "service_consumer",
+    "service_consumers",
     "tier_arguments",
+    "tier_prefix",
     "translate_errors",
+    "urgent_queue",
     "walk",
     "work_queue",
 ]

@@ -5,14 +5,14 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import DeliveredMessage
 
 from windmill.broker.channel import ConsumingChannel, consuming_channel
 from windmill.broker.connection import CLOSE_SECONDS, Connection
-from windmill.broker.queue_names import work_queue
+from windmill.broker.queue_names import urgent_queue, work_queue
 from windmill.core.setting_parts import BrokerSettings
 
 logger = logging.getLogger(__name__)
@@ -150,11 +150,24 @@ class Consumer:
         return await self._channel.depth()
 
 
+class ServiceConsumers(NamedTuple):
+    """The consumers of the two work queues of one service."""
+
+    ordinary: Consumer
+    urgent: Consumer
+
+
 @asynccontextmanager
-async def service_consumer(opened: Connection, settings: BrokerSettings, service: str) -> AsyncIterator[Consumer]:
-    """A consumer of a service's work queue."""
-    async with queue_consumer(opened, settings, work_queue(settings, service)) as one:
-        yield one
+async def service_consumers(
+    opened: Connection, settings: BrokerSettings, service: str
+) -> AsyncIterator[ServiceConsumers]:
+    """Consumers of both work queues of a service. Each has its own prefetch, so a full one of ordinary jobs keeps no
+    urgent job away."""
+    async with (
+        queue_consumer(opened, settings, work_queue(settings, service)) as ordinary,
+        queue_consumer(opened, settings, urgent_queue(settings, service)) as urgent,
+    ):
+        yield ServiceConsumers(ordinary, urgent)
 
 
 @asynccontextmanager

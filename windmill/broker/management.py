@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import requests
 
-from windmill.broker import failed_queue, work_queue
+from windmill.broker import failed_queue, urgent_queue, work_queue
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.net.server_addresses import bracketed
@@ -54,8 +54,9 @@ def policies(
     most = settings.delivery_limit if limit is None else limit
     wanted: dict[str, dict[str, object]] = {}
     for service in services:
-        work, failed = work_queue(settings, service), failed_queue(settings, service)
-        wanted[work] = _dead_lettering(most, failed)
+        failed = failed_queue(settings, service)
+        for queue in (work_queue, urgent_queue):
+            wanted[queue(settings, service)] = _dead_lettering(most, failed)
         if _has_default_limit(version):
             wanted[failed] = {"delivery-limit": -1}
     return wanted

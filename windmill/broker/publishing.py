@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError
 
 from windmill.broker.connection import Connection, translate_errors
-from windmill.broker.queue_names import failed_queue, retry_exchange, work_queue
+from windmill.broker.queue_names import failed_queue, queue_of_job, retry_exchange
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.flow.retry_backoff import jittered_delays
@@ -25,7 +25,8 @@ behind everything that was there before, whoever published it."""
 
 
 class Publisher:
-    """Publishes with confirms, `mandatory` and a timeout, always."""
+    """Publishes with confirms, `mandatory` and a timeout, always. A job whose headers call it urgent goes to the urgent
+    queue of its service, also by way of a retry tier."""
 
     def __init__(
         self,
@@ -33,23 +34,25 @@ class Publisher:
         settings: BrokerSettings,
         *,
         ready: Callable[[], Any],
+        outlasts_blocking: bool = False,
         dice: Callable[[Sequence[float]], float] = random.choice,
     ) -> None:
         self._channel = channel
         self._settings = settings
         self._ready = ready
+        self._outlasts_blocking = outlasts_blocking
         self._dice = dice
 
     async def to_services(self, body: bytes, services: Sequence[str], headers: Headers | None = None) -> None:
         """One publish for any number of services: a BCC header names the queues after the first."""
-        queues = [work_queue(self._settings, service) for service in services]
+        queues = [queue_of_job(self._settings, service, headers or {}) for service in services]
         others = {"BCC": queues[1:]} if queues[1:] else {}
         await self._publish("", queues[0], body, {**(headers or {}), **others})
 
     async def to_retry(self, delay: float, service: str, body: bytes, headers: Headers) -> None:
         """Return a job to the service's queue after `delay` seconds (one of RETRY_DELAYS) with jitter."""
-        tier = retry_exchange(self._dice(jittered_delays(delay)))
-        await self._publish(tier, work_queue(self._settings, service), body, headers)
+        tier = retry_exchange(self._settings, self._dice(jittered_delays(delay)))
+        await self._publish(tier, queue_of_job(self._settings, service, headers), body, headers)
 
     async def to_failed(self, service: str, body: bytes, headers: Headers) -> None:
         await self.to_queue(failed_queue(self._settings, service), body, headers)
@@ -65,6 +68,21 @@ class Publisher:
         ready.cancel()
         return not done
 
+    async def _outlast_blocking(self, publish: Coroutine[Any, Any, object]) -> None:
+        """Wait for the confirm as long as the broker blocks publishers, and at least PUBLISH_TIMEOUT after that. A
+        second publish instead would make a second job, because the driver still sends the first."""
+        publishing = asyncio.ensure_future(publish)
+        was_blocked = False
+        try:
+            while not (await asyncio.wait([publishing], timeout=self._settings.publish_timeout))[0]:
+                blocked = await self.blocked()
+                if not (blocked or was_blocked):
+                    raise TimeoutError
+                was_blocked = blocked
+            await publishing
+        finally:
+            publishing.cancel()
+
     async def _publish(self, exchange: str, routing_key: str, body: bytes, headers: Headers) -> None:
         message = aio_pika.Message(
             body,
@@ -78,7 +96,10 @@ class Publisher:
             if exchange:
                 target = await self._channel.get_exchange(exchange, ensure=False)
             try:
-                await target.publish(message, routing_key, mandatory=True, timeout=self._settings.publish_timeout)
+                if self._outlasts_blocking:
+                    await self._outlast_blocking(target.publish(message, routing_key, mandatory=True))
+                else:
+                    await target.publish(message, routing_key, mandatory=True, timeout=self._settings.publish_timeout)
             except DeliveryError as error:
                 raise WindmillError(
                     "BROKER_UNAVAILABLE", f"no queue took a message for {routing_key}: {error}"
@@ -86,10 +107,13 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publisher(opened: Connection, settings: BrokerSettings) -> AsyncIterator[Publisher]:
-    """A publisher on its own channel; raises for a message that no queue takes."""
+async def publisher(
+    opened: Connection, settings: BrokerSettings, *, outlasts_blocking: bool = False
+) -> AsyncIterator[Publisher]:
+    """A publisher on its own channel; raises for a message that no queue takes. One that outlasts blocking does not
+    time out while the broker takes no publishes because it is short of memory or disk."""
     with translate_errors(settings):
         channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
         underlay = await channel.get_underlay_channel()
     async with channel:
-        yield Publisher(channel, settings, ready=underlay.connection.ready)
+        yield Publisher(channel, settings, ready=underlay.connection.ready, outlasts_blocking=outlasts_blocking)

@@ -8,7 +8,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 from aiormq.abc import FieldTable
 
 from windmill.broker.connection import Connection, translate_errors
-from windmill.broker.queue_names import failed_queue, retry_exchange, retry_tiers, work_queue
+from windmill.broker.queue_names import failed_queue, retry_exchange, retry_tiers, urgent_queue, work_queue
 from windmill.core.setting_parts import BrokerSettings
 
 
@@ -25,8 +25,12 @@ async def declare(opened: Connection, settings: BrokerSettings, services: Iterab
 async def _declare_service(channel: AbstractChannel, settings: BrokerSettings, service: str) -> None:
     """Declare the queues of one service. The type is the only argument, because arguments can never change."""
     arguments: FieldTable = {"x-queue-type": settings.queue_type}
-    for name in (work_queue(settings, service), failed_queue(settings, service)):
+    for name in _queues_of(settings, service):
         await channel.declare_queue(name, durable=True, arguments=arguments)
+
+
+def _queues_of(settings: BrokerSettings, service: str) -> list[str]:
+    return [name(settings, service) for name in (work_queue, urgent_queue, failed_queue)]
 
 
 def tier_arguments(settings: BrokerSettings, delay: float) -> dict[str, object]:
@@ -44,7 +48,7 @@ def tier_arguments(settings: BrokerSettings, delay: float) -> dict[str, object]:
 
 
 async def _declare_tier(channel: AbstractChannel, settings: BrokerSettings, delay: float) -> None:
-    name = retry_exchange(delay)
+    name = retry_exchange(settings, delay)
     arguments: FieldTable = tier_arguments(settings, delay)  # type: ignore[assignment]  # a table of plain values
     exchange = await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=True)
     queue = await channel.declare_queue(name, durable=True, arguments=arguments)
@@ -56,8 +60,18 @@ async def delete_queues(opened: Connection, settings: BrokerSettings, services: 
     with translate_errors(settings):
         async with opened.channel() as channel:
             for service in services:
-                await channel.queue_delete(work_queue(settings, service))
-                await channel.queue_delete(failed_queue(settings, service))
+                for name in _queues_of(settings, service):
+                    await channel.queue_delete(name)
+
+
+async def delete_retry_tiers(opened: Connection, settings: BrokerSettings) -> None:
+    """Delete the retry tiers and all jobs in them."""
+    with translate_errors(settings):
+        async with opened.channel() as channel:
+            for delay in retry_tiers(settings):
+                name = retry_exchange(settings, delay)
+                await channel.queue_delete(name)
+                await channel.exchange_delete(name)
 
 
 async def depths(
@@ -75,7 +89,7 @@ async def depths(
 async def count_waiting_retries(opened: Connection, settings: BrokerSettings) -> int:
     """How many jobs of any service are in the retry tiers."""
     with translate_errors(settings):
-        return sum([await _depth(opened, retry_exchange(delay)) for delay in retry_tiers(settings)])
+        return sum([await _depth(opened, retry_exchange(settings, delay)) for delay in retry_tiers(settings)])
 
 
 async def _depth(opened: Connection, queue_name: str) -> int:

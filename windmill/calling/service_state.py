@@ -55,6 +55,7 @@ class ServiceState:
         self.codes: Counter[tuple[str, Code]] = Counter()
         self.steps = RecordedJobTimings() if settings.metrics_port else JobTimings()
         self.in_progress = 0
+        self.urgent_jobs = 0  # of those that were counted
         self.defects = 0  # bugs of ours that its jobs ran into
         self.call_seconds = 0.1  # a moving average that starts with a guess
         self._min_tries = settings.max_retries + 1

@@ -11,9 +11,10 @@ from windmill.operate.queues import read_queues, render_queues_json, render_queu
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
-Per service: waiting jobs (ready), jobs held by workers (unacked), consumers, rates, and parked jobs; then the retry
-tiers. Unacked and rates come from RabbitMQ's management API and are a few seconds old. They are omitted without it.
-Rates are also omitted if RabbitMQ does not collect them; `python -m windmill status` shows rates in any case.
+Per service: waiting jobs (ready), jobs held by workers (unacked), consumers, rates, and parked jobs; then the same of
+its urgent queue; then the retry tiers. Unacked and rates come from RabbitMQ's management API and are a few seconds old.
+They are omitted without it. Rates are also omitted if RabbitMQ does not collect them; `python -m windmill status` shows
+rates in any case.
 """
 
 

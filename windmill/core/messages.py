@@ -1,6 +1,7 @@
 """Job messages: one image by reference, never its pixels; and the headers that carry a job's history of tries."""
 
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ MAX_RECEIVED_BYTES = 65_536
 ATTEMPT_HEADER = "windmill-attempt"
 TRIES_HEADER = "windmill-tries"
 OUTAGES_HEADER = "windmill-outages"
+URGENT_HEADER = "windmill-urgent"
 HANDED_OUT_HEADER = "windmill-handed-out"
 REDRIVEN_HEADER = "windmill-redriven"
 # Why a job is in the failed queue.
@@ -119,6 +121,11 @@ def history_of(headers: dict[str, Any]) -> History:
     if not headers:
         return FIRST
     return History(_count(headers, ATTEMPT_HEADER) or 1, _count(headers, OUTAGES_HEADER), _count(headers, TRIES_HEADER))
+
+
+def is_urgent(headers: Mapping[str, Any]) -> bool:
+    """Whether a job belongs into the urgent queue of its service. The header stays with it wherever it goes."""
+    return headers.get(URGENT_HEADER) is True
 
 
 def delivery_count(headers: dict[str, Any]) -> int:

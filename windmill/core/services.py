@@ -50,6 +50,8 @@ BUILT_IN_SETS = {
     "spatial_only": "services made for crops of people",
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+URGENT_SUFFIX = "_urgent"
+"""Ends the name of the queue of a service's urgent jobs, and so the name of no service."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,8 @@ def _service(
 ) -> Service:
     if not _NAME.fullmatch(name):
         raise rejected_value(where, name, "a service name is lower-case letters, digits and _ (it names a queue)")
+    if name.endswith(URGENT_SUFFIX):
+        raise rejected_value(where, name, f"a service name does not end with {URGENT_SUFFIX} (urgent queues do)")
     if name in notes:
         raise rejected_value(where, name, "is the name of a set already")
     own = mapping(entry, where)

@@ -7,6 +7,7 @@ before that it stays unacknowledged, and the broker redelivers it.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, assert_never
 
@@ -28,7 +29,7 @@ from windmill.core.outcomes import (
     code_of,
 )
 from windmill.core.settings import Settings
-from windmill.edge.quarantine import Quarantine, suspect
+from windmill.edge.quarantine import Quarantine, suspect, suspect_from
 from windmill.edge.received_messages import (
     NO_ENVELOPE,
     ReceivedJob,
@@ -37,6 +38,7 @@ from windmill.edge.received_messages import (
     read_delivery,
 )
 from windmill.edge.retries_and_dead_letters import JobRepublisher, RepublishTarget, job_context
+from windmill.edge.session_losses import SessionLosses
 from windmill.storage.result_writer import ResultRow
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Writer(Protocol):
 
 
 class DeliveryProcessor:
-    """Processes the deliveries of one service in one broker session."""
+    """Processes the deliveries of one queue of a service, the ordinary or the urgent one, in one broker session."""
 
     def __init__(
         self,
@@ -59,7 +61,9 @@ class DeliveryProcessor:
         writer: Writer,
         target: RepublishTarget,
         quarantine: Quarantine,
+        losses: SessionLosses,
         *,
+        urgent: bool = False,
         on_change: Callable[[], None],
         on_broken: Callable[[WindmillError], None],
     ) -> None:
@@ -69,7 +73,10 @@ class DeliveryProcessor:
         self._handler = handler
         self._writer = writer
         self._quarantine = quarantine
-        self._republisher = JobRepublisher(state.service.name, settings, target)
+        self._losses = losses
+        self._urgent = urgent
+        self._slots = state.slots.urgent if urgent else state.slots
+        self._republisher = JobRepublisher(state.service.name, settings, target, urgent=urgent)
         self._on_change = on_change
         self._on_broken = on_broken
         self._worker_id = settings.worker_name()
@@ -77,15 +84,24 @@ class DeliveryProcessor:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
-        self._in_progress = 0
+        self._in_hand: dict[int, bytes] = {}
         # Checked once, as every job passes here.
         self._logs_steps = logger.isEnabledFor(logging.DEBUG)
         self.deliveries = 0
+        self.settled = 0
         self.has_suspects = True
 
+    @property
+    def in_progress(self) -> int:
+        """The number of deliveries that are not settled yet."""
+        return len(self._in_hand)
+
     def close(self) -> None:
-        """From now on deliveries that have not begun go back to the queue."""
+        """From now on deliveries that have not begun go back to the queue. The others may be redelivered, although no
+        worker was lost with them."""
         self._closing = True
+        for body in self._in_hand.values():
+            self._losses.note(self._name, body)
 
     async def drained(self) -> None:
         """Return when every delivery is settled."""
@@ -94,25 +110,30 @@ class DeliveryProcessor:
     async def process(self, delivery: Delivery) -> None:
         """Process one delivery until it is settled."""
         self.deliveries += 1
-        self._in_progress += 1
+        self._in_hand[id(delivery)] = delivery.body
+        if self._closing:
+            self._losses.note(self._name, delivery.body)
         self._state.in_progress += 1
         self._quarantine.started()
         self._idle.clear()
         received: ReceivedMessage = UnreadableMessage(delivery.body, NO_ENVELOPE, "not read")
         try:
             received = read_delivery(delivery.body, delivery.headers, delivery.redelivered, datetime.now(UTC))
-            self._note_suspects(received)
-            await self._settle(delivery, received)
+            if received.envelope.handed_out or received.envelope.uncounted:
+                await self._settle_redelivered(delivery, received)
+            else:
+                await self._settle(delivery, received)
+            self.settled += 1
         except WindmillError as error:
             # The broker confirmed neither a copy nor a reject: reconnect, and it redelivers the job.
-            self._on_broken(error)
+            self._broke(delivery, error)
         except Exception as error:  # noqa: BLE001 - logged
             await self._charge_defect(delivery, received, self._defect(error))
         finally:
             self._quarantine.settled()
             self._state.in_progress -= 1
-            self._in_progress -= 1
-            if not self._in_progress:
+            del self._in_hand[id(delivery)]
+            if not self._in_hand:
                 self._idle.set()
 
     def _defect(self, error: Exception) -> WindmillError:
@@ -129,10 +150,11 @@ class DeliveryProcessor:
         others would wait. Reconnect only if nothing at all can be published, or this delivery would stay unsettled."""
         try:
             self._settled(delivery, received, await self._retry_or_dead_letter(received, defect))
+            self.settled += 1
         except WindmillError as error:
-            self._on_broken(error)
+            self._broke(delivery, error)
         except Exception as error:  # noqa: BLE001 - logged
-            self._on_broken(self._defect(error))
+            self._broke(delivery, self._defect(error))
 
     async def _retry_or_dead_letter(self, received: ReceivedMessage, defect: WindmillError) -> Outcome:
         if isinstance(received, UnreadableMessage):
@@ -148,6 +170,23 @@ class DeliveryProcessor:
         await self._republisher.retry_later(received, outcome)
         return outcome
 
+    def _broke(self, delivery: Delivery, error: WindmillError) -> None:
+        if not self._closing:
+            self._losses.note(self._name, delivery.body)
+        self._on_broken(error)
+
+    async def _settle_redelivered(self, delivery: Delivery, received: ReceivedMessage) -> None:
+        """Settle a delivery after leaving lost sessions out of its count. Long before the broker's own count reaches
+        the limit, a copy starts that count again."""
+        corrected = self._losses.without_losses(self._name, received.body, received.envelope)
+        looks_deadly = received.envelope.handed_out >= suspect_from(self._settings.delivery_limit)
+        if corrected is not received.envelope and looks_deadly:
+            await self._republisher.requeue_counted(delivery, replace(received, envelope=corrected))
+        else:
+            await self._settle(delivery, replace(received, envelope=corrected))
+        if not self._closing:
+            self._losses.forget(self._name, received.body)
+
     def _note_suspects(self, received: ReceivedMessage) -> None:
         """Suspected poison jobs come one at a time, because a crash redelivers every job that the worker holds. A new
         processor assumes suspects until its first job."""
@@ -162,6 +201,7 @@ class DeliveryProcessor:
         return received.envelope.handed_out > 0 and suspect(received.envelope.handed_out, self._settings.delivery_limit)
 
     async def _settle(self, delivery: Delivery, received: ReceivedMessage) -> None:
+        self._note_suspects(received)
         if received.envelope.uncounted:
             await self._republisher.requeue_counted(delivery, received)
         elif self._is_suspect(received):
@@ -186,7 +226,7 @@ class DeliveryProcessor:
                 assert_never(received)
 
     async def _run_job(self, delivery: Delivery, received: ReceivedJob, alone: bool) -> None:
-        async with self._state.slots:
+        async with self._slots:
             if self._must_requeue(alone):
                 await self._republisher.requeue_unstarted(delivery, received)
                 return
@@ -217,6 +257,7 @@ class DeliveryProcessor:
         """Acknowledge: the outcome is stored."""
         delivery.acknowledge()
         self._state.count(outcome)
+        self._state.urgent_jobs += self._urgent
         if self._logs_steps:
             self._log_step("settled", received, outcome)
 

@@ -13,9 +13,14 @@ SUSPECT_AFTER_DELIVERIES = 2
 LINGER_SECONDS = 2.0
 
 
+def suspect_from(limit: int) -> int:
+    """After how many deliveries a job is a suspect, with this delivery limit."""
+    return max(1, min(SUSPECT_AFTER_DELIVERIES, limit - 1))
+
+
 def suspect(handed_out: int, limit: int) -> bool:
     """Whether a job was delivered often enough to run alone, but is still below the delivery limit."""
-    return max(1, min(SUSPECT_AFTER_DELIVERIES, limit - 1)) <= handed_out < limit
+    return suspect_from(limit) <= handed_out < limit
 
 
 class Quarantine:

@@ -4,7 +4,7 @@ The broker confirms the copy before the delivery is acknowledged.
 
 import logging
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from windmill.broker import Delivery, Headers
 from windmill.core.errors import Code, WindmillError
@@ -16,6 +16,7 @@ from windmill.core.messages import (
     OUTAGES_HEADER,
     REASON_HEADER,
     TRIES_HEADER,
+    URGENT_HEADER,
     WORKER_HEADER,
 )
 from windmill.core.outcomes import MAX_OUTAGES, RetryLater, Unavailable
@@ -37,12 +38,14 @@ class RepublishTarget(Protocol):
 
 
 class JobRepublisher:
-    """Republishes the jobs of one service. The caller acknowledges, except after the `requeue_*` methods."""
+    """Republishes the jobs of one queue of a service. The caller acknowledges, except after the `requeue_*` methods."""
 
-    def __init__(self, service: str, settings: Settings, target: RepublishTarget) -> None:
+    def __init__(self, service: str, settings: Settings, target: RepublishTarget, *, urgent: bool = False) -> None:
         self._service = service
         self._settings = settings
         self._target = target
+        # A job that others published to the urgent queue without the header stays urgent too.
+        self._mark: Headers = {URGENT_HEADER: True} if urgent else {}
         self._worker_id = settings.worker_name()
         self._throttle = Throttle()
 
@@ -57,7 +60,7 @@ class JobRepublisher:
             WORKER_HEADER: self._worker_id,
             FAILED_AT_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        await self._target.to_failed(self._service, received.body, received.envelope.headers_to_keep() | reason)
+        await self._target.to_failed(self._service, received.body, self._kept(received) | reason)
 
     async def retry_later(self, received: ReceivedJob, outcome: RetryLater) -> None:
         """Put the job into a retry tier, with its tries counted, or its outages if it was refused."""
@@ -69,7 +72,7 @@ class JobRepublisher:
         delay = retry_delay(failures, self._settings.retry_delays)
         context = job_context(self._service, received)
         logger.debug("will retry", extra=context | {"code": outcome.code, "reason": outcome.message})
-        headers = received.envelope.headers_to_keep() | counted
+        headers = self._kept(received) | counted
         if outcome.tries > usual:
             headers[TRIES_HEADER] = outcome.tries
         await self._target.to_retry(delay, self._service, received.body, headers)
@@ -97,7 +100,10 @@ class JobRepublisher:
         delivery.acknowledge()
 
     async def _republish(self, received: ReceivedMessage, headers: Headers) -> None:
-        await self._target.to_services(received.body, [self._service], headers)
+        await self._target.to_services(received.body, [self._service], {**headers, **self._mark})
+
+    def _kept(self, received: ReceivedMessage) -> dict[str, Any]:
+        return {**received.envelope.headers_to_keep(), **self._mark}
 
 
 def job_context(service: str, received: ReceivedMessage) -> dict[str, object]:

@@ -13,7 +13,7 @@ async def drain(consumers: Sequence[ServiceConsumer], grace_seconds: float) -> N
     """Wait until every job in progress is done, at most for the grace. The broker redelivers unfinished ones."""
     try:
         async with asyncio.timeout(grace_seconds):
-            await asyncio.gather(*(consumer.processor.drained() for consumer in consumers))
+            await asyncio.gather(*(consumer.drained() for consumer in consumers))
     except TimeoutError:
         left = sum(consumer.state.in_progress for consumer in consumers)
         logger.warning("jobs not finished in SHUTDOWN_GRACE_SECONDS go back to the queue", extra={"jobs": left})

@@ -15,7 +15,8 @@ from windmill.kernels.text.tables import render_table
 
 @dataclass
 class QueueLine:
-    """The queues of one service, or a retry tier. None means unknown; `declared` says whether the queue exists."""
+    """The queues of one service, its urgent queue, or a retry tier. None means unknown; `declared` says whether the
+    queue exists."""
 
     name: str
     declared: bool = False
@@ -33,6 +34,7 @@ class QueueReport:
     """All queues; `management` says why the management API did not answer."""
 
     services: list[QueueLine] = field(default_factory=list)
+    urgent: list[QueueLine] = field(default_factory=list)
     tiers: list[QueueLine] = field(default_factory=list)
     management: str | None = None
 
@@ -60,10 +62,23 @@ async def read_queues(settings: BrokerSettings, services: Sequence[str], *, olde
             if oldest and line.ready:
                 line.oldest_seconds = await _age_of_head(opened, settings, broker.work_queue(settings, service))
             report.services.append(line)
+        for service in services:
+            report.urgent.append(await _urgent_line(opened, settings, service, seen, oldest=oldest))
         for delay in broker.retry_tiers(settings):
-            queue = broker.retry_exchange(delay)
+            queue = broker.retry_exchange(settings, delay)
             report.tiers.append(await _line(opened, settings, queue, queue, seen))
     return report
+
+
+async def _urgent_line(
+    opened: broker.Connection, settings: BrokerSettings, service: str, seen: dict[str, QueueActivity], *, oldest: bool
+) -> QueueLine:
+    """What was parked out of it is counted with the rest of the service."""
+    queue = broker.urgent_queue(settings, service)
+    line = await _line(opened, settings, f"{service} urgent", queue, seen)
+    if oldest and line.ready:
+        line.oldest_seconds = await _age_of_head(opened, settings, queue)
+    return line
 
 
 async def _line(
@@ -97,7 +112,7 @@ async def _age_of_head(opened: broker.Connection, settings: BrokerSettings, queu
 def render_queues_table(report: QueueReport) -> str:
     """One line for each queue."""
     headings = ["queue", "ready", "unacked", "consumers", "in/s", "out/s", "oldest", "parked"]
-    lines = [*report.services, *report.tiers]
+    lines = [*report.services, *report.urgent, *report.tiers]
     text = render_table(headings, [_cells(line) for line in lines if line.declared])
     absent = [line.name for line in lines if not line.declared]
     return text + (f"not declared: {', '.join(absent)} (python -m windmill declare)\n" if absent else "")

@@ -52,6 +52,12 @@ JOBS = Metric(
     "Outcomes of jobs; retries have the outcome retry_later",
     ("service", "outcome", "code"),
 )
+URGENT_JOBS = Metric(
+    "windmill_urgent_jobs_total",
+    "counter",
+    "Outcomes of jobs from the urgent queue, which windmill_jobs_total includes",
+    ("service",),
+)
 IN_PROGRESS = Metric("windmill_jobs_in_progress", "gauge", "Jobs delivered and not yet settled", ("service",))
 CALLS = Metric(
     "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's call slots now", ("service",)
@@ -117,6 +123,7 @@ METRICS = (
     READY,
     RECONNECTS,
     JOBS,
+    URGENT_JOBS,
     IN_PROGRESS,
     CALLS,
     CONCURRENCY,
@@ -186,6 +193,7 @@ def service_samples(states: Iterable[ServiceState]) -> Iterator[Sample]:
     for state in states:
         service = (state.service.name,)
         yield from _job_samples(state)
+        yield Sample(URGENT_JOBS, service, state.urgent_jobs)
         yield Sample(IN_PROGRESS, service, state.in_progress)
         yield from call_samples(state)
         if isinstance(steps := state.steps, RecordedJobTimings):

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Protocol
 
 from windmill import broker
+from windmill.broker import Headers
 from windmill.core.errors import WindmillError
-from windmill.core.messages import encode
+from windmill.core.messages import URGENT_HEADER, encode
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
 from windmill.process.runner import background, pause
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 class JobTarget(Protocol):
     """Publishes a job to the queues of its services; returns when every queue has confirmed."""
 
-    async def to_services(self, body: bytes, services: Sequence[str]) -> None: ...
+    async def to_services(self, body: bytes, services: Sequence[str], headers: Headers) -> None: ...
 
 
 class Blockable(Protocol):
@@ -47,7 +48,9 @@ class PagePublisher:
         window: int,
         limit: int | None = None,
         on_images: Callable[[int], object] = lambda _: None,
+        urgent: bool = False,
     ) -> None:
+        self._headers: Headers = {URGENT_HEADER: True} if urgent else {}
         self.progress = progress
         self._window = window
         self._remaining = limit
@@ -67,7 +70,8 @@ class PagePublisher:
             chunk = self._next_chunk(page)
             with_jobs = [image for image in chunk if image.services]
             if target:
-                await asyncio.gather(*(target.to_services(encode(image.job), image.services) for image in with_jobs))
+                publishes = (target.to_services(encode(i.job), i.services, self._headers) for i in with_jobs)
+                await asyncio.gather(*publishes)
             del page.images[: len(chunk)]
             self._count(chunk, with_jobs)
         if not page.images:
@@ -99,12 +103,16 @@ class PagePublisher:
 class ReconnectingPublisher:
     """Publishes pages over one broker session, which is opened when needed and again after an outage."""
 
-    def __init__(self, settings: Settings, services: Sequence[str], *, program: str, most_queued: int) -> None:
-        """`program` names the connections, so that RabbitMQ shows whose they are."""
+    def __init__(
+        self, settings: Settings, services: Sequence[str], *, program: str, most_queued: int, urgent: bool = False
+    ) -> None:
+        """`program` names the connections, so that RabbitMQ shows whose they are. Urgent jobs need room in the urgent
+        queues only."""
         self._settings = settings
         self._services = services
         self._program = program
         self._most = most_queued
+        self._queue = broker.urgent_queue if urgent else broker.work_queue
         self.outage = Outage("the broker")
         self._stack = contextlib.AsyncExitStack()
         self._backpressure: QueueBackpressure | None = None
@@ -144,7 +152,7 @@ class ReconnectingPublisher:
             # Before the first publish: the broker silently drops the copy for a queue that does not exist.
             await broker.declare(reading, self._settings, self._services)
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
-            depths = partial(broker.depths, reading, self._settings, self._services)
+            depths = partial(broker.depths, reading, self._settings, self._services, queue=self._queue)
             self._backpressure = QueueBackpressure(depths, self._most)
         return self._backpressure, self._target
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Literal
 
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
@@ -10,6 +11,8 @@ from windmill.storage.queries import queries
 from windmill.submit.selection import Submission
 
 logger = logging.getLogger(__name__)
+
+ProducerLock = Literal["windmill producer", "windmill urgent producer"]
 
 
 @dataclass
@@ -24,11 +27,16 @@ class RunProgress:
 
 
 async def take_producer_lock(
-    connection: Connection, settings: DatabaseSettings, *, other: str = "another producer"
+    connection: Connection,
+    settings: DatabaseSettings,
+    lock: ProducerLock = "windmill producer",
+    *,
+    other: str = "another producer",
 ) -> None:
     """Take the lock of the producers, held until the connection closes; raises BUSY. Two producers of the same images
-    would submit each twice, and a run is saved only after its jobs are published."""
-    if not await connection.fetchval(queries()["try_to_be_the_only_producer"]):
+    would submit each twice, and a run is saved only after its jobs are published. Producers of urgent jobs have a lock
+    of their own, because another one may wait for hours until the workers have caught up."""
+    if not await connection.fetchval(queries()["try_to_be_the_only_producer"], lock):
         raise WindmillError(
             "BUSY",
             f"{other} is at work on database {settings.db_name}",
@@ -56,7 +64,7 @@ class Runs:
         if submission.image_ids is not None or not record:
             return RunProgress(None, until, await self._first(submission))
         key = (services, submission.selection, submission.image_group)
-        row = await self._connection.fetchrow(self._sql["continue_run"], *key, until)
+        row = await self._connection.fetchrow(self._sql["continue_run"], *key, until, submission.urgent)
         if row is not None:
             context = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
             logger.info("resuming the interrupted run", extra=context)
@@ -64,7 +72,7 @@ class Runs:
             first = await self._first(submission)
             if first >= until:
                 return RunProgress(None, until, first)  # no new images; a timer must not add a row each time
-            row = await self._connection.fetchrow(self._sql["start_run"], *key, first, until)
+            row = await self._connection.fetchrow(self._sql["start_run"], *key, first, until, submission.urgent)
         assert row is not None
         return RunProgress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])
 

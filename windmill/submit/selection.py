@@ -18,12 +18,14 @@ PAGE_IMAGES = 1000
 
 @dataclass(frozen=True)
 class Submission:
-    """The request of the user; `image_ids` selects images by id instead of all of them."""
+    """The request of the user; `urgent` jobs overtake the others, and `image_ids` selects images by id
+    instead of all of them."""
 
     services: tuple[str, ...]
     selection: Selection
     image_group: str | None
     image_ids: Iterable[int] | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.fake_broker import FAILED, FakeBroker
+from tests.fake_broker import FAILED, URGENT, FakeBroker
 from windmill import broker
 from windmill.core.settings import Settings
 from windmill.edge.retries_and_dead_letters import RepublishTarget
@@ -54,6 +54,8 @@ class AnyBroker(Protocol):
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]: ...
 
+    def urgent_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]: ...
+
     def failed_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]: ...
 
     async def delete(self, service: str) -> None: ...
@@ -70,6 +72,9 @@ class InMemory:
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
         return self._broker.consumption(service)
+
+    def urgent_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
+        return self._broker.consumption(service + URGENT)
 
     def failed_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
         return self._broker.consumption(service + FAILED)
@@ -91,6 +96,9 @@ class RabbitMQ:
 
     def session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
         return self._deliveries(broker.work_queue(self._settings, service))
+
+    def urgent_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
+        return self._deliveries(broker.urgent_queue(self._settings, service))
 
     def failed_session(self, service: str) -> AbstractAsyncContextManager[Deliveries]:
         return self._deliveries(broker.failed_queue(self._settings, service))

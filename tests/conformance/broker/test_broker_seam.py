@@ -7,6 +7,7 @@ import pytest
 from tests.conformance.broker.conftest import AnyBroker, AnyDelivery, Deliveries
 from tests.waiting import until
 from windmill.core.errors import WindmillError
+from windmill.core.messages import URGENT_HEADER
 
 
 @dataclass
@@ -167,3 +168,20 @@ async def test_a_consumption_is_lost_when_its_queue_is_deleted(any_broker: AnyBr
         assert not deliveries.lost()
         await any_broker.delete("clip")
         await until(deliveries.lost, 10, "noticed")
+
+
+async def test_an_urgent_job_waits_in_the_urgent_queue_and_comes_back_to_it_when_it_is_retried(
+    any_broker: AnyBroker,
+) -> None:
+    urgent = {URGENT_HEADER: True}
+    await any_broker.publisher.to_services(b"both", ["ocr", "clip"], urgent)
+    await any_broker.publisher.to_retry(any_broker.retry_delay, "clip", b"again", urgent)
+    async with any_broker.urgent_session("clip") as deliveries, any_broker.session("clip") as ordinary:
+        hands = Hands()
+        await deliveries.start(hands.take, 10)
+        await hands.come(2)
+        assert hands.bodies == [b"both", b"again"]
+        assert all(delivery.headers[URGENT_HEADER] is True for delivery in hands.held)
+        assert await ordinary.depth() == 0
+    async with any_broker.urgent_session("ocr") as deliveries:
+        await depth_is(deliveries, 1)

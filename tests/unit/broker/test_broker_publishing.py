@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import aio_pika
@@ -14,6 +14,7 @@ from aiormq import spec
 from windmill import broker
 from windmill.broker.publishing import PRIORITY
 from windmill.core.errors import WindmillError
+from windmill.core.messages import URGENT_HEADER
 from windmill.core.settings import Settings
 
 SETTINGS = Settings.from_env({"QUEUE_PREFIX": "q_", "PUBLISH_TIMEOUT": "7", "RETRY_DELAYS": "5,10"})
@@ -81,7 +82,7 @@ async def test_a_retry_goes_to_one_of_the_tiers_of_its_delay_and_from_there_to_i
     channel = Channel()
     await publisher(channel, pick).to_retry(delay, "clip", b"job", {"windmill-attempt": 2})
     [(exchange, key, message, _)] = channel.published
-    assert (exchange, key) == (f"windmill.retry.{tier}", "q_clip")
+    assert (exchange, key) == (f"q_retry.{tier}", "q_clip")
     assert message.headers == {"windmill-attempt": 2}
 
 
@@ -112,3 +113,60 @@ async def test_a_broker_that_is_short_of_memory_is_noticed() -> None:
     assert await one.blocked()
     ready.set()
     assert not await one.blocked()
+
+
+async def test_urgent_jobs_go_to_the_urgent_queues_also_by_way_of_a_retry_tier() -> None:
+    channel = Channel()
+    one = publisher(channel, pick=1)
+    await one.to_services(b"job", ["clip", "ocr"], {URGENT_HEADER: True})
+    await one.to_retry(5, "clip", b"job", {URGENT_HEADER: True})
+    (_, key, message, _), (tier, retried, again, _) = channel.published
+    assert (key, message.headers) == ("q_clip_urgent", {URGENT_HEADER: True, "BCC": ["q_ocr_urgent"]})
+    assert (tier, retried, again.headers) == ("q_retry.5000", "q_clip_urgent", {URGENT_HEADER: True})
+
+
+@dataclass
+class Blocked(Channel):
+    """Takes no publish until it is unblocked."""
+
+    unblocked: asyncio.Event = field(default_factory=asyncio.Event)
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def default_exchange(self) -> Exchange:
+        return HangingExchange("", self.published, confirmed=self.confirmed)
+
+
+@dataclass
+class HangingExchange(Exchange):
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, message: aio_pika.Message, routing_key: str, **options: object) -> None:
+        await super().publish(message, routing_key, **options)
+        await self.confirmed.wait()
+
+
+def patient(channel: Blocked) -> broker.Publisher:
+    hurried = replace(SETTINGS, publish_timeout=0.02)
+    return broker.Publisher(
+        cast("AbstractChannel", channel), hurried, ready=channel.unblocked.wait, outlasts_blocking=True
+    )
+
+
+async def test_a_worker_s_publish_outlasts_a_broker_that_blocks_publishers_and_is_sent_once() -> None:
+    channel = Blocked()
+    publishing = asyncio.create_task(patient(channel).to_failed("clip", b"job", {}))
+    done, _ = await asyncio.wait([publishing], timeout=0.2)  # ten time-outs
+    assert not done
+    channel.unblocked.set()
+    channel.confirmed.set()
+    await asyncio.wait_for(publishing, 5)
+    assert len(channel.published) == 1, "a second publish would make a second job"
+
+
+async def test_a_publish_without_a_confirm_times_out_where_the_broker_blocks_nobody() -> None:
+    channel = Blocked()
+    channel.unblocked.set()
+    with pytest.raises(WindmillError) as raised:
+        await asyncio.wait_for(patient(channel).to_failed("clip", b"job", {}), 5)
+    assert raised.value.code == "BROKER_UNAVAILABLE"

@@ -39,12 +39,13 @@ async def test_where_the_broker_limits_every_queue_parked_jobs_are_free_of_it(ve
 
 @pytest.mark.parametrize("version", ["3.10.8", "3.13.7", ""])
 async def test_where_it_does_not_nothing_is_set_for_parked_jobs(version: str) -> None:
-    assert list(await policies(version)) == ["queue_clip"]
+    assert list(await policies(version)) == ["queue_clip", "queue_clip_urgent"]
 
 
 async def test_the_limit_of_work_queues_is_the_setting() -> None:
-    work = (await policies("3.10.8", delivery_limit=7))["queue_clip"]
-    assert (work["delivery-limit"], work["dead-letter-routing-key"]) == (7, "queue_clip.failed")
+    found = await policies("3.10.8", delivery_limit=7)
+    for queue in ("queue_clip", "queue_clip_urgent"):
+        assert (found[queue]["delivery-limit"], found[queue]["dead-letter-routing-key"]) == (7, "queue_clip.failed")
 
 
 async def test_classic_queues_get_no_policy() -> None:
@@ -82,7 +83,7 @@ async def test_when_a_node_is_away_the_next_one_is_asked_and_the_first_is_left_a
         # On the other addresses of this machine nobody listens.
         nodes = replace(SETTINGS, queue_host="127.0.0.9,127.0.0.1:1,127.0.0.8", queue_management_port=site.port)
         await asyncio.to_thread(limit_deliveries, nodes, ["clip"])
-    assert [request.split()[0] for request in site.requests] == [b"GET", b"PUT", b"PUT"]
+    assert [request.split()[0] for request in site.requests] == [b"GET", b"PUT", b"PUT", b"PUT"]
 
 
 async def test_when_no_node_answers_all_are_named() -> None:

@@ -148,3 +148,50 @@ async def test_whatever_happens_the_slots_are_kept_and_nobody_is_forgotten(seed:
     async with asyncio.timeout(5):
         await asyncio.gather(*calls, return_exceptions=True)
     assert (inside, slots.taken) == (0, 0)
+
+
+async def hold_urgent(slots: ResizableSemaphore, order: list[str], name: str) -> None:
+    async with slots.urgent:
+        order.append(name)
+        await turns(3)
+
+
+async def hold_ordinary(slots: ResizableSemaphore, order: list[str], name: str) -> None:
+    async with slots:
+        order.append(name)
+        await turns(3)
+
+
+async def test_urgent_callers_overtake_those_that_wait_and_nobody_who_holds_a_slot() -> None:
+    slots, order = ResizableSemaphore(1), list[str]()
+    tasks = [asyncio.create_task(hold_ordinary(slots, order, f"ordinary {number}")) for number in range(3)]
+    while not order:
+        await turns(1)
+    tasks += [asyncio.create_task(hold_urgent(slots, order, f"urgent {number}")) for number in range(2)]
+    await asyncio.gather(*tasks)
+    assert order == ["ordinary 0", "urgent 0", "urgent 1", "ordinary 1", "ordinary 2"]
+    assert slots.taken == 0
+
+
+async def test_one_slot_in_ten_goes_to_ordinary_callers_while_urgent_ones_wait() -> None:
+    slots, order = ResizableSemaphore(2), list[str]()
+    tasks = [asyncio.create_task(hold_urgent(slots, order, "u")) for _ in range(100)]
+    tasks += [asyncio.create_task(hold_ordinary(slots, order, "o")) for _ in range(30)]
+    await asyncio.gather(*tasks)
+    assert "".join(order[:100]) == ("u" * 9 + "o") * 10
+    assert slots.taken == 0
+
+
+async def test_an_urgent_caller_that_is_cancelled_takes_no_slot_and_no_turn() -> None:
+    slots, order = ResizableSemaphore(1), list[str]()
+    release = asyncio.Event()
+    holder = asyncio.create_task(hold(slots, release, []))
+    await settled()
+    gone = asyncio.create_task(hold_urgent(slots, order, "gone"))
+    stays = asyncio.create_task(hold_ordinary(slots, order, "stays"))
+    await settled()
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    release.set()
+    await asyncio.gather(holder, stays)
+    assert (order, slots.taken) == (["stays"], 0)

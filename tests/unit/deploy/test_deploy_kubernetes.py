@@ -16,6 +16,7 @@ import pytest
 from deploy.kubernetes.__main__ import PROGRAMS, manifests
 from tests.integration.fleet import unavailable
 from tests.unit.manifests import DEPLOY, Document, document, documents
+from windmill import broker
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings, defaults
 from windmill.core.stages import STAGES
@@ -137,8 +138,11 @@ def test_every_service_has_one_worker_that_comes_and_goes_with_its_queue(service
     scaled = SCALED[worker_of(service)]["spec"]
     assert scaled["scaleTargetRef"]["name"] == worker_of(service)
     assert scaled["minReplicaCount"] == 0
-    (trigger,) = scaled["triggers"]
-    assert trigger["metadata"]["queueName"] == f"{Settings.from_env({}).queue_prefix}{service.name}"
+    settings = Settings.from_env({})
+    assert [trigger["metadata"]["queueName"] for trigger in scaled["triggers"]] == [
+        broker.work_queue(settings, service.name),
+        broker.urgent_queue(settings, service.name),
+    ]
 
 
 def test_there_are_no_workers_but_those_of_the_services_and_the_post_processors() -> None:
@@ -149,8 +153,8 @@ def test_there_are_no_workers_but_those_of_the_services_and_the_post_processors(
 
 @pytest.mark.parametrize("name", sorted(SCALED))
 def test_jobs_in_hand_count_so_that_a_long_one_keeps_its_worker(name: str) -> None:
-    (trigger,) = SCALED[name]["spec"]["triggers"]
-    assert trigger["metadata"] | {"protocol": "http", "excludeUnacknowledged": "false"} == trigger["metadata"]
+    for trigger in SCALED[name]["spec"]["triggers"]:
+        assert trigger["metadata"] | {"protocol": "http", "excludeUnacknowledged": "false"} == trigger["metadata"]
 
 
 def test_a_job_that_waits_for_its_next_try_does_not_outwait_its_worker() -> None:

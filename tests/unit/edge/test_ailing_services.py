@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from tests.fake_broker import FakeBroker
+from tests.fake_broker import URGENT, FakeBroker
 from tests.fake_table import FakeTable
 from tests.unit.simulated_time import in_simulated_time
 from tests.unit.world import JOB
 from tests.waiting import until
-from windmill.broker import Consumer, Publisher
+from windmill.broker import Consumer, Publisher, ServiceConsumers
 from windmill.calling.job_handler import JobHandler
 from windmill.calling.reply_parser import parse_reply
 from windmill.calling.service_state import ServiceState
@@ -25,6 +25,7 @@ from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
+from windmill.edge.session_losses import SessionLosses
 from windmill.storage.result_writer import ResultRow, ResultWriter
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=8)
@@ -53,15 +54,16 @@ class Lane:
             await self.broker.to_services(encode(replace(JOB, image_id=number)), ["clip"])
         clock, stop = asyncio.get_running_loop().time, asyncio.Event()
         state = ServiceState(self.service, SETTINGS, self._probe, connect=self.connect, clock=clock)
-        async with self.broker.consumption("clip") as consumption:
+        async with self.broker.consumption("clip") as ordinary, self.broker.consumption(f"clip{URGENT}") as urgent:
             consumer = ServiceConsumer(
                 state,
                 SETTINGS,
-                cast("Consumer", consumption),
+                ServiceConsumers(cast("Consumer", ordinary), cast("Consumer", urgent)),
                 cast("Publisher", self.broker),
                 JobHandler(self._read, self, lambda _: None),
                 cast("ResultWriter", self),
                 Quarantine(clock=clock),
+                SessionLosses(),
                 clock=clock,
             )
             running = asyncio.create_task(consumer.run(stop))

@@ -11,7 +11,14 @@ from tests.unit.world import JOB, World, take
 from tests.waiting import settled
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, DataRefused, WindmillError
-from windmill.core.messages import ATTEMPT_HEADER, HANDED_OUT_HEADER, OUTAGES_HEADER, TRIES_HEADER, encode
+from windmill.core.messages import (
+    ATTEMPT_HEADER,
+    HANDED_OUT_HEADER,
+    OUTAGES_HEADER,
+    TRIES_HEADER,
+    URGENT_HEADER,
+    encode,
+)
 from windmill.core.outcomes import MAX_OUTAGES
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
@@ -624,3 +631,82 @@ async def test_granted_tries_hold_in_a_process_that_has_seen_no_failure(
     assert world.sent[0][3][ATTEMPT_HEADER] == 10
     await take(processor, world.delivery(**{ATTEMPT_HEADER: 12, TRIES_HEADER: 12}))
     assert world.events[-2:] == ["park", "ack"]
+
+
+@pytest.mark.parametrize("headers", [{}, {URGENT_HEADER: True}], ids=["published by others", "published by a producer"])
+@pytest.mark.parametrize(("code", "attempt", "event"), [("SERVICE_ERROR", 1, "retry"), ("SERVICE_REJECTED", 1, "park")])
+async def test_an_urgent_job_stays_urgent_wherever_its_copy_goes(
+    world: World, state: ServiceState, headers: dict[str, object], code: Code, attempt: int, event: str
+) -> None:
+    world.call_error = failing(code)
+    await take(world.processor(state, SETTINGS, urgent=True), world.delivery(**headers))
+    [(sent, _, _, kept)] = world.sent
+    assert (sent, kept[URGENT_HEADER]) == (event, True)
+    assert state.urgent_jobs == 1
+
+
+async def test_an_urgent_job_that_has_not_begun_goes_back_to_the_urgent_queue(
+    world: World, state: ServiceState
+) -> None:
+    processor = world.processor(state, SETTINGS, urgent=True)
+    processor.close()
+    await take(processor, world.delivery())
+    assert [len(world.broker.queues[name].messages) for name in ("clip", "clip_urgent")] == [0, 1]
+
+
+async def test_an_urgent_job_overtakes_the_ordinary_ones_that_fill_the_prefetch(
+    world: World, state: ServiceState, processor: DeliveryProcessor
+) -> None:
+    world.gate.clear()
+    bodies = {number: encode(replace(JOB, image_id=number)) for number in range(1, 7)}
+    ordinary = [asyncio.create_task(take(processor, world.delivery(bodies[number]))) for number in range(1, 6)]
+    await settled()
+    urgent = asyncio.create_task(take(world.processor(state, SETTINGS, urgent=True), world.delivery(bodies[6])))
+    await settled()
+    world.gate.set()
+    await asyncio.gather(*ordinary, urgent)
+    assert [row.image_id for row in world.rows] == [1, 2, 6, 3, 4, 5]
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+async def test_delivery_limit_and_suspicion_hold_for_jobs_of_both_queues(
+    world: World, state: ServiceState, urgent: bool
+) -> None:
+    processor = world.processor(state, SETTINGS, urgent=urgent)
+    await take(processor, world.delivery(**{"x-delivery-count": 2}))
+    assert processor.has_suspects
+    await take(processor, world.delivery(**{"x-delivery-count": 3}))
+    assert [row.error_code for row in world.rows] == [None, "WORKER_LOST"]
+
+
+async def test_sessions_that_were_given_up_do_not_make_a_job_look_deadly(world: World, state: ServiceState) -> None:
+    """Each session ends with the job in hand: its copy could not be published, although the worker is well."""
+    delivered = 0
+    for _ in range(3 * SETTINGS.delivery_limit):
+        processor = world.processor(state, SETTINGS)
+        world.call_error, world.send_error = failing("SERVICE_ERROR"), WindmillError("BROKER_UNAVAILABLE", "no confirm")
+        await take(processor, world.delivery(**({"x-delivery-count": delivered} if delivered else {})))
+        processor.close()
+        delivered += 1
+        if delivered == SETTINGS.delivery_limit:  # the broker would not deliver it again without parking it
+            break
+    world.send_error = None
+    await take(world.processor(state, SETTINGS), world.delivery(**{"x-delivery-count": delivered}))
+    [(event, _, _, headers)] = world.sent
+    assert (event, headers) == ("back", {}), "the broker counts a copy from the start"
+    assert world.rows == [], "it is not given up as WORKER_LOST"
+
+
+async def test_a_job_in_hand_when_the_session_is_lost_is_not_counted_and_a_crash_before_it_is(
+    world: World, state: ServiceState
+) -> None:
+    world.gate.clear()
+    processor = world.processor(state, SETTINGS)
+    under_way = asyncio.create_task(take(processor, world.delivery(**{"x-delivery-count": 1})))
+    await settled()
+    processor.close()
+    await take(world.processor(state, SETTINGS), world.delivery(**{"x-delivery-count": 2}))
+    [(event, _, _, headers)] = world.sent
+    assert (event, headers) == ("back", {HANDED_OUT_HEADER: 1})
+    world.gate.set()
+    await under_way

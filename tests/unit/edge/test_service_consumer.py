@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.world import World
 from tests.waiting import settled, until
-from windmill.broker import Consumer, Delivery, Publisher
+from windmill.broker import Consumer, Delivery, Publisher, ServiceConsumers
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError
 from windmill.core.messages import OUTAGES_HEADER
@@ -81,6 +81,7 @@ class Bench:
     consumer: ServiceConsumer
     stop: asyncio.Event
     running: "asyncio.Task[None]"
+    urgent: Queue
 
     async def settle(self) -> None:
         """Wait until the consumer is idle."""
@@ -104,13 +105,23 @@ class Bench:
 
 
 def bench_of(world: World, queue: Queue, state: ServiceState) -> Bench:
-    consumption, publisher, writer = cast("Consumer", queue), cast("Publisher", world), cast("ResultWriter", world)
+    urgent = Queue(world)
+    consumptions = ServiceConsumers(cast("Consumer", queue), cast("Consumer", urgent))
+    publisher, writer = cast("Publisher", world), cast("ResultWriter", world)
     stop = asyncio.Event()
     consumer = ServiceConsumer(
-        state, SETTINGS, consumption, publisher, world.handler(), writer, world.quarantine, clock=world.clock
+        state,
+        SETTINGS,
+        consumptions,
+        publisher,
+        world.handler(),
+        writer,
+        world.quarantine,
+        world.losses,
+        clock=world.clock,
     )
     consumer.processor.has_suspects = False  # as after the first job
-    return Bench(world, queue, state, consumer, stop, asyncio.create_task(consumer.run(stop)))
+    return Bench(world, queue, state, consumer, stop, asyncio.create_task(consumer.run(stop)), urgent)
 
 
 @contextlib.asynccontextmanager
@@ -542,3 +553,46 @@ async def test_a_suspected_poison_job_is_held_alone(bench: Bench) -> None:
     await bench.queue.hand_out(**{"x-delivery-count": 5})
     await bench.settle()
     assert bench.queue.events[-2:] == ["stop", "start 1"]
+
+
+async def test_the_urgent_queue_has_its_own_prefetch_and_is_paused_with_the_other(bench: Bench) -> None:
+    await bench.urgent.deliver()
+    await bench.settle()
+    assert bench.urgent.events == ["stop", "start 1", "stop", f"start {FULL}"], "full once a job is no suspect"
+    bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
+    bench.world.canary_error = failing("SERVICE_UNREACHABLE")
+    await bench.settle()
+    assert (bench.urgent.events[-1], bench.queue.events[-1]) == ("stop", "stop")
+
+
+async def test_an_outage_that_an_urgent_job_finds_stops_the_other_queue_at_once(bench: Bench) -> None:
+    bench.world.call_error = bench.world.canary_error = failing("SERVICE_UNREACHABLE")
+    await bench.urgent.deliver()
+    await settled()
+    assert (bench.urgent.events[-1], bench.queue.events[-1]) == ("stop", "stop")
+
+
+@pytest.mark.parametrize("lane", ["ordinary", "urgent"])
+async def test_a_consumer_of_either_queue_that_is_lost_or_stalled_ends_the_session(bench: Bench, lane: str) -> None:
+    queue = bench.urgent if lane == "urgent" else bench.queue
+    queue.jobs = 7
+    await bench.later(STALLED_SECONDS + 0.1)
+    assert "none was delivered" in (await bench.raised()).message
+
+
+async def test_a_lost_urgent_consumer_ends_the_session(bench: Bench) -> None:
+    bench.urgent.is_lost = True
+    bench.consumer.wake()
+    assert (await bench.raised()).message == "the consumer of clip was lost"
+
+
+async def test_a_suspect_of_the_urgent_queue_runs_while_nothing_of_the_other_is_taken(bench: Bench) -> None:
+    bench.world.gate.clear()
+    await bench.settle()
+    assert bench.queue.started.is_set()
+    running = asyncio.create_task(bench.urgent.hand_out(**{"x-delivery-count": 5}))
+    await bench.settle()
+    assert not bench.queue.started.is_set()
+    bench.world.gate.set()
+    await running
+    assert bench.world.events == ["call", "write", "ack"]

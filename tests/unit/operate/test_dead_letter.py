@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from windmill.core.messages import is_urgent
 from windmill.operate.dead_letters.dead_letter import (
     DeadLetter,
     DeadLetterFilter,
@@ -122,3 +123,20 @@ def test_a_job_is_wanted_only_when_it_meets_every_condition(wanted: DeadLetterFi
 )
 def test_a_job_that_does_not_tell_is_not_wanted(wanted: DeadLetterFilter) -> None:
     assert not wanted.matches(job({}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "urgent"),
+    [
+        (REASONS, False),
+        (REASONS | {"windmill-urgent": True}, True),
+        (BY_BROKER, False),
+        ({"x-death": [{"reason": "delivery_limit", "queue": "queue_clip_urgent"}]}, True),
+    ],
+)
+def test_a_job_that_was_urgent_is_so_in_each_copy(headers: dict[str, Any], *, urgent: bool) -> None:
+    one = job(headers)
+    assert one.urgent is urgent
+    assert is_urgent(headers_to_stay(one)) is urgent
+    assert is_urgent(headers_to_redrive(one)) is urgent
+    assert job(headers_to_stay(one)).urgent is urgent

@@ -22,7 +22,9 @@ from windmill.operate.doctor.topology.judge_policies import effective_policy
 SETTINGS = Settings.from_env({"RETRY_DELAYS": "5"})
 EVERY = list(load_fleet(SETTINGS.service_config).services.values())
 CHOSEN = [service for service in EVERY if service.name in ("clip", "yolov8")]
-TIER = "windmill.retry.5000"
+WORK = ("queue_clip", "queue_yolov8")
+URGENT = ("queue_clip_urgent", "queue_yolov8_urgent")
+TIER = "queue_retry.5000"
 
 
 @pytest.mark.parametrize(
@@ -52,12 +54,12 @@ def own_policy(queue: str, version: str = "3.10.8", changes: Mapping[str, object
 
 def healthy() -> Topology:
     wanted = judge.wanted_queues(SETTINGS, CHOSEN)
-    names = [name for name in wanted if name.startswith(judge.TIER_PREFIX)]
+    names = [name for name in wanted if name.startswith("queue_retry.")]
     return Topology(
         queues={name: DeclaredQueue(arguments) for name, arguments in wanted.items()},
         exchanges=dict.fromkeys(names, "fanout"),
         bindings=frozenset((name, name) for name in names),
-        policies=[own_policy("queue_clip"), own_policy("queue_yolov8")],
+        policies=[own_policy(queue) for queue in (*WORK, *URGENT)],
         version="3.10.8",
     )
 
@@ -77,7 +79,7 @@ def with_queue(name: str, queue: DeclaredQueue | None) -> Topology:
 
 
 def with_policies(*others: dict[str, Any]) -> Topology:
-    return replace(healthy(), policies=[*others, own_policy("queue_yolov8")])
+    return replace(healthy(), policies=[*others, *map(own_policy, ("queue_yolov8", *URGENT))])
 
 
 def test_nothing_is_said_against_what_declare_makes() -> None:
@@ -86,7 +88,7 @@ def test_nothing_is_said_against_what_declare_makes() -> None:
     assert [finding.name for finding in findings] == ["queues", "retry tiers", "policies"]
 
 
-@pytest.mark.parametrize("name", ["queue_clip", "queue_clip.failed", TIER])
+@pytest.mark.parametrize("name", ["queue_clip", "queue_clip_urgent", "queue_clip.failed", TIER])
 def test_a_queue_that_is_missing_is_named_with_the_command_that_makes_it(name: str) -> None:
     finding = only(judged(with_queue(name, None)))
     assert (finding.state, finding.name) == ("problem", name)
@@ -121,9 +123,9 @@ def test_a_tier_of_another_delay_is_shown_without_telling_to_change_the_type() -
 @pytest.mark.parametrize(
     ("changes", "name", "says"),
     [
-        ({"exchanges": {}}, f"exchange {TIER}", "+exchange windmill.retry.5000"),
+        ({"exchanges": {}}, f"exchange {TIER}", "+exchange queue_retry.5000"),
         ({"exchanges": {TIER: "direct"}}, f"exchange {TIER}", "-type=direct +type=fanout"),
-        ({"bindings": frozenset()}, f"binding {TIER}", "+binding windmill.retry.5000"),
+        ({"bindings": frozenset()}, f"binding {TIER}", "+binding queue_retry.5000"),
     ],
 )
 def test_a_way_into_a_tier_that_is_broken_is_named(changes: dict[str, Any], name: str, says: str) -> None:
@@ -185,6 +187,7 @@ def test_classic_queues_need_no_limits() -> None:
 
 def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services_are_not() -> None:
     extra: dict[str, DeclaredQueue] = {
+        "queue_pose_urgent": DeclaredQueue({"x-queue-type": "quorum"}),
         "queue_gone": DeclaredQueue({"x-queue-type": "quorum"}, messages=1200),
         "queue_pose": DeclaredQueue({"x-queue-type": "quorum"}),
         "windmill.retry.77": DeclaredQueue({}, messages=0),
@@ -193,6 +196,8 @@ def test_queues_that_no_setting_names_are_left_overs_and_those_of_other_services
     found = [one for one in judged(replace(healthy(), queues={**healthy().queues, **extra})) if one.state != "ok"]
     assert [(one.state, one.name) for one in found] == [("warning", "queue_gone"), ("warning", "windmill.retry.77")]
     assert "it holds 1,200 messages" in found[0].found
+    assert "a retry tier of an older Windmill" in found[1].found
+    assert "wait until it has emptied itself" in found[1].remedy
 
 
 @pytest.mark.parametrize(

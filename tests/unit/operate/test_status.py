@@ -151,10 +151,10 @@ def test_its_share_of_the_retries_delays_a_service() -> None:
 
 
 CLIP = ServiceStatus(
-    "clip", 1200, 3, 40, 6, 5, 2, 12.5, 11_520, "open", 2, "SERVICE_UNREACHABLE: refused", 3, 1, 0.25,
+    "clip", 1200, 3, 40, 4, 6, 5, 2, 12.5, 11_520, "open", 2, "SERVICE_UNREACHABLE: refused", 3, 1, 0.25,
     {"SERVICE_ERROR": 2, "BAD_RESPONSE": 1},
 )  # fmt: skip
-POSE = ServiceStatus("pose", queued=2, in_flight=0, retrying=0, parked=0, rate=0.0, workers=0, lost=0)
+POSE = ServiceStatus("pose", queued=2, urgent=0, in_flight=0, retrying=0, parked=0, rate=0.0, workers=0, lost=0)
 STATUS = FleetStatus(
     1300, [CLIP, POSE], NOON, 5, None, [WORKER, AWAY, LOST], [Backlog("merge", 1200, 61), Backlog("enrich", 0, None)]
 )
@@ -167,10 +167,10 @@ def cells(line: str) -> list[str]:
 def test_the_table_shows_each_service_then_all_together() -> None:
     shown = [[cell.strip() for cell in cells(line)] for line in render_status_table(STATUS).splitlines()]
     assert shown[1:] == [
-        ["clip", "1,200", "3", "40", "6", "5", "2", "12", "3h12m", "open 2/3", "3, 1 lost", "0.250",
+        ["clip", "1,200", "3", "40", "4", "6", "5", "2", "12", "3h12m", "open 2/3", "3, 1 lost", "0.250",
          "SERVICE_ERROR:2 BAD_RESPONSE:1"],
-        ["pose", "0", "0", "2", "0", "0", "0", "0.000", "-", "-", "0", "-"],
-        ["all", "1,200", "3", "42", "6", "5", "2", "12", "-", "-", "2, 1 lost", "-"],
+        ["pose", "0", "0", "2", "0", "0", "0", "0", "0.000", "-", "-", "0", "-"],
+        ["all", "1,200", "3", "42", "4", "6", "5", "2", "12", "-", "-", "2, 1 lost", "-"],
     ]  # fmt: skip
 
 
@@ -208,7 +208,7 @@ BLIND = FleetStatus(
 
 
 def test_what_cannot_be_known_is_a_dash_and_null_and_is_said() -> None:
-    assert render_status_text(BLIND).splitlines()[1].split() == ["pose", *"-----------"]
+    assert render_status_text(BLIND).splitlines()[1].split() == ["pose", *"------------"]
     assert "registered" not in render_status_text(BLIND)
     document = render_status_json(BLIND)
     assert document["images"] is None

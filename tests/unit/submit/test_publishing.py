@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from tests.waiting import turns, until
+from windmill.broker import Headers
 from windmill.core.errors import WindmillError
-from windmill.core.messages import Job
+from windmill.core.messages import URGENT_HEADER, Job
 from windmill.process.runner import background
 from windmill.submit.batches import batches
 from windmill.submit.publishing import PagePublisher, log_when_blocked
@@ -35,6 +36,7 @@ class Target:
 
     def __init__(self, breaks_at: int = 0, stops_at: int = 0, stop: asyncio.Event | None = None) -> None:
         self.published: list[tuple[int, tuple[str, ...]]] = []
+        self.headers: Headers = {}
         self.under_way = self.most_under_way = 0
         self._breaks_at = breaks_at
         self._stops_at = stops_at
@@ -44,7 +46,8 @@ class Target:
     def ids(self) -> list[int]:
         return [image_id for image_id, _ in self.published]
 
-    async def to_services(self, body: bytes, services: Sequence[str]) -> None:
+    async def to_services(self, body: bytes, services: Sequence[str], headers: Headers) -> None:
+        self.headers = headers
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         await turns(1)
@@ -146,6 +149,13 @@ async def test_a_broker_that_goes_away_leaves_the_unconfirmed_images_on_the_page
     await one.publish(rest, target, asyncio.Event())
     assert set(target.ids) == {1, 2, 3, 4, 5, 6}, "nothing is lost; what shared the window may come twice"
     assert (one.progress.last, one.images, one.unknown_ids) == (9, 6, [9])
+
+
+@pytest.mark.parametrize(("urgent", "headers"), [(False, {}), (True, {URGENT_HEADER: True})])
+async def test_the_jobs_of_an_urgent_submission_say_so(urgent: bool, headers: dict[str, object]) -> None:
+    one, target = PagePublisher(RunProgress(None, 9, 0), window=2, urgent=urgent), Target()
+    await one.publish(page([1, 2]), target, asyncio.Event())
+    assert target.headers == headers
 
 
 async def test_publishing_skips_images_that_are_not_registered() -> None:

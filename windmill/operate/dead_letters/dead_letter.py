@@ -21,10 +21,13 @@ from windmill.core.messages import (
     REASON_HEADER,
     REDRIVEN_HEADER,
     TRIES_HEADER,
+    URGENT_HEADER,
     WORKER_HEADER,
     headers_to_keep,
     history_of,
+    is_urgent,
 )
+from windmill.core.services import URGENT_SUFFIX
 from windmill.kernels.text.json_readers import parse_time
 
 REASON_HEADERS = (CODE_HEADER, REASON_HEADER, WORKER_HEADER, FAILED_AT_HEADER)
@@ -49,6 +52,7 @@ class DeadLetter:
     failed_at: datetime | None
     attempt: int
     redriven: int
+    urgent: bool = False
 
     @property
     def image_filename(self) -> str | None:
@@ -80,6 +84,7 @@ def read_dead_letter(service: str, body: bytes, headers: dict[str, Any]) -> Dead
         failed_at=_moment(said.get(FAILED_AT_HEADER)),
         attempt=history_of(headers).attempt,
         redriven=redriven if isinstance(redriven, int) and redriven > 0 else 0,
+        urgent=is_urgent(headers) or _died_in_urgent_queue(headers),
     )
 
 
@@ -93,12 +98,23 @@ def image_id_of(body: bytes) -> int | None:
     return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
 
 
-def _from_death(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """The newest entry of `x-death`, which comes first, as the headers that a worker would have set."""
+def _died_in_urgent_queue(headers: Mapping[str, Any]) -> bool:
+    """Whether the broker parked the job out of an urgent queue: who published it may have set no header."""
+    death = _newest_death(headers)
+    return str(death.get("queue")).endswith(URGENT_SUFFIX)
+
+
+def _newest_death(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest entry of `x-death`, which comes first."""
     deaths = headers.get("x-death")
-    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+    return deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+
+
+def _from_death(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest entry of `x-death` as the headers that a worker would have set."""
+    death = _newest_death(headers)
+    if not death:
         return {}
-    death = deaths[0]
     why = f"the broker parked it: {death.get('reason')} in {death.get('queue')}"
     died = death.get("time")
     failed_at = died.astimezone(UTC).isoformat(timespec="seconds") if isinstance(died, datetime) else None
@@ -109,14 +125,18 @@ def _from_death(headers: Mapping[str, Any]) -> dict[str, Any]:
 def headers_to_stay(one: DeadLetter) -> dict[str, Any]:
     """The headers of its copy in the failed queue; what only `x-death` said moves to headers of ours."""
     said = {} if CODE_HEADER in one.headers else _from_death(one.headers)
-    return headers_to_keep(dict(one.headers)) | said
+    return headers_to_keep(dict(one.headers)) | said | _mark(one)
 
 
 def headers_to_redrive(one: DeadLetter) -> dict[str, Any]:
     """The headers of its copy in the work queue: tries start again, and the number of redrives goes up."""
     forgotten = {*REASON_HEADERS, *_COUNTERS}
     kept = {name: value for name, value in headers_to_keep(dict(one.headers)).items() if name not in forgotten}
-    return kept | {REDRIVEN_HEADER: one.redriven + 1}
+    return kept | _mark(one) | {REDRIVEN_HEADER: one.redriven + 1}
+
+
+def _mark(one: DeadLetter) -> dict[str, Any]:
+    return {URGENT_HEADER: True} if one.urgent else {}
 
 
 @dataclass(frozen=True)

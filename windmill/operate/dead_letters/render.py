@@ -29,7 +29,7 @@ def render_listing_text(found: DeadLetterListing, jobs: Sequence[DeadLetter], wi
 
 def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
     """Reasons come last and are cut at the end of the line."""
-    headings = ["service", "image", "file", "code", "attempts", "failed at", "redriven"]
+    headings = ["service", "image", "file", "code", "attempts", "failed at", "redriven", "urgent"]
     rows = [
         [
             one.service,
@@ -38,7 +38,7 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
             one.code,
             one.attempt,
             _render_failed_at(one),
-            one.redriven,
+            *_marks(one),
         ]
         for one in jobs
     ]
@@ -49,6 +49,10 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
         f"{line.ljust(len(max(lines, key=len)))}  {reason}"[:width].rstrip() + "\n"
         for line, reason in zip(lines, reasons, strict=True)
     )
+
+
+def _marks(one: DeadLetter) -> list[object]:
+    return [one.redriven, "yes" if one.urgent else None]
 
 
 def _render_id(number: int | None) -> str | None:
@@ -105,6 +109,7 @@ def _render_job_json(one: DeadLetter) -> dict[str, object]:
         "attempts": one.attempt,
         "failed_at": _render_failed_at(one),
         "redriven": one.redriven,
+        "urgent": one.urgent,
         "worker": one.worker,
         "reason": redactor()(one.reason),
     }

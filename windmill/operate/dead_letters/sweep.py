@@ -115,10 +115,10 @@ class Sweep:
         self.on_progress(ProgressUpdate("", "jobs", self.passed, total))
 
     async def redrive(self, opened: broker.Connection, service: str) -> None:
-        target = broker.work_queue(self.settings, service)
-
         def move(one: DeadLetter) -> broker.WalkDecision:
-            return broker.Move(target, headers_to_redrive(one), (one.service, one.code))
+            headers = headers_to_redrive(one)
+            target = broker.queue_of_job(self.settings, service, headers)
+            return broker.Move(target, headers, (one.service, one.code))
 
         await self._walk(opened, service, move)
 

@@ -44,7 +44,7 @@ class QueuedImages:
         await self._read_tiers(opened, too_long)
 
     async def _too_long(self, opened: broker.Connection, most: int) -> dict[str, int]:
-        tiers = [broker.retry_exchange(delay) for delay in broker.retry_tiers(self.settings)]
+        tiers = [broker.retry_exchange(self.settings, delay) for delay in broker.retry_tiers(self.settings)]
         walked = [queue for service in self.services for queue, _ in self._walked(service)]
         found = await broker.count_messages(opened, self.settings, [*walked, *tiers])
         bounds = dict.fromkeys(walked, most) | dict.fromkeys(tiers, broker.MAX_UNACKNOWLEDGED)
@@ -56,8 +56,11 @@ class QueuedImages:
         def stays_parked(message: broker.HeldMessage) -> Mapping[str, Any]:
             return headers_to_stay(read_dead_letter(service, message.body, message.headers))
 
-        work, failed = broker.work_queue(self.settings, service), broker.failed_queue(self.settings, service)
-        return [(work, headers_to_wait), (failed, stays_parked)]
+        working = [(queue, headers_to_wait) for queue in self._work_queues(service)]
+        return [*working, (broker.failed_queue(self.settings, service), stays_parked)]
+
+    def _work_queues(self, service: str) -> list[str]:
+        return [queue(self.settings, service) for queue in (broker.work_queue, broker.urgent_queue)]
 
     async def _walk(self, opened: broker.Connection, service: str, queue: str, copied: "Copied") -> None:
         there = (await broker.count_messages(opened, self.settings, [queue]))[queue]
@@ -76,13 +79,13 @@ class QueuedImages:
         self.on_read(1)
 
     async def _read_tiers(self, opened: broker.Connection, too_long: Mapping[str, int]) -> None:
-        services = {broker.work_queue(self.settings, service): service for service in self.services}
+        services = {queue: service for service in self.services for queue in self._work_queues(service)}
 
         def see(message: broker.HeldMessage) -> None:
             if message.routing_key in services:
                 _add(self.images[services[message.routing_key]], message)
 
-        tiers = [broker.retry_exchange(delay) for delay in broker.retry_tiers(self.settings)]
+        tiers = [broker.retry_exchange(self.settings, delay) for delay in broker.retry_tiers(self.settings)]
         for queue, found in (await broker.count_messages(opened, self.settings, tiers)).items():
             if found and found.ready and queue not in too_long and not self.stop.is_set():
                 await broker.peek(opened, self.settings, queue, broker.MAX_UNACKNOWLEDGED, see, self.stop)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from windmill import broker
 from windmill.core.setting_parts import DatabaseSettings
@@ -19,7 +19,7 @@ from windmill.operate.repair.republish import LostJobPublisher, RepairScope, Una
 from windmill.storage import database
 from windmill.submit.backpressure import QueueBackpressure
 from windmill.submit.publishing import PagePublisher
-from windmill.submit.runs import RunProgress, Runs, take_producer_lock
+from windmill.submit.runs import ProducerLock, RunProgress, Runs, take_producer_lock
 from windmill.submit.selection import RegisteredImages
 
 NAME = "windmill repair"
@@ -77,7 +77,8 @@ async def repair(
         await _must_exist(connection, settings, scope)
         if request.jobs:
             if not request.dry_run:
-                await take_producer_lock(connection, settings, other="a producer or another repair")
+                for lock in get_args(ProducerLock):
+                    await take_producer_lock(connection, settings, lock, other="a producer or another repair")
             unanswered = UnansweredJobs(connection, settings, scope)
             jobs = await _republish(settings, request, unanswered, stop, on_progress, on_declared)
         # Derived rows do not say which run they come from.

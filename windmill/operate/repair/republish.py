@@ -96,8 +96,8 @@ class LostJobPublisher:
 
 async def declare_missing(opened: broker.Connection, settings: BrokerSettings, services: Sequence[str]) -> list[str]:
     """Make missing queues, with their limits; returns the services that they belong to."""
-    queues = {broker.work_queue(settings, service): service for service in services}
-    queues |= {broker.failed_queue(settings, service): service for service in services}
+    kinds = (broker.work_queue, broker.urgent_queue, broker.failed_queue)
+    queues = {queue(settings, service): service for service in services for queue in kinds}
     counted = await broker.count_messages(opened, settings, queues)
     absent = sorted({queues[queue] for queue, found in counted.items() if found is None})
     await broker.declare(opened, settings, services)

@@ -34,12 +34,14 @@ class Worker(HeartbeatRow):
 
 @dataclass
 class ServiceStatus:
-    """One service. None means unknown; `retrying` is its estimated share of the retry tiers."""
+    """One service. None means unknown; `queued` includes those that are `urgent`, and `retrying` is its
+    estimated share of the retry tiers."""
 
     service: str
     done: int = 0
     failed: int = 0
     queued: int | None = None
+    urgent: int | None = None
     in_flight: int | None = None
     retrying: int | None = None
     parked: int | None = None

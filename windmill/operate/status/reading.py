@@ -119,7 +119,8 @@ class StatusReader:
             return
         status.retrying = found.retrying
         for one in status.services:
-            one.queued, one.parked = found.queued[one.service], found.parked[one.service]
+            one.urgent, one.parked = found.urgent[one.service], found.parked[one.service]
+            one.queued = found.ordinary[one.service] + one.urgent
 
 
 def _worker(row: Any) -> Worker:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
@@ -139,7 +140,8 @@ def _add_counts(status: ServiceStatus, rows: Sequence[Any]) -> None:
 class _Depths:
     """The lengths of the queues."""
 
-    queued: dict[str, int]
+    ordinary: dict[str, int]
+    urgent: dict[str, int]
     parked: dict[str, int]
     retrying: int
 
@@ -170,7 +172,8 @@ class _Queues:
     async def _ask(self, opened: broker.Connection) -> _Depths:
         settings, names = self._settings, self._names
         return _Depths(
-            queued=await broker.depths(opened, settings, names),
+            ordinary=await broker.depths(opened, settings, names),
+            urgent=await broker.depths(opened, settings, names, queue=broker.urgent_queue),
             parked=await broker.depths(opened, settings, names, queue=broker.failed_queue),
             retrying=await broker.count_waiting_retries(opened, settings),
         )

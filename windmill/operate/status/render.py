@@ -23,8 +23,8 @@ def render_status_text(status: FleetStatus, *, workers: bool = False) -> str:
 
 def render_status_table(status: FleetStatus) -> str:
     """A line for each service, and one for all."""
-    headings = ["service", "done", "failed", "queued", "in flight", "retrying", "parked", "rate/s", "eta", "breaker"]
-    headings += ["workers", "p50 s", "failures"]
+    headings = ["service", "done", "failed", "queued", "urgent", "in flight", "retrying", "parked", "rate/s", "eta"]
+    headings += ["breaker", "workers", "p50 s", "failures"]
     rows = [_service_cells(one, seen=not status.database) for one in status.services]
     return render_table(headings, [*rows, _total_cells(status, rows)])
 
@@ -35,6 +35,7 @@ def _service_cells(one: ServiceStatus, *, seen: bool) -> list[object]:
         one.done if seen else None,
         one.failed if seen else None,
         one.queued,
+        one.urgent,
         one.in_flight,
         one.retrying,
         one.parked,
@@ -48,8 +49,8 @@ def _service_cells(one: ServiceStatus, *, seen: bool) -> list[object]:
 
 
 def _total_cells(status: FleetStatus, rows: Sequence[Sequence[object]]) -> list[object]:
-    sums = [_total([row[column] for row in rows]) for column in range(1, 8)]
-    sums[4] = status.retrying
+    sums = [_total([row[column] for row in rows]) for column in range(1, 9)]
+    sums[5] = status.retrying
     live = {worker.process for worker in status.workers if not worker.lost}
     lost = {worker.process for worker in status.workers if worker.lost} - live
     workers = None if status.database else _render_worker_count(len(live), len(lost))

@@ -34,7 +34,8 @@ async def examine(
 
 async def _ask_waiting(settings: BrokerSettings, chosen: Sequence[Service], seconds: float) -> list[DoctorFinding]:
     """Counted over AMQP, because the management API lists consumers only if RabbitMQ collects statistics."""
-    work = [broker.work_queue(settings, service.name) for service in chosen]
+    kinds = (broker.work_queue, broker.urgent_queue)
+    work = [queue(settings, service.name) for service in chosen for queue in kinds]
     try:
         async with asyncio.timeout(seconds), broker.connection(settings, "windmill doctor, consumers") as opened:
             return judge.waiting(await broker.count_messages(opened, settings, work))

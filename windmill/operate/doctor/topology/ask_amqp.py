@@ -54,7 +54,7 @@ async def _refusal_of_queue(
 async def _exchanges(opened: broker.Connection, settings: BrokerSettings) -> list[DoctorFinding]:
     found = []
     for delay in broker.retry_tiers(settings):
-        name = broker.retry_exchange(delay)
+        name = broker.retry_exchange(settings, delay)
         refusal = await _refusal_of_exchange(opened, settings, name)
         if refusal:
             said = f"missing: +exchange {name}" if _is_missing(refusal) else f"differs: {refusal_diff(refusal)}"

@@ -5,7 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windmill.broker import QueueCount, failed_queue, retry_exchange, retry_tiers, tier_arguments, work_queue
+from windmill.broker import (
+    QueueCount,
+    failed_queue,
+    retry_exchange,
+    retry_tiers,
+    tier_arguments,
+    tier_prefix,
+    urgent_queue,
+    work_queue,
+)
 from windmill.broker.management import policies
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings
@@ -13,7 +22,8 @@ from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 from windmill.operate.doctor.topology.differences import argument_diff
 from windmill.operate.doctor.topology.judge_policies import judge_lossy_policies, judge_policies
 
-TIER_PREFIX = "windmill.retry."
+OLD_TIER_PREFIX = "windmill.retry."
+"""Up to Windmill 0.1 all fleets of a virtual host shared their retry tiers, which were called so."""
 DECLARE = "python -m windmill declare"
 Arguments = Mapping[str, object]
 
@@ -42,8 +52,8 @@ class Topology:
 def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict[str, Arguments]:
     """Every queue that these services need, with its arguments."""
     plain = {"x-queue-type": settings.queue_type}
-    own = {queue(settings, one.name): plain for one in services for queue in (work_queue, failed_queue)}
-    return own | {retry_exchange(delay): tier_arguments(settings, delay) for delay in retry_tiers(settings)}
+    own = {queue(settings, one.name): plain for one in services for queue in (work_queue, urgent_queue, failed_queue)}
+    return own | {retry_exchange(settings, delay): tier_arguments(settings, delay) for delay in retry_tiers(settings)}
 
 
 def judge_topology(
@@ -54,7 +64,7 @@ def judge_topology(
     named = {*wanted_queues(settings, every)}
     return [
         *queues(settings, wanted, seen.queues),
-        *tier_routes([retry_exchange(delay) for delay in retry_tiers(settings)], seen),
+        *tier_routes([retry_exchange(settings, delay) for delay in retry_tiers(settings)], seen),
         *_limits(settings, chosen, wanted, seen),
         *left_over(settings, named, seen.queues),
     ]
@@ -80,13 +90,13 @@ def missing(queue: str) -> DoctorFinding:
 def other(settings: BrokerSettings, queue: str, changes: str) -> DoctorFinding:
     """The arguments of a queue cannot change, so it has to be deleted."""
     delete = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)} --if-empty"
-    remedy = f"{_emptied(queue)}; then {delete} and {DECLARE}"
+    remedy = f"{_emptied(settings, queue)}; then {delete} and {DECLARE}"
     instead = "set QUEUE_TYPE to the type it has, or: " if "x-queue-type" in changes else ""
     return problem("topology", queue, f"differs: {changes}", instead + remedy)
 
 
-def _emptied(queue: str) -> str:
-    if queue.startswith(TIER_PREFIX):
+def _emptied(settings: BrokerSettings, queue: str) -> str:
+    if queue.startswith(tier_prefix(settings)):
         return "stop the workers and wait until it has emptied itself"
     if queue.endswith(".failed"):
         return "empty it: python -m windmill failed redrive, or purge"
@@ -127,14 +137,23 @@ def left_over(
     strays = {
         name: queue
         for name, queue in there.items()
-        if name.startswith((settings.queue_prefix, TIER_PREFIX)) and name not in set(named)
+        if name.startswith((settings.queue_prefix, OLD_TIER_PREFIX)) and name not in set(named)
     }
-    return [
-        warning("topology", name, f"named by no setting of this machine; it holds {queue.messages:,} messages", _STRAY)
-        for name, queue in sorted(strays.items())
-    ]
+    return [_stray(name, queue) for name, queue in sorted(strays.items())]
 
 
+def _stray(name: str, queue: DeclaredQueue) -> DoctorFinding:
+    if name.startswith(OLD_TIER_PREFIX):
+        said = f"a retry tier of an older Windmill; it holds {queue.messages:,} messages"
+        return warning("topology", name, said, _OLD_TIER)
+    said = f"named by no setting of this machine; it holds {queue.messages:,} messages"
+    return warning("topology", name, said, _STRAY)
+
+
+_OLD_TIER = (
+    "once every fleet of this virtual host is updated, wait until it has emptied itself, which takes no worker; then "
+    "delete the queue and the exchange of this name"
+)
 _STRAY = "name it again (SERVICE_CONFIG, RETRY_DELAYS) if it is of use to any machine; else delete it once it is empty"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from windmill.broker import work_queue
+from windmill.broker import urgent_queue, work_queue
 from windmill.core.services import Service
 from windmill.core.setting_parts import BrokerSettings, CallSettings
 from windmill.core.settings import Settings
@@ -36,11 +36,15 @@ def judge_consumer_timeout(
 def _one(
     settings: BrokerSettings, service: str, held: float, policies: Sequence[Mapping[str, Any]]
 ) -> list[DoctorFinding]:
-    rules = effective_policy(policies, work_queue(settings, service), settings.queue_type)
-    configured = (rules or {}).get("definition", {}).get("consumer-timeout")
-    allowed = configured / 1000 if isinstance(configured, int) else DEFAULT_SECONDS
+    allowed = min(_allowed(settings, queue(settings, service), policies) for queue in (work_queue, urgent_queue))
     if held <= allowed:
         return []
     said = f"a job of {service} may be held for {held:g} s, and RabbitMQ takes it back after {allowed:g} s"
     remedy = "raise consumer_timeout in rabbitmq.conf or the policy, or lower timeout_seconds or REQUEST_TIMEOUT"
     return [warning("topology", "consumer timeout", said, remedy)]
+
+
+def _allowed(settings: BrokerSettings, queue: str, policies: Sequence[Mapping[str, Any]]) -> float:
+    rules = effective_policy(policies, queue, settings.queue_type)
+    configured = (rules or {}).get("definition", {}).get("consumer-timeout")
+    return configured / 1000 if isinstance(configured, int) else DEFAULT_SECONDS
