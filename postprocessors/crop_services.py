@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from postprocessors.box_calls import BoxCall
+from windmill.calling.fleet_slots import SlotTable, fleet_slots
 from windmill.calling.job_handler import Caller, JobHandler
 from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
@@ -31,14 +32,21 @@ class CropServices:
         services: Sequence[Service],
         settings: Settings,
         client: Caller,
+        slot_table: SlotTable,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        # WORKER_CONCURRENCY is for workers of one service; these are several, and pose takes one call at a time.
+        # WORKER_CONCURRENCY is for workers of one service; these are several.
         own = replace(settings, worker_concurrency=0)
         self.states = {
-            service.name: ServiceState(service, own, lambda one: client.upload(one, PROBE_IMAGE), clock=clock)
+            service.name: ServiceState(
+                service,
+                own,
+                lambda one: client.upload(one, PROBE_IMAGE),
+                fleet_slots=fleet_slots(slot_table, own, service),
+                clock=clock,
+            )
             for service in services
         }
         self._handler = JobHandler(_jpeg_of, client, _no_fault)
@@ -48,6 +56,8 @@ class CropServices:
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> "CropServices":
+        for state in self.states.values():
+            await self._opened.enter_async_context(state)
         await self._opened.enter_async_context(background(self._probe()))
         return self
 

@@ -36,6 +36,7 @@ from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
 from windmill.process.runner import background
 from windmill.storage.database import Connection, Pool, translate_errors
+from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
@@ -226,7 +227,8 @@ def _all_failed(boxes: Sequence[PendingBox], code: Code, message: str) -> Enrich
 
 def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:
     images, client = ImageSource(settings), ServiceClient(settings)
-    enricher = Enricher(list(fleet.services.values()), settings, images.read, client)
+    slot_table = FleetSlotTable(pool, settings)
+    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table)
     return EnrichRunner(pool, settings, enricher, parts=(images, client, enricher))
 
 

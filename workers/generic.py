@@ -11,7 +11,9 @@ import logging
 import sys
 from asyncio import Event
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
+from windmill.calling.fleet_slots import fleet_slots
 from windmill.calling.job_handler import JobHandler
 from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
@@ -29,6 +31,7 @@ from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
+from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 from windmill.storage.result_writer import ResultWriter, row_saver
 from workers.worker_status import WorkerStatus, counts_of
@@ -40,13 +43,11 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     """Run the worker until it stops."""
     settings = program.settings
     images, client = ImageSource(settings), ServiceClient(settings)
-    states = [ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE)) for service in services]
-    async with (
-        progress_log(logger, lambda: counts_of(states)),
-        database.pool(settings, program.title) as pool,
-        images,
-        client,
-    ):
+    async with database.pool(settings, program.title) as pool, AsyncExitStack() as stack:
+        states = [await stack.enter_async_context(_state(service, settings, client, pool)) for service in services]
+        await stack.enter_async_context(progress_log(logger, lambda: counts_of(states)))
+        await stack.enter_async_context(images)
+        await stack.enter_async_context(client)
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
         status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
         writer = _result_writer(pool, settings, status)
@@ -56,6 +57,11 @@ async def work(program: Program, services: Sequence[Service]) -> None:
                 return
             async with background(writer.run()), background(heartbeat.run()):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
+
+
+def _state(service: Service, settings: Settings, client: ServiceClient, pool: database.Pool) -> ServiceState:
+    slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
+    return ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE), fleet_slots=slots)
 
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:

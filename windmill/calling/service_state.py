@@ -8,8 +8,10 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from windmill.calling.circuit_breaker import CircuitBreaker
+from windmill.calling.fleet_slots import FleetSlots
 from windmill.calling.resizable_semaphore import ResizableSemaphore
 from windmill.core.errors import Code, WindmillError, unexpected
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
@@ -24,6 +26,7 @@ from windmill.kernels.flow.retry_limit import FailureRate, allowed_tries
 PROBE_TRIES = 5
 SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
+_UNLIMITED = nullcontext()
 
 
 class ServiceState:
@@ -35,6 +38,7 @@ class ServiceState:
         settings: Settings,
         send_probe: Probe,
         *,
+        fleet_slots: FleetSlots | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
@@ -52,6 +56,7 @@ class ServiceState:
         self._min_tries = settings.max_retries + 1
         self._failures = FailureRate()
         self._send_probe = send_probe
+        self._fleet_slots = fleet_slots
         self._running_probe: asyncio.Task[WindmillError | None] | None = None
         self._probe_waiters = 0
         self._answer_event = asyncio.Event()
@@ -61,6 +66,19 @@ class ServiceState:
     def adapts_concurrency(self) -> bool:
         """Whether the concurrency limit is adaptive."""
         return self._latency is not None
+
+    async def __aenter__(self) -> "ServiceState":
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Free what this process holds of the fleet's slots."""
+        if self._fleet_slots:
+            await self._fleet_slots.__aexit__(*raised)
+
+    def fleet_slot(self) -> AbstractAsyncContextManager[None]:
+        """What a call, a probe included, has to hold besides one of `slots`: a slot of the whole fleet, if the service
+        bears few callers."""
+        return self._fleet_slots.slot() if self._fleet_slots else _UNLIMITED
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
         """Record an answer to a call that started at `began` as one of `calls` in flight."""
@@ -150,7 +168,8 @@ class ServiceState:
         last: WindmillError | None = None
         for _ in range(times):
             try:
-                await self._send_probe(self.service)
+                async with self.fleet_slot():
+                    await self._send_probe(self.service)
             except WindmillError as error:
                 last = error
                 if error.retry != "later" or error.code == "SERVICE_TIMEOUT":
@@ -163,5 +182,8 @@ class ServiceState:
 
 
 def concurrency(service: Service, settings: CallSettings) -> Concurrency:
-    """The concurrency limit of this process for the service."""
-    return settings.worker_concurrency or service.concurrency
+    """The concurrency limit of this process for the service, no more than that of the fleet."""
+    calls = settings.worker_concurrency or service.concurrency
+    if service.fleet_concurrency is None:
+        return calls
+    return service.fleet_concurrency if calls == "auto" else min(calls, service.fleet_concurrency)

@@ -63,6 +63,8 @@ class Service:
     """The names of all other services of the fleet; the fleet fills it in."""
     enriches: Enriches | None = None
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
+    fleet_concurrency: int | None = None
+    """Calls that all processes of the fleet together may make at once; None for any number."""
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
         """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
@@ -177,6 +179,7 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "host": matching(r"(?s).*\S.*", "a host name or address"),
         "answers_as": list_of(text, "names that it uses in its replies"),
         "enriches": one_of(get_args(Enriches)),
+        "fleet_concurrency": integer(1, 1_000),
     }
 
 

@@ -35,6 +35,11 @@ def predictions(service: str, picture: Picture, seed: int) -> list[Prediction]:
     return _ANSWERS[service](picture, seed)
 
 
+def nothing_found(service: str) -> list[Prediction]:
+    """The `predictions` of a service that finds nothing in a picture: ocr has one that says so."""
+    return [ocr.prediction([])] if service == "ocr" else []
+
+
 def is_simulated(service: str, picture: Picture) -> bool:
     """Whether the answer is neither drawn from truth nor a real analysis of the pixels."""
     if picture.truth is not None or service in {"colors", "metadata", "face"}:

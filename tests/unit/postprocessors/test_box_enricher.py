@@ -14,6 +14,7 @@ from PIL import Image
 
 from postprocessors.box_calls import EnrichmentResult, PendingBox
 from postprocessors.box_enricher import Enricher
+from tests.fake_slot_table import FakeSlotTable
 from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock
@@ -154,7 +155,14 @@ async def world_of(change: Callable[[Service], Service] = lambda one: one, **giv
     async with serving(world.answer) as world.site, ServiceClient(SETTINGS) as client:
         services = [change(world.service(name)) for name in ALL] + [FLEET["yolov8"]]
         world.enricher = Enricher(
-            services, SETTINGS, world.read, client, world.crops, clock=world.clock, probe_seconds=0.005
+            services,
+            SETTINGS,
+            world.read,
+            client,
+            FakeSlotTable(world.clock),
+            world.crops,
+            clock=world.clock,
+            probe_seconds=0.005,
         )
         async with world.enricher:
             yield world
