@@ -17,6 +17,7 @@ from postprocessors.box_calls import (
     result_row,
 )
 from postprocessors.crop_services import MIN_WAIT_SECONDS, PROBE_SECONDS, CropServices
+from windmill.calling.canary_watch import CanaryTable
 from windmill.calling.fleet_slots import SlotTable
 from windmill.calling.job_handler import Caller
 from windmill.core.errors import WindmillError
@@ -41,6 +42,7 @@ class Enricher:
         read: Callable[[Job], Awaitable[bytes]],
         client: Caller,
         slot_table: SlotTable,
+        canary_table: CanaryTable,
         crops: Cropper | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -52,7 +54,7 @@ class Enricher:
         self._enriches = {service.name: service.enriches for service in services if service.enriches}
         box_services = [service for service in services if service.name in self._enriches]
         self._services = CropServices(
-            box_services, settings, client, slot_table, clock=clock, probe_seconds=probe_seconds
+            box_services, settings, client, slot_table, canary_table, clock=clock, probe_seconds=probe_seconds
         )
         self._images = Outage("the image store", clock=clock)
         self.states = self._services.states

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from postprocessors.box_calls import BoxCall
+from windmill.calling.canary_watch import CanaryTable, CanaryWatch
 from windmill.calling.fleet_slots import SlotTable, fleet_slots
 from windmill.calling.job_handler import Caller, JobHandler
-from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
 from windmill.calling.service_state import ServiceState
 from windmill.core.messages import History
@@ -33,22 +33,19 @@ class CropServices:
         settings: Settings,
         client: Caller,
         slot_table: SlotTable,
+        canary_table: CanaryTable,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         # WORKER_CONCURRENCY is for workers of one service; these are several.
         own = replace(settings, worker_concurrency=0)
-        self.states = {
-            service.name: ServiceState(
-                service,
-                own,
-                lambda one: client.upload(one, PROBE_IMAGE),
-                fleet_slots=fleet_slots(slot_table, own, service),
-                clock=clock,
-            )
-            for service in services
-        }
+        self.states: dict[str, ServiceState] = {}
+        for service in services:
+            slots = fleet_slots(slot_table, own, service)
+            watch = CanaryWatch(service, client, canary_table, own.canary_seconds, clock=clock)
+            state = ServiceState(service, own, watch.probe, fleet_slots=slots, watch=watch, clock=clock)
+            self.states[service.name] = state
         self._handler = JobHandler(_jpeg_of, client, _no_fault)
         self._probers = [Prober(state) for state in self.states.values()]
         self._outages: Counter[tuple[int, str, str]] = Counter()

@@ -19,6 +19,7 @@ from typing import Any
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRetry, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
+from windmill.calling.canary_watch import SETTLE_SECONDS
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ERROR_CODES, Code, WindmillError
@@ -35,6 +36,7 @@ from windmill.derive.transactions import lock_images, set_writing_stage, transac
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
 from windmill.process.runner import background
+from windmill.storage.canaries import CanaryNotes
 from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
@@ -228,7 +230,8 @@ def _all_failed(boxes: Sequence[PendingBox], code: Code, message: str) -> Enrich
 def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:
     images, client = ImageSource(settings), ServiceClient(settings)
     slot_table = FleetSlotTable(pool, settings)
-    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table)
+    notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
+    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table, notes)
     return EnrichRunner(pool, settings, enricher, parts=(images, client, enricher))
 
 

@@ -13,15 +13,16 @@ from asyncio import Event
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from windmill.calling.canary_watch import SETTLE_SECONDS, CanaryWatch
 from windmill.calling.fleet_slots import fleet_slots
 from windmill.calling.job_handler import JobHandler
-from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import Settings
 from windmill.core.timings import CommitTimings, RecordedCommitTimings
+from windmill.edge.blind_answers import ask_again_for_ever
 from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
@@ -31,6 +32,7 @@ from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
+from windmill.storage.canaries import CanaryNotes
 from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 from windmill.storage.result_writer import ResultWriter, row_saver
@@ -55,13 +57,17 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         async with program.monitoring(status.ready(), status.samples):
             if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
-            async with background(writer.run()), background(heartbeat.run()):
+            watched = [service.name for service in services if service.canary]
+            asking_again = ask_again_for_ever(pool, settings, watched, program.title)
+            async with background(writer.run()), background(heartbeat.run()), background(asking_again):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
 
 
 def _state(service: Service, settings: Settings, client: ServiceClient, pool: database.Pool) -> ServiceState:
     slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
-    return ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE), fleet_slots=slots)
+    notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
+    watch = CanaryWatch(service, client, notes, settings.canary_seconds)
+    return ServiceState(service, settings, watch.probe, fleet_slots=slots, watch=watch)
 
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:

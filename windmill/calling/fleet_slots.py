@@ -69,8 +69,8 @@ class FleetSlots:
         *,
         clock: Callable[[], float] = suspend_proof_clock,
     ) -> None:
-        """`call_seconds` is the time-out of a call. A lease outlasts its turn by two of them: one for the last call, and
-        one in which the service may go on with a call that was given up."""
+        """`call_seconds` is the time-out of a call. A lease outlasts its turn by two of them: one for the last call,
+        and one in which the service may go on with a call that was given up."""
         self._service = service.name
         self._slots = slots
         self._lease_seconds = TURN_SECONDS + 2 * call_seconds

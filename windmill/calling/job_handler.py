@@ -105,7 +105,9 @@ class JobHandler(Generic[S]):
                 state.steps.called(state.clock() - began)
                 raise
             state.answered(began, calls, first_try=first_try)
-            return stored
+        if state.watch:
+            state.watch.answered(stored)
+        return stored
 
     async def _after_failure(
         self, state: ServiceState, job: S, image: bytes | None, error: WindmillError, history: History

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from windmill.calling.canary_watch import CanaryWatch
 from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.calling.fleet_slots import FleetSlots
 from windmill.calling.resizable_semaphore import ResizableSemaphore
@@ -39,6 +40,7 @@ class ServiceState:
         send_probe: Probe,
         *,
         fleet_slots: FleetSlots | None = None,
+        watch: CanaryWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
@@ -57,6 +59,7 @@ class ServiceState:
         self._failures = FailureRate()
         self._send_probe = send_probe
         self._fleet_slots = fleet_slots
+        self.watch = watch
         self._running_probe: asyncio.Task[WindmillError | None] | None = None
         self._probe_waiters = 0
         self._answer_event = asyncio.Event()
@@ -74,6 +77,12 @@ class ServiceState:
         """Free what this process holds of the fleet's slots."""
         if self._fleet_slots:
             await self._fleet_slots.__aexit__(*raised)
+
+    @property
+    def blind(self) -> bool:
+        """Whether it no longer finds what it found before."""
+        reason = self.breaker.reason
+        return reason is not None and reason.code == "SERVICE_BLIND"
 
     def fleet_slot(self) -> AbstractAsyncContextManager[None]:
         """What a call, a probe included, has to hold besides one of `slots`: a slot of the whole fleet, if the service

@@ -33,6 +33,7 @@ from windmill.kernels.text.json_readers import (
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
+CanaryKind = Literal["face", "body", "words", "color"]
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -65,6 +66,8 @@ class Service:
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
     fleet_concurrency: int | None = None
     """Calls that all processes of the fleet together may make at once; None for any number."""
+    canary: CanaryKind | None = None
+    """What it must find in a picture that shows it; None for a service without such a picture."""
 
     def url(self, host: str = "", port_offset: int = 0) -> str:
         """The address to call; a non-empty `host` (SERVICE_HOST) overrides the service's own."""
@@ -180,6 +183,7 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "answers_as": list_of(text, "names that it uses in its replies"),
         "enriches": one_of(get_args(Enriches)),
         "fleet_concurrency": integer(1, 1_000),
+        "canary": one_of(get_args(CanaryKind)),
     }
 
 

@@ -57,6 +57,9 @@ CALLS = Metric(
 )
 CONCURRENCY = Metric("windmill_concurrency", "gauge", "Concurrent calls that this process allows itself", ("service",))
 BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is down", ("service",))
+BLIND = Metric(
+    "windmill_service_blind", "gauge", "1 while the service does not find what it found before", ("service",)
+)
 DEFECTS = Metric(
     "windmill_defects_total",
     "counter",
@@ -103,6 +106,7 @@ METRICS = (
     CALLS,
     CONCURRENCY,
     BREAKER,
+    BLIND,
     DEFECTS,
     QUEUE_WAIT,
     IMAGE_READ,
@@ -147,6 +151,7 @@ def call_samples(state: ServiceState) -> Iterator[Sample]:
     yield Sample(CALLS, service, state.slots.taken)
     yield Sample(CONCURRENCY, service, state.slots.size)
     yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+    yield Sample(BLIND, service, int(state.blind))
     yield Sample(DEFECTS, service, state.defects)
 
 

@@ -148,9 +148,7 @@ async def test_a_process_that_was_frozen_asks_again_before_it_calls(
     await waiting
 
 
-async def test_calls_wait_while_the_database_is_away(
-    process: Callable[[], FleetSlots], table: FakeSlotTable
-) -> None:
+async def test_calls_wait_while_the_database_is_away(process: Callable[[], FleetSlots], table: FakeSlotTable) -> None:
     table.error = WindmillError("DATABASE_UNAVAILABLE", "refused")
     waiting = asyncio.create_task(call(process()))
     await until(lambda: table.asked)
