@@ -9,8 +9,9 @@ import requests
 
 from dev.farm.judging import Observation, judge
 from dev.farm.probes import ContractProbe, probes_for
+from windmill.calling.canaries import finds_canary
 from windmill.core.errors import WindmillError
-from windmill.core.services import load_fleet
+from windmill.core.services import CanaryKind, load_fleet
 from windmill.core.setting_parts import FleetSettings
 
 
@@ -24,21 +25,32 @@ class ProbeResult:
 
 def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     """Probe the server and print every departure; 0 when there is none."""
-    load_fleet(settings.service_config).select([arguments.service])
-    verdicts = check_server(arguments.url, arguments.service, with_health=arguments.health, timeout=arguments.timeout)
+    service = load_fleet(settings.service_config).select([arguments.service])[0]
+    verdicts = check_server(
+        arguments.url, arguments.service, service.canary, with_health=arguments.health, timeout=arguments.timeout
+    )
     sys.stdout.write(_render_json(verdicts) if arguments.json else _render_text(verdicts))
     return 1 if any(verdict.departures for verdict in verdicts) else 0
 
 
-def check_server(url: str, service: str, *, with_health: bool, timeout: float) -> list[ProbeResult]:
+def check_server(
+    url: str, service: str, canary: CanaryKind | None = None, *, with_health: bool, timeout: float
+) -> list[ProbeResult]:
     """All probes in sequence, because a service may not handle two requests at once."""
     base = _base_of(url)
     with requests.Session() as session:
         _must_answer(session, base, timeout)
         return [
-            ProbeResult(probe.name, judge(probe.expected, _observe(session, base, probe, timeout)))
-            for probe in probes_for(service, with_health=with_health)
+            ProbeResult(probe.name, _departures(probe, _observe(session, base, probe, timeout)))
+            for probe in probes_for(service, canary, with_health=with_health)
         ]
+
+
+def _departures(probe: ContractProbe, got: Observation) -> list[str]:
+    found = judge(probe.expected, got)
+    if not found and probe.finds and not finds_canary(probe.finds, json.loads(got.body)["predictions"]):
+        return [f"finds no {probe.finds}"]
+    return found
 
 
 def _base_of(url: str) -> str:

@@ -26,5 +26,5 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
         WHERE CASE kind WHEN 'words' THEN coalesce(one ->> 'text', '') <> ''
                         WHEN 'color' THEN one -> 'primary' ->> 'hex' IS NOT NULL
                         ELSE true END
-    ) ELSE true END
+    ) ELSE false END
 $$;

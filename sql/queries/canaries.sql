@@ -35,7 +35,7 @@ INSERT INTO blind_answers (service, image_id) SELECT $1, image_id FROM marked ON
 -- The same for boxes: without its row a box is due again.
 DELETE FROM postprocessing AS p USING canaries AS c
 WHERE p.service = $1 AND c.service = $1 AND p.status = 'success' AND p.result_created >= c.found_at
-  AND p.result_created <= c.recovered_at + make_interval(secs => $3) AND finds_nothing(p.data, $2);
+  AND p.result_created <= c.recovered_at + make_interval(secs => $3) AND finds_nothing(p.data -> 'predictions', $2);
 
 -- name: end_blindness
 UPDATE canaries SET found_at = clock_timestamp(), blind_since = NULL, recovered_at = NULL WHERE service = $1;

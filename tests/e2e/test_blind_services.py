@@ -19,7 +19,7 @@ async def shows_blind(fleet: Fleet) -> bool:
 
 async def test_what_a_blind_service_answered_is_asked_again_once_it_sees(fleet: Fleet, farm: Farm) -> None:
     await fleet.register_pictures(30, PORTRAIT)
-    worker = await fleet.worker("face", CANARY_SECONDS="1")
+    worker = await fleet.worker("face", CANARY_SECONDS="3600")  # so a run of empty answers tells
 
     async def learned() -> bool:
         return bool(await fleet.rows.fetchval("SELECT EXISTS (SELECT FROM canaries)"))

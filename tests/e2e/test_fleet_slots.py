@@ -21,9 +21,10 @@ PORTRAIT = canary_image("body")
 BLIND = """
 SELECT count(*) FROM results WHERE status <> 'success' OR json_array_length(data -> 'predictions') = 0
 """
-BLIND_BOXES = (
-    "SELECT count(*) FROM postprocessing WHERE NOT final OR (service <> 'colors' AND json_array_length(data) = 0)"
-)
+BLIND_BOXES = """
+SELECT count(*) FROM postprocessing
+WHERE NOT final OR (service <> 'colors' AND json_array_length(data -> 'predictions') = 0)
+"""
 
 
 def overlaps(farm: Farm) -> dict[str, int]:

@@ -29,7 +29,9 @@ from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.media.image.crops import Crop, Cropper
 
-SETTINGS = Settings.from_env({"CANARY_SECONDS": "0", "MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"})
+SETTINGS = Settings.from_env(
+    {"CANARY_SECONDS": "0", "MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"}
+)
 FLEET = load_fleet(ROOT / "service_config.json").services
 JOB = Job(17, "17.png", "17.png", None, NOON)
 PERSON = {"label": "person", "merged_bbox": {"x": 20, "y": 10, "width": 40, "height": 60}}

@@ -1,19 +1,25 @@
-"""Probing services with a request that has no image, so that no model runs."""
+"""Probing services: with a request that has no image, so that no model runs; on demand also /health and the canary."""
 
 import asyncio
 import http.client
 import socket
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
+from windmill.calling.canaries import canary_image, predictions_of
+from windmill.calling.fleet_slots import fleet_slots
+from windmill.calling.service_client import ServiceClient
 from windmill.core.services import Service
-from windmill.core.setting_parts import FleetSettings
+from windmill.core.settings import Settings
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem
 from windmill.operate.doctor.services import judge as judge_services
 from windmill.operate.doctor.services.judge import ProbeReply
 from windmill.operate.doctor.threads import in_thread
+from windmill.storage import database
+from windmill.storage.fleet_slots import FleetSlotTable
 
 MOST_BYTES = 2**16
 
@@ -28,7 +34,7 @@ class ServiceAddress:
 
 
 async def examine(
-    settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
+    settings: Settings, services: Sequence[Service], seconds: float, *, health: bool
 ) -> list[DoctorFinding]:
     """All services at once, but one request at a time to each of them."""
     asking = [
@@ -38,7 +44,7 @@ async def examine(
     return [finding for part in await asyncio.gather(*asking) for finding in part]
 
 
-async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
+async def _one(settings: Settings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
     parts = urlsplit(service.url(settings.service_host, settings.service_port_offset))
     address = ServiceAddress(parts.hostname or "", parts.port or 80, parts.path)
     try:
@@ -51,7 +57,7 @@ async def _one(settings: FleetSettings, service: Service, seconds: float, *, hea
         return [judge_services.judge_silence(service, f"{address.host}:{address.port}", error)]
     return [
         *judge_services.judge_reply(service, parts.geturl(), heard),
-        *await _health(service, address, health=health),
+        *(await _model(settings, service, address, seconds) if health else []),
     ]
 
 
@@ -65,10 +71,31 @@ def _get(address: ServiceAddress, path: str, seconds: float) -> ProbeReply:
         connection.close()
 
 
-async def _health(service: Service, address: ServiceAddress, *, health: bool) -> list[DoctorFinding]:
-    """Only on demand: /health runs the model, and a worker's call at the same time may fail."""
-    if not health:
+async def _model(settings: Settings, service: Service, address: ServiceAddress, seconds: float) -> list[DoctorFinding]:
+    """Only on demand, as both run the model; for a service that bears few callers in one of the fleet's slots."""
+    async with AsyncExitStack() as stack:
+        if service.fleet_concurrency:
+            pool = await stack.enter_async_context(database.pool(settings, "windmill-doctor", max_size=1))
+            slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
+            assert slots
+            await stack.enter_async_context(slots)
+            try:
+                async with asyncio.timeout(2 * seconds):
+                    await stack.enter_async_context(slots.slot())
+            except TimeoutError:
+                return [judge_services.judge_no_slot(service)]
+        return [*await _health(service, address), *await _canary(settings, service)]
+
+
+async def _canary(settings: Settings, service: Service) -> list[DoctorFinding]:
+    if not service.canary:
         return []
+    async with ServiceClient(settings) as client:
+        stored = await client.upload(service, canary_image(service.canary))
+    return [judge_services.judge_canary(service, service.canary, predictions_of(stored))]
+
+
+async def _health(service: Service, address: ServiceAddress) -> list[DoctorFinding]:
     name = f"{service.name} health"
     try:
         heard = await in_thread(partial(_get, address, "/health", service.timeout_seconds))
