@@ -1,5 +1,6 @@
 """A service that bears one caller, and several processes that call it: it counts how often two called at once."""
 
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from tests.e2e.test_postprocessors import box, fresh, says, started
 from tests.integration.fleet import Command, Fleet
 from tests.waiting import until
 from windmill.calling.canaries import canary_image
+from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.timeout(180)]
 
@@ -136,3 +138,26 @@ async def test_services_that_bear_many_callers_have_no_slots(fleet: Fleet, farm:
     await fleet.stored(4)
     await worker.stop()
     assert await fleet.rows.fetchval("SELECT array_agg(DISTINCT service) FROM fleet_slots") == ["pose"]
+
+
+@pytest.mark.slow(reason="four thousand calls, for a difference of microseconds")
+@pytest.mark.timeout(900)
+async def test_a_slot_costs_little_per_call(fleet: Fleet, farm: Farm, tmp_path: Path) -> None:
+    """One worker and one service, with slots and without, in turns; the fastest of two counts."""
+    document = json.loads((ROOT / "service_config.json").read_text())
+    del document["services"]["pose"]["fleet_concurrency"]
+    without = tmp_path / "without.json"
+    without.write_text(json.dumps(document))
+    costs: dict[str, list[float]] = {"without": [], "with": []}
+    for turn in range(4):
+        kind = ("without", "with")[turn % 2]
+        more = {"SERVICE_CONFIG": str(without)} if kind == "without" else {}
+        worker = await fleet.worker("pose", **more)
+        await fleet.register_pictures(1000, PORTRAIT)
+        before = cpu_milliseconds([worker])
+        await fleet.produce("--services", "pose")
+        await fleet.stored(1000 * (turn + 1), 300)
+        costs[kind].append((cpu_milliseconds([worker]) - before) / 1000)
+        await worker.stop()
+    sys.stdout.write("".join(f"{kind} slots {min(each):.3f} ms CPU a call\n" for kind, each in costs.items()))
+    assert min(costs["with"]) < min(costs["without"]) + 1

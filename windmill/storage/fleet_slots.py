@@ -18,23 +18,23 @@ class FleetSlotTable:
 
     async def create(self, service: str, slots: int) -> None:
         """Add the rows of the service's slots that are missing."""
-        await self._value("create_fleet_slots", service, slots)
+        await self._value(queries()["create_fleet_slots"], service, slots)
 
     async def take(self, service: str, slots: int, holder: UUID, seconds: float) -> int | None:
         """Lease a free slot; None if there is none, and then this holder is noted as waiting."""
-        slot = await self._value("take_fleet_slot", service, slots, holder, seconds)
+        slot = await self._value(queries()["take_fleet_slot"], service, slots, holder, seconds)
         assert slot is None or isinstance(slot, int)
         return slot
 
     async def renew(self, service: str, slot: int, holder: UUID, seconds: float) -> bool:
         """Lease the slot anew; False if it was freed for another holder or the lease has expired."""
-        return bool(await self._value("renew_fleet_slot", service, slot, holder, seconds))
+        return bool(await self._value(queries()["renew_fleet_slot"], service, slot, holder, seconds))
 
     async def free(self, service: str, slot: int, holder: UUID) -> None:
         """Free the slot if this holder still has it."""
-        await self._value("free_fleet_slot", service, slot, holder)
+        await self._value(queries()["free_fleet_slot"], service, slot, holder)
 
-    async def _value(self, query: str, *arguments: object) -> object:
+    async def _value(self, statement: str, *arguments: object) -> object:
         with translate_errors(self._settings):
             async with self._pool.acquire(timeout=STATEMENT_SECONDS) as connection:
-                return await connection.fetchval(queries()[query], *arguments, timeout=STATEMENT_SECONDS)
+                return await connection.fetchval(statement, *arguments, timeout=STATEMENT_SECONDS)
