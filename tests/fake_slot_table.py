@@ -13,7 +13,7 @@ GONE_SECONDS = 2.0
 class SlotRow:
     """One slot."""
 
-    holder: UUID | None = None
+    lease: UUID | None = None
     until: float = float("-inf")
     wanted_by: UUID | None = None
     wanted_at: float = float("-inf")
@@ -33,30 +33,30 @@ class FakeSlotTable:
         for slot in range(slots):
             self.rows.setdefault((service, slot), SlotRow())
 
-    async def take(self, service: str, slots: int, holder: UUID, seconds: float) -> int | None:
+    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
         self._ask("take")
         rows = {slot: self.rows[service, slot] for slot in range(slots)}
-        for slot, row in sorted(rows.items(), key=lambda one: one[1].wanted_by != holder):
-            if row.until <= self.clock() and (row.wanted_by in (None, holder) or self._gone(row)):
-                self.rows[service, slot] = SlotRow(holder, self.clock() + seconds)
+        for slot, row in sorted(rows.items(), key=lambda one: one[1].wanted_by != process):
+            if row.until <= self.clock() and (row.wanted_by in (None, process) or self._gone(row)):
+                self.rows[service, slot] = SlotRow(lease, self.clock() + seconds)
                 return slot
-        mine = [row for row in rows.values() if row.wanted_by == holder]
+        mine = [row for row in rows.values() if row.wanted_by == process]
         for row in mine or [row for row in rows.values() if row.wanted_by is None or self._gone(row)][:1]:
-            row.wanted_by, row.wanted_at = holder, self.clock()
+            row.wanted_by, row.wanted_at = process, self.clock()
         return None
 
-    async def renew(self, service: str, slot: int, holder: UUID, seconds: float) -> bool:
+    async def renew(self, service: str, slot: int, lease: UUID, seconds: float) -> bool:
         self._ask("renew")
         row = self.rows[service, slot]
-        if row.holder != holder or row.until <= self.clock():
+        if row.lease != lease or row.until <= self.clock():
             return False
         kept = row.wanted_by is None or self._gone(row)
         row.until = self.clock() + (seconds if kept else 0)
         return kept
 
-    async def free(self, service: str, slot: int, holder: UUID) -> None:
+    async def free(self, service: str, slot: int, lease: UUID) -> None:
         self._ask("free")
-        if self.rows[service, slot].holder == holder:
+        if self.rows[service, slot].lease == lease:
             self.rows[service, slot].until = self.clock()
 
     def _gone(self, row: SlotRow) -> bool:

@@ -5,8 +5,8 @@
 INSERT INTO fleet_slots (service, slot) SELECT $1, generate_series(0, $2::integer - 1) ON CONFLICT DO NOTHING;
 
 -- name: take_fleet_slot
--- Lease one of the first $2 slots of the service $1 to the process $3 for $4 seconds. If none is free, the process is
--- noted as the next one, unless another waits already; whoever does not ask again for two seconds has gone.
+-- Lease one of the first $2 slots of the service $1 for $4 seconds, under the name $5. If none is free, the process $3
+-- is noted as the next one, unless another waits already; whoever does not ask again for two seconds has gone.
 WITH free AS (
     SELECT slot FROM fleet_slots
     WHERE service = $1 AND slot < $2 AND until <= clock_timestamp()
@@ -15,7 +15,7 @@ WITH free AS (
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE fleet_slots AS kept
-    SET holder = $3, until = clock_timestamp() + make_interval(secs => $4), wanted_by = NULL, wanted_at = NULL
+    SET lease = $5, until = clock_timestamp() + make_interval(secs => $4), wanted_by = NULL, wanted_at = NULL
     FROM free WHERE kept.service = $1 AND kept.slot = free.slot
     RETURNING kept.slot
 ), wanted AS (
@@ -38,8 +38,8 @@ SELECT slot FROM taken;
 UPDATE fleet_slots
 SET until = clock_timestamp() + CASE WHEN wanted_at > clock_timestamp() - interval '2 seconds'
                                      THEN interval '0' ELSE make_interval(secs => $4) END
-WHERE service = $1 AND slot = $2 AND holder = $3 AND until > clock_timestamp()
+WHERE service = $1 AND slot = $2 AND lease = $3 AND until > clock_timestamp()
 RETURNING until > clock_timestamp() AS kept;
 
 -- name: free_fleet_slot
-UPDATE fleet_slots SET until = clock_timestamp() WHERE service = $1 AND slot = $2 AND holder = $3;
+UPDATE fleet_slots SET until = clock_timestamp() WHERE service = $1 AND slot = $2 AND lease = $3;

@@ -32,21 +32,23 @@ class SlotTable(Protocol):
 
     async def create(self, service: str, slots: int) -> None: ...
 
-    async def take(self, service: str, slots: int, holder: UUID, seconds: float) -> int | None:
-        """Lease a free slot; None if there is none, and then this holder's turn is near."""
+    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
+        """Lease a free slot; None if there is none, and then the process waits for its turn."""
         ...
 
-    async def renew(self, service: str, slot: int, holder: UUID, seconds: float) -> bool:
-        """Lease the slot anew; False if another holder waits for it or the lease has expired."""
+    async def renew(self, service: str, slot: int, lease: UUID, seconds: float) -> bool:
+        """Prolong the lease; False if another process waits for the slot or the lease has expired."""
         ...
 
-    async def free(self, service: str, slot: int, holder: UUID) -> None: ...
+    async def free(self, service: str, slot: int, lease: UUID) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
 class SlotLease:
-    """A slot that this process may begin calls on until `turn_ends`."""
+    """A slot that this process may begin calls on until `turn_ends`. Each lease has a name of its own, so that freeing
+    an old one late cannot free a new one."""
 
+    name: UUID
     slot: int
     turn_ends: float
     calls: int = 0
@@ -76,7 +78,7 @@ class FleetSlots:
         self._lease_seconds = TURN_SECONDS + 2 * call_seconds
         self._table = table
         self._clock = clock
-        self._holder = uuid4()
+        self._process = uuid4()
         self._created = False
         self._unused: list[SlotLease] = []
         self._freeing: set[asyncio.Task[None]] = set()
@@ -141,10 +143,10 @@ class FleetSlots:
         if not self._created:
             await self._table.create(self._service, self._slots)
             self._created = True
-        began = self._clock()
-        slot = await self._table.take(self._service, self._slots, self._holder, self._lease_seconds)
+        began, name = self._clock(), uuid4()
+        slot = await self._table.take(self._service, self._slots, self._process, self._lease_seconds, name)
         self._outage.over()
-        return None if slot is None else SlotLease(slot, began + TURN_SECONDS)
+        return None if slot is None else SlotLease(name, slot, began + TURN_SECONDS)
 
     async def _give_back(self, lease: SlotLease) -> None:
         """Keep the lease for the next call, which may come at once."""
@@ -156,7 +158,7 @@ class FleetSlots:
     async def _renew(self, lease: SlotLease) -> bool:
         began = self._clock()
         try:
-            kept = await self._table.renew(self._service, lease.slot, self._holder, self._lease_seconds)
+            kept = await self._table.renew(self._service, lease.slot, lease.name, self._lease_seconds)
         except WindmillError as error:
             logger.debug("a slot could not be renewed: %s", error)
             return False
@@ -175,7 +177,7 @@ class FleetSlots:
 
     async def _free(self, lease: SlotLease) -> None:
         try:
-            await self._table.free(self._service, lease.slot, self._holder)
+            await self._table.free(self._service, lease.slot, lease.name)
         except WindmillError as error:
             logger.debug("a slot could not be freed and expires: %s", error)
 

@@ -20,19 +20,19 @@ class FleetSlotTable:
         """Add the rows of the service's slots that are missing."""
         await self._value(queries()["create_fleet_slots"], service, slots)
 
-    async def take(self, service: str, slots: int, holder: UUID, seconds: float) -> int | None:
-        """Lease a free slot; None if there is none, and then this holder is noted as waiting."""
-        slot = await self._value(queries()["take_fleet_slot"], service, slots, holder, seconds)
+    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
+        """Lease a free slot; None if there is none, and then the process is noted as waiting."""
+        slot = await self._value(queries()["take_fleet_slot"], service, slots, process, seconds, lease)
         assert slot is None or isinstance(slot, int)
         return slot
 
-    async def renew(self, service: str, slot: int, holder: UUID, seconds: float) -> bool:
-        """Lease the slot anew; False if it was freed for another holder or the lease has expired."""
-        return bool(await self._value(queries()["renew_fleet_slot"], service, slot, holder, seconds))
+    async def renew(self, service: str, slot: int, lease: UUID, seconds: float) -> bool:
+        """Prolong the lease; False if the slot was freed for another process or the lease has expired."""
+        return bool(await self._value(queries()["renew_fleet_slot"], service, slot, lease, seconds))
 
-    async def free(self, service: str, slot: int, holder: UUID) -> None:
-        """Free the slot if this holder still has it."""
-        await self._value(queries()["free_fleet_slot"], service, slot, holder)
+    async def free(self, service: str, slot: int, lease: UUID) -> None:
+        """Free the slot if it still has this lease."""
+        await self._value(queries()["free_fleet_slot"], service, slot, lease)
 
     async def _value(self, statement: str, *arguments: object) -> object:
         with translate_errors(self._settings):

@@ -25,8 +25,9 @@ async def slots(real_settings: Settings | None) -> AsyncIterator[SlotTable]:
 
 
 async def take(table: SlotTable, holder: UUID, slots: int = 1, seconds: float = 60) -> int | None:
+    """Each process has one lease here, under its own name."""
     await table.create("pose", slots)
-    return await table.take("pose", slots, holder, seconds)
+    return await table.take("pose", slots, holder, seconds, holder)
 
 
 async def test_a_slot_has_one_holder(slots: SlotTable) -> None:
@@ -94,4 +95,4 @@ async def test_whoever_no_longer_asks_is_not_waited_for(slots: SlotTable) -> Non
 async def test_services_do_not_share_their_slots(slots: SlotTable) -> None:
     assert await take(slots, A) == 0
     await slots.create("face", 1)
-    assert await slots.take("face", 1, B, 60) == 0
+    assert await slots.take("face", 1, B, 60, B) == 0

@@ -148,6 +148,20 @@ async def test_a_process_that_was_frozen_asks_again_before_it_calls(
     await waiting
 
 
+async def test_freeing_an_old_lease_late_does_not_free_the_new_one(
+    process: Callable[[], FleetSlots], table: FakeSlotTable, clock: Clock
+) -> None:
+    """The process was frozen for so long that it takes the slot anew before it frees what it had."""
+    frozen, other = process(), process()
+    await call(frozen)
+    clock.now += LEASE_SECONDS
+    async with frozen.slot():
+        await until(lambda: table.asked[-1] == "free")
+        waiting = asyncio.create_task(call(other))
+        await waits(waiting, table)
+    await waiting
+
+
 async def test_calls_wait_while_the_database_is_away(process: Callable[[], FleetSlots], table: FakeSlotTable) -> None:
     table.error = WindmillError("DATABASE_UNAVAILABLE", "refused")
     waiting = asyncio.create_task(call(process()))
