@@ -17,6 +17,8 @@ from postprocessors.box_calls import (
     result_row,
 )
 from postprocessors.crop_services import MIN_WAIT_SECONDS, PROBE_SECONDS, CropServices
+from windmill.calling.canary_watch import CanaryTable
+from windmill.calling.fleet_slots import SlotTable
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
@@ -39,6 +41,8 @@ class Enricher:
         settings: Settings,
         read: Callable[[Job], Awaitable[bytes]],
         client: ServiceClient,
+        slot_table: SlotTable,
+        canary_table: CanaryTable,
         crops: Cropper | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -49,7 +53,9 @@ class Enricher:
         self._crops = crops or Cropper(settings.max_image_pixels)
         self._enriches = {service.name: service.enriches for service in services if service.enriches}
         box_services = [service for service in services if service.name in self._enriches]
-        self._services = CropServices(box_services, settings, client, clock=clock, probe_seconds=probe_seconds)
+        self._services = CropServices(
+            box_services, settings, client, slot_table, canary_table, clock=clock, probe_seconds=probe_seconds
+        )
         self._images = Outage("the image store", clock=clock)
         self.states = self._services.states
 

@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from postprocessors.box_calls import BoxCall
+from windmill.calling.canary_watch import CanaryTable
+from windmill.calling.fleet_slots import SlotTable
 from windmill.calling.job_handler import JobHandler
-from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.prober import Prober
 from windmill.calling.service_client import ServiceClient
+from windmill.calling.service_setup import new_service_state
 from windmill.calling.service_state import ServiceState
 from windmill.core.messages import History
 from windmill.core.outcomes import RetryLater, Tried, Unavailable
@@ -32,20 +34,16 @@ class CropServices:
         services: Sequence[Service],
         settings: Settings,
         client: ServiceClient,
+        slot_table: SlotTable,
+        canary_table: CanaryTable,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        # WORKER_CONCURRENCY is for workers of one service; these are several, and pose takes one call at a time.
+        # WORKER_CONCURRENCY is for workers of one service; these are several.
         own = replace(settings, worker_concurrency=0)
-        self.states = {
-            service.name: ServiceState(
-                service,
-                own,
-                lambda one: client.upload(one, PROBE_IMAGE),
-                addresses=client.addresses(service),
-                clock=clock,
-            )
+        self.states: dict[str, ServiceState] = {
+            service.name: new_service_state(service, own, client, slot_table, canary_table, clock=clock)
             for service in services
         }
         self._handler = JobHandler(_jpeg_of, client, _no_fault)
@@ -55,6 +53,8 @@ class CropServices:
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> "CropServices":
+        for state in self.states.values():
+            await self._opened.enter_async_context(state)
         await self._opened.enter_async_context(background(self._probe()))
         return self
 

@@ -19,6 +19,7 @@ from typing import Any
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRetry, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
+from windmill.calling.canary_watch import SETTLE_SECONDS
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ERROR_CODES, Code, WindmillError
@@ -37,7 +38,9 @@ from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
 from windmill.process import logs
 from windmill.process.runner import background
+from windmill.storage.canaries import CanaryNotes
 from windmill.storage.database import Connection, Pool, translate_errors
+from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("postprocessors")
@@ -242,7 +245,9 @@ def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:
     access = load_access(service for service in fleet.services.values() if service.enriches)
     logs.hide(settings, secrets_of(access))
     images, client = ImageSource(settings), ServiceClient(settings, access)
-    enricher = Enricher(list(fleet.services.values()), settings, images.read, client)
+    slot_table = FleetSlotTable(pool, settings)
+    notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
+    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table, notes)
     return EnrichRunner(pool, settings, enricher, parts=(images, client, enricher))
 
 

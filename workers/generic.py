@@ -12,16 +12,18 @@ import logging
 import sys
 from asyncio import Event
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
+from windmill.calling.canary_watch import SETTLE_SECONDS
 from windmill.calling.job_handler import JobHandler
-from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
-from windmill.calling.service_state import ServiceState
+from windmill.calling.service_setup import new_service_state
 from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.service_access import load_access, secrets_of
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import Settings
 from windmill.core.timings import CommitTimings, RecordedCommitTimings
+from windmill.edge.blind_answers import ask_again_for_ever
 from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
@@ -33,6 +35,8 @@ from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
+from windmill.storage.canaries import CanaryNotes
+from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 from windmill.storage.result_writer import ResultWriter, row_saver
 from workers.worker_status import WorkerStatus, counts_of
@@ -46,13 +50,14 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     access = load_access(services)
     logs.hide(settings, secrets_of(access))
     images, client = ImageSource(settings), ServiceClient(settings, access)
-    states = [_state(service, settings, client) for service in services]
-    async with (
-        progress_log(logger, lambda: counts_of(states)),
-        database.pool(settings, program.title) as pool,
-        images,
-        client,
-    ):
+    async with database.pool(settings, program.title) as pool, AsyncExitStack() as stack:
+        slot_table = FleetSlotTable(pool, settings)
+        notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
+        new_states = [new_service_state(service, settings, client, slot_table, notes) for service in services]
+        states = [await stack.enter_async_context(state) for state in new_states]
+        await stack.enter_async_context(progress_log(logger, lambda: counts_of(states)))
+        await stack.enter_async_context(images)
+        await stack.enter_async_context(client)
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
         status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
         writer = _result_writer(pool, settings, status)
@@ -60,18 +65,10 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         async with program.monitoring(status.ready(), status.samples):
             if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
-            async with background(writer.run()), background(heartbeat.run()):
+            watched = [service.name for service in services if service.canary]
+            asking_again = ask_again_for_ever(pool, settings, watched, program.title)
+            async with background(writer.run()), background(heartbeat.run()), background(asking_again):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
-
-
-def _state(service: Service, settings: Settings, client: ServiceClient) -> ServiceState:
-    return ServiceState(
-        service,
-        settings,
-        lambda one: client.upload(one, PROBE_IMAGE),
-        connect=client.connect,
-        addresses=client.addresses(service),
-    )
 
 
 def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus) -> ResultWriter:

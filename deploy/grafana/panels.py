@@ -149,6 +149,12 @@ SERVICES = Section(
             kind="state-timeline",
             mappings={0: ("closed", "green"), 1: ("half-open", "yellow"), 2: ("open", "red")},
         ),
+        Panel(
+            "Blind services",
+            {"{{service}}": f"max by (service) (windmill_service_blind{{{OURS}}})"},
+            kind="state-timeline",
+            mappings={0: ("sees", "green"), 1: ("blind", "red")},
+        ),
         Panel("A call takes", latency("windmill_service_call_seconds"), unit="s"),
         Panel("Reading an image takes", latency("windmill_image_read_seconds"), unit="s"),
         Panel(

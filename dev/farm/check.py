@@ -9,9 +9,10 @@ import requests
 
 from dev.farm.judging import Observation, judge
 from dev.farm.probes import ContractProbe, probes_for
+from windmill.calling.canaries import finds_canary
 from windmill.core.errors import WindmillError
 from windmill.core.service_access import ServiceAccess, load_access
-from windmill.core.services import Service, load_fleet
+from windmill.core.services import CanaryKind, Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
 
 
@@ -29,6 +30,7 @@ def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     verdicts = check_server(
         arguments.url,
         arguments.service,
+        service.canary,
         with_health=arguments.health,
         timeout=arguments.timeout,
         access=access_for(arguments.url, service, settings),
@@ -48,7 +50,13 @@ def access_for(url: str, service: Service, settings: FleetSettings) -> ServiceAc
 
 
 def check_server(
-    url: str, service: str, *, with_health: bool, timeout: float, access: ServiceAccess | None = None
+    url: str,
+    service: str,
+    canary: CanaryKind | None = None,
+    *,
+    with_health: bool,
+    timeout: float,
+    access: ServiceAccess | None = None,
 ) -> list[ProbeResult]:
     """All probes in sequence, because a service may not handle two requests at once."""
     base = _base_of(url)
@@ -57,8 +65,8 @@ def check_server(
         _open_to(session, access)
         _must_answer(session, base, timeout)
         return [
-            ProbeResult(probe.name, _judged(probe, _observe(session, base, probe, timeout), access))
-            for probe in probes_for(service, with_health=with_health)
+            ProbeResult(probe.name, _departures(probe, _observe(session, base, probe, timeout), access))
+            for probe in probes_for(service, canary, with_health=with_health)
         ]
 
 
@@ -74,9 +82,12 @@ def _open_to(session: requests.Session, access: ServiceAccess) -> None:
         session.cert = (str(access.certificate), str(access.key or access.certificate))
 
 
-def _judged(probe: ContractProbe, observed: Observation, access: ServiceAccess) -> list[str]:
-    """The departures, without a key that the service repeats."""
-    return [access.hide(one) for one in judge(probe.expected, observed)]
+def _departures(probe: ContractProbe, observed: Observation, access: ServiceAccess) -> list[str]:
+    """How the reply departs from what is expected, without a key that the service repeats."""
+    found = judge(probe.expected, observed)
+    if not found and probe.finds and not finds_canary(probe.finds, json.loads(observed.body)["predictions"]):
+        return [f"finds no {probe.finds}"]
+    return [access.hide(one) for one in found]
 
 
 def _base_of(url: str) -> str:

@@ -18,10 +18,13 @@ class RequestCounts:
     faults: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     max_in_flight: int = 0
+    overlaps: int = 0
+    """Requests that began while another one was in flight."""
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """One request from its arrival until its reply is decided."""
+        self.overlaps += self.in_flight > 0
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
@@ -37,6 +40,7 @@ class RequestCounts:
         self.replies.clear()
         self.faults.clear()
         self.max_in_flight = self.in_flight
+        self.overlaps = 0
 
     def render_json(self) -> dict[str, object]:
         requests: dict[str, dict[str, int]] = {}
@@ -48,4 +52,5 @@ class RequestCounts:
             "faults": dict(sorted(self.faults.items())),
             "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
+            "overlaps": self.overlaps,
         }

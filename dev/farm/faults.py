@@ -57,6 +57,8 @@ KNOBS: dict[str, FaultSpec] = {
     "retry-after": FaultSpec("seconds said in Retry-After", default=1, high=3_600, whole=True),
     "unhealthy": _switch("/health admits failure in the service's own way"),
     "overlap-crash": _switch("overlapping requests all lose their connection"),
+    "overlap-blind": _switch("finds nothing more once requests overlapped, until it is set anew or cleared"),
+    "blind": _switch("answers success and finds nothing in any picture"),
     "down": _switch("the port is closed; 0 opens it again"),
 }
 RATES = tuple(name for name in KNOBS if name.endswith("-rate"))

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 
 from dev.farm.contract import MAX_BYTES, Traits, traits_of
 from dev.farm.judging import Expectation, expect_error, expect_health, expect_page, expect_score_error, expect_success
+from windmill.calling.canaries import canary_image
+from windmill.core.services import CanaryKind
 
 _NOWHERE = "http://127.0.0.1:9/picture.jpg"
 _NO_FILE = "/no/such/directory/picture.jpg"
@@ -24,15 +26,21 @@ class ContractProbe:
     query: Mapping[str, str] = field(default_factory=dict)
     upload: tuple[str, str, bytes] | None = None
     raw: bytes | None = None
+    finds: CanaryKind | None = None
+    """What the service has to find in the picture."""
 
 
-def probes_for(service: str, *, with_health: bool = False) -> list[ContractProbe]:
+def probes_for(service: str, canary: CanaryKind | None = None, *, with_health: bool = False) -> list[ContractProbe]:
     """All probes of a service, the most informative first."""
     traits = traits_of(service)
     probes = [*_uploads(service, traits), *_refusals(traits), *_pages()]
     if traits.scores_captions:
         query = {"file": _NO_FILE}
         probes.append(ContractProbe("score without a caption", expect_score_error(traits), path="/score", query=query))
+    if canary:
+        upload = "file", "image.jpg", canary_image(canary)
+        name = f"upload of a picture that shows {canary}"
+        probes.append(ContractProbe(name, expect_success(service, traits), "POST", upload=upload, finds=canary))
     if with_health:
         probes.append(ContractProbe("health", expect_health(), path="/health"))
     return probes

@@ -32,6 +32,7 @@ class ServiceHandler:
         """Set these faults and reset the dice, so that the same seed hits the same requests."""
         self.faults = faults
         self.stand_in.healthy = not faults["unhealthy"]
+        self.stand_in.blind = bool(faults["blind"])
         self._dice = random.Random(f"{self._seed}:{self.stand_in.service}")
         capacity = faults.whole("capacity")
         self._places: AbstractAsyncContextManager[Any] = asyncio.Semaphore(capacity) if capacity else nullcontext()
@@ -62,18 +63,20 @@ class ServiceHandler:
     @contextmanager
     def _opened(self, request: web.BaseRequest) -> Iterator[None]:
         self._open[id(request)] = request
-        if self.faults["overlap-crash"]:
-            self._crash_on_overlap()
+        if self.faults["overlap-crash"] or self.faults["overlap-blind"]:
+            self._suffer_from_overlap()
         try:
             yield
         finally:
             del self._open[id(request)]
 
-    def _crash_on_overlap(self) -> None:
+    def _suffer_from_overlap(self) -> None:
         live = [request for request in self._open.values() if not http_io.is_gone(request)]
-        if len(live) > 1:
-            for request in live:
-                http_io.reset(request)
+        if len(live) < 2:
+            return
+        self.stand_in.blind |= bool(self.faults["overlap-blind"])
+        for request in live if self.faults["overlap-crash"] else []:
+            http_io.reset(request)
 
     def _fault(self, call: Call) -> str | None:
         fault = self.faults.strike(self._dice) if self.stand_in.analyses(call) else None

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dev.farm import replies
+from dev.farm.answers import nothing_found
 from dev.farm.contract import ANALYZE_PATHS, CLASSES_PATH, DEPRECATED, FRAMEWORK, HEALTH_PATH, SCORE_PATHS, Traits
 from dev.farm.fetching import Downloads, read_file
 from dev.farm.health import health
@@ -53,6 +54,7 @@ class StandIn:
         self.service = service
         self.traits = traits
         self.healthy = True
+        self.blind = False
         self.routes = self._routes(path)
         self._pool = pool
         self._downloads = downloads
@@ -113,7 +115,8 @@ class StandIn:
         with self._failures_as_refusals(source):
             answer = await self._pool.answer(self.service, data, regions)
         metadata = _timing(started) | {"model_info": _model_info(answer.simulated) | prompt} | dict(answer.extras)
-        return replies.success(self.traits.reply_name, answer.predictions, metadata)
+        predictions = nothing_found(self.service) if self.blind else answer.predictions
+        return replies.success(self.traits.reply_name, predictions, metadata)
 
     async def _score(self, call: Call) -> StandInReply:
         started = time.perf_counter()

@@ -86,26 +86,36 @@ class JobHandler(Generic[S]):
             return await self._unless_outage(state, unexpected(error), history)
 
     async def _try(self, state: ServiceState, job: S, history: History) -> Tried:
-        service = state.service
-        by_url = service.transport == "url" and job.image_url
+        by_url = state.service.transport == "url" and job.image_url
         started = state.clock()
         image = None if by_url else await self._read(job)
-        began, calls = state.clock(), state.slots.taken
         if image is not None:
-            state.steps.read(began - started)
+            state.steps.read(state.clock() - started)
         try:
-            if image is None:
-                stored = await self._client.refer(service, job.image_url or "")
-            else:
-                stored = await self._client.upload(service, image)
+            return await self._call(state, job, image, first_try=history.attempt == 1)
         except WindmillError as error:
-            state.steps.called(state.clock() - began)
             if not error.reached:
                 raise
             if _is_overload(error, history):
                 state.overloaded()
             return await self._after_failure(state, job, image, error, history)
-        state.answered(began, calls, first_try=history.attempt == 1)
+
+    async def _call(self, state: ServiceState, job: S, image: bytes | None, *, first_try: bool) -> Stored:
+        """Call the service; the wait for a slot of the fleet does not count as time of the call."""
+        service = state.service
+        async with state.fleet_slot():
+            began, calls = state.clock(), state.slots.taken
+            try:
+                if image is None:
+                    stored = await self._client.refer(service, job.image_url or "")
+                else:
+                    stored = await self._client.upload(service, image)
+            except WindmillError:
+                state.steps.called(state.clock() - began)
+                raise
+            state.answered(began, calls, first_try=first_try)
+        if state.watch:
+            state.watch.answered(stored)
         return stored
 
     async def _after_failure(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from windmill.calling.service_addresses import ServiceAddress, ServiceAddresses
+from windmill.calling.service_addresses import FailedAtAddress, ServiceAddress, ServiceAddresses
 from windmill.calling.service_state import ServiceState
 
 
@@ -18,7 +18,7 @@ class Prober:
 
     def probe_when_due(self) -> None:
         """Start a probe if the breaker is open and its backoff is over; one probe at a time. Of several addresses each
-        has its own."""
+        has its own. Show the canary to a service that works, now and then."""
         addresses = self._state.addresses
         if addresses and addresses.several:
             self._probe_addresses(addresses)
@@ -26,8 +26,12 @@ class Prober:
                 return
         breaker = self._state.breaker
         due = breaker.state == "open" and not breaker.seconds_left()
-        if due and (self._probe is None or self._probe.done()):
+        if self._probe is not None and not self._probe.done():
+            return
+        if due:
             self._probe = asyncio.create_task(self._run())
+        elif breaker.state != "open" and self._state.watch and self._state.watch.due():
+            self._probe = asyncio.create_task(self._show_canary())
 
     async def _run(self) -> None:
         """The service has to show that it is back before it gets a job."""
@@ -56,6 +60,15 @@ class Prober:
         if self._state.breaker.state == "open":
             self._state.half_open()
         self._on_result()
+
+    async def _show_canary(self) -> None:
+        """Whether a service that answers also sees; other errors are for jobs to meet."""
+        async with self._state.slots:
+            error = await self._state.probe(2)
+        if error and error.code == "SERVICE_BLIND":
+            breaker = error.address.breaker if isinstance(error, FailedAtAddress) else self._state.breaker
+            breaker.trip(error)
+            self._on_result()
 
     def close(self) -> None:
         """Cancel the probes in flight."""

@@ -65,7 +65,7 @@ class ServiceAddresses:
     ) -> None:
         self._service = service
         self._all = [ServiceAddress(service, url, server, clock) for url, server in servers]
-        self._send_probe = send_probe
+        self.send_probe = send_probe
         self._surplus_connections = surplus_connections
         self._sequence = count(1)
         self.several = len(self._all) > 1
@@ -91,9 +91,7 @@ class ServiceAddresses:
         if reason is None:
             return WindmillError("SERVICE_UNREACHABLE", said, _SCARCE, reached=False)
         wait = min((one.breaker.seconds_left() for one in self._all), default=0.0)
-        return WindmillError(
-            reason.code, f"{said}; {reason.message}", reason.remedy, "pause", wait, reached=reason.reached
-        )
+        return WindmillError(reason.code, f"{said}; {reason.message}", reason.remedy, "pause", wait, reached=False)
 
     def can_fail_over(self) -> bool:
         """Whether one of several addresses may be called: then the service is not away, whatever failed."""
@@ -112,7 +110,7 @@ class ServiceAddresses:
         """Probe one address; those who ask at the same time share the probe."""
         task = address.running_probe
         if task is None or task.done():
-            task = asyncio.create_task(repeated_probe(lambda: self._send_probe(address), times))
+            task = asyncio.create_task(repeated_probe(lambda: self.send_probe(address), times))
             address.running_probe = task
         return await asyncio.shield(task)
 

@@ -78,8 +78,8 @@ class ServiceClient:
         """The addresses of a service, with their breakers. Raises CONFIG_INVALID for a certificate that is none."""
         return self._route(service).addresses
 
-    async def upload(self, service: Service, image: bytes) -> Stored:
-        """Send the bytes of an image."""
+    async def upload(self, service: Service, image: bytes, at: ServiceAddress | None = None) -> Stored:
+        """Send the bytes of an image, to any address of the service unless one is named."""
         size = len(image) + MULTIPART_OVERHEAD
         if size > service.max_upload_bytes:
             said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
@@ -89,7 +89,9 @@ class ServiceClient:
         def request(address: ServiceAddress, number: bytes) -> Sequence[bytes]:
             return post_request(route.post_heads[address], number, image)
 
-        return await self._call_any(route, service, request)
+        if at is None:
+            return await self._call_any(route, service, request)
+        return await self._call(route, service, at, request)
 
     async def refer(self, service: Service, image_url: str) -> Stored:
         """Let the service fetch the image itself. It resolves the name, so only the URL itself can be checked here."""

@@ -8,12 +8,15 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
+from windmill.calling.canary_watch import CanaryWatch
 from windmill.calling.circuit_breaker import CircuitBreaker
+from windmill.calling.fleet_slots import FleetSlots
 from windmill.calling.ramp_up import RampUp
 from windmill.calling.repeated_probe import PROBE_TRIES, repeated_probe
 from windmill.calling.resizable_semaphore import ResizableSemaphore
-from windmill.calling.service_addresses import FailedAtAddress, ServiceAddresses
+from windmill.calling.service_addresses import FailedAtAddress, ServiceAddress, ServiceAddresses
 from windmill.core.errors import Code, WindmillError
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.core.services import Service
@@ -26,6 +29,7 @@ from windmill.kernels.flow.retry_limit import FailureRate, allowed_tries
 
 SOON_SECONDS = 1.0
 Probe = Callable[[Service], Awaitable[object]]
+_UNLIMITED = nullcontext()
 
 
 class ServiceState:
@@ -39,6 +43,8 @@ class ServiceState:
         *,
         connect: Probe | None = None,
         addresses: ServiceAddresses | None = None,
+        fleet_slots: FleetSlots | None = None,
+        watch: CanaryWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
@@ -62,6 +68,10 @@ class ServiceState:
         self._failures = FailureRate()
         self._send_probe = send_probe
         self._connect = connect
+        self._fleet_slots = fleet_slots
+        self.watch = watch
+        if addresses and watch:
+            addresses.send_probe = self._probe_address
         self._running_probe: asyncio.Task[WindmillError | None] | None = None
         self._probe_waiters = 0
         self._doubting = 0  # calls that have failed and ask whether the service is well
@@ -72,6 +82,25 @@ class ServiceState:
     def adapts_concurrency(self) -> bool:
         """Whether the concurrency limit is adaptive."""
         return self._latency is not None
+
+    async def __aenter__(self) -> "ServiceState":
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Free what this process holds of the fleet's slots."""
+        if self._fleet_slots:
+            await self._fleet_slots.__aexit__(*raised)
+
+    @property
+    def blind(self) -> bool:
+        """Whether it, or one of its addresses, no longer finds what it found before."""
+        breakers = [self.breaker, *(one.breaker for one in self.addresses or ())]
+        return any(one.reason is not None and one.reason.code == "SERVICE_BLIND" for one in breakers)
+
+    def fleet_slot(self) -> AbstractAsyncContextManager[None]:
+        """What a call, a probe included, has to hold besides one of `slots`: a slot of the whole fleet, if the service
+        bears few callers."""
+        return self._fleet_slots.slot() if self._fleet_slots else _UNLIMITED
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
         """Record an answer to a call that started at `began` as one of `calls` in flight."""
@@ -205,9 +234,21 @@ class ServiceState:
     async def probe(self, times: int = PROBE_TRIES) -> WindmillError | None:
         """Send the probe image, up to `times` times while the error may be temporary; returns the last error, or
         None."""
-        return await repeated_probe(lambda: self._send_probe(self.service), times)
+        return await repeated_probe(self._probe_once, times)
+
+    async def _probe_once(self) -> None:
+        async with self.fleet_slot():
+            await self._send_probe(self.service)
+
+    async def _probe_address(self, address: ServiceAddress) -> None:
+        assert self.watch
+        async with self.fleet_slot():
+            await self.watch.probe_at(address)
 
 
 def concurrency(service: Service, settings: CallSettings) -> Concurrency:
-    """The concurrency limit of this process for the service."""
-    return settings.worker_concurrency or service.concurrency
+    """The concurrency limit of this process for the service, no more than that of the fleet."""
+    calls = settings.worker_concurrency or service.concurrency
+    if service.fleet_concurrency is None:
+        return calls
+    return service.fleet_concurrency if calls == "auto" else min(calls, service.fleet_concurrency)

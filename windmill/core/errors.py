@@ -31,6 +31,7 @@ Code = Literal[
     "SERVICE_REJECTED",
     "BAD_RESPONSE",
     "RESPONSE_TOO_LARGE",
+    "SERVICE_BLIND",
     "IMAGE_NOT_FOUND",
     "IMAGE_UNREADABLE",
     "IMAGE_TOO_LARGE",
@@ -89,6 +90,9 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     ),
     "RESPONSE_TOO_LARGE": ErrorSpec(
         "never", "service", _FAILED, 502, "raise MAX_RESPONSE_BYTES if you want to keep such replies"
+    ),
+    "SERVICE_BLIND": ErrorSpec(
+        "pause", "service", _FAILED, 502, "restart the service; what it answered meanwhile is asked again"
     ),
     "IMAGE_NOT_FOUND": ErrorSpec(
         "never", "input", _FAILED, 404, "restore the file or URL, then submit the image again"

@@ -43,6 +43,7 @@ from windmill.kernels.text.json_readers import (
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
+CanaryKind = Literal["face", "body", "words", "color"]
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -75,6 +76,10 @@ class Service:
     """The names of all other services of the fleet; the fleet fills it in."""
     enriches: Enriches | None = None
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
+    fleet_concurrency: int | None = None
+    """Calls that all processes of the fleet together may make at once; None for any number."""
+    canary: CanaryKind | None = None
+    """What it must find in a picture that shows it; None for a service without such a picture."""
     urls: tuple[ServiceUrl, ...] = ()
     """Its addresses, if it is configured by URL; `host` and `port` are then those of the first."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -208,6 +213,8 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "urls": list_of(service_url, "URLs"),
         "headers": header_templates,
         **dict.fromkeys(TLS_KEYS, text),
+        "fleet_concurrency": integer(1, 1_000),
+        "canary": one_of(get_args(CanaryKind)),
     }
 
 

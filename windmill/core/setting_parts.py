@@ -112,6 +112,7 @@ class CallSettings:
     worker_concurrency: Concurrency = setting("0", calls_at_a_time)
     request_timeout: float = setting("0", seconds(0, 600))
     max_retries: int = setting("3", integer(0, 20))
+    canary_seconds: float = setting("60", seconds(0, 86_400))
     max_response_bytes: int = setting("4194304", integer(1_024, 268_435_456))
 
 

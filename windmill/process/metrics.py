@@ -76,6 +76,9 @@ SURPLUS = Metric(
     "Connections closed because the service sent more than one reply to a request",
     ("service",),
 )
+BLIND = Metric(
+    "windmill_service_blind", "gauge", "1 while the service does not find what it found before", ("service",)
+)
 DEFECTS = Metric(
     "windmill_defects_total",
     "counter",
@@ -131,6 +134,7 @@ METRICS = (
     ADDRESSES_AWAY,
     ADDRESS_CALLS,
     SURPLUS,
+    BLIND,
     DEFECTS,
     QUEUE_WAIT,
     IMAGE_READ,
@@ -176,6 +180,7 @@ def call_samples(state: ServiceState) -> Iterator[Sample]:
     yield Sample(CALLS, service, state.slots.taken)
     yield Sample(CONCURRENCY, service, state.slots.size)
     yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+    yield Sample(BLIND, service, int(state.blind))
     yield Sample(DEFECTS, service, state.defects)
     if state.addresses:
         yield from _address_samples(state.service.name, state.addresses)

@@ -30,7 +30,7 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
         regions = [region for writing in picture.truth.writings for region in _read(writing, rng)]
     elif engine():
         regions = _read_by_engine(picture)
-    return [_prediction(regions)]
+    return [prediction(regions)]
 
 
 @cache
@@ -73,7 +73,8 @@ def _row_box(row: dict[str, str]) -> PixelBox:
     return int(row["left"]), int(row["top"]), int(row["width"]), int(row["height"])
 
 
-def _prediction(regions: list[_Region]) -> Prediction:
+def prediction(regions: list[_Region]) -> Prediction:
+    """What the service says of a picture in which it read this."""
     text = " ".join(region[0] for region in regions)
     words = {word: emoji for word in text.lower().split() if (emoji := exact(word))}
     return {

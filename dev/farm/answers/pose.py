@@ -29,6 +29,15 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
     figure = _figure_without_truth(picture) if picture.truth is None else _figure(picture.truth.things)
     if figure is None or rng.random() < _MISSED:
         return []
+    return [_prediction(figure, picture, rng)]
+
+
+def standing(picture: Picture) -> list[Prediction]:
+    """The prediction for a picture that a person fills."""
+    return [_prediction((0, 0, picture.width, picture.height), picture, random.Random(0))]
+
+
+def _prediction(figure: PixelBox, picture: Picture, rng: random.Random) -> Prediction:
     points = {name: (x + rng.gauss(0, 0.012), y + rng.gauss(0, 0.008)) for name, (x, y) in _standing(figure).items()}
     landmarks = {name: _landmark(point, picture, rng) for name, point in points.items()}
     angles = {
@@ -36,7 +45,7 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
         for side in ("left", "right")
         for joint, a, b in (("elbow", "shoulder", "wrist"), ("knee", "hip", "ankle"))
     }
-    return [{"landmarks": landmarks, "pose_analysis": {"joint_angles": angles}}]
+    return {"landmarks": landmarks, "pose_analysis": {"joint_angles": angles}}
 
 
 def _figure(things: tuple[Thing, ...]) -> PixelBox | None:

@@ -29,6 +29,16 @@ async def test_a_stand_in_keeps_the_contract_it_is_checked_against(service: str)
     assert {probe: said for probe, said in found.items() if said} == {}
 
 
+async def test_a_service_that_does_not_find_what_its_canary_shows_departs() -> None:
+    async with serving("face") as client:
+        url = client.farm.url("face")
+        sees = await asyncio.to_thread(check_server, url, "face", "face", with_health=False, timeout=10)
+        await client.farm.set_faults(["face"], {"blind": 1})
+        blind = await asyncio.to_thread(check_server, url, "face", "face", with_health=False, timeout=10)
+    assert [verdict for verdict in sees if verdict.departures] == []
+    assert [verdict.departures for verdict in blind if verdict.departures] == [["finds no face"]]
+
+
 async def test_another_service_on_the_port_is_noticed() -> None:
     async with serving("yolov8") as client:
         found = await run_check(client.farm.url("yolov8") + "/v3/analyze", "clip")

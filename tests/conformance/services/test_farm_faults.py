@@ -197,6 +197,33 @@ async def test_overlapping_requests_lose_their_connections_when_overlap_crashes(
     assert alone.status == 200
 
 
+async def test_a_service_that_overlap_blinds_finds_nothing_more_until_it_is_cleared() -> None:
+    async with serving("yolov8") as client:
+        await client.farm.set_faults(["yolov8"], {"overlap-blind": 1, "slowness": 0.1})
+        seeing = await _found(client)
+        await asyncio.gather(*(_found(client) for _ in range(2)))
+        blind = await _found(client)
+        counts = client.farm.handlers["yolov8"].counts
+        assert (counts.overlaps, counts.render_json()["overlaps"]) == (1, 1)
+        await client.farm.clear_faults(["yolov8"])
+        healed = await _found(client)
+    assert seeing == healed != [] == blind
+
+
+async def _found(client: Client) -> list[object]:
+    answered = await client.upload("yolov8", pictures.scene(0))
+    assert answered.status == 200
+    found: list[object] = answered.document["predictions"]
+    return found
+
+
+async def test_a_blind_ocr_says_that_there_is_no_text() -> None:
+    async with serving("ocr") as client:
+        await client.farm.set_faults(["ocr"], {"blind": 1})
+        [said] = (await client.upload("ocr", pictures.PLAIN)).document["predictions"]
+    assert (said["has_text"], said["text"], said["text_regions"]) == (False, "", [])
+
+
 async def test_the_same_seed_strikes_the_same_requests_after_each_change() -> None:
     async with serving(SERVICE, seed=3) as client:
         first = await _statuses(client)

@@ -62,7 +62,7 @@ def everything(folder: Path) -> dict[str, str]:
         if path.is_symlink():
             found[str(path.relative_to(folder))] = f"-> {path.readlink()}"
         elif path.is_file() and "__pycache__" not in path.parts:
-            found[str(path.relative_to(folder))] = path.read_text(encoding="utf-8")
+            found[str(path.relative_to(folder))] = path.read_text(encoding="utf-8", errors="replace")
     return found
 
 

@@ -278,3 +278,14 @@ def test_post_processing_is_judged_by_its_services_and_by_how_late_it_is(
 ) -> None:
     (found,) = judge_stages(rows, load_fleet(SETTINGS.service_config))
     assert (found.state, said in found.found) == (state, True), found
+
+
+@pytest.mark.parametrize(("found", "level"), [([{"label": "face"}], "ok"), ([], "problem")])
+def test_a_service_has_to_find_what_its_canary_shows(found: list[object], level: str) -> None:
+    face = load_fleet(SETTINGS.service_config).services["face"]
+    finding = judge_services.judge_canary(face, "face", found)
+    assert (finding.state, finding.name) == (level, "face canary")
+
+
+def test_a_service_whose_slots_are_taken_is_not_asked() -> None:
+    assert "no slot" in judge_services.judge_no_slot(YOLO).found

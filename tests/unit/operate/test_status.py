@@ -248,3 +248,9 @@ def test_a_time_that_is_none_is_a_mistake(seconds: str, capsys: pytest.CaptureFi
         asked(f"--watch={seconds}")
     assert ended.value.code == 2
     assert "--watch" in capsys.readouterr().err
+
+
+def test_a_blind_service_is_called_blind() -> None:
+    blind = replace(AWAY, breaker_reason="SERVICE_BLIND: clip finds nothing")
+    assert "BLIND 1/1" in render_status_table(replace(STATUS, services=[of(blind)]))
+    assert "BLIND" not in render_status_table(replace(STATUS, services=[of(AWAY)]))

@@ -14,11 +14,13 @@ from PIL import Image
 
 from postprocessors.box_calls import EnrichmentResult, PendingBox
 from postprocessors.box_enricher import Enricher
+from tests.fake_canary_table import FakeCanaryTable
+from tests.fake_slot_table import FakeSlotTable
 from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock
 from tests.waiting import until
-from windmill.calling.probe_image import PROBE_IMAGE
+from windmill.calling.canaries import image_for_probes
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import Code, Retry, WindmillError
 from windmill.core.messages import Job
@@ -27,7 +29,9 @@ from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.media.image.crops import Crop, Cropper
 
-SETTINGS = Settings.from_env({"MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"})
+SETTINGS = Settings.from_env(
+    {"CANARY_SECONDS": "0", "MAX_RETRIES": "3", "RETRY_DELAYS": "5,10,20", "WORKER_CONCURRENCY": "8"}
+)
 FLEET = load_fleet(ROOT / "service_config.json").services
 JOB = Job(17, "17.png", "17.png", None, NOON)
 PERSON = {"label": "person", "merged_bbox": {"x": 20, "y": 10, "width": 40, "height": 60}}
@@ -35,7 +39,7 @@ DOG = {"label": "dog", "merged_bbox": {"x": 0, "y": 0, "width": 30, "height": 30
 BESIDE = {"label": "person", "merged_bbox": {"x": 900, "y": 0, "width": 30, "height": 30}}
 ALL = ("colors", "face", "pose")
 PREDICTIONS: dict[str, list[dict[str, Any]]] = {
-    "colors": [{"primary": {"hex": "#d1e0e3"}, "palette": {"colors": []}}],
+    "colors": [{"primary": {"hex": "#c81e28"}, "palette": {"colors": []}}],
     "face": [{"label": "face", "bbox": [1, 2, 3, 4], "keypoints": {"nose_tip": [5, 6]}}],
     "pose": [{"landmarks": {"nose": {"x": 0.5, "y": 0.5, "visibility": 0.9}}}],
 }
@@ -121,7 +125,7 @@ class World:
             self.under_way[name] -= 1
 
     def _said(self, name: str, request: bytes) -> bytes:
-        if PROBE_IMAGE in request:
+        if image_for_probes(FLEET[name]) in request:
             self.canaries[name] += 1
             return self.of_canary.get(name, answering(PREDICTIONS[name]))
         self.calls[name] += 1
@@ -154,7 +158,15 @@ async def world_of(change: Callable[[Service], Service] = lambda one: one, **giv
     async with serving(world.answer) as world.site, ServiceClient(SETTINGS) as client:
         services = [change(world.service(name)) for name in ALL] + [FLEET["yolov8"]]
         world.enricher = Enricher(
-            services, SETTINGS, world.read, client, world.crops, clock=world.clock, probe_seconds=0.005
+            services,
+            SETTINGS,
+            world.read,
+            client,
+            FakeSlotTable(world.clock),
+            FakeCanaryTable(),
+            world.crops,
+            clock=world.clock,
+            probe_seconds=0.005,
         )
         async with world.enricher:
             yield world

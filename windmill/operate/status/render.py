@@ -63,7 +63,10 @@ def _total(column: Sequence[object]) -> float | None:
 
 
 def _render_breaker(one: ServiceStatus) -> str | None:
-    return f"open {one.breaker_open}/{one.workers}" if one.breaker == "open" else one.breaker
+    if one.breaker != "open":
+        return one.breaker
+    blind = (one.breaker_reason or "").startswith("SERVICE_BLIND")
+    return f"{'BLIND' if blind else 'open'} {one.breaker_open}/{one.workers}"
 
 
 def _render_worker_count(live: int | None, lost: int | None) -> str | None:

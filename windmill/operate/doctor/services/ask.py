@@ -1,22 +1,28 @@
-"""Probing services with a request that has no image, so that no model runs."""
+"""Probing services: with a request that has no image, so that no model runs; on demand also /health and the canary."""
 
 import asyncio
 import http.client
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
+from windmill.calling.canaries import canary_image, predictions_of
+from windmill.calling.fleet_slots import fleet_slots
+from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import ConfigInvalid
 from windmill.core.service_access import ServiceAccess, load_access, tls_context
 from windmill.core.service_urls import ServiceUrl
 from windmill.core.services import Service
-from windmill.core.setting_parts import FleetSettings
+from windmill.core.settings import Settings
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem
 from windmill.operate.doctor.services import judge as judge_services
 from windmill.operate.doctor.services.judge import ProbeReply
 from windmill.operate.doctor.threads import in_thread
+from windmill.storage import database
+from windmill.storage.fleet_slots import FleetSlotTable
 
 MOST_BYTES = 2**16
 
@@ -35,7 +41,7 @@ class AskedAddress:
 
 
 async def examine(
-    settings: FleetSettings, services: Sequence[Service], seconds: float, *, health: bool
+    settings: Settings, services: Sequence[Service], seconds: float, *, health: bool
 ) -> list[DoctorFinding]:
     """All services at once, but one request at a time to each of them."""
     asking = [
@@ -45,26 +51,28 @@ async def examine(
     return [finding for part in await asyncio.gather(*asking) for finding in part]
 
 
-async def _one(settings: FleetSettings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
+async def _one(settings: Settings, service: Service, seconds: float, *, health: bool) -> list[DoctorFinding]:
     try:
         addresses = _addresses(settings, service)
     except ConfigInvalid as error:
         remedy = "set it in .env on the machines that call the service, or correct SERVICE_CONFIG"
         return [problem("services", service.name, str(one), remedy) for one in error.problems]
-    asking = [_at_address(service, address, seconds, health=health) for address in addresses]
+    asking = [_at_address(settings, service, address, seconds, health=health) for address in addresses]
     found = [one for part in await asyncio.gather(*asking) for one in part]
     # A service may repeat a key in its reply.
     return [replace(one, found=addresses[0].access.hide(one.found)) for one in found]
 
 
-def _addresses(settings: FleetSettings, service: Service) -> list[AskedAddress]:
+def _addresses(settings: Settings, service: Service) -> list[AskedAddress]:
     access = load_access([service])[service.name]
     urls = service.addresses(settings.service_host, settings.service_port_offset)
     tls = tls_context(service.name, access) if any(url.tls for url in urls) else None
     return [AskedAddress(url, access, tls if url.tls else None) for url in urls]
 
 
-async def _at_address(service: Service, address: AskedAddress, seconds: float, *, health: bool) -> list[DoctorFinding]:
+async def _at_address(
+    settings: Settings, service: Service, address: AskedAddress, seconds: float, *, health: bool
+) -> list[DoctorFinding]:
     url = address.url
     try:
         await in_thread(partial(socket.getaddrinfo, url.host, url.port, type=socket.SOCK_STREAM))
@@ -76,7 +84,7 @@ async def _at_address(service: Service, address: AskedAddress, seconds: float, *
         return [judge_services.judge_silence(service, address.where, error)]
     return [
         *judge_services.judge_reply(service, str(url), heard),
-        *await _health(service, address, health=health),
+        *(await _model(settings, service, address, seconds) if health else []),
     ]
 
 
@@ -97,10 +105,32 @@ def _connection(address: AskedAddress, seconds: float) -> http.client.HTTPConnec
     return http.client.HTTPConnection(url.host, url.port, timeout=seconds)
 
 
-async def _health(service: Service, address: AskedAddress, *, health: bool) -> list[DoctorFinding]:
-    """Only on demand: /health runs the model, and a worker's call at the same time may fail."""
-    if not health:
+async def _model(settings: Settings, service: Service, address: AskedAddress, seconds: float) -> list[DoctorFinding]:
+    """Only on demand, as both run the model; for a service that bears few callers in one of the fleet's slots."""
+    async with AsyncExitStack() as stack:
+        if service.fleet_concurrency:
+            pool = await stack.enter_async_context(database.pool(settings, "windmill-doctor", max_size=1))
+            slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
+            assert slots
+            await stack.enter_async_context(slots)
+            try:
+                async with asyncio.timeout(2 * seconds):
+                    await stack.enter_async_context(slots.slot())
+            except TimeoutError:
+                return [judge_services.judge_no_slot(service)]
+        return [*await _health(service, address), *await _canary(settings, service, address)]
+
+
+async def _canary(settings: Settings, service: Service, asked: AskedAddress) -> list[DoctorFinding]:
+    if not service.canary:
         return []
+    async with ServiceClient(settings, {service.name: asked.access}) as client:
+        address = next(one for one in client.addresses(service) if one.url == asked.url)
+        stored = await client.upload(service, canary_image(service.canary), at=address)
+    return [judge_services.judge_canary(service, service.canary, predictions_of(stored))]
+
+
+async def _health(service: Service, address: AskedAddress) -> list[DoctorFinding]:
     name = f"{service.name} health"
     target = replace(address.url, path="/health").target
     try:

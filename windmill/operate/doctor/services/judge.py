@@ -2,10 +2,12 @@
 
 import json
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windmill.core.services import Service
+from windmill.calling.canaries import finds_canary
+from windmill.core.services import CanaryKind, Service
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 
 STAND_IN = "windmill-farm"
@@ -47,6 +49,20 @@ def judge_reply(service: Service, url: str, heard: ProbeReply) -> list[DoctorFin
     if heard.status != 400 or not document:
         return [_stranger(service, url, heard)]
     return [_known(service, url, name), *_stand_in(service, heard, document)]
+
+
+def judge_canary(service: Service, kind: CanaryKind, predictions: Sequence[object]) -> DoctorFinding:
+    """Whether it finds what a picture shows; a stand-in or another model may never have."""
+    name = f"{service.name} canary"
+    if finds_canary(kind, predictions):
+        return ok("services", name, f"finds {kind} in a picture that shows it")
+    return problem("services", name, f"finds no {kind} in a picture that shows it", "restart the service")
+
+
+def judge_no_slot(service: Service) -> DoctorFinding:
+    """All calls that the service bears are taken, or the database is away."""
+    said = "was not asked: no slot of the fleet became free"
+    return warning("services", f"{service.name} health", said, "try again, or give --timeout more")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""Slots for calls to a service that bears few callers: all processes of the fleet share them (`fleet_concurrency`).
+
+A slot is a lease in PostgreSQL. A process makes call after call on one lease, and frees it when it has no call for a
+moment or when its turn is over and another process waits. docs/decisions/0018 says why no call can overlap another.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from windmill.core.errors import WindmillError
+from windmill.core.outages import Outage
+from windmill.core.services import Service
+from windmill.core.setting_parts import CallSettings
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 2.0
+"""Calls begin on a lease for so long; then another process may have it."""
+IDLE_SECONDS = 0.05
+"""A lease without a call is freed after this."""
+FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.01, 0.1
+
+
+class SlotTable(Protocol):
+    """Where the leases are; its methods raise WindmillError while the database is away."""
+
+    async def create(self, service: str, slots: int) -> None: ...
+
+    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
+        """Lease a free slot; None if there is none, and then the process waits for its turn."""
+        ...
+
+    async def renew(self, service: str, slot: int, lease: UUID, seconds: float) -> bool:
+        """Prolong the lease; False if another process waits for the slot or the lease has expired."""
+        ...
+
+    async def free(self, service: str, slot: int, lease: UUID) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class SlotLease:
+    """A slot that this process may begin calls on until `turn_ends`. Each lease has a name of its own, so that freeing
+    an old one late cannot free a new one."""
+
+    name: UUID
+    slot: int
+    turn_ends: float
+    calls: int = 0
+
+
+def suspend_proof_clock() -> float:
+    """Seconds that also pass while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class FleetSlots:
+    """The fleet's slots of one service, as this process uses them."""
+
+    def __init__(
+        self,
+        service: Service,
+        slots: int,
+        call_seconds: float,
+        table: SlotTable,
+        *,
+        clock: Callable[[], float] = suspend_proof_clock,
+    ) -> None:
+        """`call_seconds` is the time-out of a call. A lease outlasts its turn by two of them: one for the last call,
+        and one in which the service may go on with a call that was given up."""
+        self._service = service.name
+        self._slots = slots
+        self._lease_seconds = TURN_SECONDS + 2 * call_seconds
+        self._table = table
+        self._clock = clock
+        self._process = uuid4()
+        self._created = False
+        self._unused: list[SlotLease] = []
+        self._freeing: set[asyncio.Task[None]] = set()
+        self._outage = Outage(f"the fleet's slots of {service.name}")
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold a slot for one call. If the call timed out or was cancelled, the service may still work on it: then the
+        lease is left to expire, and nobody calls before that."""
+        lease = await self._lease()
+        lease.calls += 1
+        try:
+            yield
+        except WindmillError as error:
+            if error.code != "SERVICE_TIMEOUT":
+                await self._give_back(lease)
+            raise
+        await self._give_back(lease)
+
+    async def __aenter__(self) -> "FleetSlots":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Free the leases that no call uses; those of calls that were cut off expire."""
+        unused, self._unused = self._unused, []
+        for lease in unused:
+            await self._free(lease)
+        await asyncio.gather(*self._freeing)
+
+    async def _lease(self) -> SlotLease:
+        """A lease whose turn has not ended: this process may have been frozen since it was taken."""
+        while True:
+            lease = self._take_unused() or await self._take()
+            if self._clock() < lease.turn_ends:
+                return lease
+            self._free_soon(lease)
+
+    def _take_unused(self) -> SlotLease | None:
+        while self._unused:
+            lease = self._unused.pop()
+            if self._clock() < lease.turn_ends:
+                return lease
+            self._free_soon(lease)
+        return None
+
+    async def _take(self) -> SlotLease:
+        """Wait for a slot, also while the database is away."""
+        seconds = FIRST_POLL_SECONDS
+        while True:
+            try:
+                if lease := await self._try_to_take():
+                    return lease
+            except WindmillError as error:
+                await asyncio.sleep(self._outage.failed(error))
+            else:
+                await asyncio.sleep(seconds)
+                seconds = min(1.2 * seconds, MAX_POLL_SECONDS)
+            if unused := self._take_unused():
+                return unused
+
+    async def _try_to_take(self) -> SlotLease | None:
+        if not self._created:
+            await self._table.create(self._service, self._slots)
+            self._created = True
+        began, name = self._clock(), uuid4()
+        slot = await self._table.take(self._service, self._slots, self._process, self._lease_seconds, name)
+        self._outage.over()
+        return None if slot is None else SlotLease(name, slot, began + TURN_SECONDS)
+
+    async def _give_back(self, lease: SlotLease) -> None:
+        """Keep the lease for the next call, which may come at once."""
+        if self._clock() >= lease.turn_ends and not await self._renew(lease):
+            return
+        self._unused.append(lease)
+        asyncio.get_running_loop().call_later(IDLE_SECONDS, self._free_if_unused, lease, lease.calls)
+
+    async def _renew(self, lease: SlotLease) -> bool:
+        began = self._clock()
+        try:
+            kept = await self._table.renew(self._service, lease.slot, lease.name, self._lease_seconds)
+        except WindmillError as error:
+            logger.debug("a slot could not be renewed: %s", error)
+            return False
+        lease.turn_ends = began + TURN_SECONDS
+        return kept
+
+    def _free_if_unused(self, lease: SlotLease, calls: int) -> None:
+        if lease in self._unused and lease.calls == calls:
+            self._unused.remove(lease)
+            self._free_soon(lease)
+
+    def _free_soon(self, lease: SlotLease) -> None:
+        task = asyncio.get_running_loop().create_task(self._free(lease))
+        self._freeing.add(task)
+        task.add_done_callback(self._freeing.discard)
+
+    async def _free(self, lease: SlotLease) -> None:
+        try:
+            await self._table.free(self._service, lease.slot, lease.name)
+        except WindmillError as error:
+            logger.debug("a slot could not be freed and expires: %s", error)
+
+
+def fleet_slots(table: SlotTable, settings: CallSettings, service: Service) -> FleetSlots | None:
+    """The fleet's slots of a service; None if it bears any number of callers."""
+    if service.fleet_concurrency is None:
+        return None
+    call_seconds = settings.request_timeout or service.timeout_seconds
+    return FleetSlots(service, service.fleet_concurrency, call_seconds, table)
