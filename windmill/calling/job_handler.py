@@ -14,6 +14,7 @@ from windmill.core.log_throttle import Throttle
 from windmill.core.messages import History
 from windmill.core.outcomes import Failed, Stored, Tried, after_error, after_outage
 from windmill.core.services import Service
+from windmill.kernels.net.store_urls import is_store_url
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class JobHandler(Generic[S]):
 
     async def _try(self, state: ServiceState, job: S, history: History) -> Tried:
         service = state.service
-        by_url = service.transport == "url" and job.image_url
+        by_url = service.transport == "url" and job.image_url and not is_store_url(job.image_url)
         started = state.clock()
         image = None if by_url else await self._read(job)
         began, calls = state.clock(), state.slots.taken

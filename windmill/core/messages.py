@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.store_urls import is_store_url
 from windmill.kernels.text.json_readers import parse_time
 
 SCHEMA = 1
@@ -42,6 +43,8 @@ class Job:
         """Where the image is, safe to display: a URL loses its password and signature."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
+        if is_store_url(self.image_url):
+            return self.image_url
         parts = urlsplit(self.image_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
