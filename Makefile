@@ -79,6 +79,8 @@ lock: $(READY) ## upgrade the locked dependencies
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra farm pyproject.toml -o requirements-farm.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra stores pyproject.toml -o requirements-stores.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --upgrade dev/servers/swift.in -o dev/servers/swift.lock

@@ -254,7 +254,7 @@ def test_a_compressed_tar_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_tables_of_many_archives_are_kept_up_to_a_bound(tmp_path: Path) -> None:
-    archives = ArchiveReader(most_table_bytes=3 * 512)
+    archives = ArchiveReader(max_table_bytes=3 * 512)
     for number in range(10):
         path = tar_of(tmp_path / f"{number}.tar", {"a.jpg": JPEG})
         with path.open("rb") as file:

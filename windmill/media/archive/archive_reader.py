@@ -12,9 +12,9 @@ from windmill.core.errors import WindmillError
 from windmill.media.archive import tar_headers, zip_directory
 from windmill.media.archive.members import BadArchive, Member, MemberTable, ReadAt, Refused
 
-MOST_TABLE_BYTES = 48 * 1024 * 1024
-"""All tables of a process together; the one in use is kept in any case. Two thousand shards of a thousand members take
-half of it."""
+MAX_TABLE_BYTES = 32 * 1024 * 1024
+"""For all tables of a process together, except that the one in use is always kept. Enough for two thousand shards of a
+thousand members."""
 _SEPARATOR = re.compile(r"\.(tar|zip)#", re.IGNORECASE)
 
 
@@ -37,10 +37,10 @@ class Parts(NamedTuple):
 
 def split(location: str) -> Parts | None:
     """The archive and the member that a location means, if there is such an archive; a folder may be called so too."""
-    for access in _SEPARATOR.finditer(location):
-        archive = location[: access.end() - 1]
+    for separator in _SEPARATOR.finditer(location):
+        archive = location[: separator.end() - 1]
         if os.path.isfile(archive):  # noqa: PTH113 - a Path could not hold every location
-            return Parts(archive, location[access.end() :])
+            return Parts(archive, location[separator.end() :])
     return None
 
 
@@ -48,8 +48,8 @@ class ArchiveReader:
     """Reads members by name. The first read of an archive goes through its headers; what is learnt of where members are
     is kept for some archives, and forgotten when the file has changed."""
 
-    def __init__(self, most_table_bytes: int = MOST_TABLE_BYTES) -> None:
-        self._most = most_table_bytes
+    def __init__(self, max_table_bytes: int = MAX_TABLE_BYTES) -> None:
+        self._max_table_bytes = max_table_bytes
         self._tables: OrderedDict[tuple[int, ...], MemberTable] = OrderedDict()
         self._lock = threading.Lock()
         self._building: dict[tuple[int, ...], threading.Lock] = {}
@@ -118,7 +118,7 @@ class ArchiveReader:
         with self._lock:
             self._tables[key] = table
             self._building.pop(key, None)
-            while len(self._tables) > 1 and sum(one.size for one in self._tables.values()) > self._most:
+            while len(self._tables) > 1 and sum(one.size for one in self._tables.values()) > self._max_table_bytes:
                 self._tables.popitem(last=False)
 
 

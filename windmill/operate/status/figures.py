@@ -68,7 +68,8 @@ MOST_MARKS = 100_000
 
 @dataclass
 class FleetStatus:
-    """The whole status; `database` and `broker` hold the errors of those that did not answer."""
+    """The whole status; `copies` are the images that share the results of others. `database` and `broker` hold the
+    errors of those that did not answer."""
 
     images: int
     services: list[ServiceStatus]
@@ -79,6 +80,7 @@ class FleetStatus:
     backlog: list[Backlog] = field(default_factory=list)
     database: str | None = None
     broker: str | None = None
+    copies: int | None = 0
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:

@@ -88,7 +88,7 @@ class StatusReader:
         sql = queries()
         images = await connection.fetchrow(sql["count_images"])
         assert images is not None
-        status.images, status.at = images["images"], images["at"]
+        status.images, status.copies, status.at = images["images"], images["copies"], images["at"]
         counts = await connection.fetch(sql["count_results_by_service"])
         times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}
         rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)

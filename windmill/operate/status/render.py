@@ -73,7 +73,8 @@ def _render_worker_count(live: int | None, lost: int | None) -> str | None:
 
 def _render_details(status: FleetStatus) -> str:
     retrying = f", {status.retrying:,} jobs wait to be tried again" if status.retrying is not None else ""
-    lines = [] if status.database else [f"{status.images:,} images registered{retrying}"]
+    copies = f" ({status.copies:,} of them copies, which share an answer)" if status.copies else ""
+    lines = [] if status.database else [f"{status.images:,} images registered{copies}{retrying}"]
     if status.backlog:
         lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
     for one in status.services:
@@ -126,7 +127,7 @@ def render_status_json(status: FleetStatus) -> dict[str, object]:
     """Every number under its name, null if unknown."""
     document = asdict(status)
     if status.database:
-        document["images"] = None
+        document["images"] = document["copies"] = None
         for one in document["services"]:
             one |= dict.fromkeys(_COUNTED)
     return document
