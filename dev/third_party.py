@@ -18,8 +18,10 @@ DOCUMENT = ROOT / "docs" / "third-party.md"
 LOCKS = {
     "fleet": "requirements.lock",
     "farm": "requirements-farm.lock",
+    "stores": "requirements-stores.lock",
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
+    "test server": "dev/servers/swift.lock",
 }
 """Users of a package and their lock files; the table names the first one that locks the package."""
 SITES = ("var/bench/venv/lib/python*/site-packages",)

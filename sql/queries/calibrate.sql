@@ -2,7 +2,9 @@
 
 -- name: find_images_by_filename
 SELECT image_id, image_filename FROM images
-WHERE image_filename = ANY ($1::text[]) AND ($2::text IS NULL OR image_group = $2)
+WHERE image_filename = ANY ($1::text[]) AND ($2::text IS NULL OR EXISTS (
+    SELECT FROM image_groups AS g WHERE g.image_group = $2 AND g.image_id = images.image_id
+))
 ORDER BY image_id;
 
 -- name: read_replies

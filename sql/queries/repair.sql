@@ -24,11 +24,21 @@ SELECT i.image_id, i.image_filename, i.image_path, i.image_url, now() AS submitt
        array_agg(wanted.service ORDER BY wanted.place) AS services
 FROM images AS i
 CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS wanted (service, place)
-WHERE i.image_id = ANY ($1::bigint[])
+WHERE i.image_id = ANY ($1::bigint[]) AND i.original_id IS NULL
   AND EXISTS (
       SELECT FROM submitted AS s
       WHERE s.service = wanted.service AND i.image_id <@ s.ids
-        AND (s.image_group IS NULL OR s.image_group = i.image_group)
+        AND (s.image_group IS NULL OR EXISTS (
+            SELECT FROM image_groups AS g
+            WHERE g.image_group = s.image_group AND g.image_id = i.image_id
+              AND (g.after_run = 0 OR EXISTS (
+                  SELECT FROM runs AS later
+                  WHERE later.run_id > g.after_run AND later.image_group = g.image_group
+                    AND later.selection <> 'failed' AND wanted.service = ANY (later.services)
+                    AND i.image_id > later.first_image_id AND i.image_id <= later.last_image_id
+                    AND ($3::bigint IS NULL OR later.run_id = $3)
+              ))
+        ))
   )
   AND NOT EXISTS (SELECT FROM results AS r WHERE r.image_id = i.image_id AND r.service = wanted.service)
 GROUP BY i.image_id

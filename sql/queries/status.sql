@@ -2,7 +2,9 @@
 
 -- name: count_images
 -- Also the time of the database: the only clock used.
-SELECT coalesce(sum(rows), 0)::bigint AS images, now() AS at FROM row_counts WHERE counted = 'images';
+SELECT coalesce(sum(rows) FILTER (WHERE counted = 'images'), 0)::bigint AS images,
+       coalesce(sum(rows) FILTER (WHERE counted = 'copies'), 0)::bigint AS copies, now() AS at
+FROM row_counts WHERE counted IN ('images', 'copies');
 
 -- name: count_unsubmitted_images
 -- Images above all that were submitted regardless of their group, that no run submitted either; counts at most $1, of

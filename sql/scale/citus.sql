@@ -26,6 +26,7 @@ DROP INDEX images_location;
 
 SELECT create_distributed_table('results', 'image_id');
 SELECT create_distributed_table('images', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('image_groups', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('merges', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('merged_boxes', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('postprocessing', 'image_id', colocate_with => 'results');

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 JOBS = 5_000
 MOST_MB = 50
-HEAVY = ["numpy", "cv2", "PIL", "requests", "psycopg", "tqdm", "farm", "producers", "deploy"]
+HEAVY = ["numpy", "cv2", "PIL", "obstore", "requests", "psycopg", "tqdm", "farm", "producers", "deploy"]
 
 
 @pytest.mark.slow(reason="14 s: memory that is lost shows only after thousands of jobs")

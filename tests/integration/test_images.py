@@ -35,8 +35,8 @@ async def test_a_folder_is_registered_once_and_its_bad_files_are_named_and_not_f
     second = await fleet.run("producers.images", str(folder), "--json")
     assert (first.code, second.code) == (0, 0)
     same = {"bad": 2, "bad_entries": first.json()["bad_entries"], "ignored": {".txt": 1}}
-    assert first.json() == {"registered": 3, "known": 0, **same}
-    assert second.json() == {"registered": 0, "known": 3, **same}
+    assert first.json() == {"registered": 3, "copies": 2, "known": 0, "joined_group": 0, **same}
+    assert second.json() == {"registered": 0, "copies": 0, "known": 3, "joined_group": 0, **same}
     assert "text.jpg: does not begin as an image" in first.err
     assert "empty.png: is empty" in first.err
     paths = {row["image_path"] for row in await registered(fleet)}
@@ -50,7 +50,7 @@ async def test_files_of_other_kinds_are_counted_by_their_suffix_at_the_end(fleet
             (folder / "below" / f"{number}-{copy}.{suffix}").touch()
     end = await fleet.run("producers.images", str(folder))
     assert end.out.splitlines() == [
-        "3 registered, 0 known already, 2 bad",
+        "3 registered (2 of them copies, which share the results of their originals), 0 known already, 2 bad",
         "37 other file(s) ignored (.mov 11, .xml 8, .mp4 7, .nef 4, .avif 3, ...)",
     ]
 
@@ -80,15 +80,17 @@ async def test_a_bad_list_that_cannot_be_written_is_told_before_anything_is_regi
     assert await registered(fleet) == []
 
 
-async def test_that_a_known_image_keeps_its_group_is_said_when_another_is_given(fleet: Fleet, folder: Path) -> None:
+async def test_a_known_image_comes_into_another_group_as_well_and_that_is_said(fleet: Fleet, folder: Path) -> None:
     one = str(folder / "one.jpg")
     first = await fleet.run("producers.images", one, "--group", "old")
     plain = await fleet.run("producers.images", one)
     second = await fleet.run("producers.images", one, "--group", "new")
     assert first.out == "1 registered, 0 known already, 0 bad\n"
     assert plain.out == "0 registered, 1 known already, 0 bad\n"
-    assert second.out == "0 registered, 1 known already (their group stays as it was), 0 bad\n"
+    assert second.out == "0 registered, 1 known already (1 of them new in this group), 0 bad\n"
     assert [row["image_group"] for row in await registered(fleet)] == ["old"]
+    groups = await fleet.rows.fetch("SELECT image_group FROM image_groups ORDER BY image_group")
+    assert [row["image_group"] for row in groups] == ["new", "old"]
 
 
 async def test_a_folder_without_any_image_is_a_failure_and_told(fleet: Fleet, tmp_path: Path) -> None:

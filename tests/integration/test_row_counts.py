@@ -142,9 +142,9 @@ async def test_rows_that_are_copied_in_are_counted(rows: database.Connection) ->
 
 
 async def test_images_are_counted_as_they_come_and_go(rows: database.Connection) -> None:
-    given = [["1.jpg", "2.jpg"], ["/1.jpg", "/2.jpg"], [None] * 2, [None] * 2, [None] * 2, [None] * 2]
+    given = [["1.jpg", "2.jpg"], ["/1.jpg", "/2.jpg"], *([[None] * 2] * 7)]
     for new in (2, 0):
-        assert await rows.fetchval(queries()["register_images"], *given) == new
+        assert len(await rows.fetch(queries()["register_images"], *given)) == new
         assert await images(rows) == 2
     await insert(rows)
     await rows.execute("DELETE FROM images WHERE image_filename = '1.jpg'")
@@ -174,6 +174,28 @@ async def test_images_that_no_run_submitted_are_counted_up_to_a_limit(rows: data
     assert await unsubmitted() == 7
     await rows.execute(run, "new", "g", 0, 9)
     assert await unsubmitted() == 6
+
+
+async def copies(rows: database.Connection) -> int:
+    found = await rows.fetchrow(queries()["count_images"])
+    assert found is not None
+    return int(found["copies"])
+
+
+async def test_copies_are_counted_as_they_come_and_go(rows: database.Connection) -> None:
+    statement = "INSERT INTO images (image_filename, image_path, original_id) VALUES ('a', $1, $2)"
+    for number, original in enumerate((None, 1, 1, None)):
+        await rows.execute(statement, f"/{number}.jpg", original)
+    assert await copies(rows) == 2
+    await rows.execute("UPDATE images SET original_id = NULL WHERE image_path = '/1.jpg'")
+    assert await copies(rows) == 1
+    await rows.execute("SELECT recount_rows()")
+    assert await copies(rows) == 1
+    await rows.execute("DELETE FROM images WHERE original_id IS NOT NULL")
+    assert (await copies(rows), await images(rows)) == (0, 3)
+    await rows.execute(statement, "/9.jpg", 1)
+    await rows.execute("TRUNCATE images")
+    assert (await copies(rows), await images(rows)) == (0, 0)
 
 
 async def test_the_sums_take_the_place_of_what_was_added(rows: database.Connection) -> None:

@@ -23,6 +23,7 @@ from windmill.core.outcomes import (
     after_refusal,
 )
 from windmill.core.services import Service
+from windmill.kernels.net.store_urls import is_store_url
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class JobHandler(Generic[S]):
             return await self._unless_outage(state, unexpected(error), history)
 
     async def _try(self, state: ServiceState, job: S, history: History) -> Tried:
-        by_url = state.service.transport == "url" and job.image_url
+        by_url = state.service.transport == "url" and job.image_url and not is_store_url(job.image_url)
         started = state.clock()
         image = None if by_url else await self._read(job)
         if image is not None:

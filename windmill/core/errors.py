@@ -104,7 +104,11 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         "never", "input", _FAILED, 413, "shrink the image, or raise the service's max_upload_bytes"
     ),
     "IMAGE_FORBIDDEN": ErrorSpec(
-        "never", "input", _FAILED, 403, "allow workers to read it: permissions, IMAGE_ROOT, or IMAGE_URL_ALLOW for URLs"
+        "never",
+        "input",
+        _FAILED,
+        403,
+        "allow workers to read it: permissions, IMAGE_ROOT, IMAGE_URL_ALLOW or IMAGE_STORE_ALLOW",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.store_urls import is_store_url
 from windmill.kernels.text.json_readers import parse_time
 
 SCHEMA = 1
@@ -49,6 +50,8 @@ class Job:
         jobs that have failed."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
+        if is_store_url(self.image_url):
+            return self.image_url
         try:
             parts = urlsplit(self.image_url)
             readable = parts.hostname and (parts.port is None or parts.port)

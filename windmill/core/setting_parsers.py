@@ -8,6 +8,7 @@ from typing import Any, Literal
 from windmill.core.paths import user_or_packaged_file
 from windmill.kernels.net.private_hosts import parse_allowed_host
 from windmill.kernels.net.server_addresses import parse_addresses
+from windmill.kernels.net.store_urls import allowed_store
 
 Concurrency = int | Literal["auto"]
 
@@ -103,6 +104,21 @@ def hosts(value: str) -> tuple[str, ...]:
         raise InvalidValue(
             f"must be host names, addresses or networks such as nas.local,10.0.0.7,10.1.0.0/16; {error}"
         ) from error
+
+
+def stores(value: str) -> tuple[str, ...]:
+    try:
+        return tuple(allowed_store(entry) for entry in names(value))
+    except ValueError as error:
+        raise InvalidValue(
+            f"must be buckets or folders in them such as s3://photos,s3://more/2026; one {error}"
+        ) from error
+
+
+def endpoint(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise InvalidValue("must begin with http:// or https://, or be empty")
+    return value.rstrip("/")
 
 
 @dataclass(frozen=True)

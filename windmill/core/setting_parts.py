@@ -14,6 +14,7 @@ from windmill.core.setting_parsers import (
     boolean,
     calls_at_a_time,
     delays,
+    endpoint,
     hosts,
     integer,
     names,
@@ -24,6 +25,7 @@ from windmill.core.setting_parsers import (
     path,
     seconds,
     servers,
+    stores,
     text,
 )
 from windmill.kernels.net.server_addresses import ServerAddress, parse_addresses
@@ -96,7 +98,20 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSettings:
+class StoreSettings:
+    """Which buckets images may be read from, where their store is and how to log in; every S3 client knows the AWS_
+    names."""
+
+    image_store_allow: tuple[str, ...] = setting("", stores)
+    aws_endpoint_url: str = setting("", endpoint)
+    aws_region: str = setting("us-east-1", non_empty)
+    aws_access_key_id: str = setting("", text)
+    aws_secret_access_key: str = setting("", text, secret=True)
+    aws_session_token: str = setting("", text, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSettings(StoreSettings):
     """Where images may come from and how large they may be."""
 
     image_root: Path = setting("/", path)

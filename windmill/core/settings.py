@@ -104,6 +104,10 @@ def _conflicts(values: Mapping[str, Any]) -> list[Problem]:
             Problem("QUEUE_TLS_CA", str(values.get("queue_tls_ca")), "is only used with QUEUE_TLS=true"),
         ),
         (
+            bool(values.get("aws_access_key_id")) != bool(values.get("aws_secret_access_key")),
+            Problem("AWS_ACCESS_KEY_ID", str(values.get("aws_access_key_id")), "goes with AWS_SECRET_ACCESS_KEY only"),
+        ),
+        (
             values.get("db_sslmode") in {"verify-ca", "verify-full"} and not values.get("db_sslrootcert", True),
             Problem("DB_SSLROOTCERT", "", f"must name a file with DB_SSLMODE={values.get('db_sslmode')}"),
         ),

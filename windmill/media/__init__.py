@@ -1,1 +1,1 @@
-"""Media files: reading, checking and cropping them. Images so far."""
+"""Media files: reading, checking and cropping them. Images so far, also inside archives."""

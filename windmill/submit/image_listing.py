@@ -1,4 +1,5 @@
-"""Listing images to register: folders, single files, lists of paths or URLs, CSV tables, COCO annotations.
+"""Listing images to register: folders, single files, archives, object stores, lists of paths or URLs, CSV tables, COCO
+annotations.
 
 Entries are read lazily, so that memory does not grow with their number; only a COCO document is loaded whole.
 """
@@ -8,7 +9,6 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -19,50 +19,18 @@ from yarl import URL
 
 from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.messages import Job, encode
+from windmill.kernels.media.sample import HEAD_BYTES, sample_of
+from windmill.kernels.net.store_urls import is_store_url
 from windmill.media.image import host_allowed, looks_like_image
+from windmill.submit.archive_listing import ARCHIVES, list_archive, must_not_be_compressed
+from windmill.submit.entry_types import EXTENSIONS, BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, kind
+from windmill.submit.store_listing import list_store, stored_object
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+__all__ = ["BadEntry", "Entry", "FoundImage", "IgnoredFile", "ImageAccess", "list_entries"]
+
 PATH_COLUMNS = ("image_path", "path", "file", "file_name", "filename")
 URL_COLUMNS = ("image_url", "url", "coco_url", "flickr_url")
 SEPARATORS = ",;\t"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageAccess:
-    """What workers may read: files below `root`, URLs of public hosts, and of the private hosts in `allowed`."""
-
-    root: Path
-    allowed: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """An image that can be registered."""
-
-    image_filename: str
-    image_path: str | None
-    image_url: str | None
-    image_group: str | None = None
-    width: int | None = None
-    height: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BadEntry:
-    """An entry that cannot be registered, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoredFile:
-    """A file of a folder without an image suffix."""
-
-    suffix: str
-
-
-Entry = FoundImage | BadEntry | IgnoredFile
 
 
 def list_entries(argument: str, stdin: TextIO, access: ImageAccess) -> Iterator[Entry]:
@@ -87,6 +55,8 @@ def _checked(found: Iterator[Entry], argument: str) -> Iterator[Entry]:
 def _entries(argument: str, stdin: TextIO, access: ImageAccess) -> Iterator[Entry]:
     if argument == "-":
         return _listed(stdin, Path.cwd(), access)
+    if is_store_url(argument):
+        return list_store(argument, access)
     if _is_url(argument):
         return iter([_url(argument, access)])
     path = Path(argument)
@@ -94,10 +64,12 @@ def _entries(argument: str, stdin: TextIO, access: ImageAccess) -> Iterator[Entr
         return _folder(path, access)
     if not stat.S_ISREG(_mode(path)):
         raise WindmillError("NOT_FOUND", f"there is no file or folder {argument!r}", "name one that exists")
+    must_not_be_compressed(path)
     readers: dict[str, Callable[[Path, ImageAccess], Iterator[Entry]]] = {
         ".csv": _csv,
         ".json": _coco,
         ".txt": _list_file,
+        **dict.fromkeys(ARCHIVES, list_archive),
     }
     reader = readers.get(path.suffix.lower())
     return reader(path, access) if reader else iter([_file(path, access)])
@@ -113,15 +85,10 @@ def _folder(folder: Path, access: ImageAccess) -> Iterator[Entry]:
                 elif entry.is_symlink() and stat.S_ISDIR(_mode(Path(entry.path))):
                     yield BadEntry(entry.path, "is a link to a folder; name the folder itself")
                 else:
-                    suffix = Path(entry.name).suffix.lower()
-                    yield _file(Path(entry.path), access) if suffix in EXTENSIONS else IgnoredFile(_kind(suffix))
+                    suffix = kind(entry.name)
+                    yield _file(Path(entry.path), access) if suffix in EXTENSIONS else IgnoredFile(suffix)
     except OSError as error:
         yield BadEntry(str(folder), f"cannot be listed: {error.strerror}")
-
-
-def _kind(suffix: str) -> str:
-    """The suffix to count by; numeric ones count as none, as numbered files would make a kind each."""
-    return "" if suffix[1:].isdigit() else suffix
 
 
 def _list_file(path: Path, access: ImageAccess) -> Iterator[Entry]:
@@ -195,6 +162,7 @@ def _record(row: Any, base: Path, access: ImageAccess, where: str) -> Entry:  # 
         _first(row, ("image_group", "group")),
         _size(row.get("width")),
         _size(row.get("height")),
+        entry.sample,
     )
 
 
@@ -214,25 +182,27 @@ def _file(path: Path, access: ImageAccess) -> FoundImage | BadEntry:
         if not stat.S_ISREG(real.stat().st_mode):
             return BadEntry(str(path), "is not a file")  # opening a named pipe would block
         with real.open("rb") as file:
-            head = file.read(16)
+            size, head = os.fstat(file.fileno()).st_size, file.read(HEAD_BYTES)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a cycle of links
         return BadEntry(str(path), getattr(error, "strerror", None) or str(error))
     if not real.is_relative_to(access.root):
         return BadEntry(str(path), f"lies outside IMAGE_ROOT={access.root}")
     if not looks_like_image(head):
         return BadEntry(str(path), "does not begin as an image" if head else "is empty")
-    return FoundImage(real.name, str(real), None)
+    return FoundImage(real.name, str(real), None, sample=sample_of(size, head))
 
 
 def _url(url: str, access: ImageAccess) -> FoundImage | BadEntry:
     """Check that workers may fetch the URL, as far as that is known before DNS is queried."""
+    if is_store_url(url):
+        return stored_object(url, access)
     try:
         parsed, path = URL(url), urlsplit(url).path
     except ValueError as error:
         return BadEntry(url, str(error))
     host = parsed.raw_host
     if parsed.scheme not in ("http", "https") or not host:
-        return BadEntry(url, "is not an http or https URL")
+        return BadEntry(url, "is not an http, https or s3 URL")
     if not host_allowed(host, access.allowed):
         return BadEntry(url, f"{host} is not a public address; workers fetch from it if IMAGE_URL_ALLOW names it")
     return FoundImage(Path(path).name or url, None, url)

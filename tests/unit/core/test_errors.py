@@ -111,6 +111,8 @@ READERS_OF_SETTINGS = {
     "windmill/broker/connection.py",
     "windmill/storage/database.py",
     "windmill/broker/management.py",
+    # The settings allow a store, and what reads it is not installed.
+    "windmill/media/image/store_reader.py",
 }
 
 

@@ -160,11 +160,11 @@ def test_binary_standard_input_is_a_usage_error(root: Path) -> None:
     [
         ("http://example.com/a/b.jpg?x=1", FoundImage("b.jpg", None, "http://example.com/a/b.jpg?x=1")),
         ("https://example.com/", FoundImage("https://example.com/", None, "https://example.com/")),
-        ("http://", BadEntry("http://", "is not an http or https URL")),
-        ("http:///a.jpg", BadEntry("http:///a.jpg", "is not an http or https URL")),
+        ("http://", BadEntry("http://", "is not an http, https or s3 URL")),
+        ("http:///a.jpg", BadEntry("http:///a.jpg", "is not an http, https or s3 URL")),
         ("http://[::1/a.jpg", BadEntry("http://[::1/a.jpg", "Invalid IPv6 URL")),
         ("http://x:99999/a.jpg", BadEntry("http://x:99999/a.jpg", "Port out of range 0-65535")),
-        ("ftp://x/y.jpg", BadEntry("ftp://x/y.jpg", "is not an http or https URL")),
+        ("ftp://x/y.jpg", BadEntry("ftp://x/y.jpg", "is not an http, https or s3 URL")),
         ("http://\udcff/", BadEntry("http://\\udcff/", ANY)),
         ("http://x/\udcff", BadEntry("http://x/\\udcff", "its name holds NUL or is not valid UTF-8")),
         ("http://x/\0", BadEntry("http://x/\0", "its name holds NUL or is not valid UTF-8")),
@@ -260,7 +260,7 @@ def test_a_url_in_a_column_of_paths_is_taken_for_one(root: Path) -> None:
     (root / "t.csv").write_text("file\nhttp://example.com/a.jpg\nftp://x/y.jpg\n")
     found = listed(root / "t.csv", root)
     assert good(found) == ["http://example.com/a.jpg"]
-    assert found[1] == BadEntry("t.csv, line 3: ftp://x/y.jpg", "is not an http or https URL")
+    assert found[1] == BadEntry("t.csv, line 3: ftp://x/y.jpg", "is not an http, https or s3 URL")
 
 
 @pytest.mark.parametrize("column", ["path", "file", "file_name", "filename", "image_path"])

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
+from windmill.media.archive import ArchiveReader, Parts, split
 
 # Does not block on a named pipe, and does not adopt a controlling terminal.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -26,27 +27,26 @@ class FileReader:
     def __init__(self, root: Path, max_bytes: int, descriptors: str = _DESCRIPTORS) -> None:
         self._root = root
         self._max_bytes = max_bytes
+        self._archives = ArchiveReader()
         self._descriptors = descriptors
         self._inside = _as_prefix(os.path.realpath(root))
         self._spelt = (self._inside, _as_prefix(str(root)))
 
     def read(self, image_path: str) -> bytes:
-        """The bytes of a file, by an absolute path or one relative to the root."""
+        """The bytes of a file, by an absolute path or one relative to the root; or of a member of an archive, which is
+        named as photos.tar#a.jpg."""
         path = image_path if image_path.startswith("/") else self._inside + image_path
         try:
-            if ".." in path or not path.startswith(self._spelt):
-                self._must_lie_inside(os.path.realpath(path), image_path)
             return self._bytes_of(path, image_path)
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in _MISSING and (parts := split(path)):
+                return self._member(parts, image_path)
             raise self._translated(error, path, image_path) from error
 
     def _bytes_of(self, path: str, image_path: str) -> bytes:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = self._open(path, image_path)
         try:
-            self._must_lie_inside(self._name_of(descriptor, path), image_path)
             state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                raise WindmillError("IMAGE_UNREADABLE", f"{image_path} is not a file")
             if state.st_size > self._max_bytes:
                 said = f"{image_path} has {state.st_size} bytes, over MAX_IMAGE_BYTES={self._max_bytes}"
                 raise WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise MAX_IMAGE_BYTES")
@@ -56,6 +56,30 @@ class FileReader:
         if len(data) != state.st_size:
             raise WindmillError("IMAGE_UNREADABLE", f"{image_path} changed while it was read", retry="later")
         return data
+
+    def _member(self, parts: Parts, image_path: str) -> bytes:
+        try:
+            descriptor = self._open(parts.archive, image_path)
+            try:
+                return self._archives.read(parts.archive, descriptor, parts.name, self._max_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise self._translated(error, parts.archive, image_path) from error
+
+    def _open(self, path: str, image_path: str) -> int:
+        """The descriptor of a regular file inside the root."""
+        if ".." in path or not path.startswith(self._spelt):
+            self._must_lie_inside(os.path.realpath(path), image_path)
+        descriptor = os.open(path, _FLAGS)
+        try:
+            self._must_lie_inside(self._name_of(descriptor, path), image_path)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise WindmillError("IMAGE_UNREADABLE", f"{image_path} is not a file")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _name_of(self, descriptor: int, path: str) -> str:
         """The real path of an open file; for a deleted file it ends in " (deleted)", which does no harm."""

@@ -7,10 +7,12 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.media.image_header import dimensions, format_of
+from windmill.kernels.net.store_urls import is_store_url
 from windmill.media.image.file_reader import FileReader
 from windmill.media.image.reader_threads import ReaderThreads
 
 if TYPE_CHECKING:
+    from windmill.media.image.store_reader import StoreReader
     from windmill.media.image.url_fetcher import UrlFetcher
 
 URL_SECONDS = 30.0
@@ -29,6 +31,7 @@ class ImageSource:
         self._settings = settings
         self._url_seconds = url_seconds
         self._fetcher: UrlFetcher | None = None
+        self._stores: StoreReader | None = None
         self._threads = ReaderThreads(FileReader(settings.image_root, settings.max_image_bytes).read)
         self._opened = AsyncExitStack()
 
@@ -40,9 +43,11 @@ class ImageSource:
         await self._opened.aclose()
 
     async def read(self, job: Job) -> bytes:
-        """The file at the job's path or, without a path, at its URL."""
+        """The file at the job's path or, without a path, at its URL, on the web or in a store."""
         if job.image_path:
             data = await self._threads.read(job.image_path)
+        elif is_store_url(job.image_url or ""):
+            data = await self._opened_stores().read(job.image_url or "")
         else:
             data = await (await self._opened_fetcher()).read(job.image_url or "")
         self._must_be_worth_sending(data)
@@ -57,6 +62,13 @@ class ImageSource:
             fetcher = UrlFetcher(frozenset(settings.image_url_allow), settings.max_image_bytes, self._url_seconds)
             self._fetcher = await self._opened.enter_async_context(fetcher)
         return self._fetcher
+
+    def _opened_stores(self) -> "StoreReader":
+        if self._stores is None:
+            from windmill.media.image.store_reader import StoreReader
+
+            self._stores = StoreReader(self._settings, self._url_seconds)
+        return self._stores
 
     def _must_be_worth_sending(self, data: bytes) -> None:
         if not looks_like_image(data):

@@ -71,7 +71,8 @@ MOST_UNSUBMITTED = 10_000
 
 @dataclass
 class FleetStatus:
-    """The whole status; `database` and `broker` hold the errors of those that did not answer."""
+    """The whole status; `copies` are the images that share the results of others. `database` and `broker` hold the
+    errors of those that did not answer."""
 
     images: int
     services: list[ServiceStatus]
@@ -86,6 +87,7 @@ class FleetStatus:
     """Images that no run submitted to any service, counted up to MOST_UNSUBMITTED."""
     uncalibrated: bool = False
     """Whether the votes rest on the shipped calibration, which was fitted on stand-ins."""
+    copies: int | None = 0
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:

@@ -98,7 +98,7 @@ class StatusReader:
         sql = queries()
         images = await connection.fetchrow(sql["count_images"])
         assert images is not None
-        status.images, status.at = images["images"], images["at"]
+        status.images, status.copies, status.at = images["images"], images["copies"], images["at"]
         status.unsubmitted = int(await connection.fetchval(sql["count_unsubmitted_images"], MOST_UNSUBMITTED))
         counts = await connection.fetch(sql["count_results_by_service"])
         times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}

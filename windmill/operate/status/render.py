@@ -77,7 +77,8 @@ def _render_worker_count(live: int | None, lost: int | None) -> str | None:
 
 def _render_details(status: FleetStatus) -> str:
     retrying = f", {status.retrying:,} jobs wait to be tried again" if status.retrying is not None else ""
-    lines = [] if status.database else [f"{status.images:,} images registered{retrying}"]
+    copies = f" ({status.copies:,} of them copies, which share an answer)" if status.copies else ""
+    lines = [] if status.database else [f"{status.images:,} images registered{copies}{retrying}"]
     if status.unsubmitted:
         more = "+" if status.unsubmitted >= MOST_UNSUBMITTED else ""
         lines.append(f"{status.unsubmitted:,}{more} images were never submitted: python -m producers.generic")
@@ -135,7 +136,7 @@ def render_status_json(status: FleetStatus) -> dict[str, object]:
     """Every number under its name, null if unknown."""
     document = asdict(status)
     if status.database:
-        document["images"] = None
+        document["images"] = document["copies"] = None
         for one in document["services"]:
             one |= dict.fromkeys(_COUNTED)
     return document

@@ -16,7 +16,8 @@ LONG_SECONDS = 600.0
 _ENCRYPT = "set DB_SSLMODE=verify-full and DB_SSLROOTCERT, and ssl = on in postgresql.conf"
 
 PRIVILEGES = [
-    *(("images", privilege) for privilege in ("SELECT", "INSERT")),
+    *(("images", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
+    *(("image_groups", privilege) for privilege in ("SELECT", "INSERT")),
     *(("results", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("runs", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
     *(("workers", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),

@@ -1,0 +1,85 @@
+"""Images in a real S3 server, from registering to the result."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.conftest import STATE
+from tests.e2e import swift_store
+from tests.e2e.conftest import Farm
+from tests.e2e.swift_store import Bucket
+from tests.integration.fleet import SMALL_JPEG, Fleet, unavailable
+from windmill.core.errors import WindmillError
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+OBJECTS = 1_000
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """How to reach the server, as settings."""
+    try:
+        with swift_store.running(STATE / "stores", {}) as variables:
+            yield variables
+    except WindmillError as error:
+        unavailable(str(error))
+
+
+@pytest.fixture
+def bucket(s3: Mapping[str, str], fleet: Fleet) -> Bucket:
+    """A bucket of its own, which all commands of this test's fleet may read."""
+    made = Bucket(s3)
+    fleet.environ |= s3
+    fleet.environ["IMAGE_STORE_ALLOW"] = f"s3://{made.name}"
+    return made
+
+
+@pytest.mark.slow(reason="two minutes: the store takes in some 20 objects a second, and gives out as many")
+@pytest.mark.timeout(300)
+async def test_a_thousand_objects_are_registered_by_their_folder_and_read_by_a_worker(
+    fleet: Fleet, farm: Farm, bucket: Bucket, picture: bytes
+) -> None:
+    await bucket.fill({f"in/{number // 100}/{number} ü#%.jpg": picture for number in range(OBJECTS)})
+    await bucket.fill({"in/notes.md": b"text", "beside/b.jpg": picture, "in/0/empty.jpg": b""})
+    registered = await fleet.run("producers.images", f"s3://{bucket.name}/in/", "--json")
+    assert (registered.code, registered.json()["registered"]) == (0, OBJECTS), registered.err
+    assert registered.json()["ignored"] == {".md": 1}
+    assert registered.json()["bad_entries"] == [{"name": f"s3://{bucket.name}/in/0/empty.jpg", "reason": "is empty"}]
+    again = await fleet.run("producers.images", f"s3://{bucket.name}/in", "--json")
+    assert (again.json()["registered"], again.json()["known"]) == (0, OBJECTS)
+    await fleet.produce("--services", "metadata")
+    worker = await fleet.worker("metadata")
+    await fleet.stored(OBJECTS, 150)
+    assert await fleet.count("status = 'success' AND attempt = 1") == OBJECTS
+    assert farm.calls("metadata") == OBJECTS
+    assert (await worker.stop()).code == 0
+    assert fleet.environ["AWS_SECRET_ACCESS_KEY"] not in fleet.logs()
+
+
+async def test_what_is_gone_or_not_allowed_fails_for_good(fleet: Fleet, farm: Farm, bucket: Bucket) -> None:
+    await bucket.fill({"a/gone.jpg": SMALL_JPEG, "b/kept.jpg": SMALL_JPEG})
+    assert (await fleet.run("producers.images", f"s3://{bucket.name}/")).code == 0
+    await bucket.remove("a/gone.jpg")
+    await fleet.produce("--services", "metadata")
+    worker = await fleet.worker("metadata", IMAGE_STORE_ALLOW=f"s3://{bucket.name}/a")
+    await fleet.failed("metadata", 2)
+    assert (await worker.stop()).code == 0
+    failed = {row["error_code"] for row in await fleet.results("metadata")}
+    assert failed == {"IMAGE_NOT_FOUND", "IMAGE_FORBIDDEN"}
+
+
+async def test_while_the_store_refuses_the_account_jobs_wait_and_lose_no_try(
+    fleet: Fleet, farm: Farm, bucket: Bucket, picture: bytes
+) -> None:
+    await bucket.fill({"a.jpg": picture})
+    assert (await fleet.run("producers.images", f"s3://{bucket.name}/a.jpg")).code == 0
+    await fleet.produce("--services", "metadata")
+    ill = await fleet.worker("metadata", AWS_SECRET_ACCESS_KEY="of another account")
+    await ill.says("SignatureDoesNotMatch")
+    assert (await ill.stop()).code == 0
+    assert await fleet.results() == []
+    well = await fleet.worker("metadata")
+    await fleet.stored(1)
+    assert (await well.stop()).code == 0
+    assert [row["attempt"] for row in await fleet.results()] == [1]
