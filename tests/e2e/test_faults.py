@@ -30,6 +30,7 @@ async def sent(fleet: Fleet, farm: Farm, services: list[str]) -> Scene:
     return await scene(fleet, farm, GOOD, services, WORKER_CONCURRENCY=str(scenarios.CALLS), REQUEST_TIMEOUT="2")
 
 
+@pytest.mark.slow(reason="12 s: five workers are killed; test_worker_stops kills three in every run")
 async def test_after_five_kill_9_every_pair_has_its_one_row(two_services: Scene, capsys: Capsys) -> None:
     day = await scenarios.killed(two_services, 5)
     tell(capsys, f"killed 5 times: {day.line()}")
