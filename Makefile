@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors dev farm deploy bench tests
 
+# Without bytecode every process of the tests and the demo would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow chaos check format bench image up down psql lock
 
