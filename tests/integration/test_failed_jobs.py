@@ -175,6 +175,7 @@ async def test_purge_wants_yes_and_then_removes_only_what_matches(fleet: Fleet) 
     assert await ids(fleet, "clip.failed") == list(range(301, 401))
 
 
+@pytest.mark.slow(reason="10 s: a rate shows only over time")
 async def test_a_rate_limit_holds(fleet: Fleet) -> None:
     await parked_jobs(fleet, "clip", "SERVICE_ERROR", range(1, 1001))
     redrive = fleet.start("windmill", "failed", "redrive", "--rate", "100")
