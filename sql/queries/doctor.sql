@@ -21,11 +21,43 @@ SELECT count(*) AS used,
 FROM pg_stat_activity WHERE backend_type = 'client backend';
 
 -- name: long_transactions
+-- Open for $1 seconds, or for $2 if they are idle and keep vacuum from removing dead rows.
 SELECT pid, usename, application_name, state, extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds
 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-  AND xact_start < clock_timestamp() - $1::float8 * interval '1 second'
+  AND (xact_start < clock_timestamp() - $1::float8 * interval '1 second'
+       OR xact_start < clock_timestamp() - $2::float8 * interval '1 second'
+          AND state LIKE 'idle in transaction%' AND coalesce(backend_xid, backend_xmin) IS NOT NULL)
 ORDER BY xact_start LIMIT 5;
+
+-- name: held_snapshots
+-- What else keeps vacuum from removing dead rows, where it is at least $1 transactions old.
+SELECT kind, name, transactions FROM (
+    SELECT 'prepared transaction' AS kind, gid AS name, age(transaction) AS transactions
+    FROM pg_prepared_xacts WHERE database = current_database()
+    UNION ALL
+    SELECT 'replication slot', slot_name, age(xmin) FROM pg_replication_slots
+    UNION ALL
+    SELECT 'standby', application_name, age(backend_xmin) FROM pg_stat_replication
+) AS holders
+WHERE transactions >= $1 ORDER BY transactions DESC LIMIT 5;
+
+-- name: sample_of_orphans
+-- Of at most $1 images that have results, spread evenly over the ids: how many are not in the table images?
+WITH bounds AS (SELECT min(image_id) AS low, max(image_id) AS high FROM results),
+     points AS (
+         SELECT low + ((high - low)::numeric * n / greatest($1::integer - 1, 1))::bigint AS point
+         FROM bounds, generate_series(0, $1::integer - 1) AS n
+     ),
+     sample AS (
+         SELECT DISTINCT r.image_id
+         FROM points CROSS JOIN LATERAL (
+             SELECT image_id FROM results WHERE image_id >= point ORDER BY image_id LIMIT 1
+         ) AS r
+     )
+SELECT count(*) AS looked_at,
+       count(*) FILTER (WHERE NOT EXISTS (SELECT FROM images AS i WHERE i.image_id = s.image_id)) AS orphans
+FROM sample AS s;
 
 -- name: privileges_not_held
 -- Of the pairs of relation $1 and privilege $2, those not held. Skips missing relations; migrations create those.

@@ -17,6 +17,8 @@ from tests.waiting import until
 from windmill import broker
 from windmill.broker.management import TOTALS, ask, limit_deliveries, quoted_vhost
 from windmill.core.settings import ROOT
+from windmill.storage import database
+from windmill.storage.queries import queries
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
 
@@ -352,6 +354,31 @@ async def test_images_that_are_gone_are_told_with_an_example(patient: Patient) -
     assert "1 of 2 cannot be read (IMAGE_NOT_FOUND 1); image 2" in report.of("sample")["found"]
     gone = await patient.examined(IMAGE_ROOT=str(folder / "gone"))
     assert gone.problems == ["IMAGE_ROOT"]
+
+
+async def test_results_without_an_image_are_told_and_the_remedy_removes_them(patient: Patient) -> None:
+    rows = patient.fleet.rows
+    await patient.fleet.register(3)
+    insert = "INSERT INTO results (image_id, service, data, status) SELECT n, 'clip', '{}', 'success'"
+    await rows.execute(f"{insert} FROM generate_series(1, 5) AS n")
+    finding = (await patient.examined()).of("orphans")
+    assert (finding["state"], finding["found"]) == (
+        "warning",
+        "2 of 5 images with results that were looked at are not registered",
+    )
+    await rows.execute(finding["remedy"][finding["remedy"].index("DELETE") :])
+    assert await rows.fetchval("SELECT array_agg(image_id ORDER BY image_id) FROM results") == [1, 2, 3]
+    assert (await patient.examined()).of("orphans")["state"] == "ok"
+
+
+async def test_an_idle_transaction_that_keeps_dead_rows_is_told_before_a_working_one(patient: Patient) -> None:
+    async with database.connection(patient.settings, "forgotten") as idle, idle.transaction():
+        await idle.execute("INSERT INTO images (image_filename, image_path) VALUES ('a', '/a')")
+        statement = queries()["long_transactions"]
+        await until(lambda: patient.fleet.rows.fetch(statement, 600.0, 0.0))
+        [row] = await patient.fleet.rows.fetch(statement, 600.0, 0.0)
+        assert (row["application_name"], row["state"]) == ("forgotten", "idle in transaction")
+        assert await patient.fleet.rows.fetch(statement, 600.0, 60.0) == []
 
 
 async def test_a_broker_that_hangs_takes_no_longer_than_its_time(patient: Patient, queue_proxy: Proxy) -> None:

@@ -13,6 +13,7 @@ from windmill.core.settings import Settings
 from windmill.operate.doctor import disk_space, hosts, images, machine, versions
 from windmill.operate.doctor.broker import judge as judge_broker
 from windmill.operate.doctor.database import judge as judge_database
+from windmill.operate.doctor.database.judge_snapshots import judge_held_snapshots, judge_long_transactions
 from windmill.operate.doctor.database.judge_stages import judge_stages
 from windmill.operate.doctor.services import judge as judge_services
 from windmill.operate.doctor.services.judge import ProbeReply
@@ -166,9 +167,25 @@ def test_connections_are_told_before_there_are_none(used: int, state: str) -> No
 
 def test_a_long_transaction_is_named_with_the_way_to_end_it() -> None:
     row = {"pid": 41, "usename": "u", "application_name": "pg_dump", "state": "active", "seconds": 700.4}
-    [finding] = judge_database.long_transactions([row])
+    [finding] = judge_long_transactions([row])
     assert (finding.state, finding.found) == ("warning", "pg_dump is in one for 700 s (active)")
     assert "pg_terminate_backend(41)" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "remedy"),
+    [
+        ("replication slot", "old", "pg_drop_replication_slot('old')"),
+        ("prepared transaction", "it's", "ROLLBACK PREPARED 'it''s'"),
+        ("standby", "walreceiver", "hot_standby_feedback"),
+    ],
+)
+def test_what_holds_a_snapshot_is_named_with_the_way_to_end_it(kind: str, name: str, remedy: str) -> None:
+    [finding] = judge_held_snapshots([{"kind": kind, "name": name, "transactions": 250_000}])
+    assert finding.state == "warning"
+    assert finding.found.startswith(f"{kind} {name} keeps the dead rows of 250,000 transactions")
+    assert remedy in finding.remedy
+    assert judge_held_snapshots([])[0].state == "ok"
 
 
 def reply(service: object, status: int = 400, server: str = "Werkzeug", extra: str = "") -> ProbeReply:

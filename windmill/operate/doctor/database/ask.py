@@ -14,6 +14,13 @@ from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.kernels.net.server_addresses import render_addresses
 from windmill.operate.doctor.database import judge
+from windmill.operate.doctor.database.judge_snapshots import (
+    HELD_TRANSACTIONS,
+    IDLE_SECONDS,
+    LONG_SECONDS,
+    judge_held_snapshots,
+    judge_long_transactions,
+)
 from windmill.operate.doctor.database.judge_stages import judge_stages
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped
 from windmill.operate.doctor.threads import in_thread
@@ -21,6 +28,7 @@ from windmill.storage import database
 from windmill.storage.migrations import available, pending
 from windmill.storage.queries import queries
 
+SAMPLE_IMAGES = 1_000
 DatabaseTest = Callable[[database.Connection, Settings], Awaitable[list[DoctorFinding]]]
 
 
@@ -58,8 +66,8 @@ async def _converted(ask: DatabaseTest, connection: database.Connection, setting
         return await ask(connection, settings)
 
 
-async def _only_row(connection: database.Connection, statement: str) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", await connection.fetchrow(statement))
+async def _only_row(connection: database.Connection, statement: str, *given: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", await connection.fetchrow(statement, *given))
 
 
 async def _server(connection: database.Connection, settings: DatabaseSettings) -> list[DoctorFinding]:
@@ -107,8 +115,18 @@ async def _connections(connection: database.Connection, _: DatabaseSettings) -> 
 
 
 async def _long_transactions(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
-    rows = await connection.fetch(queries()["long_transactions"], judge.LONG_SECONDS)
-    return judge.long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
+    rows = await connection.fetch(queries()["long_transactions"], LONG_SECONDS, IDLE_SECONDS)
+    return judge_long_transactions(cast("Sequence[Mapping[str, Any]]", rows))
+
+
+async def _held_snapshots(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
+    rows = await connection.fetch(queries()["held_snapshots"], HELD_TRANSACTIONS)
+    return judge_held_snapshots(cast("Sequence[Mapping[str, Any]]", rows))
+
+
+async def _orphans(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
+    row = await _only_row(connection, queries()["sample_of_orphans"], SAMPLE_IMAGES)
+    return [judge.orphans(row["looked_at"], row["orphans"])]
 
 
 async def _stages(connection: database.Connection, settings: Settings) -> list[DoctorFinding]:
@@ -123,5 +141,7 @@ _TESTS: dict[str, DatabaseTest] = {
     "parameters": _parameters,
     "connections": _connections,
     "long transactions": _long_transactions,
+    "held snapshots": _held_snapshots,
+    "orphans": _orphans,
     "post-processing": _stages,
 }

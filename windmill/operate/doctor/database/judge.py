@@ -12,7 +12,6 @@ from windmill.operate.doctor.findings import DoctorFinding, ok, problem, warning
 from windmill.operate.render import render_bytes
 
 OLDEST, NEWEST_MAJOR = (15, 0), 18
-LONG_SECONDS = 600.0
 _ENCRYPT = "set DB_SSLMODE=verify-full and DB_SSLROOTCERT, and ssl = on in postgresql.conf"
 
 PRIVILEGES = [
@@ -129,14 +128,14 @@ def connections(used: int, most: int) -> DoctorFinding:
     return warning("database", "connections", said, "raise max_connections: each worker needs up to 4")
 
 
-def long_transactions(rows: Sequence[Mapping[str, Any]]) -> list[DoctorFinding]:
-    """A long transaction keeps vacuum from removing dead rows, in every table."""
-    return [
-        warning(
-            "database",
-            "long transactions",
-            f"{row['application_name'] or row['usename']} is in one for {row['seconds']:.0f} s ({row['state']})",
-            f"end it: SELECT pg_terminate_backend({row['pid']})",
-        )
-        for row in rows
-    ] or [ok("database", "long transactions", f"none is open for {LONG_SECONDS:g} s")]
+def orphans(looked_at: int, found: int) -> DoctorFinding:
+    """Rows of `results` without an image: deleting an image deletes its results only since migration 4."""
+    if not found:
+        return ok("database", "orphans", f"the {looked_at:,} images with results that were looked at are registered")
+    return warning(
+        "database",
+        "orphans",
+        f"{found:,} of {looked_at:,} images with results that were looked at are not registered",
+        "if they were deleted, delete their results (what derives from these follows): DELETE FROM results AS r"
+        " WHERE NOT EXISTS (SELECT FROM images AS i WHERE i.image_id = r.image_id)",
+    )
