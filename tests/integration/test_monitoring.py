@@ -98,3 +98,18 @@ def test_a_worker_that_is_silent_for_a_minute_is_shown_as_lost(filled: dict[str,
 def test_the_quick_counts_say_what_counting_says(filled: dict[str, str]) -> None:
     ran = psql(filled, (ROOT / "sql" / "monitoring" / "counts.sql").read_text())
     assert ran.stdout.split() == ["clip|1|1", "yolov8|2|0"]
+
+
+def test_times_are_told_to_the_millisecond(filled: dict[str, str]) -> None:
+    psql(
+        filled,
+        "UPDATE results SET processing_time = 0.28600001335144043, submitted_at = result_created - '2 s'::interval",
+    )
+    ran = psql(filled, (ROOT / "sql" / "monitoring" / "times.sql").read_text())
+    assert "yolov8|0.286 0.286 0.286|2.000" in ran.stdout.split("\n")
+
+
+def test_a_picture_that_fails_everywhere_is_one_row(filled: dict[str, str]) -> None:
+    psql(filled, "UPDATE results SET status = 'error', error_code = 'IMAGE_NOT_FOUND' WHERE image_id = 2")
+    ran = psql(filled, (ROOT / "sql" / "monitoring" / "failed_images.sql").read_text())
+    assert [line.split("|")[:4] for line in ran.stdout.splitlines()] == [["2", "2.jpg", "2", "{IMAGE_NOT_FOUND}"]]
