@@ -36,6 +36,7 @@ SETTINGS = {
     "shared_buffers": "64MB",
     "max_connections": "100",
     "cluster_name": NAME,
+    "idle_in_transaction_session_timeout": "10min",  # as the doctor advises
 }
 
 

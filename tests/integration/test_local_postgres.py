@@ -10,6 +10,8 @@ import pytest
 
 from dev.servers import files, ports, postgres, processes
 from tests.integration import local_cli
+from windmill.core.settings import Settings
+from windmill.operate.doctor.database import judge
 
 pytestmark = pytest.mark.database
 
@@ -58,6 +60,15 @@ def test_it_listens_on_loopback_tcp_only_and_wants_the_password(running: Path) -
     assert sql(running, "SHOW fsync") == "on"
     assert sql(running, "SELECT DISTINCT auth_method FROM pg_hba_file_rules") == "scram-sha-256"
     assert sql(running, "SELECT current_database() || ' ' || current_user") == "windmill windmill"
+
+
+def test_the_doctor_has_nothing_to_say_against_its_parameters(running: Path) -> None:
+    rows = sql(running, "SELECT name, setting, coalesce(array_to_string(enumvals, ' '), '') FROM pg_settings")
+    told = [row.split("|") for row in rows.splitlines() if row.partition("|")[0] in judge.PARAMETERS]
+    offered = {name: frozenset(values.split()) for name, _, values in told}
+    found = judge.parameters(Settings.from_env({}), {name: setting for name, setting, _ in told}, offered)
+    assert len(told) == len(judge.PARAMETERS)
+    assert {one.state for one in found} == {"ok"}, found
 
 
 def test_data_credentials_and_port_survive_down_and_up(running: Path) -> None:
