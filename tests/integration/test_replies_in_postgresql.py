@@ -1,6 +1,7 @@
 """What the judge stores is taken by a real PostgreSQL, as json and as jsonb."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from tests.unit.hostile_replies import answers, any_digits, damaged, replies, steady
 from windmill.calling.reply_parser import parse_reply
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
+from windmill.core.settings import ROOT, Settings
 from windmill.storage import database
 
 pytestmark = pytest.mark.database
@@ -74,3 +75,18 @@ async def test_what_the_judge_mends_would_be_refused_by_jsonb(settings: Settings
     async with database.connection(settings, "test") as connection:
         with pytest.raises(asyncpg.DataError):
             await connection.fetchval("SELECT $1::text::jsonb", f"[{spoilt}]")
+
+
+async def test_an_answer_is_changed_by_the_documented_statement(settings: Settings) -> None:
+    text = (ROOT / "docs" / "derived.md").read_text()
+    statement = re.search(r"^ {4}UPDATE results(?:.*\n)+?(?=\n)", text, re.MULTILINE)
+    assert statement
+    stored = '{"status":"success","predictions":[{"confidence":0.9}]}'
+    async with database.connection(settings, "test") as connection:
+        await connection.execute(
+            "INSERT INTO results (image_id, service, data, status) VALUES (17, 'clip', $1::text::json, 'success')",
+            stored,
+        )
+        await connection.execute(statement[0])
+        changed = await connection.fetchval("SELECT data #>> '{predictions,0,confidence}' FROM results")
+    assert changed == "0.5"
