@@ -12,6 +12,18 @@ from windmill.kernels.flow.retry_backoff import backoff_delay
 logger = logging.getLogger(__name__)
 
 REMIND_SECONDS = 60.0
+AWAY, IMAGES_AWAY = "is unavailable", "waits for its images"
+_OVER = {AWAY: "is available again", IMAGES_AWAY: "has its images again"}
+
+
+def describe_outage(error: Exception) -> str:
+    """What follows the name of a dependency that does not work because of this error. A service is not to blame for a
+    share that is not mounted, nor for a bug of ours."""
+    if not isinstance(error, WindmillError):
+        return AWAY
+    if ERROR_CODES[error.code].culprit == "us":
+        return "was closed after a bug of Windmill"
+    return IMAGES_AWAY if error.code == "IMAGE_NOT_FOUND" else AWAY
 
 
 class Outage:
@@ -34,6 +46,7 @@ class Outage:
         self._reached = False
         self._since = self._logged_at = 0.0
         self._logged = False
+        self._said = AWAY
         self._throttle = Throttle(clock=clock)
         self.ended = 0
 
@@ -66,15 +79,15 @@ class Outage:
 
     def _log(self, error: Exception, admitted: Admitted) -> None:
         away = round(self._clock() - self._since)
-        is_ours = isinstance(error, WindmillError) and ERROR_CODES[error.code].culprit == "us"
-        said = "%s was closed after a bug of Windmill: %s" if is_ours else "%s is unavailable: %s"
-        logger.warning(said, self._what, error, extra={"away_seconds": away} | admitted.extra())
+        self._said = describe_outage(error)
+        logger.warning("%s %s: %s", self._what, self._said, error, extra={"away_seconds": away} | admitted.extra())
 
     def over(self) -> None:
         """Record a success; cheap enough for every one."""
         if self._failures and self._logged:
             away = round(self._clock() - self._since, 1)
-            logger.info("%s is available again", self._what, extra={"away_seconds": away, "failures": self._failures})
+            over = _OVER.get(self._said, _OVER[AWAY])
+            logger.info("%s %s", self._what, over, extra={"away_seconds": away, "failures": self._failures})
         self.ended += self._failures > 0
         self._reached = True
         self._failures = 0

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from windmill.core.errors import unexpected
+from windmill.core.errors import WindmillError, unexpected
 from windmill.core.log_throttle import TIMES
 from windmill.core.outages import REMIND_SECONDS, Outage
 
@@ -53,6 +53,19 @@ def test_the_first_failure_is_told_at_once_and_then_one_a_minute(
 def test_a_fault_of_ours_is_not_told_as_one_of_the_other_side(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.failed(unexpected(ZeroDivisionError("oops")))
     assert caplog.messages[0].startswith("the broker was closed after a bug of Windmill: DEFECT: ")
+
+
+def test_a_share_that_is_away_is_not_told_as_an_outage_of_the_service(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    outage = Outage("service clip", clock=clock)
+    outage.failed(WindmillError("IMAGE_NOT_FOUND", "IMAGE_ROOT=/share is empty", "mount it", retry="pause"))
+    outage.over()
+    assert caplog.messages == [
+        "service clip waits for its images: IMAGE_NOT_FOUND: IMAGE_ROOT=/share is empty. Remedy: mount it",
+        "service clip has its images again",
+    ]
 
 
 def test_the_return_is_told_once_with_the_time_it_was_away(

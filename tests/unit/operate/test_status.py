@@ -182,6 +182,13 @@ def test_below_the_table_stand_the_backlog_why_a_breaker_is_open_and_the_workers
     assert text.endswith(render_workers(STATUS.workers))
 
 
+def test_a_share_that_is_not_mounted_is_not_told_as_a_fault_of_the_service() -> None:
+    status = FleetStatus(
+        1, [ServiceStatus("clip", breaker="open", breaker_reason="IMAGE_NOT_FOUND: IMAGE_ROOT=/share")]
+    )
+    assert "clip waits for its images: IMAGE_NOT_FOUND: IMAGE_ROOT=/share\n" in render_status_text(status)
+
+
 def test_marks_that_were_not_counted_to_the_end_are_shown_as_more() -> None:
     assert "merge 100,000+\n" in render_status_text(replace(STATUS, backlog=[Backlog("merge", MOST_MARKS, None)]))
 

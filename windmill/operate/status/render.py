@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from windmill.core.outages import IMAGES_AWAY
 from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_eta, render_span
 from windmill.operate.status.figures import MOST_MARKS, MOST_UNSUBMITTED, Backlog, FleetStatus, ServiceStatus, Worker
@@ -88,8 +89,13 @@ def _render_details(status: FleetStatus) -> str:
         lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
     for one in status.services:
         if one.breaker_reason:
-            lines.append(f"{one.service} is {one.breaker}: {one.breaker_reason}")
+            lines.append(f"{one.service} {_render_standstill(one)}: {one.breaker_reason}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _render_standstill(one: ServiceStatus) -> str:
+    away = (one.breaker_reason or "").startswith("IMAGE_NOT_FOUND:")
+    return IMAGES_AWAY if away else f"is {one.breaker}"
 
 
 def _render_backlog(one: Backlog) -> str:
