@@ -130,10 +130,11 @@ def test_nobody_knows_when_the_fleet_is_done_while_a_service_stands_still() -> N
     assert fleet(working("clip", 60), working("ocr", 90, rate=0)).eta_seconds is None
 
 
-def test_nobody_knows_when_a_service_that_is_away_is_done() -> None:
-    service = ServiceStatus("clip", queued=100, in_flight=0, rate=5.0, breaker="open")
+@pytest.mark.parametrize(("breaker", "eta"), [("open", None), ("half-open", None), ("closed", 20.0)])
+def test_nobody_knows_when_a_service_that_is_away_is_done(breaker: str, eta: float | None) -> None:
+    service = ServiceStatus("clip", queued=100, in_flight=0, rate=5.0, breaker=breaker)
     add_etas(FleetStatus(100, [service]))
-    assert service.eta_seconds is None
+    assert service.eta_seconds == eta
 
 
 def test_images_that_were_never_submitted_and_an_unfitted_calibration_are_told() -> None:

@@ -126,8 +126,8 @@ def add_etas(status: FleetStatus) -> None:
         for service in status.services:
             service.retrying = shares.get(service.service, 0)
     for service in status.services:
-        # While a service is down its rate still falls from what it was, so it says nothing of the end.
-        rate = 0.0 if service.breaker == "open" else service.rate
+        # While a service is down, and for some time after, its rate is that of before and says nothing of the end.
+        rate = service.rate if service.breaker in (None, "closed") else 0.0
         service.eta_seconds = eta(service.queued, service.in_flight, service.retrying, rate)
     etas = [service.eta_seconds for service in status.services]
     known = [one for one in etas if one is not None]
