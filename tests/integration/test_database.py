@@ -34,5 +34,6 @@ async def test_a_full_disk_of_the_server_is_told_as_such(settings: Settings) -> 
 async def test_a_server_that_ends_a_connection_as_it_goes_back_to_the_pool_is_away(settings: Settings) -> None:
     """The driver has an exception of another family for this."""
     with pytest.raises(WindmillError) as caught, database.translate_errors(settings):
-        raise asyncpg.InternalClientError("unexpected state")
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
     assert caught.value.code == "DATABASE_UNAVAILABLE"
+    assert caught.value.message.endswith(": the connection was lost")

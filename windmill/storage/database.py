@@ -56,7 +56,9 @@ def translate_errors(settings: DatabaseSettings) -> Iterator[None]:
     except asyncpg.DiskFullError as error:
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {error}", _DISK) from error
     except _DRIVER_ERRORS as error:
-        reason = str(error) or type(error).__name__
+        # What the driver says of its own states helps nobody: that the server closed the connection meanwhile.
+        lost = isinstance(error, asyncpg.InternalClientError)
+        reason = "the connection was lost" if lost else str(error) or type(error).__name__
         raise WindmillError("DATABASE_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
 
