@@ -39,6 +39,8 @@ async def test_list_as_a_table_says_code_reason_and_sums(fleet: Fleet) -> None:
     assert "IMAGE_NOT_FOUND" in end.out
     assert "because of IMAGE_NOT_FOUND" in end.out
     assert "1 jobs" in end.out
+    by_image = await fleet.run("windmill", "failed", "list", "--by-image")
+    assert by_image.out.splitlines()[1].split()[0] == "7", by_image.out + by_image.err
 
 
 async def test_more_than_scan_is_told(fleet: Fleet) -> None:

@@ -22,6 +22,7 @@ from windmill.core.errors import ERROR_CODES, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import BrokerSettings, FleetSettings
 from windmill.core.settings import Settings
+from windmill.operate.dead_letters.by_image import render_images_text
 from windmill.operate.dead_letters.dead_letter import DeadLetterFilter
 from windmill.operate.dead_letters.listing import DeadLetterListing, list_dead_letters, show_dead_letters
 from windmill.operate.dead_letters.render import (
@@ -31,6 +32,7 @@ from windmill.operate.dead_letters.render import (
     render_listing_text,
     render_sweep_json,
     render_sweep_text,
+    render_totals,
     render_unread,
 )
 from windmill.operate.dead_letters.sweep import SweepAction, preview_sweep, purge, redrive
@@ -71,7 +73,9 @@ def add_to(commands: Commands) -> None:
     add = actions.add_parser("list", help="list parked jobs, with a summary")
     _add_filters(add, limit=1000)
     _add_scan(add)
-    add.add_argument("--summary", action="store_true", help="only the numbers by service and code")
+    shape = add.add_mutually_exclusive_group()
+    shape.add_argument("--summary", action="store_true", help="only the numbers by service and code")
+    shape.add_argument("--by-image", action="store_true", help="one line per image instead of one per job")
     add.set_defaults(start=async_command(run_list))
 
     add = actions.add_parser("show", help="show everything about one image's parked jobs")
@@ -149,7 +153,9 @@ async def run_list(settings: Settings, stop: asyncio.Event, arguments: argparse.
     found = await list_dead_letters(settings, services, selected, stop, scan=arguments.scan, keep=arguments.limit)
     _warn_of_unread(settings, found)
     jobs = [] if arguments.summary else found.jobs
-    print_result(render_listing_json(found, jobs), render_listing_text(found, jobs), as_json=arguments.json)
+    by_image = arguments.by_image and jobs
+    text = f"{render_images_text(jobs)}\n{render_totals(found, jobs)}" if by_image else render_listing_text(found, jobs)
+    print_result(render_listing_json(found, jobs), text, as_json=arguments.json)
     return INTERRUPTED if stop.is_set() else DONE
 
 

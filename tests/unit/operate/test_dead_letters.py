@@ -13,6 +13,7 @@ from windmill.cli import failed
 from windmill.cli.options import age, image_ids
 from windmill.core.messages import CODE_HEADER, REASON_HEADER
 from windmill.kernels.text.printable import render_printable
+from windmill.operate.dead_letters.by_image import render_images_text
 from windmill.operate.dead_letters.dead_letter import FailureKey, read_dead_letter
 from windmill.operate.dead_letters.limits import RateLimit
 from windmill.operate.dead_letters.listing import DeadLetterListing, ImageDeadLetters
@@ -163,5 +164,18 @@ def test_parked_jobs_are_listed_with_the_file_and_how_many_images_they_are_of() 
     text = render_listing_text(found, jobs, 500)
     assert "beach\ufffd.jpg" in text
     assert f"...{'b' * 33}.jpg" in text
-    assert "2 jobs of 1 images" in text
+    assert "2 jobs of 1 image\n" in text
+    assert render_listing_json(found, jobs)["images"] == 1
     assert [read_dead_letter("clip", body, {}).image_filename for body in (b"[]", b"x", b"{}")] == [None] * 3
+
+
+def test_a_picture_that_failed_at_several_services_is_one_line() -> None:
+    body = orjson.dumps({"image_id": 7, "image_filename": "beach.jpg"})
+    jobs = [read_dead_letter(service, body, {CODE_HEADER: "IMAGE_NOT_FOUND"}) for service in ("clip", "ocr")]
+    jobs.insert(0, read_dead_letter("clip", b"no job", {CODE_HEADER: "BAD_MESSAGE"}))
+    lines = [line.split() for line in render_images_text(jobs).splitlines()]
+    assert lines == [
+        ["image", "file", "jobs", "codes", "services"],
+        ["7", "beach.jpg", "2", "IMAGE_NOT_FOUND", "clip", "ocr"],
+        ["-", "-", "1", "BAD_MESSAGE", "clip"],
+    ]

@@ -21,10 +21,15 @@ MOST_FILENAME = 40
 
 def render_listing_text(found: DeadLetterListing, jobs: Sequence[DeadLetter], width: int | None = None) -> str:
     text = f"{_render_jobs(jobs, width or shutil.get_terminal_size((200, 50)).columns)}\n" if jobs else ""
+    return text + render_totals(found, jobs)
+
+
+def render_totals(found: DeadLetterListing, jobs: Sequence[DeadLetter]) -> str:
+    """How many jobs there are by failure and in all, of which these are shown."""
     total = found.counts.total()
     shown = f", {len(jobs):,} are shown (--limit)" if 0 < len(jobs) < total else ""
-    pictures = f" of {len(found.images):,} images" if found.images else ""
-    return f"{text}{_render_counts(found.counts)}{total:,} jobs{pictures}{shown}\n"
+    pictures = f" of {len(found.images):,} image{'' if len(found.images) == 1 else 's'}" if found.images else ""
+    return f"{_render_counts(found.counts)}{total:,} jobs{pictures}{shown}\n"
 
 
 def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
@@ -33,8 +38,8 @@ def _render_jobs(jobs: Sequence[DeadLetter], width: int) -> str:
     rows = [
         [
             one.service,
-            _render_id(one.image_id),
-            _render_filename(one.image_filename),
+            render_id(one.image_id),
+            render_filename(one.image_filename),
             one.code,
             one.attempt,
             _render_failed_at(one),
@@ -55,12 +60,12 @@ def _marks(one: DeadLetter) -> list[object]:
     return [one.redriven, "yes" if one.urgent else None]
 
 
-def _render_id(number: int | None) -> str | None:
+def render_id(number: int | None) -> str | None:
     """Without separators, so that it can be copied."""
     return None if number is None else str(number)
 
 
-def _render_filename(name: str | None) -> str | None:
+def render_filename(name: str | None) -> str | None:
     """Its end, which tells more than its beginning."""
     shown = render_printable(name or "")
     return shown if 0 < len(shown) <= MOST_FILENAME else f"...{shown[3 - MOST_FILENAME :]}" if shown else None
@@ -83,6 +88,7 @@ def render_listing_json(found: DeadLetterListing, jobs: Iterable[DeadLetter]) ->
     return {
         "jobs": [_render_job_json(one) for one in jobs],
         "summary": _render_counts_json(found.counts),
+        "images": len(found.images),
         "queues": [
             {"service": service, "held": held, "looked_at": found.looked_at[service]}
             for service, held in found.held.items()
