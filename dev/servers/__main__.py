@@ -115,8 +115,11 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _psql(options: argparse.Namespace) -> int:
-    private = instance(options.state).variables_file
-    if not private.is_file() and "DB_HOST" not in named_by_user():
+    local = instance(options.state)
+    private = local.variables_file
+    # After a crash or a restart of the machine the file is still there.
+    runs = private.is_file() and any(one.running for one in local.status() if one.server == "postgres")
+    if not runs and "DB_HOST" not in named_by_user():
         raise WindmillError("NOT_FOUND", "no private PostgreSQL runs here and DB_HOST names none", "make up")
     settings = Settings.from_env(environment(private))
     psql = newest().path("psql")

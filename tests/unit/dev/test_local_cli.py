@@ -40,6 +40,12 @@ def test_psql_without_a_server_says_how_to_start_one(tmp_path: Path, capsys: pyt
     assert "make up" in said
 
 
+def test_psql_whose_server_has_died_says_so_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "local.env").write_text("DB_HOST=127.0.0.1\nDB_PORT=1\n")
+    assert main(["psql", "--state", str(tmp_path)]) == 2
+    assert "make up" in capsys.readouterr().err
+
+
 def test_down_when_nothing_runs_is_fine(tmp_path: Path) -> None:
     assert main(["down", "--state", str(tmp_path / "none")]) == 0
     assert not (tmp_path / "none").exists()
