@@ -24,6 +24,7 @@ $(READY): requirements-dev.lock
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "this Python cannot create virtual environments; on Debian: apt install python3-venv"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing the locked libraries into $(VENV): about a minute"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
