@@ -10,7 +10,7 @@ from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 
-GROWING = ("images", "results", "merges", "merged_boxes", "postprocessing", "consensus", "stale")
+GROWING = ("images", "image_groups", "results", "merges", "merged_boxes", "postprocessing", "consensus", "stale")
 BOUNDED = {
     "runs": "one row for each request",
     "workers": "those of the last days",
@@ -18,6 +18,9 @@ BOUNDED = {
     "stages": "three",
     "feeds": "one for each stage and service",
     "schema_migrations": "one for each file",
+    "fleet_slots": "one for each slot of a service",
+    "canaries": "one for each service",
+    "blind_answers": "what a blind service answered, until it is asked again",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {
@@ -30,7 +33,10 @@ OF_ALL_IMAGES = {
     "validate_results_bound": "reads all rows once, when results is given partitions",
     "forget_results_bound": "reads no row",
     "lease_stale_images": "asks who is due, whichever image it is: a few entries of an index",
-    "find_images_by_filename": "labels are matched with images by name, once for each calibration",
+    "delete_blind_enrichments": "reads what one service said of boxes, once after it was blind",
+    "find_locations": "one step in the index of where images lie, for each location",
+    "note_samples": "one step in the index of where images lie, for each location",
+    "find_samples": "one step in the index of samples, for each sample",
     "count_derived": "the demo counts what it made",
     "tables_are_there": "reads no row",
     "derived_tables_are_there": "reads no row",
