@@ -23,6 +23,7 @@ from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
 from windmill.storage import database
 from windmill.submit.batches import batches
 from windmill.submit.copies import CopyFinder, file_digest
+from windmill.submit.entry_types import EXTENSIONS
 from windmill.submit.image_listing import BadEntry, ImageAccess, list_entries
 from windmill.submit.registration import BATCH_IMAGES, RegistrationCounts, register_batch
 
@@ -115,8 +116,8 @@ def _render_summary(counts: RegistrationCounts) -> str:
     text = f"{new}, {known}, {counts.bad_count:,} bad\n"
     kinds = [f"{suffix or 'no suffix'} {count:,}" for suffix, count in counts.ignored.most_common(SHOWN_SUFFIXES)]
     more = ["..."] if len(counts.ignored) > SHOWN_SUFFIXES else []
-    ignored = f"{counts.ignored.total():,} other file(s) ignored ({', '.join(kinds + more)})\n"
-    return text + ignored if kinds else text
+    ignored = f"{counts.ignored.total():,} other file(s) ignored ({', '.join(kinds + more)})"
+    return f"{text}{ignored}; Windmill reads {' '.join(sorted(EXTENSIONS))}\n" if kinds else text
 
 
 if __name__ == "__main__":

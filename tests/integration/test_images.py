@@ -51,7 +51,8 @@ async def test_files_of_other_kinds_are_counted_by_their_suffix_at_the_end(fleet
     end = await fleet.run("producers.images", str(folder))
     assert end.out.splitlines() == [
         "3 registered (2 of them copies, which share the results of their originals), 0 known already, 2 bad",
-        "37 other file(s) ignored (.mov 11, .xml 8, .mp4 7, .nef 4, .avif 3, ...)",
+        "37 other file(s) ignored (.mov 11, .xml 8, .mp4 7, .nef 4, .avif 3, ...); "
+        "Windmill reads .bmp .gif .jpeg .jpg .png .tif .tiff .webp",
     ]
 
 
