@@ -142,7 +142,9 @@ def _unknown(name: str, fleet: Fleet) -> WindmillError:
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     said = f"unknown service or set {name!r}" if name else "no service named"
-    return WindmillError("NOT_FOUND" if name else "USAGE", said, f"{hint}known: {', '.join(known)}")
+    return WindmillError(
+        "NOT_FOUND" if name else "USAGE", said, f"{hint}known: {', '.join(known)}; a new one: add it to SERVICE_CONFIG"
+    )
 
 
 def load_fleet(path: Path) -> Fleet:

@@ -127,6 +127,7 @@ def test_a_name_that_is_near_to_nothing_gets_no_guess(fleet: Fleet) -> None:
     with pytest.raises(WindmillError) as refused:
         fleet.select("zzzzzz")
     assert "did you mean" not in refused.value.remedy
+    assert "a new one: add it to SERVICE_CONFIG" in refused.value.remedy
 
 
 @pytest.mark.parametrize("nothing", ["", " , ", [], [" "]])
