@@ -16,12 +16,12 @@ class Pair:
         self.primary = OwnPostgres(folder / "primary", programs)
         self.standby = OwnPostgres(folder / NAME, programs)
 
-    def start(self) -> None:
+    def start(self, **of_standby: str) -> None:
         self.primary.create()
         self.primary.launch(synchronous_standby_names=NAME, cluster_name="primary")
         source = f"host={ports.LOOPBACK} port={self.primary.port} user={USER}"
         self.standby.run("pg_basebackup", "--pgdata", "data", "-d", source, "-R", "--checkpoint=fast")
-        self.standby.launch(cluster_name=NAME)
+        self.standby.launch(cluster_name=NAME, **of_standby)
 
     def promote(self) -> None:
         self.standby.run("pg_ctl", "promote", "--pgdata", "data")
