@@ -24,7 +24,8 @@ from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.media.image import ImageSource
-from windmill.media.image.decode_check import fault_of_image
+from windmill.media.image.decoder import ImageDecoder
+from windmill.media.image.fitting import ImageFitter
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
@@ -39,18 +40,19 @@ logger = logging.getLogger("workers.generic")
 async def work(program: Program, services: Sequence[Service]) -> None:
     """Run the worker until it stops."""
     settings = program.settings
-    images, client = ImageSource(settings), ServiceClient(settings)
+    images, decoder, client = ImageSource(settings), ImageDecoder(settings), ServiceClient(settings)
     states = [ServiceState(service, settings, lambda one: client.upload(one, PROBE_IMAGE)) for service in services]
     async with (
         progress_log(logger, lambda: counts_of(states)),
         database.pool(settings, program.title) as pool,
         images,
+        decoder,
         client,
     ):
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
         status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
         writer = _result_writer(pool, settings, status)
-        open_consumer = _open_consumers(settings, images, client, writer)
+        open_consumer = _open_consumers(settings, images, decoder, client, writer)
         async with program.monitoring(status.ready(), status.samples):
             if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
@@ -70,10 +72,12 @@ def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus
 
 
 def _open_consumers(
-    settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter
+    settings: Settings, images: ImageSource, decoder: ImageDecoder, client: ServiceClient, writer: ResultWriter
 ) -> OpenConsumer:
     """Consumers of all services and sessions share one quarantine."""
-    handler = JobHandler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
+    handler = JobHandler(
+        images.read, client, decoder.fault_of, ImageFitter(decoder, shrinks=settings.shrink_images).fit
+    )
     quarantine = Quarantine()
     return lambda state, consumption, publisher: ServiceConsumer(
         state, settings, consumption, publisher, handler, writer, quarantine

@@ -3,7 +3,6 @@
 It knows neither the broker nor the database.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
@@ -12,7 +11,7 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError, unexpected
 from windmill.core.log_throttle import Throttle
 from windmill.core.messages import History
-from windmill.core.outcomes import Failed, Stored, Tried, after_error, after_outage
+from windmill.core.outcomes import Failed, SentImage, Stored, Tried, after_error, after_outage
 from windmill.core.services import Service
 
 logger = logging.getLogger(__name__)
@@ -47,15 +46,22 @@ class Caller(Protocol):
     async def refer(self, service: Service, image_url: str) -> Stored: ...
 
 
+async def send_unchanged(_: Service, image: bytes) -> SentImage:
+    """For images that are known to fit: send the bytes as they are."""
+    return SentImage(image)
+
+
 class JobHandler(Generic[S]):
-    """Turns jobs into outcomes; every failure gets an error code."""
+    """Turns jobs into outcomes; every failure gets an error code. `fit` makes of an image what the service takes."""
 
     def __init__(
         self,
         read: Callable[[S], Awaitable[bytes]],
         client: Caller,
-        check: Callable[[bytes], WindmillError | None],
+        check: Callable[[bytes], Awaitable[WindmillError | None]],
+        fit: Callable[[Service, bytes], Awaitable[SentImage]] = send_unchanged,
     ) -> None:
+        self._fit = fit
         self._read = read
         self._client = client
         self._check = check
@@ -81,14 +87,15 @@ class JobHandler(Generic[S]):
         by_url = service.transport == "url" and job.image_url
         started = state.clock()
         image = None if by_url else await self._read(job)
+        sent = None if image is None else await self._fit(service, image)
         began, calls = state.clock(), state.slots.taken
-        if image is not None:
+        if sent is not None:
             state.steps.read(began - started)
         try:
-            if image is None:
+            if sent is None:
                 stored = await self._client.refer(service, job.image_url or "")
             else:
-                stored = await self._client.upload(service, image)
+                stored = await self._client.upload(service, sent.data)
         except WindmillError as error:
             state.steps.called(state.clock() - began)
             if error.code in ("SERVICE_OVERLOADED", "SERVICE_TIMEOUT"):
@@ -97,7 +104,7 @@ class JobHandler(Generic[S]):
                 raise
             return await self._after_failure(state, job, image, error, history)
         state.answered(began, calls, first_try=history.attempt == 1)
-        return stored
+        return stored if sent is None else _noted(stored, sent)
 
     async def _after_failure(
         self, state: ServiceState, job: S, image: bytes | None, error: WindmillError, history: History
@@ -122,4 +129,10 @@ class JobHandler(Generic[S]):
             image = await self._read(job) if image is None else image
         except WindmillError as error:
             return error if error.code in _SAME_FOR_EVERY_READER and error.retry == "never" else None
-        return await asyncio.to_thread(self._check, image)
+        return await self._check(image)
+
+
+def _noted(stored: Stored, sent: SentImage) -> Stored:
+    if sent.note is None and sent.fingerprint is None:
+        return stored
+    return Stored(stored.data, stored.processing_time, sent.note, sent.fingerprint)

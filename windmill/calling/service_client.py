@@ -38,7 +38,8 @@ class ServiceClient:
         size = len(image) + MULTIPART_OVERHEAD
         if size > service.max_upload_bytes:
             said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
-            raise WindmillError("IMAGE_TOO_LARGE", said)
+            remedy = "set SHRINK_IMAGES=true, shrink the image, or raise the service's max_upload_bytes"
+            raise WindmillError("IMAGE_TOO_LARGE", said, remedy)
         host, port, head = self._post(service)
         return await self._call(service, host, port, post_request(head, image))
 

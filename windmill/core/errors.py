@@ -27,6 +27,7 @@ Code = Literal[
     "IMAGE_UNREADABLE",
     "IMAGE_TOO_LARGE",
     "IMAGE_FORBIDDEN",
+    "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
     "DATABASE_UNAVAILABLE",
@@ -93,6 +94,13 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     ),
     "IMAGE_FORBIDDEN": ErrorSpec(
         "never", "input", _FAILED, 403, "allow workers to read it: permissions, IMAGE_ROOT, or IMAGE_URL_ALLOW for URLs"
+    ),
+    "IMAGE_CHANGED": ErrorSpec(
+        "never",
+        "input",
+        _FAILED,
+        409,
+        "put the old file back, or have the new one analysed: python -m producers.generic --reprocess",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

@@ -33,6 +33,9 @@ from windmill.kernels.text.json_readers import (
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
+ExifOrientation = Literal["apply", "keep"]
+"""Whether an image that EXIF turns is turned before it is sent (`apply`), or is sent as it is (`keep`): to a service
+that turns images itself, or reads the file rather than the picture."""
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -61,6 +64,7 @@ class Service:
     """Other names that it may use for itself in its replies."""
     foreign: frozenset[str] = frozenset()
     """The names of all other services of the fleet; the fleet fills it in."""
+    exif_orientation: ExifOrientation = "apply"
     enriches: Enriches | None = None
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
 
@@ -176,6 +180,7 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "feeds": list_of(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
         "host": matching(r"(?s).*\S.*", "a host name or address"),
         "answers_as": list_of(text, "names that it uses in its replies"),
+        "exif_orientation": one_of(get_args(ExifOrientation)),
         "enriches": one_of(get_args(Enriches)),
     }
 
