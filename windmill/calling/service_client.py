@@ -83,7 +83,8 @@ class ServiceClient:
         size = len(image) + MULTIPART_OVERHEAD
         if size > service.max_upload_bytes:
             said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
-            raise WindmillError("IMAGE_TOO_LARGE", said, reached=False)
+            remedy = "set SHRINK_IMAGES=true, shrink the image, or raise the service's max_upload_bytes"
+            raise WindmillError("IMAGE_TOO_LARGE", said, remedy, reached=False)
         route = self._route(service)
 
         def request(address: ServiceAddress, number: bytes) -> Sequence[bytes]:

@@ -36,6 +36,7 @@ Code = Literal[
     "IMAGE_UNREADABLE",
     "IMAGE_TOO_LARGE",
     "IMAGE_FORBIDDEN",
+    "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
     "DATABASE_UNAVAILABLE",
@@ -109,6 +110,13 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         _FAILED,
         403,
         "allow workers to read it: permissions, IMAGE_ROOT, IMAGE_URL_ALLOW or IMAGE_STORE_ALLOW",
+    ),
+    "IMAGE_CHANGED": ErrorSpec(
+        "never",
+        "input",
+        _FAILED,
+        409,
+        "put the old file back, or have the new one analysed: python -m producers.generic --reprocess",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from typing import Literal
 
-Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"]
+Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "HEIC", "AVIF"]
 
 _MAX_STEPS = 1000
 """The maximum number of segments or entries to parse, so that a hostile file costs at most a millisecond."""
@@ -20,7 +20,7 @@ def format_of(data: bytes) -> Format | None:
     for magic, form in _MAGIC:
         if data.startswith(magic):
             return form if form != "WebP" or data[8:12] == b"WEBP" else None
-    return None
+    return _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
@@ -103,6 +103,24 @@ def _tiff(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _heif(data: bytes) -> tuple[int, int] | None:
+    """The largest of the sizes in the properties of HEIC and AVIF: large images are made of tiles, which have sizes of
+    their own, as thumbnails have."""
+    found, at = [(0, 0)], 0
+    for _ in range(_MAX_STEPS):
+        at = data.find(b"ispe", at, _HEIF_HEADER) + 4
+        if at < 4:
+            break
+        found.append(_pair_be32(data, at + 4))
+    return max(found, key=lambda size: size[0] * size[1])
+
+
+_HEIF_HEADER = 1 << 20
+"""Where the properties of a HEIC or AVIF end at the latest; usually they are in the first kilobytes."""
+_BRANDS: dict[bytes, Format] = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I"}
@@ -123,4 +141,6 @@ _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
     "BMP": _bmp,
     "WebP": _webp,
     "TIFF": _tiff,
+    "HEIC": _heif,
+    "AVIF": _heif,
 }
