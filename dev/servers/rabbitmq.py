@@ -93,7 +93,7 @@ def _remedy(home: Path) -> str:
 def _absent(asked: str, because: str) -> WindmillError:
     if asked:
         remedy = f"start Docker, name a RabbitMQ {asked} as QUEUE_HOST in .env, or leave BROKER out"
-        return WindmillError(unavailable, f"RabbitMQ {asked} is not to be had: {because}", remedy)
+        return WindmillError(unavailable, f"RabbitMQ {asked} is not available: {because}", remedy)
     return WindmillError(unavailable, f"no RabbitMQ is installed, and {because}", WAYS)
 
 

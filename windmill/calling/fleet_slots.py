@@ -1,4 +1,4 @@
-"""Slots for calls to a service that bears few callers: all processes of the fleet share them (`fleet_concurrency`).
+"""Slots for calls to a service that takes few at once: all processes of the fleet share them (`fleet_concurrency`).
 
 A slot is a lease in PostgreSQL. A process makes call after call on one lease, and frees it when it has no call for a
 moment or when its turn is over and another process waits. docs/decisions/0018 says why no call can overlap another.

@@ -99,7 +99,7 @@ class ServiceState:
 
     def fleet_slot(self) -> AbstractAsyncContextManager[None]:
         """What a call, a probe included, has to hold besides one of `slots`: a slot of the whole fleet, if the service
-        bears few callers."""
+        takes few calls at once."""
         return self._fleet_slots.slot() if self._fleet_slots else _UNLIMITED
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from windmill.broker import Delivery
 from windmill.calling.job_handler import JobHandler
 from windmill.calling.service_state import ServiceState
-from windmill.core.errors import Code, DataRefused, WindmillError, unexpected
+from windmill.core.errors import WindmillError, unexpected
 from windmill.core.log_throttle import Throttle
 from windmill.core.messages import Job
 from windmill.core.outcomes import (
@@ -23,12 +23,12 @@ from windmill.core.outcomes import (
     RetryLater,
     Stored,
     Tried,
-    Unavailable,
     Unreadable,
     after_error,
     code_of,
 )
 from windmill.core.settings import Settings
+from windmill.edge.outcome_applier import OutcomeApplier, RowWriter
 from windmill.edge.quarantine import Quarantine, suspect, suspect_from
 from windmill.edge.received_messages import (
     NO_ENVELOPE,
@@ -39,15 +39,8 @@ from windmill.edge.received_messages import (
 )
 from windmill.edge.retries_and_dead_letters import JobRepublisher, RepublishTarget, job_context
 from windmill.edge.session_losses import SessionLosses
-from windmill.storage.result_writer import ResultRow
 
 logger = logging.getLogger(__name__)
-
-
-class Writer(Protocol):
-    """Writes rows; returns when they are committed."""
-
-    async def write(self, row: ResultRow) -> None: ...
 
 
 class DeliveryProcessor:
@@ -58,7 +51,7 @@ class DeliveryProcessor:
         state: ServiceState,
         settings: Settings,
         handler: JobHandler[Job],
-        writer: Writer,
+        writer: RowWriter,
         target: RepublishTarget,
         quarantine: Quarantine,
         losses: SessionLosses,
@@ -71,15 +64,14 @@ class DeliveryProcessor:
         self._name = state.service.name
         self._settings = settings
         self._handler = handler
-        self._writer = writer
         self._quarantine = quarantine
         self._losses = losses
         self._urgent = urgent
         self._slots = state.slots.urgent if urgent else state.slots
         self._republisher = JobRepublisher(state.service.name, settings, target, urgent=urgent)
+        self._applier = OutcomeApplier(self._name, settings.worker_name(), writer, self._republisher)
         self._on_change = on_change
         self._on_broken = on_broken
-        self._worker_id = settings.worker_name()
         self._throttle = Throttle()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -236,7 +228,7 @@ class DeliveryProcessor:
                 self._on_change()
         if self._logs_steps:
             self._log_step("decided", received, tried)
-        outcome = await self._apply(received, tried)
+        outcome = await self._applier.apply(received, tried)
         self._settled(delivery, received, outcome)
         if isinstance(outcome, Stored):
             self._state.steps.ended(received.job.submitted_at)
@@ -270,63 +262,7 @@ class DeliveryProcessor:
             return Failed("WORKER_LOST", f"handed out {times} times, and each worker was lost before it was done")
         return await self._handler.handle(self._state, received.job, received.envelope.past)
 
-    async def _apply(self, received: ReceivedJob, tried: Tried) -> Tried:
-        """Write or republish the outcome; returns the final one, which differs if PostgreSQL rejects the reply."""
-        match tried:
-            case Stored():
-                return await self._store(received, tried)
-            case RetryLater():
-                await self._republisher.retry_later(received, tried)
-            case Failed():
-                await self._fail(received, tried.code, tried.message)
-            case Unavailable():
-                await self._republisher.return_after_outage(received, tried)
-            case _:
-                assert_never(tried)
-        return tried
-
-    async def _store(self, received: ReceivedJob, stored: Stored) -> Tried:
-        try:
-            row = self._row(received, stored.data, stored.processing_time)
-            if stored.image_sent is not None or stored.image_fingerprint is not None:
-                row = row._replace(image_sent=stored.image_sent, image_fingerprint=stored.image_fingerprint)
-            await self._writer.write(row)
-        except DataRefused as error:
-            failed = Failed("BAD_RESPONSE", f"PostgreSQL rejects the reply: {error}")
-            await self._fail(received, failed.code, failed.message)
-            return failed
-        return stored
-
-    async def _fail(self, received: ReceivedJob, code: Code, message: str) -> None:
-        try:
-            await self._writer.write(self._row(received, None, None, code, message))
-        except DataRefused as error:
-            message = f"{message} (and PostgreSQL rejects the error: {error})"
-        await self._republisher.dead_letter(received, code, message)
-
     def _log_step(self, step: str, received: ReceivedMessage, outcome: Outcome | None = None) -> None:
         """One debug line for a step of a job."""
         result = {"outcome": type(outcome).__name__, "code": code_of(outcome)} if outcome else {}
         logger.debug(step, extra=job_context(self._name, received) | result)
-
-    def _row(
-        self,
-        received: ReceivedJob,
-        data: str | None,
-        processing_time: float | None,
-        code: Code | None = None,
-        message: str | None = None,
-    ) -> ResultRow:
-        job = received.job
-        return ResultRow(
-            image_id=job.image_id,
-            service=self._name,
-            data=data,
-            error_code=code,
-            error_message=message,
-            processing_time=processing_time,
-            worker_id=self._worker_id,
-            attempt=received.envelope.past.attempt,
-            trace_id=job.trace_id,
-            submitted_at=job.submitted_at,
-        )

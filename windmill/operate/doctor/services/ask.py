@@ -106,7 +106,7 @@ def _connection(address: AskedAddress, seconds: float) -> http.client.HTTPConnec
 
 
 async def _model(settings: Settings, service: Service, address: AskedAddress, seconds: float) -> list[DoctorFinding]:
-    """Only on demand, as both run the model; for a service that bears few callers in one of the fleet's slots."""
+    """Only on demand, as both run the model; for a service that takes few calls at once in one of the fleet's slots."""
     async with AsyncExitStack() as stack:
         if service.fleet_concurrency:
             pool = await stack.enter_async_context(database.pool(settings, "windmill-doctor", max_size=1))
