@@ -50,9 +50,7 @@ def unpack(cache: Path, report: ReportLine, suite: str | None = None) -> Path:
     `suite` names one of Debian's, such as testing; without it the packages are those of this system's release.
     """
     if " " in str(cache):
-        raise CannotUnpack(
-            f"RabbitMQ's scripts cannot handle the space in {cache}; set XDG_CACHE_HOME to another folder"
-        )
+        raise CannotUnpack(f"RabbitMQ's scripts cannot handle the space in {cache}; XDG_CACHE_HOME moves it")
     with files.locked(cache / ".lock", lambda: report("rabbitmq    another process is downloading it")):
         return unpacked(cache, suite) or _unpack_new(cache, report, suite)
 
