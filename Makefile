@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors dev farm deploy bench tests
 
+# Without bytecode every process of the tests and the demo would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow chaos check format bench image up down psql lock
 
@@ -30,7 +33,7 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-test-slow: $(READY) ## run the slow tests, about eight minutes; each states why it is slow
+test-slow: $(READY) ## run the slow tests, about ten minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 chaos: $(READY) ## run the long fault tests, about ten minutes: kills, restarts, outages; prints counts

@@ -94,6 +94,7 @@ def test_it_ends_well_with_every_result_and_a_line_for_each_service(
     assert max(looks.values()) <= MOST_LOOKS * 6
 
 
+@pytest.mark.slow(reason="12 s: a second demo")
 def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(100)
     child(demo, "workers.generic")
@@ -104,6 +105,7 @@ def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subpro
     assert "Traceback" not in said
 
 
+@pytest.mark.slow(reason="18 s: a whole demo, stopped half-way")
 def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subprocess.Popen[str]"]) -> None:
     demo = start(100)
     begun = [child(demo, "-m dev.farm "), child(demo, "workers.generic")]

@@ -30,6 +30,7 @@ async def sent(fleet: Fleet, farm: Farm, services: list[str]) -> Scene:
     return await scene(fleet, farm, GOOD, services, WORKER_CONCURRENCY=str(scenarios.CALLS), REQUEST_TIMEOUT="2")
 
 
+@pytest.mark.slow(reason="12 s: five workers are killed; test_worker_stops kills three in every run")
 async def test_after_five_kill_9_every_pair_has_its_one_row(two_services: Scene, capsys: Capsys) -> None:
     day = await scenarios.killed(two_services, 5)
     tell(capsys, f"killed 5 times: {day.line()}")
@@ -38,6 +39,7 @@ async def test_after_five_kill_9_every_pair_has_its_one_row(two_services: Scene,
 
 
 @pytest.mark.parametrize("server", ["broker", "database"])
+@pytest.mark.slow(reason="22 s: test_worker_stops cuts a worker off three times in every run")
 async def test_a_server_that_is_cut_off_twice_costs_nothing(
     server: str, two_services: Scene, queue_proxy: Proxy, database_proxy: Proxy, capsys: Capsys
 ) -> None:
@@ -82,6 +84,7 @@ async def test_services_that_are_away_cost_no_job_a_try(fleet: Fleet, farm: Farm
     assert max(day.recoveries) <= 35
 
 
+@pytest.mark.slow(reason="12 s: test_worker has a service that gives 33 percent in every run")
 async def test_a_service_that_gives_30_percent_garbage_fails_no_good_image(two_services: Scene, capsys: Capsys) -> None:
     day = await scenarios.garbage(two_services, "clip")
     tell(capsys, f"30 % garbage: {day.line()}")
@@ -89,7 +92,12 @@ async def test_a_service_that_gives_30_percent_garbage_fails_no_good_image(two_s
     assert day.verdict.later_tries > 0.2 * GOOD
 
 
-@pytest.mark.parametrize(("queue_type", "delays"), [("quorum", "0.35,0.75"), ("classic", "0.7")])
+CLASSIC = pytest.mark.slow(reason="11 s: both types of queue take the same way from here on")
+
+
+@pytest.mark.parametrize(
+    ("queue_type", "delays"), [("quorum", "0.35,0.75"), pytest.param("classic", "0.7", marks=CLASSIC)]
+)
 async def test_pictures_over_which_workers_die_are_parked_and_all_others_are_done(
     queue_type: str, delays: str, fleet: Fleet, farm: Farm, capsys: Capsys
 ) -> None:

@@ -162,6 +162,7 @@ async def test_a_broker_connection_that_is_cut_three_times_costs_nothing(
     await waiting(fleet, "yolov8", 0)
 
 
+@pytest.mark.slow(reason="13 s: the database is away for many tries")
 async def test_a_database_that_is_away_while_the_worker_tries_again_and_again_costs_nothing(
     fleet: Fleet, farm: Farm, picture: bytes, database_proxy: Proxy
 ) -> None:

@@ -54,6 +54,7 @@ async def test_it_says_how_good_boxes_and_votes_are_before_and_after_and_writes_
     assert written.boxes != load_calibration(ROOT / "calibration.json").boxes
 
 
+@pytest.mark.slow(reason="9 s: fits constants to hundreds of images")
 async def test_constants_that_are_far_off_are_mended_by_labelled_images(fleet: Fleet) -> None:
     document: dict[str, Any] = load_calibration(ROOT / "calibration.json").as_document()
     bad = fleet.folder / "bad.json"

@@ -175,6 +175,7 @@ async def test_purge_wants_yes_and_then_removes_only_what_matches(fleet: Fleet) 
     assert await ids(fleet, "clip.failed") == list(range(301, 401))
 
 
+@pytest.mark.slow(reason="10 s: a rate shows only over time")
 async def test_a_rate_limit_holds(fleet: Fleet) -> None:
     await parked_jobs(fleet, "clip", "SERVICE_ERROR", range(1, 1001))
     redrive = fleet.start("windmill", "failed", "redrive", "--rate", "100")
@@ -229,6 +230,7 @@ async def test_redrive_killed_in_the_middle_loses_nothing_and_the_same_command_d
     assert await fleet.depth("clip.failed") == 0
 
 
+@pytest.mark.slow(reason="13 s: a long queue is walked, so that there is time to kill it")
 async def test_a_walk_killed_while_it_moves_what_stays_loses_nothing(fleet: Fleet, queue_proxy: Proxy) -> None:
     every = set(range(1, 2001))
     await parked_jobs(fleet, "clip", "IMAGE_NOT_FOUND", sorted(every - {1}))

@@ -103,6 +103,7 @@ def test_pid_files_that_name_another_program_by_now_harm_neither(running: Path) 
         other.kill()
 
 
+@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_an_interrupted_creation_of_the_data_is_begun_anew(state: Path) -> None:
     half = state / "postgres" / "new-abandoned" / "data"
     half.mkdir(parents=True)
@@ -112,6 +113,7 @@ def test_an_interrupted_creation_of_the_data_is_begun_anew(state: Path) -> None:
     assert not half.parent.exists()
 
 
+@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_an_up_that_is_killed_midway_leaves_nothing_that_the_next_one_cannot_use(state: Path) -> None:
     with local_cli.start("up", state, *ONLY) as killed:
         assert processes.wait_until((state / "postgres" / "process.json").exists, 30, every=0.001)
@@ -155,6 +157,7 @@ def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path
     assert sql(state, "SELECT 1") == "1"
 
 
+@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_a_long_state_directory_is_no_obstacle(tmp_path: Path) -> None:
     state = tmp_path / ("long and with spaces " * 6) / "state"
     try:
@@ -164,6 +167,7 @@ def test_a_long_state_directory_is_no_obstacle(tmp_path: Path) -> None:
         local_cli.run("down", state)
 
 
+@pytest.mark.slow(reason="7 s: two more starts of PostgreSQL")
 def test_a_server_that_somebody_else_started_on_the_data_is_left_alone(running: Path) -> None:
     pid, record = server(running), running / "postgres" / "process.json"
     note = record.read_text()

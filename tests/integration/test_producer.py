@@ -208,6 +208,7 @@ async def published(fleet: Fleet, service: str, at_least: int) -> None:
     await until(enough, 30, lambda: f"{at_least} jobs\n{fleet.logs()}")
 
 
+@pytest.mark.slow(reason="17 s: the producer is killed again and again")
 async def test_after_kill_9_the_same_command_leaves_no_pair_out_and_repeats_at_most_a_page(fleet: Fleet) -> None:
     images = await fleet.register(6 * PAGE_IMAGES)
     producer = fleet.start("producers.generic", "--services", "clip,ocr", PUBLISH_WINDOW="16")
@@ -222,7 +223,10 @@ async def test_after_kill_9_the_same_command_leaves_no_pair_out_and_repeats_at_m
         assert len(got) - len(images) <= PAGE_IMAGES
 
 
-@pytest.mark.parametrize("option", ["", "--reprocess"])
+REPROCESSED = pytest.param("--reprocess", marks=pytest.mark.slow(reason="11 s: the way is that of the other option"))
+
+
+@pytest.mark.parametrize("option", ["", REPROCESSED])
 async def test_after_sigint_the_same_command_publishes_the_rest_exactly_once(fleet: Fleet, option: str) -> None:
     images = await fleet.register(4 * PAGE_IMAGES)
     arguments = ["--services", "clip,ocr", *([option] if option else [])]

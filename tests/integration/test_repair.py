@@ -154,6 +154,7 @@ async def test_a_repair_beside_a_producer_is_refused(fleet: Fleet) -> None:
     assert "a producer or another repair is at work" in end.err
 
 
+@pytest.mark.slow(reason="19 s: a repair is stopped and run again over thousands of jobs")
 async def test_a_repair_that_is_interrupted_is_finished_by_the_same_command(fleet: Fleet) -> None:
     images = await fleet.register(6000)
     await fleet.produce("--services", SERVICES)

@@ -19,7 +19,7 @@ def examples() -> list[str]:
     """What the judge stores of several hundred replies that were made to hurt."""
     stored: list[str] = []
 
-    @settings(steady, max_examples=400)
+    @settings(steady, max_examples=200)
     @given(replies(answers))
     def hostile(body: bytes) -> None:
         stored.append(parse_reply(200, body).data)
@@ -29,7 +29,7 @@ def examples() -> list[str]:
     def numbers(digits: str) -> None:
         stored.append(parse_reply(200, f'{{"status": "success", "predictions": [{{"n": {digits}}}]}}'.encode()).data)
 
-    @settings(steady, max_examples=200)
+    @settings(steady, max_examples=100)
     @given(damaged())
     def broken(body: bytes) -> None:
         try:
@@ -45,7 +45,7 @@ def examples() -> list[str]:
 
 async def test_what_is_stored_is_json_and_jsonb_to_postgresql(settings: Settings) -> None:
     texts = await asyncio.to_thread(examples)
-    assert len(texts) > 500
+    assert len(texts) > 250
     async with database.connection(settings, "test") as connection:
         for text in texts:
             for kind in ("json", "jsonb"):

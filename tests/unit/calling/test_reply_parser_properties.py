@@ -71,13 +71,13 @@ def test_any_json_document_is_settled(status: int, body: bytes) -> None:
     settled(status, body)
 
 
-@settings(steady, max_examples=500)
+@settings(steady, max_examples=250)
 @given(statuses, replies(nearly_answers))
 def test_an_envelope_with_wrong_types_in_any_place_is_settled(status: int, body: bytes) -> None:
     settled(status, body)
 
 
-@settings(steady, max_examples=500)
+@settings(steady, max_examples=250)
 @given(statuses, damaged())
 def test_a_real_reply_that_was_damaged_on_its_way_is_settled(status: int, body: bytes) -> None:
     settled(status, body)
@@ -89,7 +89,7 @@ def test_an_envelope_that_keeps_the_contract_is_stored_whatever_values_it_holds(
     assert settled(200, body) is not None
 
 
-@settings(steady, max_examples=300)
+@settings(steady, max_examples=150)
 @given(answers)
 def test_mending_changes_what_not_everyone_can_read_and_nothing_else(envelope: dict[str, Any]) -> None:
     body = json.dumps({**envelope, "spoilt": math.nan})

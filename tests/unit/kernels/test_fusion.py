@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.detecting import CALIBRATION, SERVICES, any_answers, moved, seen
@@ -273,7 +273,7 @@ strange = st.fixed_dictionaries(
 )
 
 
-@steady
+@settings(steady, max_examples=50)
 @given(st.dictionaries(st.sampled_from(SERVICES), st.lists(strange | any_object, max_size=6)))
 def test_boxes_of_any_numbers_come_out_inside_the_image(answers: dict[str, Any]) -> None:
     for box in merge(answers, CALIBRATION, (640, 480)).boxes:
