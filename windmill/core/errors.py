@@ -70,6 +70,9 @@ class ErrorSpec:
 # Exit codes; those above 2 come from sysexits.h.
 _FAILED, _MISUSED, _DEFECT, _TRY_AGAIN = 1, 2, os.EX_SOFTWARE, os.EX_TEMPFAIL
 
+TOO_LARGE_REMEDY = "set SHRINK_IMAGES=true, shrink the image, or raise the service's max_upload_bytes"
+"""For an image over the limit of one service."""
+
 ERROR_CODES: dict[Code, ErrorSpec] = {
     "SERVICE_UNREACHABLE": ErrorSpec(
         "pause", "service", _FAILED, 503, "start the service, or correct its host and port in SERVICE_CONFIG"

@@ -1,24 +1,25 @@
 """The EXIF orientation of an image, from its header: how its pixels must be turned to be upright.
 
-Only JPEG, PNG, WebP and TIFF can carry it. HEIC and AVIF have turns of their own, which their decoders apply.
+Only JPEG, PNG, WebP and TIFF can carry it. AVIF has turns of its own, which its decoder reports.
 """
 
 import struct
 
 from windmill.kernels.media.image_header import format_of
+from windmill.kernels.media.jpeg_parts import JpegParts, jpeg_parts
 
 UPRIGHT = 1
 """The orientation of an image that need not be turned."""
 _ORIENTATION_TAG = 0x0112
 _MAX_STEPS = 1000
 _EXIF = b"Exif\0\0"
-_PADDED_MARKERS = (0xFF, 0x01, *range(0xD0, 0xD9))
 
 
-def orientation_of(data: bytes) -> int:
-    """1 to 8; 1 for an image that is upright, or whose header cannot be read."""
+def orientation_of(data: bytes, jpeg: JpegParts | None = None) -> int:
+    """1 to 8; 1 for an image that is upright, or whose header cannot be read. `jpeg` is where the parts of a JPEG are,
+    if the caller has looked."""
     try:
-        block = _tiff_block(data)
+        block = _in_jpeg(jpeg) if jpeg else _tiff_block(data)
         return _read_tag(data, *block) if block else UPRIGHT
     except (struct.error, IndexError):  # the header is truncated
         return UPRIGHT
@@ -33,7 +34,7 @@ def _tiff_block(data: bytes) -> tuple[int, int] | None:
     """Where the TIFF structure with the tags starts and ends."""
     match format_of(data):
         case "JPEG":
-            return _in_jpeg(data)
+            return _in_jpeg(jpeg_parts(data))
         case "PNG":
             return _in_chunks(data, at=8, name=b"eXIf", order=">", name_first=False)
         case "WebP":
@@ -44,20 +45,8 @@ def _tiff_block(data: bytes) -> tuple[int, int] | None:
             return None
 
 
-def _in_jpeg(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    for _ in range(_MAX_STEPS):
-        marker = data[at + 1]
-        if data[at] != 0xFF or marker in (0xD9, 0xDA):
-            return None
-        if marker in _PADDED_MARKERS:
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + max(data[at + 2] << 8 | data[at + 3], 2)
-        if marker == 0xE1 and data[at + 4 : at + 10] == _EXIF:
-            return at + 10, end
-        at = end
-    return None
+def _in_jpeg(parts: JpegParts) -> tuple[int, int] | None:
+    return (parts.exif, parts.exif_end) if parts.exif else None
 
 
 def _in_chunks(data: bytes, at: int, name: bytes, order: str, *, name_first: bool) -> tuple[int, int] | None:

@@ -21,12 +21,11 @@ _one_at_a_time = threading.Lock()
 """Because a decoded image is large, and `warnings` filters are global."""
 
 
-HEIC_UNSUPPORTED = "HEIC cannot be decoded here"
-HEIC_REMEDY = "install the extra `heif` (pip install 'windmill[heif]') on every worker, or convert the image to JPEG"
+HEIC_REMEDY = "convert it to JPEG under another name, and register that"
 MAX_SCANS = 200
 """Programs write about ten scans into a progressive JPEG. Each costs as much as decoding a whole image."""
 _START_OF_SCAN = b"\xff\xda"
-_MEMORY_PER_PIXEL: dict[Format, int] = {"WebP": 16, "HEIC": 12, "AVIF": 12}
+_MEMORY_PER_PIXEL: dict[Format, int] = {"WebP": 16, "AVIF": 12}
 """Bytes that these decoders need for a pixel, and they report a lack of memory as a broken file. The others need about
 four, and say what they lack."""
 
@@ -48,6 +47,8 @@ def open_image(data: bytes, max_pixels: int, max_memory: int | None = None) -> "
     """Open an image without decoding it; only one is open in the process at a time. All errors, including those of the
     block, become IMAGE_UNREADABLE or IMAGE_TOO_LARGE. `max_memory` is what the process may use, if that is bounded."""
     form, size = format_of(data), dimensions(data)
+    if form == "HEIC":
+        raise WindmillError("IMAGE_UNREADABLE", "the file is a HEIC, which Windmill does not decode", HEIC_REMEDY)
     if form is None or size is None:
         raise WindmillError("IMAGE_UNREADABLE", f"no header of {', '.join(get_args(Format))} can be read")
     _must_be_small(size, max_pixels)
@@ -124,16 +125,6 @@ def _of_format(form: Format, data: bytes) -> "ImageFile":
         "TIFF": TiffImagePlugin.TiffImageFile,
         "AVIF": AvifImagePlugin.AvifImageFile,
     }
-    if form == "HEIC":
-        classes["HEIC"] = _heif_class()
+    # Threads of their own would need more memory the more processors a machine has.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     return classes[form](BytesIO(data))
-
-
-def _heif_class() -> "type[ImageFile]":
-    """HEIC needs a library that is not everywhere, as its licence and patents are not everybody's."""
-    try:
-        from pillow_heif import HeifImageFile
-    except ImportError as error:
-        raise WindmillError("IMAGE_UNREADABLE", HEIC_UNSUPPORTED, HEIC_REMEDY) from error
-    heif: type[ImageFile] = HeifImageFile
-    return heif

@@ -5,86 +5,28 @@ all that ends with the child, whose image gets an error, while other images go o
 """
 
 import asyncio
-import os
+import logging
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import windmill
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.boxes.crop_regions import Rectangle, box_numbers
 from windmill.media.image.crops import MAX_BYTES, Crop
-from windmill.media.image.decoder_frames import read_frame, write_frame
+from windmill.media.image.decoder_frames import OUT_OF_MEMORY
+from windmill.media.image.decoder_process import DecoderChild, DecoderDied
 from windmill.media.image.reencode import Reencoded
+
+logger = logging.getLogger(__name__)
 
 CHILDREN = 2
 IDLE_SECONDS = 60.0
 WALL_PER_CPU_SECOND = 30.0
 """How long a request may take on a busy machine for each CPU second that it may use."""
-_HARMLESS_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
 
-
-class DecoderDied(Exception):
-    """The child ended before it had answered; `status` is its exit status, negative for a signal."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"the decoder ended with status {status}")
-        self.status = status
-
-
-class DecoderChild:
-    """A child process. Its methods block, so they are called in threads; `kill` may be called meanwhile."""
-
-    def __init__(self, settings: ImageSettings) -> None:
-        limits = settings.decode_memory_bytes, settings.decode_cpu_seconds, settings.max_image_pixels
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "windmill.media.image.decoder_child", *map(str, limits)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-        )
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def ask(self, document: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """The child's answer; raises DecoderDied."""
-        try:
-            write_frame(_pipe(self._process.stdin), document, body)
-            return read_frame(_pipe(self._process.stdout))
-        except (OSError, ValueError, EOFError) as error:
-            self._process.kill()
-            raise DecoderDied(self._process.wait()) from error
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def close(self) -> None:
-        """Kill it, and free what the kernel holds for it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            try:
-                _pipe(pipe).close()
-            except OSError:  # what was left to be written
-                continue
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe
-    return pipe
-
-
-def _environment() -> dict[str, str]:
-    """Without passwords. The package is found also when it is not installed."""
-    kept = {name: os.environ[name] for name in _HARMLESS_VARIABLES if name in os.environ}
-    return kept | {"PYTHONPATH": str(Path(windmill.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+Answer = tuple[dict[str, Any], bytes]
 
 
 class ImageDecoder:
@@ -93,37 +35,46 @@ class ImageDecoder:
     A process that only passes on the bytes of images starts none.
     """
 
-    def __init__(self, settings: ImageSettings, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: ImageSettings,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        wall_per_cpu_second: float = WALL_PER_CPU_SECOND,
+    ) -> None:
         self._settings = settings
         self._idle_seconds = idle_seconds
-        self._seconds = settings.decode_cpu_seconds * WALL_PER_CPU_SECOND
+        self._seconds = settings.decode_cpu_seconds * wall_per_cpu_second
         self._free = asyncio.Semaphore(CHILDREN)
         self._idle: list[DecoderChild] = []
         self._children: set[DecoderChild] = set()
         self._retire: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def pids(self) -> list[int]:
         """The children that run."""
-        return sorted(child.pid for child in self._children)
+        return sorted(child.pid for child in self._children if child.pid)
 
     async def __aenter__(self) -> "ImageDecoder":
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closed = True
         if self._retire:
             self._retire.cancel()
-        for child in list(self._children):
-            self._end(child)
+        self._end_idle()
+        for child in self._children:
+            child.kill()
 
     async def fault_of(self, image: bytes) -> WindmillError | None:
-        """IMAGE_UNREADABLE or IMAGE_TOO_LARGE if the image is at fault, None if it decodes."""
+        """IMAGE_UNREADABLE or IMAGE_TOO_LARGE if the image is at fault; None if it decodes, or if nobody can tell."""
         try:
             await self._ask({"what": "check"}, image)
         except WindmillError as error:
-            if not error.code.startswith("IMAGE_"):
-                raise
-            return error
+            if error.code.startswith("IMAGE_") and error.retry == "never":
+                return error
+            logger.warning("an image could not be checked", extra={"reason": str(error)})
         return None
 
     async def reencode(self, image: bytes, max_bytes: int) -> Reencoded:
@@ -149,60 +100,66 @@ class ImageDecoder:
             start += length
         return crops
 
-    async def _ask(self, document: dict[str, Any], image: bytes) -> tuple[dict[str, Any], bytes]:
+    async def _ask(self, document: dict[str, Any], image: bytes) -> Answer:
+        if len(image) > self._settings.decode_memory_bytes // 2:
+            raise _out_of_memory()
         async with self._free:
             try:
                 answer, body = await self._ask_child(document, image)
             except DecoderDied as died:
-                if died.status == -signal.SIGXCPU:
-                    raise self._too_slow() from died
-                # It may have been killed for another's sake, or by the image before: one more child decides.
+                if died.status in (-signal.SIGXCPU, OUT_OF_MEMORY):
+                    raise self._verdict(died) from died
+                # It may have been killed for another's sake, or while it was idle: one more child decides.
                 answer, body = await self._ask_last_child(document, image)
         if error := answer.get("error"):
             raise WindmillError(error["code"], error["message"], error["remedy"], error["retry"])
         return answer, body
 
-    async def _ask_last_child(self, document: dict[str, Any], image: bytes) -> tuple[dict[str, Any], bytes]:
+    async def _ask_last_child(self, document: dict[str, Any], image: bytes) -> Answer:
         try:
             return await self._ask_child(document, image, fresh=True)
         except DecoderDied as died:
             raise self._verdict(died) from died
 
-    async def _ask_child(
-        self, document: dict[str, Any], image: bytes, *, fresh: bool = False
-    ) -> tuple[dict[str, Any], bytes]:
-        child = self._idle.pop() if self._idle and not fresh else await asyncio.to_thread(DecoderChild, self._settings)
+    async def _ask_child(self, document: dict[str, Any], image: bytes, *, fresh: bool = False) -> Answer:
+        if self._closed:
+            raise WindmillError("DEFECT", "the image decoder was closed")
+        child = self._idle.pop() if self._idle and not fresh else DecoderChild(self._settings)
         self._children.add(child)
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await asyncio.to_thread(child.ask, document, image)
         except TimeoutError as error:
-            self._end(child)
-            raise self._too_slow() from error
+            self._drop(child)
+            said = f"the image was not decoded in {self._seconds:g} s, as on an overloaded machine"
+            raise WindmillError("IMAGE_TOO_LARGE", said, "give the machine less to do", retry="later") from error
         except BaseException:
-            self._end(child)
+            self._drop(child)
             raise
         self._idle.append(child)
         self._retire_later()
         return answer
 
     def _verdict(self, died: DecoderDied) -> WindmillError:
-        if died.status == -signal.SIGXCPU:
-            return self._too_slow()
-        if died.status >= 0:
-            return WindmillError("DEFECT", f"the image decoder does not run: it ended with status {died.status}")
-        if died.status == -signal.SIGKILL:
+        """What becomes of an image whose decoding a child did not survive."""
+        status = died.status
+        if status == OUT_OF_MEMORY:
+            return _out_of_memory()
+        if status == -signal.SIGXCPU:
+            said = f"decoding the image takes more than DECODE_CPU_SECONDS={self._settings.decode_cpu_seconds}"
+            remedy = "save the image anew or shrink it, or raise DECODE_CPU_SECONDS"
+            return WindmillError("IMAGE_TOO_LARGE", said, remedy)
+        if status == -signal.SIGKILL:
             said = "decoding the image was killed twice, as happens when the machine has no memory left"
             return WindmillError("IMAGE_TOO_LARGE", said, "give the machine memory, or shrink the image", retry="later")
-        name = signal.Signals(-died.status).name
-        return WindmillError("IMAGE_UNREADABLE", f"the image crashes its decoder ({name})")
+        if status is not None and -status in _CRASHES:
+            name = signal.Signals(-status).name
+            return WindmillError("IMAGE_UNREADABLE", f"the image crashes its decoder ({name})")
+        return WindmillError("DEFECT", f"the image decoder does not run: it ended with status {status}")
 
-    def _too_slow(self) -> WindmillError:
-        said = f"decoding the image takes more than DECODE_CPU_SECONDS={self._settings.decode_cpu_seconds}"
-        return WindmillError("IMAGE_TOO_LARGE", said, "save the image anew or shrink it, or raise DECODE_CPU_SECONDS")
-
-    def _end(self, child: DecoderChild) -> None:
-        child.close()
+    def _drop(self, child: DecoderChild) -> None:
+        """The thread that asks it, if there is one, frees what is left."""
+        child.kill()
         self._children.discard(child)
 
     def _retire_later(self) -> None:
@@ -212,7 +169,14 @@ class ImageDecoder:
 
     def _end_idle(self) -> None:
         while self._idle:
-            self._end(self._idle.pop())
+            child = self._idle.pop()
+            self._children.discard(child)
+            child.close()
+
+
+def _out_of_memory() -> WindmillError:
+    said = "decoding the image takes more memory than DECODE_MEMORY_BYTES"
+    return WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise DECODE_MEMORY_BYTES")
 
 
 def _size(listed: list[int]) -> tuple[int, int]:

@@ -5,7 +5,6 @@ these bounds it fails or is killed by the kernel, and harms nobody else. It has 
 no files.
 """
 
-import contextlib
 import math
 import os
 import resource
@@ -14,10 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from windmill.core.errors import WindmillError
+from windmill.core.errors import WindmillError, unexpected
 from windmill.media.image.crops import cut_crops
 from windmill.media.image.decode_check import fault_of_image
-from windmill.media.image.decoder_frames import error_as_document, read_frame, write_frame
+from windmill.media.image.decoder_frames import OUT_OF_MEMORY, error_as_document, read_frame, write_frame
 from windmill.media.image.reencode import reencode
 
 Answer = tuple[dict[str, Any], bytes]
@@ -34,6 +33,10 @@ def answer(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: i
         return tasks[document["what"]]()
     except WindmillError as error:
         return {"error": error_as_document(error)}, b""
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - nobody reads what this process writes elsewhere
+        return {"error": error_as_document(unexpected(error))}, b""
 
 
 def _check(body: bytes, max_pixels: int, max_memory: int) -> Answer:
@@ -57,7 +60,14 @@ def _bound_cpu(seconds: int) -> None:
     """From now on, at most so many seconds. The limit of a process counts from its start."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = math.ceil(used.ru_utime + used.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (until if hard == resource.RLIM_INFINITY else min(until, hard), hard))
+
+
+def _unbound_cpu() -> None:
+    """Reading the next image must not be charged to the seconds of the last one."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
 
 
 def main(max_memory: int, cpu_seconds: int, max_pixels: int) -> None:
@@ -67,14 +77,20 @@ def main(max_memory: int, cpu_seconds: int, max_pixels: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers, contextlib.suppress(EOFError, BrokenPipeError):
-        # What a library prints must not get between the answers.
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What a library prints must not get between the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
         while True:
             request = read_frame(sys.stdin.buffer)
             _bound_cpu(cpu_seconds)
             write_frame(answers, *answer(*request, max_pixels, max_memory))
+            _unbound_cpu()
             del request
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except (EOFError, BrokenPipeError):
+        os._exit(0)  # the parent has gone; nobody waits for what is buffered
 
 
 if __name__ == "__main__":

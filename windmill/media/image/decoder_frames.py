@@ -13,6 +13,8 @@ from windmill.core.errors import WindmillError
 _LENGTHS = struct.Struct(">IQ")
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 MAX_BODY_BYTES = 2 * 1024 * 1024 * 1024
+OUT_OF_MEMORY = 12
+"""The exit status of a child whose memory did not suffice, outside of what decodes."""
 
 
 def write_frame(pipe: IO[bytes], document: dict[str, Any], body: bytes = b"") -> None:
@@ -22,10 +24,10 @@ def write_frame(pipe: IO[bytes], document: dict[str, Any], body: bytes = b"") ->
     pipe.flush()
 
 
-def read_frame(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+def read_frame(pipe: IO[bytes], max_body: int = MAX_BODY_BYTES) -> tuple[dict[str, Any], bytes]:
     """Raises EOFError if the other side has ended, or says what is no frame."""
     head_bytes, body_bytes = _LENGTHS.unpack(_read(pipe, _LENGTHS.size))
-    if head_bytes > MAX_DOCUMENT_BYTES or body_bytes > MAX_BODY_BYTES:
+    if head_bytes > MAX_DOCUMENT_BYTES or body_bytes > max_body:
         raise EOFError("a frame is too long")
     document = orjson.loads(_read(pipe, head_bytes))
     if not isinstance(document, dict):

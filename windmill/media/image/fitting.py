@@ -7,22 +7,22 @@ image come close together.
 import asyncio
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
+from windmill.core.errors import TOO_LARGE_REMEDY, WindmillError
 from windmill.core.outcomes import SentImage
 from windmill.core.services import Service
-from windmill.kernels.media.exif_orientation import UPRIGHT, orientation_of, swaps_sides
-from windmill.kernels.media.fingerprint import fingerprint
-from windmill.kernels.media.image_header import Format, dimensions, format_of
+from windmill.kernels.media.exif_orientation import UPRIGHT, swaps_sides
+from windmill.kernels.media.image_header import Format, dimensions
+from windmill.media.image.change import Marks, read_marks
 from windmill.media.image.reencode import Reencoded
 
 FORM_BYTES = 256
 """At least what the form around an image adds to it."""
 NEVER_SENT: tuple[Format, ...] = ("HEIC", "AVIF")
-"""Formats that no service reads."""
+"""Formats that few services read."""
 REMEMBERED_BYTES = 16 * 1024 * 1024
 
 
@@ -30,20 +30,6 @@ class Encoder(Protocol):
     """The part of the decoder that makes JPEGs."""
 
     async def reencode(self, image: bytes, max_bytes: int) -> Reencoded: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Why:
-    """Why a file is not sent as it is."""
-
-    form: Format | None
-    orientation: int
-    turn: bool
-    convert: bool
-    shrink: bool
-
-    def __bool__(self) -> bool:
-        return self.turn or self.convert or self.shrink
 
 
 class ImageFitter:
@@ -58,15 +44,31 @@ class ImageFitter:
 
     async def fit(self, service: Service, image: bytes) -> SentImage:
         """What to send; raises IMAGE_UNREADABLE or IMAGE_TOO_LARGE."""
-        mark = fingerprint(image)
-        why = _why_not_as_it_is(service, image, shrinks=self._shrinks)
-        if not why:
-            return SentImage(image, _note(image, why.orientation), mark)
+        marks = read_marks(image)
+        reasons = self._reasons_for_a_jpeg(service, image, marks)
+        if not reasons:
+            note = None if marks.orientation == UPRIGHT else _note(image, marks.orientation)
+            return SentImage(image, note, marks.fingerprint)
         made = await self._reencoded(image, service.max_upload_bytes - FORM_BYTES)
-        return SentImage(made.jpeg, _note_of_jpeg(made, why), mark)
+        if made.size != made.image_size and not self._shrinks:
+            said = f"as an upright JPEG it is over {service.name}'s {service.max_upload_bytes} bytes"
+            raise WindmillError("IMAGE_TOO_LARGE", said, TOO_LARGE_REMEDY, reached=False)
+        return SentImage(made.jpeg, _note_of_jpeg(made, marks, reasons), marks.fingerprint)
+
+    def _reasons_for_a_jpeg(self, service: Service, image: bytes, marks: Marks) -> list[str]:
+        """None for a file that is sent as it is. Runs for every job."""
+        reasons = []
+        if marks.orientation != UPRIGHT and service.exif_orientation == "apply":
+            reasons.append("turn")
+        if marks.form in NEVER_SENT:
+            reasons.append("convert")
+        if self._shrinks and len(image) + FORM_BYTES > service.max_upload_bytes:
+            reasons.append("shrink")
+        return reasons
 
     async def _reencoded(self, image: bytes, max_bytes: int) -> Reencoded:
-        key = hashlib.blake2b(image, digest_size=16).digest(), max_bytes
+        # A stranger could forge the fingerprint of another's picture, but not this digest. It takes 10 ms for 12 MB.
+        key = await asyncio.to_thread(_digest, image), max_bytes
         if made := self._made.get(key):
             self._made.move_to_end(key)
             return made
@@ -86,31 +88,25 @@ class ImageFitter:
             self._made.popitem(last=False)
 
 
-def _why_not_as_it_is(service: Service, image: bytes, *, shrinks: bool) -> _Why:
-    form, orientation = format_of(image), orientation_of(image)
-    return _Why(
-        form,
-        orientation,
-        turn=orientation != UPRIGHT and service.exif_orientation == "apply",
-        convert=form in NEVER_SENT,
-        shrink=shrinks and len(image) + FORM_BYTES > service.max_upload_bytes,
-    )
+def _digest(image: bytes) -> bytes:
+    return hashlib.blake2b(image, digest_size=16).digest()
 
 
 def _note(image: bytes, orientation: int) -> str | None:
     """For a turned image that was sent as it is, to a service that turns it: which sizes its boxes are in."""
     size = dimensions(image)
-    if orientation == UPRIGHT or size is None:
+    if size is None:
         return None
     width, height = reversed(size) if swaps_sides(orientation) else size
     return _json({"width": width, "height": height, "orientation": orientation})
 
 
-def _note_of_jpeg(made: Reencoded, why: _Why) -> str:
+def _note_of_jpeg(made: Reencoded, marks: Marks, reasons: list[str]) -> str:
     (width, height), (sent_width, sent_height) = made.image_size, made.size
-    reasons = [name for name in ("turn", "convert", "shrink") if getattr(why, name)]
-    sent = {"width": sent_width, "height": sent_height, "bytes": len(made.jpeg), "from": why.form, "why": reasons}
-    return _json({"width": width, "height": height, "orientation": why.orientation, "sent": sent})
+    if made.size != made.image_size and "shrink" not in reasons:
+        reasons = [*reasons, "shrink"]
+    sent = {"width": sent_width, "height": sent_height, "bytes": len(made.jpeg), "from": marks.form, "why": reasons}
+    return _json({"width": width, "height": height, "orientation": marks.orientation, "sent": sent})
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ def load_upright(image: "Image", data: bytes) -> "Image":
     match format_of(data):
         case "TIFF":
             return image  # Pillow has turned it while loading
-        case "HEIC" | "AVIF":
+        case "AVIF":
             return ImageOps.exif_transpose(image)
         case _:
             turns = {
