@@ -45,7 +45,7 @@ def jpeg_parts(data: bytes) -> JpegParts:
             elif marker == _FILL or marker in _BARE:
                 at += 1 if marker == _FILL else 2
                 continue
-            at += 2 + length if length > 2 else 4
+            at += 2 + max(length, 2)
     except struct.error:  # the header is truncated
         pass
     return JpegParts(frame, exif, exif_end)

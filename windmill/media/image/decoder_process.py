@@ -1,4 +1,4 @@
-"""A decoder child as its parent sees it: a process that is started with the first question and answers one at a time."""
+"""A decoder child as its parent sees it: it is started with the first question, and answers one at a time."""
 
 import subprocess
 import sys
