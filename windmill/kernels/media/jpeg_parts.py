@@ -34,14 +34,12 @@ def jpeg_parts(data: bytes) -> JpegParts:
             marker, length = _marker_and_length(data, at)
             if marker in _PLAIN:
                 pass
-            elif marker == _SCAN:
-                return JpegParts(frame, exif, exif_end, at)
+            elif marker in (_SCAN, _END) or marker < 0xFF00:
+                return JpegParts(frame, exif, exif_end, at if marker == _SCAN else 0)
             elif marker in _FRAMES:
                 frame = frame or at
             elif marker == _EXIF and not exif and data.startswith(_EXIF_NAME, at + 4):
                 exif, exif_end = at + 10, at + 2 + length
-            elif marker < 0xFF00 or marker == _END:
-                break
             elif marker == _FILL or marker in _BARE:
                 at += 1 if marker == _FILL else 2
                 continue

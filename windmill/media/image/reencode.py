@@ -33,8 +33,8 @@ class Reencoded:
 def reencode(data: bytes, *, max_pixels: int, max_bytes: int, max_memory: int | None = None) -> Reencoded:
     """At full size if that fits into `max_bytes`, else scaled down. Camera data in EXIF is kept, except the turn."""
     with open_image(data, max_pixels, max_memory) as image:
-        extras = _extras(image)
         picture = flatten(in_eight_bits(load_upright(image, data)))
+        extras = _extras(image)  # after loading, which turns some formats by what stands in EXIF
         scale = min(1.0, _JPEG_SIDE / max(picture.size))
         for _ in range(_MAX_TRIES):
             size = (max(1, int(picture.width * scale)), max(1, int(picture.height * scale)))
