@@ -261,7 +261,15 @@ COMMITS = Section(
             "Rows in a commit",
             {"rows": f"sum(rate(windmill_commit_rows_sum{RATE})) / sum(rate(windmill_commit_rows_count{RATE}))"},
         ),
-        Panel("Rows a second", {"rows": f"sum(rate(windmill_commit_rows_sum{RATE}))"}, unit="wps"),
+        Panel(
+            "Rows a second",
+            {
+                "written": f"sum(rate(windmill_commit_rows_sum{RATE}))",
+                "not kept": f"sum(rate(windmill_rows_not_kept_total{RATE}))",
+            },
+            unit="wps",
+            tells="Not kept: there was a success or a newer submission already.",
+        ),
     ),
 )
 

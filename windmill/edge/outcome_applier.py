@@ -42,8 +42,7 @@ class OutcomeApplier:
     async def _store(self, received: ReceivedJob, stored: Stored) -> Tried:
         try:
             row = self._row(received, stored.data, stored.processing_time)
-            if stored.image_sent is not None or stored.image_fingerprint is not None:
-                row = row._replace(image_sent=stored.image_sent, image_fingerprint=stored.image_fingerprint)
+            row = row._replace(image_sent=stored.image_sent, image_fingerprint=stored.image_fingerprint)
             await self._writer.write(row)
         except DataRefused as error:
             failed = Failed("BAD_RESPONSE", f"PostgreSQL rejects the reply: {error}")

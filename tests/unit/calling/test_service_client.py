@@ -570,14 +570,27 @@ async def test_a_private_host_that_is_allowed_is_handed_over() -> None:
 async def test_a_call_that_an_address_does_not_take_goes_to_the_next_at_once() -> None:
     async with serving(lambda path: reply(OK)) as gone:
         pass
-    busy = reply(b"", "503 Busy", "Retry-After: 30")
-    async with serving(lambda path: busy) as full, serving(lambda path: reply(OK)) as well:
-        service = at(gone, full, well)
+    async with serving(lambda path: reply(OK)) as well:
+        service = at(gone, well)
         async with ServiceClient(Settings.from_env({})) as opened:
             for _ in range(5):
                 assert (await opened.upload(service, JPEG)).data
-            assert [one.is_open for one in opened.addresses(service)] == [True, True, False]
-    assert (full.connections, len(well.requests)) == (1, 5)
+            assert [one.is_open for one in opened.addresses(service)] == [True, False]
+    assert len(well.requests) == 5
+
+
+@on_each_loop
+async def test_an_address_that_turns_a_call_away_is_left_to_the_caller_to_judge() -> None:
+    """It may turn away this image alone, and then the next address would, too."""
+    busy = reply(b"", "503 Busy", "Retry-After: 30")
+    async with serving(lambda path: busy) as full, serving(lambda path: reply(OK)) as well:
+        service = at(full, well)
+        async with ServiceClient(Settings.from_env({})) as opened:
+            with pytest.raises(FailedAtAddress) as raised:
+                await opened.upload(service, JPEG)
+            assert (raised.value.code, raised.value.address.url.port) == ("SERVICE_OVERLOADED", full.port)
+            assert not any(one.is_open for one in opened.addresses(service))
+    assert not well.requests
 
 
 @on_each_loop

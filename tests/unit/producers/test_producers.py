@@ -168,6 +168,8 @@ def test_the_first_skipped_entries_are_named_on_standard_error(
     assert json.loads(capsys.readouterr().out) == {
         "registered": 1200,
         "known": 3,
+        "joined_group": 0,
+        "copies": 0,
         "bad": 5,
         "bad_entries": [{"name": "a.jpg", "reason": "is empty"}],
         "ignored": {},
