@@ -131,7 +131,7 @@ async def test_a_file_that_does_not_fit_into_the_childs_memory_is_too_large() ->
 
 
 async def test_an_image_that_takes_minutes_ends_with_its_cpu_seconds() -> None:
-    async with decoding(DECODE_CPU_SECONDS="1") as decoder:
+    async with decoding(wall_per_cpu_second=300, DECODE_CPU_SECONDS="1") as decoder:
         error = await error_of(decoder, jpeg_of_many_scans(150, 8_000))
         assert (error.code, error.retry) == ("IMAGE_TOO_LARGE", "never")
         assert "DECODE_CPU_SECONDS=1" in error.message
@@ -232,7 +232,7 @@ async def test_questions_that_are_given_up_before_their_child_runs_leave_none_be
 
 
 async def test_a_child_that_hangs_is_ended_and_nobody_blames_the_image() -> None:
-    async with decoding(wall_per_cpu_second=2, DECODE_CPU_SECONDS="1") as decoder:
+    async with decoding(wall_per_cpu_second=15, DECODE_CPU_SECONDS="1") as decoder:
         first = await started(decoder)
         os.kill(first, signal.SIGSTOP)
         error = await error_of(decoder, GOOD)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from windmill.core.errors import WindmillError
+from windmill.core.log_throttle import Throttle
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.boxes.crop_regions import Rectangle, box_numbers
 from windmill.media.image.crops import MAX_BYTES, Crop
@@ -50,6 +51,7 @@ class ImageDecoder:
         self._children: set[DecoderChild] = set()
         self._retire: asyncio.TimerHandle | None = None
         self._closed = False
+        self._throttle = Throttle()
 
     @property
     def pids(self) -> list[int]:
@@ -74,7 +76,8 @@ class ImageDecoder:
         except WindmillError as error:
             if error.code.startswith("IMAGE_") and error.retry == "never":
                 return error
-            logger.warning("an image could not be checked", extra={"reason": str(error)})
+            if admitted := self._throttle.admit(error.code):
+                logger.warning("an image could not be checked", extra={"reason": str(error)} | admitted.extra())
         return None
 
     async def reencode(self, image: bytes, max_bytes: int) -> Reencoded:
