@@ -77,7 +77,7 @@ class ImageDecoder:
             if error.code.startswith("IMAGE_") and error.retry == "never":
                 return error
             if admitted := self._throttle.admit(error.code):
-                logger.warning("an image could not be checked", extra={"reason": str(error)} | admitted.extra())
+                logger.warning("an image could not be checked", extra={"reason": str(error), **admitted.extra()})
         return None
 
     async def reencode(self, image: bytes, max_bytes: int) -> Reencoded:
