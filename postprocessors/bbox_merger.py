@@ -87,7 +87,10 @@ class MergeStage:
         for row in await connection.fetch(sql["read_merged_boxes"], ids):
             boxes[row["image_id"]][row["merged_id"]] = _box(row)
         summaries = {row["image_id"]: _summary(row) for row in await connection.fetch(sql["read_merges"], ids)}
-        return {one: MergeSource(results[one], sizes.get(one), boxes[one], summaries.get(one)) for one in ids}
+        return {
+            one: MergeSource(results[one], results[one].upright_size or sizes.get(one), boxes[one], summaries.get(one))
+            for one in ids
+        }
 
     def compute(self, source: MergeSource) -> MergeOutcome:
         results = source.results

@@ -6,6 +6,7 @@ Calls use the handler, slots and breaker of the workers.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from postprocessors.box_calls import (
     BoxCall,
@@ -28,7 +29,14 @@ from windmill.core.services import Service
 from windmill.core.settings import Settings
 from windmill.kernels.boxes.crop_regions import services_for_box
 from windmill.kernels.flow.retry_backoff import retry_delay
-from windmill.media.image.crops import Crop, Cropper
+from windmill.media.image.change import KnownImage, must_be_unchanged
+from windmill.media.image.crops import Crop
+
+
+class Cropper(Protocol):
+    """The part of the decoder that cuts boxes out of images."""
+
+    async def crop(self, image: bytes, boxes: Sequence[object]) -> list[Crop | None]: ...
 
 
 class Enricher:
@@ -43,14 +51,14 @@ class Enricher:
         client: ServiceClient,
         slot_table: SlotTable,
         canary_table: CanaryTable,
-        crops: Cropper | None = None,
+        crops: Cropper,
         *,
         clock: Callable[[], float] = time.monotonic,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._delays = settings.retry_delays
         self._read = read
-        self._crops = crops or Cropper(settings.max_image_pixels)
+        self._crops = crops
         self._enriches = {service.name: service.enriches for service in services if service.enriches}
         box_services = [service for service in services if service.name in self._enriches]
         self._services = CropServices(
@@ -74,16 +82,21 @@ class Enricher:
         """Seconds until any service may be called; 0 while one may, and an image is worth leasing."""
         return self._services.seconds_until_any_available()
 
-    async def enrich(self, job: Job, boxes: Sequence[PendingBox]) -> EnrichmentResult:
+    async def enrich(
+        self,
+        job: Job,
+        boxes: Sequence[PendingBox],
+        known: KnownImage = KnownImage(),  # noqa: B008 - it is frozen
+    ) -> EnrichmentResult:
         """Send boxes to their services. The image is read once, if any of the services is available, and decoded again
-        only if its crops do not fit into memory together."""
+        only if its crops do not fit into memory together. It must be the image that is `known`."""
         result = EnrichmentResult()
         left = list(boxes)
         image = None
         try:
             while ready := [box for box in left if any(map(self._services.is_available, box.tries))]:
-                image = image or await self._read_image(job)
-                crops = await self._crops.cut(image, [box.merged_data for box in ready])
+                image = image or await self._read_image(job, known)
+                crops = await self._crops.crop(image, [box.merged_data for box in ready])
                 await self._send_boxes(job, ready, crops, result)
                 sent = {box.box_key for box in ready[: len(crops)]}
                 left = [box for box in left if box.box_key not in sent]
@@ -94,9 +107,10 @@ class Enricher:
                 self._wait_for_service(box_call, result)
         return result
 
-    async def _read_image(self, job: Job) -> bytes:
+    async def _read_image(self, job: Job, known: KnownImage) -> bytes:
         image = await self._read(job)
         self._images.over()
+        must_be_unchanged(image, known)
         return image
 
     def _image_failed(

@@ -123,7 +123,7 @@ async def _jpeg_of(box_call: BoxCall) -> bytes:
     return box_call.crop.jpeg
 
 
-def _no_fault(_: bytes) -> None:
+async def _no_fault(_: bytes) -> None:
     """A crop comes from an image that could be decoded."""
 
 

@@ -36,6 +36,8 @@ from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_
 from windmill.derive.transactions import lock_images, set_writing_stage, transaction
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
+from windmill.media.image.change import KnownImage
+from windmill.media.image.decoder import ImageDecoder
 from windmill.process import logs
 from windmill.process.runner import background
 from windmill.storage.canaries import CanaryNotes
@@ -52,6 +54,7 @@ class ImageToEnrich:
 
     job: Job | None
     boxes: list[PendingBox] = field(default_factory=list)
+    known: KnownImage = field(default_factory=KnownImage)
 
 
 class EnrichRunner:
@@ -174,7 +177,7 @@ class EnrichRunner:
         if image.job is None:
             message = "the image is not in the table images, so its location is unknown"
             return _all_failed(image.boxes, "IMAGE_NOT_FOUND", message)
-        return await self._enricher.enrich(image.job, image.boxes)
+        return await self._enricher.enrich(image.job, image.boxes, image.known)
 
     async def _read(self, image_id: int) -> ImageToEnrich:
         sql = queries()
@@ -183,6 +186,8 @@ class EnrichRunner:
                 boxes = await connection.fetch(sql["read_merged_boxes"], [image_id])
                 rows = await connection.fetch(sql["read_postprocessing"], [image_id])
                 image = await connection.fetchrow(sql["read_image"], image_id) if boxes else None
+                sources = sorted({one for row in boxes for one in row["source_result_ids"]})
+                marks = await connection.fetch(sql["read_fingerprints"], image_id, sources) if image else []
         tried = {(row["box_key"], row["service"]): row["attempt"] for row in rows}
         final = {(row["box_key"], row["service"]) for row in rows if row["final"]}
         pending = []
@@ -191,7 +196,14 @@ class EnrichRunner:
             services = [one for one in self._enricher.services_for(data) if (key, one) not in final]
             if services:
                 pending.append(PendingBox(key, data, {one: tried.get((key, one), 0) for one in services}))
-        return ImageToEnrich(Job(**image, submitted_at=datetime.now(UTC)) if image else None, pending)
+        if image is None:
+            return ImageToEnrich(None, pending)
+        facts = dict(image)
+        width, height = facts.pop("width"), facts.pop("height")
+        known = KnownImage(
+            (width, height) if width and height else None, tuple(row["image_fingerprint"] for row in marks)
+        )
+        return ImageToEnrich(Job(**facts, submitted_at=datetime.now(UTC)), pending, known)
 
     async def _write(self, image_id: int, token: uuid.UUID, result: EnrichmentResult) -> bool:
         """Write the rows of boxes that still exist; locked against a merge meanwhile. False, and nothing written, if
@@ -244,11 +256,11 @@ def _all_failed(boxes: Sequence[PendingBox], code: Code, message: str) -> Enrich
 def make_runner(pool: Pool, settings: Settings, fleet: Fleet) -> StageRunner:
     access = load_access(service for service in fleet.services.values() if service.enriches)
     logs.hide(settings, secrets_of(access))
-    images, client = ImageSource(settings), ServiceClient(settings, access)
+    images, decoder, client = ImageSource(settings), ImageDecoder(settings), ServiceClient(settings, access)
     slot_table = FleetSlotTable(pool, settings)
     notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
-    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table, notes)
-    return EnrichRunner(pool, settings, enricher, parts=(images, client, enricher))
+    enricher = Enricher(list(fleet.services.values()), settings, images.read, client, slot_table, notes, decoder)
+    return EnrichRunner(pool, settings, enricher, parts=(images, decoder, client, enricher))
 
 
 if __name__ == "__main__":

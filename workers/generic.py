@@ -29,7 +29,8 @@ from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.edge.session_losses import SessionLosses
 from windmill.media.image import ImageSource
-from windmill.media.image.decode_check import fault_of_image
+from windmill.media.image.decoder import ImageDecoder
+from windmill.media.image.fitting import ImageFitter
 from windmill.process import logs
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
@@ -49,19 +50,19 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     settings = program.settings
     access = load_access(services)
     logs.hide(settings, secrets_of(access))
-    images, client = ImageSource(settings), ServiceClient(settings, access)
+    images, decoder, client = ImageSource(settings), ImageDecoder(settings), ServiceClient(settings, access)
     async with database.pool(settings, program.title) as pool, AsyncExitStack() as stack:
         slot_table = FleetSlotTable(pool, settings)
         notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
         new_states = [new_service_state(service, settings, client, slot_table, notes) for service in services]
         states = [await stack.enter_async_context(state) for state in new_states]
         await stack.enter_async_context(progress_log(logger, lambda: counts_of(states)))
-        await stack.enter_async_context(images)
-        await stack.enter_async_context(client)
+        for part in (images, decoder, client):
+            await stack.enter_async_context(part)
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
         status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
         writer = _result_writer(pool, settings, status)
-        open_consumer = _open_consumers(settings, images, client, writer)
+        open_consumer = _open_consumers(settings, images, decoder, client, writer)
         async with program.monitoring(status.ready(), status.samples):
             if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
@@ -83,10 +84,12 @@ def _result_writer(pool: database.Pool, settings: Settings, status: WorkerStatus
 
 
 def _open_consumers(
-    settings: Settings, images: ImageSource, client: ServiceClient, writer: ResultWriter
+    settings: Settings, images: ImageSource, decoder: ImageDecoder, client: ServiceClient, writer: ResultWriter
 ) -> OpenConsumer:
     """Consumers of all services and sessions share one quarantine, and the memory of lost sessions."""
-    handler = JobHandler(images.read, client, lambda image: fault_of_image(image, settings.max_image_pixels))
+    handler = JobHandler(
+        images.read, client, decoder.fault_of, ImageFitter(decoder, shrinks=settings.shrink_images).fit
+    )
     quarantine, losses = Quarantine(), SessionLosses()
     return lambda state, consumptions, publisher: ServiceConsumer(
         state, settings, consumptions, publisher, handler, writer, quarantine, losses

@@ -8,6 +8,6 @@ WHERE image_filename = ANY ($1::text[]) AND ($2::text IS NULL OR EXISTS (
 ORDER BY image_id;
 
 -- name: read_replies
-SELECT image_id, service, data::text AS data FROM results
+SELECT image_id, service, data::text AS data, image_sent::text AS image_sent FROM results
 WHERE image_id = ANY ($1::bigint[]) AND status = 'success'
 ORDER BY image_id, service;

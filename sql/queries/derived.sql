@@ -3,7 +3,7 @@
 -- name: read_sources
 -- The results that feed stage $1.
 SELECT r.image_id, r.service, r.result_id, r.status, r.error_code, r.data::text AS data, r.processing_time,
-       r.result_created
+       r.result_created, r.image_sent::text AS image_sent
 FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = $1
 WHERE r.image_id = ANY ($2::bigint[])
 ORDER BY r.image_id, r.service;
@@ -18,7 +18,12 @@ SELECT image_id, width, height FROM images
 WHERE image_id = ANY ($1::bigint[]) AND width > 0 AND height > 0;
 
 -- name: read_image
-SELECT image_id, image_filename, image_path, image_url FROM images WHERE image_id = $1;
+SELECT image_id, image_filename, image_path, image_url, width, height FROM images WHERE image_id = $1;
+
+-- name: read_fingerprints
+-- Which files the services were sent whose results $2 are.
+SELECT DISTINCT image_fingerprint FROM results
+WHERE image_id = $1 AND result_id = ANY ($2::bigint[]) AND image_fingerprint IS NOT NULL;
 
 -- name: read_merged_boxes
 SELECT image_id, merged_id, box_key, anchor, source_result_ids, merged_data::text AS merged_data, version, calibration

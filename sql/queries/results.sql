@@ -8,21 +8,22 @@
 -- A replaced row gets a new result_id, which shows that rows derived from it are stale.
 -- Rows are written in key order, so that two batches cannot deadlock; of duplicate keys only one row is written.
 INSERT INTO results AS kept (image_id, service, data, status, error_code, error_message, processing_time,
-                             worker_id, attempt, trace_id, submitted_at)
+                             worker_id, attempt, trace_id, submitted_at, image_sent, image_fingerprint)
 SELECT DISTINCT ON (image_id, service)
        image_id, service, data::json, CASE WHEN error_code IS NULL THEN 'success' ELSE 'error' END,
        error_code, error_message, processing_time, worker_id, attempt, trace_id,
-       least(submitted_at, now() + interval '1 minute')
+       least(submitted_at, now() + interval '1 minute'), image_sent::jsonb, image_fingerprint
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::real[],
-            $7::text[], $8::integer[], $9::text[], $10::timestamptz[])
+            $7::text[], $8::integer[], $9::text[], $10::timestamptz[], $11::text[], $12::bigint[])
      AS new (image_id, service, data, error_code, error_message, processing_time,
-             worker_id, attempt, trace_id, submitted_at)
+             worker_id, attempt, trace_id, submitted_at, image_sent, image_fingerprint)
 ORDER BY image_id, service, error_code IS NULL DESC, submitted_at DESC
 ON CONFLICT (image_id, service) DO UPDATE SET
     result_id = nextval('result_ids'), data = excluded.data, status = excluded.status,
     error_code = excluded.error_code, error_message = excluded.error_message,
     processing_time = excluded.processing_time, worker_id = excluded.worker_id, attempt = excluded.attempt,
-    trace_id = excluded.trace_id, submitted_at = excluded.submitted_at, result_created = clock_timestamp()
+    trace_id = excluded.trace_id, submitted_at = excluded.submitted_at,
+    image_sent = excluded.image_sent, image_fingerprint = excluded.image_fingerprint, result_created = clock_timestamp()
 WHERE (excluded.status = 'success', excluded.submitted_at) > (kept.status = 'success', kept.submitted_at);
 
 -- name: tables_are_there

@@ -75,7 +75,7 @@ class World:
             raise self.read_error
         return b"pixels"
 
-    def check(self, image: bytes) -> WindmillError | None:
+    async def check(self, image: bytes) -> WindmillError | None:
         return self.image_fault
 
     async def upload(self, service: Service, image: bytes) -> Stored:

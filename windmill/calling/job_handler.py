@@ -3,7 +3,6 @@
 It knows neither the broker nor the database.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
@@ -15,6 +14,7 @@ from windmill.core.messages import History
 from windmill.core.outcomes import (
     MAX_OUTAGES,
     Failed,
+    SentImage,
     Stored,
     Tried,
     Unavailable,
@@ -57,15 +57,22 @@ class Caller(Protocol):
     async def refer(self, service: Service, image_url: str) -> Stored: ...
 
 
+async def send_unchanged(_: Service, image: bytes) -> SentImage:
+    """For images that are known to fit: send the bytes as they are."""
+    return SentImage(image)
+
+
 class JobHandler(Generic[S]):
-    """Turns jobs into outcomes; every failure gets an error code."""
+    """Turns jobs into outcomes; every failure gets an error code. `fit` makes of an image what the service takes."""
 
     def __init__(
         self,
         read: Callable[[S], Awaitable[bytes]],
         client: Caller,
-        check: Callable[[bytes], WindmillError | None],
+        check: Callable[[bytes], Awaitable[WindmillError | None]],
+        fit: Callable[[Service, bytes], Awaitable[SentImage]] = send_unchanged,
     ) -> None:
+        self._fit = fit
         self._read = read
         self._client = client
         self._check = check
@@ -90,27 +97,29 @@ class JobHandler(Generic[S]):
         by_url = state.service.transport == "url" and job.image_url and not is_store_url(job.image_url)
         started = state.clock()
         image = None if by_url else await self._read(job)
-        if image is not None:
+        sent = None if image is None else await self._fit(state.service, image)
+        if sent is not None:
             state.steps.read(state.clock() - started)
         try:
-            return await self._call(state, job, image, first_try=history.attempt == 1)
+            stored = await self._call(state, job, sent, first_try=history.attempt == 1)
         except WindmillError as error:
             if not error.reached:
                 raise
             if _is_overload(error, history):
                 state.overloaded()
             return await self._after_failure(state, job, image, error, history)
+        return stored if sent is None else _noted(stored, sent)
 
-    async def _call(self, state: ServiceState, job: S, image: bytes | None, *, first_try: bool) -> Stored:
+    async def _call(self, state: ServiceState, job: S, sent: SentImage | None, *, first_try: bool) -> Stored:
         """Call the service; the wait for a slot of the fleet does not count as time of the call."""
         service = state.service
         async with state.fleet_slot():
             began, calls = state.clock(), state.slots.taken
             try:
-                if image is None:
+                if sent is None:
                     stored = await self._client.refer(service, job.image_url or "")
                 else:
-                    stored = await self._client.upload(service, image)
+                    stored = await self._client.upload(service, sent.data)
             except WindmillError:
                 state.steps.called(state.clock() - began)
                 raise
@@ -153,7 +162,13 @@ class JobHandler(Generic[S]):
             image = await self._read(job) if image is None else image
         except WindmillError as error:
             return error if error.code in _SAME_FOR_EVERY_READER and error.retry == "never" else None
-        return await asyncio.to_thread(self._check, image)
+        return await self._check(image)
+
+
+def _noted(stored: Stored, sent: SentImage) -> Stored:
+    if sent.note is None and sent.fingerprint is None:
+        return stored
+    return Stored(stored.data, stored.processing_time, sent.note, sent.fingerprint)
 
 
 def _is_overload(error: WindmillError, history: History) -> bool:

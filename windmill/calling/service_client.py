@@ -30,7 +30,7 @@ from windmill.calling.multipart_request import (
 from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.reply_parser import parse_reply
 from windmill.calling.service_addresses import FailedAtAddress, ServiceAddress, ServiceAddresses
-from windmill.core.errors import WindmillError
+from windmill.core.errors import TOO_LARGE_REMEDY, WindmillError
 from windmill.core.outcomes import Stored
 from windmill.core.service_access import ServiceAccess, tls_context
 from windmill.core.services import Service
@@ -83,7 +83,7 @@ class ServiceClient:
         size = len(image) + MULTIPART_OVERHEAD
         if size > service.max_upload_bytes:
             said = f"{size} bytes are over {service.name}'s {service.max_upload_bytes}"
-            raise WindmillError("IMAGE_TOO_LARGE", said, reached=False)
+            raise WindmillError("IMAGE_TOO_LARGE", said, TOO_LARGE_REMEDY, reached=False)
         route = self._route(service)
 
         def request(address: ServiceAddress, number: bytes) -> Sequence[bytes]:

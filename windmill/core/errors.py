@@ -36,6 +36,7 @@ Code = Literal[
     "IMAGE_UNREADABLE",
     "IMAGE_TOO_LARGE",
     "IMAGE_FORBIDDEN",
+    "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
     "DATABASE_UNAVAILABLE",
@@ -68,6 +69,9 @@ class ErrorSpec:
 
 # Exit codes; those above 2 come from sysexits.h.
 _FAILED, _MISUSED, _DEFECT, _TRY_AGAIN = 1, 2, os.EX_SOFTWARE, os.EX_TEMPFAIL
+
+TOO_LARGE_REMEDY = "set SHRINK_IMAGES=true, shrink the image, or raise the service's max_upload_bytes"
+"""For an image over the limit of one service."""
 
 ERROR_CODES: dict[Code, ErrorSpec] = {
     "SERVICE_UNREACHABLE": ErrorSpec(
@@ -109,6 +113,13 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         _FAILED,
         403,
         "allow workers to read it: permissions, IMAGE_ROOT, IMAGE_URL_ALLOW or IMAGE_STORE_ALLOW",
+    ),
+    "IMAGE_CHANGED": ErrorSpec(
+        "never",
+        "input",
+        _FAILED,
+        409,
+        "put the old file back, or have the new one analysed: python -m producers.generic --reprocess",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

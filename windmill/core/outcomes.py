@@ -14,6 +14,18 @@ class Stored:
 
     data: str
     processing_time: float | None
+    image_sent: str | None = None
+    """How the picture that was sent differs from the image, as JSON text; None if the image was sent as it is."""
+    image_fingerprint: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentImage:
+    """The bytes to send for an image: those of its file, or of a JPEG made of it. `note` is `Stored.image_sent`."""
+
+    data: bytes
+    note: str | None = None
+    fingerprint: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ from windmill.kernels.text.json_readers import (
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
 CanaryKind = Literal["face", "body", "words", "color"]
+ExifOrientation = Literal["apply", "keep"]
+"""Whether an image that EXIF turns is turned before it is sent (`apply`), or is sent as it is (`keep`): to a service
+that turns images itself, or reads the file rather than the picture."""
 
 BUILT_IN_SETS = {
     "all": "every service",
@@ -74,6 +77,7 @@ class Service:
     """Other names that it may use for itself in its replies."""
     foreign: frozenset[str] = frozenset()
     """The names of all other services of the fleet; the fleet fills it in."""
+    exif_orientation: ExifOrientation = "apply"
     enriches: Enriches | None = None
     """Which merged boxes it gets as crops; None for a service that gets whole images only."""
     fleet_concurrency: int | None = None
@@ -210,6 +214,7 @@ def _readers(notes: Mapping[str, str]) -> dict[str, Reader[Any]]:
         "feeds": list_of(one_of(STAGES), f"stages out of {', '.join(STAGES)}"),
         "host": host_name,
         "answers_as": list_of(text, "names that it uses in its replies"),
+        "exif_orientation": one_of(get_args(ExifOrientation)),
         "enriches": one_of(get_args(Enriches)),
         "url": service_url,
         "urls": list_of(service_url, "URLs"),

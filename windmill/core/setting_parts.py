@@ -118,6 +118,9 @@ class ImageSettings(StoreSettings):
     image_url_allow: tuple[str, ...] = setting("", hosts)
     max_image_bytes: int = setting("33554432", integer(1_024, 1_073_741_824))
     max_image_pixels: int = setting("178956970", integer(1_024, 10_000_000_000))
+    shrink_images: bool = setting("true", boolean)
+    decode_memory_bytes: int = setting("1073741824", integer(268_435_456, 68_719_476_736))
+    decode_cpu_seconds: int = setting("10", integer(1, 600))
 
 
 @dataclass(frozen=True, kw_only=True)

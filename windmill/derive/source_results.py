@@ -7,6 +7,7 @@ from typing import Any
 
 from windmill.core.jsonb import parse_object
 from windmill.core.stages import Stage
+from windmill.kernels.boxes.sent_scale import read_sent_scale, scale_reply
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
 
@@ -19,16 +20,19 @@ class SourceResult:
     result_id: int
     error_code: str | None
     reply: dict[str, Any]
+    """Its boxes are in upright pixels of the image, whatever size the service was sent."""
     processing_time: float | None
     created: datetime
 
 
-@dataclass(frozen=True)
+@dataclass
 class SourceResults:
     """The results of one image that a stage reads, and the services it still awaits."""
 
     rows: list[SourceResult] = field(default_factory=list)
     awaiting: list[str] = field(default_factory=list)
+    upright_size: tuple[int, int] | None = None
+    """Width and height of the upright image, if a service was sent something else than the file or EXIF turns it."""
 
     @property
     def result_ids(self) -> list[int]:
@@ -52,12 +56,15 @@ async def read_source_results(
     sql = queries()
     found = {image_id: SourceResults() for image_id in image_ids}
     for row in await connection.fetch(sql["read_sources"], stage, list(image_ids)):
-        found[row["image_id"]].rows.append(
+        results, scale = found[row["image_id"]], read_sent_scale(parse_object(row["image_sent"]))
+        if scale:
+            results.upright_size = scale.size
+        results.rows.append(
             SourceResult(
                 row["service"],
                 row["result_id"],
                 row["error_code"],
-                parse_object(row["data"]),
+                scale_reply(parse_object(row["data"]), scale),
                 row["processing_time"],
                 row["result_created"],
             )

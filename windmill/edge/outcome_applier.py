@@ -41,7 +41,9 @@ class OutcomeApplier:
 
     async def _store(self, received: ReceivedJob, stored: Stored) -> Tried:
         try:
-            await self._writer.write(self._row(received, stored.data, stored.processing_time))
+            row = self._row(received, stored.data, stored.processing_time)
+            row = row._replace(image_sent=stored.image_sent, image_fingerprint=stored.image_fingerprint)
+            await self._writer.write(row)
         except DataRefused as error:
             failed = Failed("BAD_RESPONSE", f"PostgreSQL rejects the reply: {error}")
             await self._fail(received, failed.code, failed.message)

@@ -31,6 +31,8 @@ class ResultRow(NamedTuple):
     attempt: int
     trace_id: str | None
     submitted_at: datetime
+    image_sent: str | None = None
+    image_fingerprint: int | None = None
 
 
 SaveRows = Callable[[Sequence[ResultRow]], Awaitable[None]]

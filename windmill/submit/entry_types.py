@@ -5,7 +5,7 @@ from pathlib import Path
 
 from windmill.media.image.store_reader import StoreReader
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Bench:
             raise self.read_error
         return b"pixels"
 
-    def check(self, image: bytes) -> WindmillError | None:
+    async def check(self, image: bytes) -> WindmillError | None:
         self.asked.append(("check", image))
         return self.fault
 
@@ -324,7 +324,7 @@ async def test_what_means_too_many_calls_at_a_time_is_told(code: Code) -> None:
     assert bench.state.slots.size < before
 
 
-def oops() -> None:
+async def oops() -> None:
     raise ZeroDivisionError("oops")
 
 

@@ -53,7 +53,7 @@ def test_an_outage_of_anything_outside_is_never_the_fault_of_a_job() -> None:
 
 def test_what_is_wrong_with_the_image_or_the_message_is_not_tried_again() -> None:
     hopeless = [code for code in ERROR_CODES if code.startswith("IMAGE_") or code == "BAD_MESSAGE"]
-    assert len(hopeless) == 5
+    assert len(hopeless) == 6
     assert {ERROR_CODES[code].retry for code in hopeless} == {"never"}
 
 

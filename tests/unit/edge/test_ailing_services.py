@@ -60,7 +60,7 @@ class Lane:
                 SETTINGS,
                 ServiceConsumers(cast("Consumer", ordinary), cast("Consumer", urgent)),
                 cast("Publisher", self.broker),
-                JobHandler(self._read, self, lambda _: None),
+                JobHandler(self._read, self, self._check),
                 cast("ResultWriter", self),
                 Quarantine(clock=clock),
                 SessionLosses(),
@@ -78,6 +78,9 @@ class Lane:
 
     async def _read(self, job: Job) -> bytes:
         return str(job.image_id).encode()
+
+    async def _check(self, image: bytes) -> WindmillError | None:
+        return None
 
     async def _probe(self, service: Service) -> Stored:
         self.probes += 1

@@ -1,10 +1,8 @@
 """Cutting boxes out of images of every kind, one image in memory at a time."""
 
-import asyncio
 import io
 import math
 import random
-import threading
 
 import pytest
 from PIL import Image
@@ -12,8 +10,7 @@ from PIL import Image
 from tests.unit.media.test_decode_check import huge_png
 from windmill.core.errors import WindmillError
 from windmill.kernels.boxes.crop_regions import Rectangle
-from windmill.media.image import crops as crops_module
-from windmill.media.image.crops import Crop, Cropper
+from windmill.media.image.crops import Crop, cut_crops
 
 MOST = 10_000_000
 RED, BLUE = (250, 5, 5), (5, 5, 250)
@@ -40,7 +37,7 @@ def noise(width: int, height: int) -> bytes:
 
 
 async def cut(image: bytes, *boxes: object, most_bytes: int = MOST) -> list[Crop | None]:
-    return await Cropper(MOST, most_bytes).cut(image, boxes)
+    return cut_crops(image, boxes, max_pixels=MOST, max_bytes=most_bytes)
 
 
 async def one(image: bytes, box: object) -> Image.Image:
@@ -114,20 +111,18 @@ async def test_pixels_that_are_no_numbers_break_nothing(value: float) -> None:
     assert await one(saved(Image.new("F", (50, 50), value), "TIFF"), LEFT_HALF)
 
 
-async def test_pixels_are_taken_as_they_are_stored_and_not_as_exif_turns_them() -> None:
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+async def test_pixels_are_taken_as_exif_turns_them(form: str) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
-    crop = await one(halves(form="JPEG", exif=exif), LEFT_HALF)
-    assert (crop.size, near(crop.getpixel((50, 40)), RED)) == ((100, 80), True)
+    exif[0x0112] = 6  # to be turned clockwise by a quarter: what was on the left is at the top
+    top = {"merged_bbox": {"x": 0, "y": 0, "width": 80, "height": 100}}
+    crop = await one(halves(form=form, exif=exif), top)
+    assert (crop.size, near(crop.getpixel((40, 50)), RED)) == ((80, 100), True)
 
 
 async def test_every_box_has_its_place_in_the_answer_and_one_beside_the_image_gets_no_crop() -> None:
     found = await cut(halves(), BESIDE, LEFT_HALF, None, RIGHT_HALF)
     assert [crop and crop.place.x for crop in found] == [None, 0, None, 100]
-
-
-async def test_nothing_is_opened_for_no_box() -> None:
-    assert await cut(b"no image") == []
 
 
 async def test_crops_that_do_not_fit_into_memory_together_are_left_for_another_time() -> None:
@@ -155,28 +150,3 @@ async def test_an_image_that_cannot_be_cut_says_why(data: bytes, code: str) -> N
     with pytest.raises(WindmillError) as error:
         await cut(data, LEFT_HALF)
     assert (error.value.code, error.value.retry) == (code, "never")
-
-
-@pytest.fixture
-def in_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images were in memory each time that a crop was made."""
-    seen: list[int] = []
-    working: set[int] = set()
-    really = crops_module._jpeg
-
-    def watched(picture: Image.Image, place: Rectangle) -> bytes:
-        working.add(threading.get_ident())
-        seen.append(len(working))
-        made = really(picture, place)
-        if place.x:  # the last box of each image
-            working.discard(threading.get_ident())
-        return made
-
-    monkeypatch.setattr(crops_module, "_jpeg", watched)
-    return seen
-
-
-async def test_one_image_is_decoded_at_a_time(in_memory: list[int]) -> None:
-    crops = Cropper(MOST)
-    await asyncio.gather(*(crops.cut(halves(), [LEFT_HALF, RIGHT_HALF]) for _ in range(8)))
-    assert in_memory == [1] * 16

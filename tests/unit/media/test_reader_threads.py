@@ -139,3 +139,42 @@ def test_a_process_ends_though_a_read_hangs() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert time.monotonic() - began < 20
+
+
+async def test_threads_that_a_moment_of_load_brought_go_until_one_is_left() -> None:
+    together = threading.Barrier(8)
+
+    def read(path: str) -> bytes:
+        if path == "slow":
+            together.wait(30)
+        return threading.current_thread().name.encode()
+
+    with ReaderThreads(read, quiet_seconds=0.1) as threads:
+        names = set(await asyncio.gather(*(threads.read("slow") for _ in range(8))))
+        assert len(names) == 8
+        await until(lambda: threads.size == 1 and sum(one.name.encode() in names for one in threading.enumerate()) == 1)
+        assert await threads.read("a") in names
+
+
+async def test_threads_that_hang_do_not_make_the_last_free_one_go() -> None:
+    released = threading.Event()
+    seen: list[int] = []
+
+    def read(path: str) -> bytes:
+        if path == "hangs":
+            released.wait(30)
+        return b""
+
+    with ReaderThreads(read, quiet_seconds=0.02) as threads:
+        hung = [threads.read("hangs") for _ in range(4)]
+        await threads.read("a")
+
+        def quiet_for_long() -> bool:
+            seen.append(threads.size)
+            return len(seen) > 20
+
+        await until(quiet_for_long)
+        assert set(seen) == {5}
+        released.set()
+        await asyncio.gather(*hung)
+        await until(lambda: threads.size == 1)

@@ -58,7 +58,7 @@ def is_person(box: object) -> bool:
 def crop_for(box: object, size: tuple[int, int], least: int = MIN_SIDE) -> Rectangle | None:
     """The crop for a merged box in an image of this (width, height): all pixels that it touches, extended if small.
     None if the box lies outside the image."""
-    numbers = _box(box.get("merged_bbox")) if isinstance(box, Mapping) else None
+    numbers = box_numbers(box)
     if numbers is None:
         return None
     x, y, width, height = numbers
@@ -66,6 +66,11 @@ def crop_for(box: object, size: tuple[int, int], least: int = MIN_SIDE) -> Recta
     if across is None or down is None:
         return None
     return Rectangle(across[0], down[0], across[1], down[1])
+
+
+def box_numbers(box: object) -> tuple[float, float, float, float] | None:
+    """x, y, width and height of a merged box; None if it has none."""
+    return _box(box.get("merged_bbox")) if isinstance(box, Mapping) else None
 
 
 def locate_predictions(predictions: Sequence[object], crop: Rectangle) -> dict[str, Any]:

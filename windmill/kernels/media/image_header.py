@@ -4,7 +4,9 @@ import struct
 from collections.abc import Callable
 from typing import Literal
 
-Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"]
+from windmill.kernels.media.jpeg_parts import jpeg_parts
+
+Format = Literal["JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "HEIC", "AVIF"]
 
 _MAX_STEPS = 1000
 """The maximum number of segments or entries to parse, so that a hostile file costs at most a millisecond."""
@@ -20,7 +22,7 @@ def format_of(data: bytes) -> Format | None:
     for magic, form in _MAGIC:
         if data.startswith(magic):
             return form if form != "WebP" or data[8:12] == b"WEBP" else None
-    return None
+    return _heif_format(data) if data[4:8] == b"ftyp" else None
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
@@ -39,24 +41,11 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
-    """Walk the segments up to the frame header; an embedded thumbnail lies inside a segment and is skipped."""
-    at = 2
-    for _ in range(_MAX_STEPS):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker in _JPEG_FRAMES:
-            height, width = _pair_be16(data, at + 5)
-            return width, height
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in _JPEG_BARE:
-            at += 2
-        elif marker in (0xD9, 0xDA):  # end of image or start of pixels without a frame header
-            return None
-        else:
-            at += 2 + max(data[at + 2] << 8 | data[at + 3], 2)
-    return None
+    frame = jpeg_parts(data).frame
+    if not frame:
+        return None
+    height, width = _pair_be16(data, frame + 5)
+    return width, height
 
 
 def _png(data: bytes) -> tuple[int, int] | None:
@@ -103,8 +92,32 @@ def _tiff(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))
+def _heif(data: bytes) -> tuple[int, int] | None:
+    """The largest of the sizes in the properties of HEIC and AVIF: large images are made of tiles, which have sizes of
+    their own, as thumbnails have."""
+    found, at = [(0, 0)], 0
+    for _ in range(_MAX_STEPS):
+        at = data.find(b"ispe", at, _HEIF_HEADER) + 4
+        if at < 4:
+            break
+        found.append(_pair_be32(data, at + 4))
+    return max(found, key=lambda size: size[0] * size[1])
+
+
+def _heif_format(data: bytes) -> Format | None:
+    """By the brand; a file of a brand that says nothing about the pixels lists better ones after it."""
+    form = _BRANDS.get(data[8:12])
+    listed = data[16 : min(int.from_bytes(data[:4]), 256)]
+    return "AVIF" if form and data[8:12] in _VAGUE_BRANDS and b"avif" in listed else form
+
+
+_HEIF_HEADER = 1 << 20
+"""Where the properties of a HEIC or AVIF end at the latest; usually they are in the first kilobytes."""
+_VAGUE_BRANDS = (b"mif1", b"msf1")
+_BRANDS: dict[bytes, Format] = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", *_VAGUE_BRANDS), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I"}
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8", "JPEG"),
@@ -123,4 +136,6 @@ _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
     "BMP": _bmp,
     "WebP": _webp,
     "TIFF": _tiff,
+    "HEIC": _heif,
+    "AVIF": _heif,
 }

@@ -1,4 +1,7 @@
-"""Decode an image to see whether it is at fault for a failure. Call it in a thread."""
+"""Decode an image to see whether it is at fault for a failure.
+
+Strangers' images are decoded in a child process only: `decoder.ImageDecoder`. What stands here runs in that child.
+"""
 
 import logging
 import threading
@@ -6,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.media.image_header import Format, dimensions, format_of
@@ -18,10 +21,19 @@ _one_at_a_time = threading.Lock()
 """Because a decoded image is large, and `warnings` filters are global."""
 
 
-def fault_of_image(data: bytes, max_pixels: int) -> WindmillError | None:
+HEIC_REMEDY = "convert it to JPEG under another name, and register that"
+MAX_SCANS = 200
+"""Programs write about ten scans into a progressive JPEG. Each costs as much as decoding a whole image."""
+_START_OF_SCAN = b"\xff\xda"
+_MEMORY_PER_PIXEL: dict[Format, int] = {"WebP": 16, "AVIF": 12}
+"""Bytes that these decoders need for a pixel, and they report a lack of memory as a broken file. The others need about
+four, and say what they lack."""
+
+
+def fault_of_image(data: bytes, max_pixels: int, max_memory: int | None = None) -> WindmillError | None:
     """IMAGE_UNREADABLE or IMAGE_TOO_LARGE if the image is at fault, None if its first frame decodes completely."""
     try:
-        with open_image(data, max_pixels) as image:
+        with open_image(data, max_pixels, max_memory) as image:
             # An eighth of each side, in grey: libjpeg still decodes the whole file, but keeps few pixels.
             image.draft("L", (image.width // 8, image.height // 8))
             image.load()
@@ -31,13 +43,16 @@ def fault_of_image(data: bytes, max_pixels: int) -> WindmillError | None:
 
 
 @contextmanager
-def open_image(data: bytes, max_pixels: int) -> "Iterator[ImageFile]":
+def open_image(data: bytes, max_pixels: int, max_memory: int | None = None) -> "Iterator[ImageFile]":
     """Open an image without decoding it; only one is open in the process at a time. All errors, including those of the
-    block, become IMAGE_UNREADABLE or IMAGE_TOO_LARGE."""
+    block, become IMAGE_UNREADABLE or IMAGE_TOO_LARGE. `max_memory` is what the process may use, if that is bounded."""
     form, size = format_of(data), dimensions(data)
+    if form == "HEIC":
+        raise WindmillError("IMAGE_UNREADABLE", "the file is a HEIC, which Windmill does not decode", HEIC_REMEDY)
     if form is None or size is None:
-        raise WindmillError("IMAGE_UNREADABLE", "no JPEG, PNG, GIF, BMP, WebP or TIFF header can be read")
+        raise WindmillError("IMAGE_UNREADABLE", f"no header of {', '.join(get_args(Format))} can be read")
     _must_be_small(size, max_pixels)
+    _must_be_cheap(form, size, data, max_memory)
     with _one_at_a_time, warnings.catch_warnings(), _translate_errors(form):
         warnings.simplefilter("ignore")
         logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -50,6 +65,20 @@ def _must_be_small(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
         said = f"the image has {size[0]} x {size[1]} pixels, over the limit of {max_pixels}"
         raise WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise the limit on pixels")
+
+
+def _must_be_cheap(form: Format, size: tuple[int, int], data: bytes, max_memory: int | None) -> None:
+    """Reject small files that are made to take minutes or gigabytes to decode, before they do."""
+    if form == "JPEG" and (scans := data.count(_START_OF_SCAN)) > MAX_SCANS:
+        said = f"the JPEG file has {scans} scans, over the limit of {MAX_SCANS}"
+        raise WindmillError("IMAGE_UNREADABLE", said, "save the image anew; no usual program writes so many scans")
+    if max_memory is not None and size[0] * size[1] * _MEMORY_PER_PIXEL.get(form, 0) > max_memory:
+        raise _too_much_memory(form)
+
+
+def _too_much_memory(form: Format) -> WindmillError:
+    said = f"decoding the {form} file takes more memory than DECODE_MEMORY_BYTES"
+    return WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise DECODE_MEMORY_BYTES")
 
 
 @contextmanager
@@ -65,6 +94,8 @@ def _translate_errors(form: Format) -> Iterator[None]:
         # Pillow's own limit, which cannot be avoided for WebP and for parts of GIF and TIFF files.
         said = f"a frame or tile of the {form} file is too large to be decoded"
         raise WindmillError("IMAGE_TOO_LARGE", said) from error
+    except MemoryError as error:
+        raise _too_much_memory(form) from error
     except Exception as error:  # on broken files Pillow's parsers raise anything, even SyntaxError
         said = f"the {form} file is truncated or damaged: it does not decode"
         raise WindmillError("IMAGE_UNREADABLE", said) from error
@@ -76,6 +107,7 @@ def _of_format(form: Format, data: bytes) -> "ImageFile":
     Imported here, because a worker whose images are fine does not need Pillow in its memory.
     """
     from PIL import (
+        AvifImagePlugin,
         BmpImagePlugin,
         GifImagePlugin,
         JpegImagePlugin,
@@ -91,5 +123,8 @@ def _of_format(form: Format, data: bytes) -> "ImageFile":
         "BMP": BmpImagePlugin.BmpImageFile,
         "WebP": WebPImagePlugin.WebPImageFile,
         "TIFF": TiffImagePlugin.TiffImageFile,
+        "AVIF": AvifImagePlugin.AvifImageFile,
     }
+    # Threads of their own would need more memory the more processors a machine has.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     return classes[form](BytesIO(data))

@@ -1,4 +1,5 @@
-"""A thread pool that reads files for the event loop and grows only while reads are slow."""
+"""A thread pool that reads files for the event loop. It grows while reads are slow, and shrinks when they no longer
+are."""
 
 import asyncio
 import contextlib
@@ -9,6 +10,8 @@ from queue import SimpleQueue
 
 START_DEADLINE_SECONDS = 0.01
 MAX_THREADS = 32
+QUIET_SECONDS = 10.0
+"""When no read has had to wait for a thread for so long, half of the threads that are free go."""
 
 Question = tuple["asyncio.Future[bytes]", str]
 Answer = tuple["asyncio.Future[bytes]", bytes | Exception]
@@ -22,14 +25,22 @@ class ReaderThreads:
     all results that are ready.
     """
 
-    def __init__(self, read: Callable[[str], bytes]) -> None:
+    def __init__(self, read: Callable[[str], bytes], *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._read = read
+        self._quiet_seconds = quiet_seconds
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
         self._answers: deque[Answer] = deque()
         self._asked = 0
+        self._answered = 0
         self._threads = 0
         self._woken = False
         self._look: asyncio.TimerHandle | None = None
+        self._retire: asyncio.TimerHandle | None = None
+
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return self._threads
 
     def __enter__(self) -> "ReaderThreads":
         self._loop = asyncio.get_running_loop()
@@ -38,8 +49,9 @@ class ReaderThreads:
 
     def __exit__(self, *_: object) -> None:
         """Let idle threads end; one that hangs ends when its read does, or with the process."""
-        if self._look:
-            self._look.cancel()
+        for timer in (self._look, self._retire):
+            if timer:
+                timer.cancel()
         for _thread in range(self._threads):
             self._questions.put(None)
 
@@ -67,6 +79,22 @@ class ReaderThreads:
     def _add_thread(self) -> None:
         self._threads += 1
         threading.Thread(target=self._work, name=f"reader-{self._threads}", daemon=True).start()
+        self._retire_later()
+
+    def _retire_later(self) -> None:
+        if self._retire:
+            self._retire.cancel()
+            self._retire = None
+        if self._threads > 1:
+            self._retire = self._loop.call_later(self._quiet_seconds, self._retire_half)
+
+    def _retire_half(self) -> None:
+        """Let half of the free threads end. One that hangs is not free: who ended in its place would be missed."""
+        free = self._threads - (self._asked - self._questions.qsize() - self._answered)
+        for _thread in range(free // 2):
+            self._threads -= 1
+            self._questions.put(None)
+        self._retire_later()
 
     def _work(self) -> None:
         while question := self._questions.get():
@@ -74,10 +102,8 @@ class ReaderThreads:
             del question  # frees the last image before the next one arrives
 
     def _answer(self, future: "asyncio.Future[bytes]", path: str) -> None:
-        if future.cancelled():
-            return
         try:
-            self._answers.append((future, self._read(path)))
+            self._answers.append((future, b"" if future.cancelled() else self._read(path)))
         except Exception as error:  # noqa: BLE001 - raised where the read is awaited
             self._answers.append((future, error))
         if not self._woken:
@@ -90,6 +116,7 @@ class ReaderThreads:
         self._woken = False
         while self._answers:
             future, answer = self._answers.popleft()
+            self._answered += 1
             if future.done():
                 continue
             if isinstance(answer, Exception):

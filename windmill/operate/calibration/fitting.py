@@ -12,6 +12,7 @@ from windmill.core.services import Fleet
 from windmill.derive.calibration import Calibration
 from windmill.kernels.boxes import box_fitting
 from windmill.kernels.boxes.fusion import merge
+from windmill.kernels.boxes.sent_scale import read_sent_scale, scale_reply
 from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes import vote_fitting
 from windmill.kernels.votes.vote_design import VoteExample as VoteExample
@@ -83,7 +84,9 @@ async def find_labelled_images(
         page = {row["image_id"]: row["image_filename"] for row in rows[start : start + PAGE_IMAGES]}
         replies: dict[int, dict[str, dict[str, Any]]] = {}
         for row in await connection.fetch(sql["read_replies"], list(page)):
-            replies.setdefault(row["image_id"], {})[row["service"]] = _object(row["data"])
+            replies.setdefault(row["image_id"], {})[row["service"]] = scale_reply(
+                _object(row["data"]), read_sent_scale(_object(row["image_sent"]))
+            )
         found += [LabelledImage(replies[one], truths[name]) for one, name in page.items() if one in replies]
     return found
 
