@@ -26,7 +26,7 @@ pytestmark = pytest.mark.database
 CONVERT = ("partitions", "--convert", "--size", "1000", "--ahead", "3")
 WHERE = "SELECT tableoid::regclass::text FROM results WHERE image_id = $1"
 TRIGGERS = "SELECT array_agg(tgname ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'results'::regclass"
-INDEXES = "SELECT array_agg(indexrelid::regclass::text ORDER BY 1) FROM pg_index WHERE indrelid = 'results'::regclass"
+INDEXES = "SELECT array_agg(indexrelid::regclass::text ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'results'::regclass"
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
