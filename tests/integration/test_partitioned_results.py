@@ -26,7 +26,8 @@ pytestmark = pytest.mark.database
 CONVERT = ("partitions", "--convert", "--size", "1000", "--ahead", "3")
 WHERE = "SELECT tableoid::regclass::text FROM results WHERE image_id = $1"
 TRIGGERS = "SELECT array_agg(tgname ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'results'::regclass"
-INDEXES = "SELECT array_agg(indexrelid::regclass::text ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'results'::regclass"
+INDEXES = """SELECT array_agg(name ORDER BY name)
+FROM (SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = 'results'::regclass) AS i"""
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
