@@ -14,10 +14,13 @@ class FakeCanaryTable:
     blind: set[str] = field(default_factory=set)
     unsettled: bool = False
     error: WindmillError | None = None
+    noted: int = 0
+    """How often it was noted that a canary was found."""
 
     async def found(self, service: str, kind: CanaryKind, seconds_ago: float) -> bool:
         if self.error:
             raise self.error
+        self.noted += 1
         self.known.add(service)
         self.blind.discard(service)
         return self.unsettled

@@ -1,5 +1,6 @@
 """The table fleet_slots in memory. `tests/conformance/database` holds it against the real one."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -21,12 +22,14 @@ class SlotRow:
 
 @dataclass
 class FakeSlotTable:
-    """`asked` is every statement in its order; `error` is raised while there is one."""
+    """`asked` is every statement in its order; `error` is raised while there is one. `unheard`, if set, is awaited
+    after each lease, before its taker hears of it."""
 
     clock: Callable[[], float]
     rows: dict[tuple[str, int], SlotRow] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     error: WindmillError | None = None
+    unheard: asyncio.Event | None = None
 
     async def create(self, service: str, slots: int) -> None:
         self._ask("create")
@@ -39,6 +42,8 @@ class FakeSlotTable:
         for slot, row in sorted(rows.items(), key=lambda one: one[1].wanted_by != process):
             if row.until <= self.clock() and (row.wanted_by in (None, process) or self._gone(row)):
                 self.rows[service, slot] = SlotRow(lease, self.clock() + seconds)
+                if self.unheard:
+                    await self.unheard.wait()
                 return slot
         mine = [row for row in rows.values() if row.wanted_by == process]
         for row in mine or [row for row in rows.values() if row.wanted_by is None or self._gone(row)][:1]:
@@ -54,10 +59,11 @@ class FakeSlotTable:
         row.until = self.clock() + (seconds if kept else 0)
         return kept
 
-    async def free(self, service: str, slot: int, lease: UUID) -> None:
+    async def free(self, service: str, lease: UUID) -> None:
         self._ask("free")
-        if self.rows[service, slot].lease == lease:
-            self.rows[service, slot].until = self.clock()
+        for (name, _), row in self.rows.items():
+            if name == service and row.lease == lease:
+                row.until = self.clock()
 
     def _gone(self, row: SlotRow) -> bool:
         return row.wanted_at <= self.clock() - GONE_SECONDS

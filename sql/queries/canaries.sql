@@ -38,7 +38,8 @@ WHERE p.service = $1 AND c.service = $1 AND p.status = 'success' AND p.result_cr
   AND p.result_created <= c.recovered_at + make_interval(secs => $3) AND finds_nothing(p.data -> 'predictions', $2);
 
 -- name: end_blindness
-UPDATE canaries SET found_at = clock_timestamp(), blind_since = NULL, recovered_at = NULL WHERE service = $1;
+-- Since the recovery, and not since now: an address that only this process knows to be blind may have answered others.
+UPDATE canaries SET found_at = recovered_at, blind_since = NULL, recovered_at = NULL WHERE service = $1;
 
 -- name: take_blind_answers
 -- Up to $2 images to ask the services $1 about again; gone once the transaction that publishes them commits.

@@ -42,4 +42,4 @@ WHERE service = $1 AND slot = $2 AND lease = $3 AND until > clock_timestamp()
 RETURNING until > clock_timestamp() AS kept;
 
 -- name: free_fleet_slot
-UPDATE fleet_slots SET until = clock_timestamp() WHERE service = $1 AND slot = $2 AND lease = $3;
+UPDATE fleet_slots SET until = clock_timestamp() WHERE service = $1 AND lease = $2;

@@ -1,5 +1,7 @@
 """A service that goes blind: it is noticed, and nothing that it answered meanwhile stays."""
 
+import json
+
 import pytest
 
 from tests.e2e.conftest import Farm
@@ -56,3 +58,33 @@ async def test_a_service_that_never_sees_is_left_alone(fleet: Fleet, farm: Farm)
     await worker.stop()
     assert await fleet.count("status = 'success'") == 5
     assert await fleet.rows.fetchval("SELECT count(*) FROM canaries") == 0
+
+
+async def examined(fleet: Fleet, *arguments: str) -> dict[str, dict[str, str]]:
+    """What the doctor finds out about `face`, by name."""
+    told = await fleet.run("windmill", "doctor", "--services", "face", "--health", "--json", *arguments)
+    return {one["name"]: one for one in json.loads(told.out) if one["area"] == "services"}
+
+
+async def test_the_doctor_says_that_a_service_is_blind(fleet: Fleet, farm: Farm) -> None:
+    assert (await examined(fleet))["face canary"]["state"] == "ok"
+    farm.misbehave("face", blind=1)
+    found = await examined(fleet)
+    assert found["face health"]["state"] == "ok", "it does not know"
+    assert (found["face canary"]["state"], found["face canary"]["found"]) == (
+        "problem",
+        "finds no face in a picture that shows it",
+    )
+    assert await fleet.rows.fetchval("SELECT until <= now() FROM fleet_slots"), "the doctor frees its slot"
+
+
+async def test_the_doctor_disturbs_no_service_whose_slots_are_taken(fleet: Fleet, farm: Farm) -> None:
+    await fleet.rows.execute(
+        "INSERT INTO fleet_slots (service, slot, lease, until)"
+        " VALUES ('face', 0, gen_random_uuid(), now() + interval '1 hour')"
+    )
+    found = await examined(fleet, "--timeout", "1")
+    assert found["face health"]["state"] == "warning"
+    assert "no slot of the fleet became free" in found["face health"]["found"]
+    assert "face canary" not in found
+    assert farm.calls("face") == 1, "the one without a picture, which runs no model"

@@ -86,6 +86,26 @@ async def test_empty_answers_since_the_last_good_canary_are_asked_again_once(
     assert await marked(fleet) == [blind, unknown]
 
 
+async def test_what_was_answered_since_the_recovery_counts_again_in_the_next_blindness(
+    fleet: Fleet, settings: Settings
+) -> None:
+    """Another process may have called an address meanwhile that only the first knew to be blind."""
+    [late] = await fleet.register(1)
+    async with database.pool(settings, "test") as pool:
+        recovers = CanaryNotes(pool, settings, settle_seconds=3600)
+        notes = CanaryNotes(pool, settings, settle_seconds=0)
+        await recovers.found("face", "face", 0)
+        assert await recovers.missed("face")
+        assert await recovers.found("face", "face", 0)
+        await answered(fleet, "face", late, NOTHING["face"])
+        assert not await notes.found("face", "face", 0)
+        assert await marked(fleet) == []
+        assert await notes.missed("face")
+        while await notes.found("face", "face", 0):
+            pass
+    assert await marked(fleet) == [late]
+
+
 async def test_a_job_that_cannot_be_published_keeps_its_mark(fleet: Fleet, settings: Settings) -> None:
     [image_id] = await fleet.register(1)
     await fleet.rows.execute("INSERT INTO blind_answers (service, image_id) VALUES ('face', $1)", image_id)

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from windmill.calling.canaries import finds_canary, finds_something, image_for_probes, predictions_of
@@ -54,11 +55,14 @@ class CanaryWatch:
         seconds: float,
         *,
         addresses: ServiceAddresses | None = None,
+        slot: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`slot` is what each call needs, if the service takes few at once."""
         self._service = service
         self._kind = service.canary
         self._addresses = addresses
+        self._slot = slot
         self._client = client
         self._table = table
         self._seconds = seconds
@@ -87,24 +91,30 @@ class CanaryWatch:
 
     async def probe(self, service: Service) -> None:
         """Send the probe image; raises SERVICE_BLIND if it is a canary that the service no longer finds. Of several
-        addresses each that is not away is shown the canary: one may be blind while the others see."""
+        addresses each that is not away is shown the canary: one may be blind while the others see. While this process
+        knows one to be blind, the service has not found its canary, as other processes may still call that one; only
+        what was answered until now can be judged."""
         self._asked_at = began = self._clock()
         self._answers = self._empty = 0
         if not self._kind:
-            await self._client.upload(service, image_for_probes(service))
+            await self._upload(None)
             return
         found = [await self._sees(self._kind, address) for address in self._shown()]
-        if all(found):
+        if found and all(found) and (self._unsettled or not self._blind):
             await self._note_found(service, self._kind, self._clock() - began)
 
     async def probe_at(self, address: ServiceAddress) -> None:
         """Send the probe image to one address; raises SERVICE_BLIND if it was blind and still is."""
-        stored = await self._client.upload(self._service, image_for_probes(self._service), address)
+        stored = await self._upload(address)
         if address not in self._blind:
             return
         if self._kind and not finds_canary(self._kind, predictions_of(stored)):
             raise FailedAtAddress(self._blindness(self._kind), address)
         self._blind.discard(address)
+
+    async def _upload(self, address: ServiceAddress | None) -> Stored:
+        async with self._slot():
+            return await self._client.upload(self._service, image_for_probes(self._service), address)
 
     def _shown(self) -> Sequence[ServiceAddress | None]:
         if self._addresses and self._addresses.several:
@@ -113,7 +123,7 @@ class CanaryWatch:
 
     async def _sees(self, kind: CanaryKind, address: ServiceAddress | None) -> bool:
         """Whether the canary is found. Once may be a mishap, twice in a row is not, unless it never was found."""
-        stored = await self._client.upload(self._service, image_for_probes(self._service), address)
+        stored = await self._upload(address)
         if finds_canary(kind, predictions_of(stored)):
             self._misses[address] = 0
             return True
@@ -140,10 +150,12 @@ class CanaryWatch:
 
     async def _note_missed(self, service: Service) -> bool:
         try:
-            return await self._table.missed(service.name)
+            known = await self._table.missed(service.name)
         except WindmillError as error:
             logger.debug("a canary could not be noted: %s", error)
-            return self._found_before
+            known = self._found_before
+        self._unsettled |= known
+        return known
 
 
 def _at(address: ServiceAddress | None, error: WindmillError) -> WindmillError:

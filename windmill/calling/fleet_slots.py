@@ -40,7 +40,7 @@ class SlotTable(Protocol):
         """Prolong the lease; False if another process waits for the slot or the lease has expired."""
         ...
 
-    async def free(self, service: str, slot: int, lease: UUID) -> None: ...
+    async def free(self, service: str, lease: UUID) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -72,10 +72,11 @@ class FleetSlots:
         clock: Callable[[], float] = suspend_proof_clock,
     ) -> None:
         """`call_seconds` is the time-out of a call. A lease outlasts its turn by two of them: one for the last call,
-        and one in which the service may go on with a call that was given up."""
+        and one in which the service may go on with a call that was given up. With several addresses it is three, as a
+        call that one address does not take begins anew at the next."""
         self._service = service.name
         self._slots = slots
-        self._lease_seconds = TURN_SECONDS + 2 * call_seconds
+        self._lease_seconds = TURN_SECONDS + (3 if len(service.urls) > 1 else 2) * call_seconds
         self._table = table
         self._clock = clock
         self._process = uuid4()
@@ -105,7 +106,7 @@ class FleetSlots:
         """Free the leases that no call uses; those of calls that were cut off expire."""
         unused, self._unused = self._unused, []
         for lease in unused:
-            await self._free(lease)
+            await self._free(lease.name)
         await asyncio.gather(*self._freeing)
 
     async def _lease(self) -> SlotLease:
@@ -114,14 +115,14 @@ class FleetSlots:
             lease = self._take_unused() or await self._take()
             if self._clock() < lease.turn_ends:
                 return lease
-            self._free_soon(lease)
+            self._free_soon(lease.name)
 
     def _take_unused(self) -> SlotLease | None:
         while self._unused:
             lease = self._unused.pop()
             if self._clock() < lease.turn_ends:
                 return lease
-            self._free_soon(lease)
+            self._free_soon(lease.name)
         return None
 
     async def _take(self) -> SlotLease:
@@ -132,6 +133,7 @@ class FleetSlots:
                 if lease := await self._try_to_take():
                     return lease
             except WindmillError as error:
+                self._created = False  # the rows may be gone when the database comes back
                 await asyncio.sleep(self._outage.failed(error))
             else:
                 await asyncio.sleep(seconds)
@@ -144,7 +146,11 @@ class FleetSlots:
             await self._table.create(self._service, self._slots)
             self._created = True
         began, name = self._clock(), uuid4()
-        slot = await self._table.take(self._service, self._slots, self._process, self._lease_seconds, name)
+        try:
+            slot = await self._table.take(self._service, self._slots, self._process, self._lease_seconds, name)
+        except asyncio.CancelledError:
+            self._free_soon(name)  # PostgreSQL may have leased it already
+            raise
         self._outage.over()
         return None if slot is None else SlotLease(name, slot, began + TURN_SECONDS)
 
@@ -161,6 +167,7 @@ class FleetSlots:
             kept = await self._table.renew(self._service, lease.slot, lease.name, self._lease_seconds)
         except WindmillError as error:
             logger.debug("a slot could not be renewed: %s", error)
+            self._free_soon(lease.name)
             return False
         lease.turn_ends = began + TURN_SECONDS
         return kept
@@ -168,16 +175,16 @@ class FleetSlots:
     def _free_if_unused(self, lease: SlotLease, calls: int) -> None:
         if lease in self._unused and lease.calls == calls:
             self._unused.remove(lease)
-            self._free_soon(lease)
+            self._free_soon(lease.name)
 
-    def _free_soon(self, lease: SlotLease) -> None:
+    def _free_soon(self, lease: UUID) -> None:
         task = asyncio.get_running_loop().create_task(self._free(lease))
         self._freeing.add(task)
         task.add_done_callback(self._freeing.discard)
 
-    async def _free(self, lease: SlotLease) -> None:
+    async def _free(self, lease: UUID) -> None:
         try:
-            await self._table.free(self._service, lease.slot, lease.name)
+            await self._table.free(self._service, lease)
         except WindmillError as error:
             logger.debug("a slot could not be freed and expires: %s", error)
 

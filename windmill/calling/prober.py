@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from windmill.calling.service_addresses import FailedAtAddress, ServiceAddress, ServiceAddresses
 from windmill.calling.service_state import ServiceState
+from windmill.core.outcomes import Unavailable
 
 
 class Prober:
@@ -66,8 +67,9 @@ class Prober:
         async with self._state.slots:
             error = await self._state.probe(2)
         if error and error.code == "SERVICE_BLIND":
-            breaker = error.address.breaker if isinstance(error, FailedAtAddress) else self._state.breaker
-            breaker.trip(error)
+            if isinstance(error, FailedAtAddress):
+                error.address.breaker.trip(error)
+            self._state.update_breaker(Unavailable(error))
             self._on_result()
 
     def close(self) -> None:

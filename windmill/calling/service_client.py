@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,8 +59,15 @@ class ServiceClient:
 
     `access` has the keys and certificates of the services that need some (windmill.core.service_access)."""
 
-    def __init__(self, settings: Settings, access: Mapping[str, ServiceAccess] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        access: Mapping[str, ServiceAccess] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._access = access or {}
         self._http = Http1Client()
         self._routes: dict[str, _Route] = {}
@@ -149,8 +157,10 @@ class ServiceClient:
 
     async def _call_any(self, route: _Route, service: Service, request: _Request) -> Stored:
         """Call the address with the fewest calls in flight. One that does not take the call is away, and the next one
-        gets it; a failure after that is for the caller to judge."""
+        gets it; a failure after that is for the caller to judge. Only addresses that answer slowly use up the time in
+        which the next one gets it: one time-out, for which a slot of the fleet allows."""
         addresses = route.addresses
+        last_start = self._clock() + (self._settings.request_timeout or service.timeout_seconds)
         while True:
             address = addresses.pick()
             try:
@@ -161,6 +171,8 @@ class ServiceClient:
                 if error.reached:
                     raise FailedAtAddress(error, address) from error
                 address.breaker.trip(error)
+                if self._clock() >= last_start:
+                    raise
             else:
                 if addresses.several:
                     address.breaker.answered()

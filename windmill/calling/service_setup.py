@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from windmill.calling.canary_watch import CanaryTable, CanaryWatch
 from windmill.calling.fleet_slots import SlotTable, fleet_slots
@@ -22,14 +23,23 @@ def new_service_state(
 ) -> ServiceState:
     """The state of a service that nothing has happened to yet. Leave it with `async with`: it frees slots."""
     addresses = client.addresses(service)
-    watch = CanaryWatch(service, client, canary_table, settings.canary_seconds, addresses=addresses, clock=clock)
+    slots = fleet_slots(slot_table, settings, service)
+    watch = CanaryWatch(
+        service,
+        client,
+        canary_table,
+        settings.canary_seconds,
+        addresses=addresses,
+        slot=slots.slot if slots else nullcontext,
+        clock=clock,
+    )
     return ServiceState(
         service,
         settings,
         watch.probe,
         connect=client.connect,
         addresses=addresses,
-        fleet_slots=fleet_slots(slot_table, settings, service),
+        fleet_slots=slots,
         watch=watch,
         clock=clock,
     )

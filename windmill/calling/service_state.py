@@ -16,7 +16,7 @@ from windmill.calling.fleet_slots import FleetSlots
 from windmill.calling.ramp_up import RampUp
 from windmill.calling.repeated_probe import PROBE_TRIES, repeated_probe
 from windmill.calling.resizable_semaphore import ResizableSemaphore
-from windmill.calling.service_addresses import FailedAtAddress, ServiceAddress, ServiceAddresses
+from windmill.calling.service_addresses import FailedAtAddress, ServiceAddresses
 from windmill.core.errors import Code, WindmillError
 from windmill.core.outcomes import Outcome, code_of, is_from_service, outage_of
 from windmill.core.services import Service
@@ -71,7 +71,7 @@ class ServiceState:
         self._fleet_slots = fleet_slots
         self.watch = watch
         if addresses and watch:
-            addresses.send_probe = self._probe_address
+            addresses.send_probe = watch.probe_at
         self._running_probe: asyncio.Task[WindmillError | None] | None = None
         self._probe_waiters = 0
         self._doubting = 0  # calls that have failed and ask whether the service is well
@@ -98,8 +98,8 @@ class ServiceState:
         return any(one.reason is not None and one.reason.code == "SERVICE_BLIND" for one in breakers)
 
     def fleet_slot(self) -> AbstractAsyncContextManager[None]:
-        """What a call, a probe included, has to hold besides one of `slots`: a slot of the whole fleet, if the service
-        takes few calls at once."""
+        """What the call of a job has to hold besides one of `slots`: a slot of the whole fleet, if the service takes
+        few calls at once. Probes take one themselves."""
         return self._fleet_slots.slot() if self._fleet_slots else _UNLIMITED
 
     def answered(self, began: float, calls: int, *, first_try: bool) -> None:
@@ -234,16 +234,7 @@ class ServiceState:
     async def probe(self, times: int = PROBE_TRIES) -> WindmillError | None:
         """Send the probe image, up to `times` times while the error may be temporary; returns the last error, or
         None."""
-        return await repeated_probe(self._probe_once, times)
-
-    async def _probe_once(self) -> None:
-        async with self.fleet_slot():
-            await self._send_probe(self.service)
-
-    async def _probe_address(self, address: ServiceAddress) -> None:
-        assert self.watch
-        async with self.fleet_slot():
-            await self.watch.probe_at(address)
+        return await repeated_probe(lambda: self._send_probe(self.service), times)
 
 
 def concurrency(service: Service, settings: CallSettings) -> Concurrency:

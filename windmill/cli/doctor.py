@@ -33,7 +33,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--health",
         action="store_true",
-        help="also request /health; services run their model for it, so stop their workers",
+        help="also request /health, and show services a picture with a known answer; they run their model for both",
     )
 
 

@@ -30,9 +30,9 @@ class FleetSlotTable:
         """Prolong the lease; False if the slot was freed for another process or the lease has expired."""
         return bool(await self._value(queries()["renew_fleet_slot"], service, slot, lease, seconds))
 
-    async def free(self, service: str, slot: int, lease: UUID) -> None:
-        """Free the slot if it still has this lease."""
-        await self._value(queries()["free_fleet_slot"], service, slot, lease)
+    async def free(self, service: str, lease: UUID) -> None:
+        """Free the slot that has this lease, if there still is one."""
+        await self._value(queries()["free_fleet_slot"], service, lease)
 
     async def _value(self, statement: str, *arguments: object) -> object:
         with translate_errors(self._settings):

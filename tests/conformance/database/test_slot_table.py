@@ -41,20 +41,20 @@ async def test_each_slot_is_given_once(slots: SlotTable) -> None:
 
 async def test_a_freed_slot_can_be_taken_at_once(slots: SlotTable) -> None:
     assert await take(slots, A) == 0
-    await slots.free("pose", 0, A)
+    await slots.free("pose", A)
     assert await take(slots, B) == 0
 
 
 async def test_nobody_frees_or_renews_the_slot_of_another(slots: SlotTable) -> None:
     assert await take(slots, A) == 0
-    await slots.free("pose", 0, B)
+    await slots.free("pose", B)
     assert not await slots.renew("pose", 0, B, 60)
     assert await take(slots, B) is None
 
 
 async def test_a_freed_slot_is_kept_for_whoever_waits(slots: SlotTable) -> None:
     assert [await take(slots, holder) for holder in (A, B)] == [0, None]
-    await slots.free("pose", 0, A)
+    await slots.free("pose", A)
     assert [await take(slots, holder) for holder in (A, C, B)] == [None, None, 0]
 
 
@@ -85,7 +85,7 @@ async def test_an_expired_lease_is_neither_kept_nor_renewed(slots: SlotTable) ->
 
 async def test_whoever_no_longer_asks_is_not_waited_for(slots: SlotTable) -> None:
     assert [await take(slots, holder) for holder in (A, B)] == [0, None]
-    await slots.free("pose", 0, A)
+    await slots.free("pose", A)
     began = time.monotonic()
     while await take(slots, C) is None:
         assert time.monotonic() < began + 30

@@ -1,7 +1,8 @@
 """Whether a service still finds what it found before."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -40,17 +41,27 @@ class Bench:
     sent: list[bytes] = field(default_factory=list)
     ports: Sequence[int] = (1,)
     blind_ports: Sequence[int] = ()
+    steps: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         servers = [(ServiceUrl("http", "h", port), HttpServer("h", port)) for port in self.ports]
         self.addresses = ServiceAddresses(self.service.name, servers, self._no_probe, clock=self.clock)
-        self.watch = CanaryWatch(self.service, self, self.table, SECONDS, addresses=self.addresses, clock=self.clock)
+        self.watch = CanaryWatch(
+            self.service, self, self.table, SECONDS, addresses=self.addresses, slot=self.slot, clock=self.clock
+        )
 
     async def _no_probe(self, address: ServiceAddress) -> None:
         raise AssertionError("only the watch probes here")
 
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        self.steps.append("takes")
+        yield
+        self.steps.append("frees")
+
     async def upload(self, service: Service, image: bytes, at: ServiceAddress | None = None) -> Stored:
         self.sent.append(image)
+        self.steps.append("calls")
         return answer([] if at and at.url.port in self.blind_ports else self.predictions)
 
     async def probe(self) -> str | None:
@@ -208,3 +219,54 @@ async def test_a_blind_address_is_left_out_until_it_sees_again() -> None:
     await bench.watch.probe_at(second)
     bench.blind_ports = (2,)
     await bench.watch.probe_at(second)  # it was seen to see; whether it is blind again, the next canaries tell
+
+
+async def test_each_address_is_shown_the_canary_in_a_slot_of_its_own() -> None:
+    """A slot outlasts one call, not as many calls as there are addresses."""
+    bench = Bench(ports=(1, 2))
+    await bench.probe()
+    await bench.watch.probe_at(next(iter(bench.addresses)))
+    assert bench.steps == ["takes", "calls", "frees"] * 3
+
+
+async def test_a_service_of_which_no_address_could_be_shown_the_canary_has_not_found_it() -> None:
+    bench = Bench(ports=(1, 2))
+    for address in bench.addresses:
+        address.breaker.trip(WindmillError("SERVICE_UNREACHABLE", "refused", reached=False))
+    await bench.probe()
+    assert not bench.table.known
+
+
+async def test_while_one_address_is_known_to_be_blind_the_service_does_not_count_as_seeing() -> None:
+    """Other processes may still call it, and what they were answered since it was seen to see has to be asked again."""
+    bench = Bench(ports=(1, 2))
+    await bench.probe()
+    bench.blind_ports = (2,)
+    assert [await bench.probe() for _ in range(2)] == ["BAD_RESPONSE", "SERVICE_BLIND"]
+    first, second = bench.addresses
+    second.breaker.trip(WindmillError("SERVICE_BLIND", "because"))
+    assert await bench.probe() is None, "what was answered until now can be judged"
+    assert bench.table.noted == 2
+    await bench.probe()
+    assert bench.table.noted == 2
+    bench.blind_ports = ()
+    await bench.watch.probe_at(second)
+    second.breaker.half_open()
+    await bench.probe()
+    assert bench.table.noted == 3
+    assert not first.is_open
+
+
+async def test_blindness_that_could_not_be_judged_while_the_database_was_away_is_judged_later(bench: Bench) -> None:
+    await bench.probe()
+    bench.predictions = []
+    assert [await bench.probe() for _ in range(2)] == ["BAD_RESPONSE", "SERVICE_BLIND"]
+    bench.predictions = FOUND
+    bench.table.error = WindmillError("DATABASE_UNAVAILABLE", "refused")
+    await bench.probe()
+    bench.clock.now += SETTLE_SECONDS
+    assert bench.watch.due()
+    bench.table.error = None
+    await bench.probe()
+    bench.clock.now += SETTLE_SECONDS
+    assert not bench.watch.due()

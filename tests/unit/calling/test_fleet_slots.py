@@ -11,6 +11,7 @@ from tests.unit.world import Clock
 from tests.waiting import settled, until
 from windmill.calling.fleet_slots import TURN_SECONDS, FleetSlots, fleet_slots
 from windmill.core.errors import Code, WindmillError
+from windmill.core.service_urls import ServiceUrl
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
 
@@ -171,10 +172,66 @@ async def test_calls_wait_while_the_database_is_away(process: Callable[[], Fleet
     await waiting
 
 
+async def test_a_slot_that_cannot_be_renewed_is_not_called_on_and_freed_if_possible(
+    process: Callable[[], FleetSlots], table: FakeSlotTable, clock: Clock
+) -> None:
+    slots = process()
+    async with slots.slot():
+        clock.now += TURN_SECONDS
+        table.error = WindmillError("DATABASE_UNAVAILABLE", "no answer")
+    table.error = None
+    await until(lambda: table.asked[-1] == "free")
+    await call(process())
+    assert table.asked == ["create", "take", "renew", "free", "create", "take"]
+
+
 async def test_a_process_that_ends_frees_its_slot(process: Callable[[], FleetSlots], table: FakeSlotTable) -> None:
     async with process() as slots:
         await call(slots)
     assert table.asked == ["create", "take", "free"]
+
+
+async def test_rows_that_an_outage_of_the_database_took_are_made_anew(
+    process: Callable[[], FleetSlots], table: FakeSlotTable, clock: Clock
+) -> None:
+    """As when it is restored from a backup that has none."""
+    slots = process()
+    await call(slots)
+    clock.now += LEASE_SECONDS
+    table.error = WindmillError("DATABASE_UNAVAILABLE", "refused")
+    waiting = asyncio.create_task(call(slots))
+    await until(lambda: table.asked.count("take") == 2)
+    table.rows.clear()
+    table.error = None
+    await waiting
+    assert table.asked[-2:] == ["create", "take"]
+
+
+async def test_a_slot_that_was_leased_to_a_caller_who_has_gone_is_freed_at_once(
+    process: Callable[[], FleetSlots], table: FakeSlotTable
+) -> None:
+    table.unheard = asyncio.Event()
+    async with process() as slots:
+        gone = asyncio.create_task(call(slots))
+        await until(lambda: table.asked == ["create", "take"])
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+    table.unheard = None
+    assert table.asked[2:] == ["free"]
+    await call(process())
+
+
+def test_a_lease_of_several_addresses_outlasts_a_call_that_begins_anew_at_the_next(
+    table: FakeSlotTable, clock: Clock
+) -> None:
+    urls = tuple(ServiceUrl("http", host, 1) for host in ("a", "b"))
+    leases = []
+    for service in (POSE, replace(POSE, urls=urls)):
+        slots = FleetSlots(service, 1, CALL_SECONDS, table, clock=clock)
+        asyncio.run(call(slots))
+        leases.append(table.rows["pose", 0].until - clock.now)
+        clock.now += 60
+    assert leases == [LEASE_SECONDS, LEASE_SECONDS + CALL_SECONDS]
 
 
 async def test_as_many_calls_as_there_are_slots(clock: Clock, table: FakeSlotTable) -> None:

@@ -27,8 +27,8 @@ class Bench:
         self.says = SEES
         self.sent = 0
         self.table = FakeSlotTable(self.clock)
-        watch = CanaryWatch(POSE, self, FakeCanaryTable(), 60, clock=self.clock)
         slots = FleetSlots(POSE, 1, 5, self.table, clock=self.clock)
+        watch = CanaryWatch(POSE, self, FakeCanaryTable(), 60, slot=slots.slot, clock=self.clock)
         settings = Settings.from_env({})
         self.state = ServiceState(POSE, settings, watch.probe, fleet_slots=slots, watch=watch, clock=self.clock)
         self.watch = watch
@@ -54,6 +54,7 @@ async def test_a_working_service_that_goes_blind_gets_no_more_jobs() -> None:
     bench.says = BLIND
     await bench.shows_canary(2)
     assert (bench.state.breaker.state, bench.state.blind) == ("open", True)
+    assert bench.state.ramp_up.limit == 1, "as after any outage, it has to show first that it bears more"
 
 
 async def test_a_blind_service_gets_a_job_when_it_sees_again() -> None:

@@ -594,6 +594,22 @@ async def test_an_address_that_turns_a_call_away_is_left_to_the_caller_to_judge(
 
 
 @on_each_loop
+async def test_a_call_does_not_go_on_to_further_addresses_for_longer_than_a_time_out() -> None:
+    """The slot of the fleet that it holds would expire meanwhile. Its job goes back and counts no try."""
+    async with serving(lambda path: reply(OK)) as gone, serving(lambda path: reply(OK)) as gone_too:
+        pass
+    moments = iter((0.0, 2.9, 3.0))
+    async with serving(lambda path: reply(OK)) as well:
+        service = at(gone, gone_too, well)
+        settings = Settings.from_env({"REQUEST_TIMEOUT": "3"})
+        async with ServiceClient(settings, clock=lambda: next(moments)) as opened:
+            error = await refused(opened, service)
+            assert (error.code, error.reached) == ("SERVICE_UNREACHABLE", False)
+            assert opened.addresses(service).can_fail_over()
+    assert well.requests == []
+
+
+@on_each_loop
 async def test_when_all_addresses_are_away_the_service_is_and_nothing_is_sent() -> None:
     async with serving(lambda path: reply(OK)) as gone, serving(lambda path: reply(OK)) as other:
         pass

@@ -4,8 +4,8 @@ import asyncio
 import http.client
 import socket
 import ssl
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -105,38 +105,82 @@ def _connection(address: AskedAddress, seconds: float) -> http.client.HTTPConnec
     return http.client.HTTPConnection(url.host, url.port, timeout=seconds)
 
 
+_NewSlot = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class _NoSlot(Exception):
+    """None of the fleet's slots became free."""
+
+
 async def _model(settings: Settings, service: Service, address: AskedAddress, seconds: float) -> list[DoctorFinding]:
-    """Only on demand, as both run the model; for a service that takes few calls at once in one of the fleet's slots."""
+    """Only on demand, as both run the model; each in a slot of the fleet, if the service takes few calls at once."""
+    found: list[DoctorFinding] = []
     async with AsyncExitStack() as stack:
-        if service.fleet_concurrency:
-            pool = await stack.enter_async_context(database.pool(settings, "windmill-doctor", max_size=1))
-            slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
-            assert slots
-            await stack.enter_async_context(slots)
+        new_slot = await _slots(settings, service, seconds, stack)
+        try:
+            found += await _health(settings, service, address, new_slot)
+            found += await _canary(settings, service, address, new_slot)
+        except _NoSlot:
+            found.append(judge_services.judge_no_slot(service))
+    return found
+
+
+async def _slots(settings: Settings, service: Service, seconds: float, stack: AsyncExitStack) -> _NewSlot:
+    """Slots of the fleet, if the service takes few calls at once."""
+    if not service.fleet_concurrency:
+        return nullcontext
+    pool = await stack.enter_async_context(database.pool(settings, "windmill-doctor", max_size=1))
+    slots = fleet_slots(FleetSlotTable(pool, settings), settings, service)
+    assert slots
+    await stack.enter_async_context(slots)
+
+    @asynccontextmanager
+    async def new_slot() -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
             try:
                 async with asyncio.timeout(2 * seconds):
-                    await stack.enter_async_context(slots.slot())
+                    await held.enter_async_context(slots.slot())
             except TimeoutError:
-                return [judge_services.judge_no_slot(service)]
-        return [*await _health(service, address), *await _canary(settings, service, address)]
+                raise _NoSlot from None
+            yield
+
+    return new_slot
 
 
-async def _canary(settings: Settings, service: Service, asked: AskedAddress) -> list[DoctorFinding]:
+async def _canary(settings: Settings, service: Service, asked: AskedAddress, new_slot: _NewSlot) -> list[DoctorFinding]:
     if not service.canary:
         return []
     async with ServiceClient(settings, {service.name: asked.access}) as client:
         address = next(one for one in client.addresses(service) if one.url == asked.url)
-        stored = await client.upload(service, canary_image(service.canary), at=address)
+        async with new_slot():
+            stored = await client.upload(service, canary_image(service.canary), at=address)
     return [judge_services.judge_canary(service, service.canary, predictions_of(stored))]
 
 
-async def _health(service: Service, address: AskedAddress) -> list[DoctorFinding]:
+async def _health(
+    settings: Settings, service: Service, address: AskedAddress, new_slot: _NewSlot
+) -> list[DoctorFinding]:
     name = f"{service.name} health"
     target = replace(address.url, path="/health").target
+    seconds = settings.request_timeout or service.timeout_seconds  # for which a slot is made
+    heard: ProbeReply | Exception
     try:
-        heard = await in_thread(partial(_get, address, target, service.timeout_seconds))
-    except (OSError, http.client.HTTPException) as error:
-        return [problem("services", name, f"no answer: {error or type(error).__name__}", "see the log of the service")]
+        async with new_slot():
+            heard = await _health_reply(address, target, seconds)
+    except TimeoutError as error:
+        heard = error
+    if isinstance(heard, Exception):
+        return [problem("services", name, f"no answer: {heard or type(heard).__name__}", "see the log of the service")]
     if heard.status == 200:
         return [ok("services", name, "says that it is well")]
     return [problem("services", name, f"/health answered {heard.status}", "see the log of the service")]
+
+
+async def _health_reply(address: AskedAddress, target: str, seconds: float) -> ProbeReply | Exception:
+    """Raises TimeoutError, and the slot is kept, as the service may still work on its answer."""
+    try:
+        return await in_thread(partial(_get, address, target, seconds))
+    except TimeoutError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        return error
