@@ -117,6 +117,7 @@ class ReconnectingPublisher:
         self._stack = contextlib.AsyncExitStack()
         self._backpressure: QueueBackpressure | None = None
         self._target: _Broker | None = None
+        self._connected_before = False
 
     def trouble(self) -> str | None:
         """The readiness check of the broker: None while connected, else what is wrong."""
@@ -135,13 +136,17 @@ class ReconnectingPublisher:
                 async with background(log_when_blocked(target)):
                     await pages.publish(page, target, stop)
             except WindmillError as error:
-                if error.code != "BROKER_UNAVAILABLE":
+                if not self._may_pass(error):
                     raise
                 await self.aclose()
                 await pause(stop, self.outage.failed(error))
             else:
                 self.outage.over()
                 return
+
+    def _may_pass(self, error: WindmillError) -> bool:
+        """A refused login is fatal at the start only: later the broker may just be restoring its users."""
+        return error.code == "BROKER_UNAVAILABLE" or (error.code == "CONFIG_INVALID" and self._connected_before)
 
     async def _session(self) -> tuple[QueueBackpressure, _Broker]:
         """Two connections, as RabbitMQ blocks one that publishes when it is short of memory."""
@@ -154,6 +159,7 @@ class ReconnectingPublisher:
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
             depths = partial(broker.depths, reading, self._settings, self._services, queue=self._queue)
             self._backpressure = QueueBackpressure(depths, self._most)
+            self._connected_before = True
         return self._backpressure, self._target
 
 
