@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from aiormq import Channel, spec
 
 from dev.servers.ports import is_free
 from tests.e2e.conftest import Farm
@@ -17,6 +18,7 @@ from tests.parallel import free_offset
 from tests.waiting import until
 from windmill import broker
 from windmill.broker.management import limit_deliveries
+from windmill.broker.publishing import PRIORITY
 from windmill.core.messages import URGENT_HEADER, Job, encode
 from windmill.core.services import load_fleet
 from windmill.kernels.flow.urgent_first import ORDINARY_SHARE
@@ -122,16 +124,37 @@ async def answering_services(fleet: Fleet, *names: str) -> int:
     return offset
 
 
-async def publish(fleet: Fleet, picture: Path, ids: range, *, urgent: bool, service: str = "yolov8") -> None:
+async def publish_urgent(fleet: Fleet, picture: Path, ids: range) -> None:
     now = datetime.now(UTC)
-    headers = {URGENT_HEADER: True} if urgent else {}
     async with (
         broker.connection(fleet.settings, "test") as opened,
         broker.publisher(opened, fleet.settings) as publisher,
     ):
         for some in batches(ids, 1000):
             jobs = [encode(Job(number, f"{number}.jpg", str(picture), None, now)) for number in some]
-            await asyncio.gather(*(publisher.to_services(body, [service], headers) for body in jobs))
+            await asyncio.gather(*(publisher.to_services(body, ["yolov8"], {URGENT_HEADER: True}) for body in jobs))
+
+
+async def fill(fleet: Fleet, picture: Path, ids: range, *services: str) -> None:
+    """Ordinary jobs without confirms, several times as fast; returns when all of them wait."""
+    now = datetime.now(UTC)
+    queues = [broker.work_queue(fleet.settings, service) for service in services]
+    async with (
+        broker.connection(fleet.settings, "test") as opened,
+        opened.channel(publisher_confirms=False) as channel,
+    ):
+        driver = await channel.get_underlay_channel()
+        assert isinstance(driver, Channel)
+        properties = spec.Basic.Properties(delivery_mode=2, priority=PRIORITY)
+        for number in ids:
+            body = encode(Job(number, f"{number}.jpg", str(picture), None, now))
+            for queue in queues:
+                await driver.basic_publish(body, routing_key=queue, properties=properties, wait=False)
+
+        async def full() -> bool:
+            return {await fleet.depth(service) for service in services} == {len(ids)}
+
+        await until(full, 120, "the queues are filled")
 
 
 @pytest.mark.slow(reason="does some thousand jobs")
@@ -141,8 +164,7 @@ async def test_one_job_in_ten_stays_ordinary_beside_another_service_and_after_a_
     file = fleet.folder / "picture.jpg"
     file.write_bytes(picture)
     await fleet.declare("yolov8", "rtdetr")
-    for service in ("yolov8", "rtdetr"):
-        await publish(fleet, file, range(1, 8_001), urgent=False, service=service)
+    await fill(fleet, file, range(1, 8_001), "yolov8", "rtdetr")
     offset = str(await answering_services(fleet, "yolov8", "rtdetr"))
     proxy = {"QUEUE_HOST": LOOPBACK, "QUEUE_PORT": str(queue_proxy.port)}
     worker = await fleet.worker("yolov8,rtdetr", SERVICE_PORT_OFFSET=offset, WORKER_CONCURRENCY="2", **proxy)
@@ -155,7 +177,7 @@ async def test_one_job_in_ten_stays_ordinary_beside_another_service_and_after_a_
     for done in (0, 900):
         await queue_proxy.cut()
         await worker.says("is unavailable", times=1 + bool(done))
-        await publish(fleet, file, range(10_001 + done, 10_901 + done), urgent=True)
+        await publish_urgent(fleet, file, range(10_001 + done, 10_901 + done))
         before = await fleet.count("image_id <= 10000 AND service = 'yolov8'")
         other = await fleet.count("service = 'rtdetr'")
         await queue_proxy.mend()
@@ -177,14 +199,13 @@ async def test_ten_urgent_images_overtake_a_hundred_thousand_and_one_job_in_ten_
     file = fleet.folder / "picture.jpg"
     file.write_bytes(picture)
     await fleet.declare("yolov8")
-    await publish(fleet, file, range(1, 100_001), urgent=False)
-    assert await fleet.depth("yolov8") == 100_000
+    await fill(fleet, file, range(1, 100_001), "yolov8")
     offset = await answering_services(fleet, "yolov8")
     await fleet.worker("yolov8", SERVICE_PORT_OFFSET=str(offset), WORKER_CONCURRENCY="4")
     await fleet.stored(200, 120)
 
     began = time.monotonic()
-    await publish(fleet, file, range(200_001, 200_011), urgent=True)
+    await publish_urgent(fleet, file, range(200_001, 200_011))
 
     async def urgent_done(number: int) -> bool:
         return await fleet.count("image_id > 200000") == number
@@ -194,7 +215,7 @@ async def test_ten_urgent_images_overtake_a_hundred_thousand_and_one_job_in_ten_
     assert await fleet.count("image_id <= 200000") < 50_000, "they did not wait for the backlog"
 
     before = await fleet.count("image_id <= 200000")
-    await publish(fleet, file, range(200_011, 202_011), urgent=True)
+    await publish_urgent(fleet, file, range(200_011, 202_011))
     await until(lambda: urgent_done(2_010), 240, fleet.logs)
     beside = await fleet.count("image_id <= 200000") - before
     with capsys.disabled():
