@@ -193,6 +193,7 @@ async def test_one_job_in_ten_stays_ordinary_beside_another_service_and_after_a_
 
 
 @pytest.mark.slow(reason="publishes 100,000 jobs")
+@pytest.mark.timeout(900)
 async def test_ten_urgent_images_overtake_a_hundred_thousand_and_one_job_in_ten_stays_ordinary(
     fleet: Fleet, picture: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
