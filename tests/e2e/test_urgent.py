@@ -3,12 +3,12 @@
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
-from aiormq import Channel, spec
 
 from dev.servers.ports import is_free
 from tests.e2e.conftest import Farm
@@ -18,7 +18,6 @@ from tests.parallel import free_offset
 from tests.waiting import until
 from windmill import broker
 from windmill.broker.management import limit_deliveries
-from windmill.broker.publishing import PRIORITY
 from windmill.core.messages import URGENT_HEADER, Job, encode
 from windmill.core.services import load_fleet
 from windmill.kernels.flow.urgent_first import ORDINARY_SHARE
@@ -124,7 +123,7 @@ async def answering_services(fleet: Fleet, *names: str) -> int:
     return offset
 
 
-async def publish_urgent(fleet: Fleet, picture: Path, ids: range) -> None:
+async def publish(fleet: Fleet, picture: Path, ids: range, services: Sequence[str], headers: broker.Headers) -> None:
     now = datetime.now(UTC)
     async with (
         broker.connection(fleet.settings, "test") as opened,
@@ -132,29 +131,17 @@ async def publish_urgent(fleet: Fleet, picture: Path, ids: range) -> None:
     ):
         for some in batches(ids, 1000):
             jobs = [encode(Job(number, f"{number}.jpg", str(picture), None, now)) for number in some]
-            await asyncio.gather(*(publisher.to_services(body, ["yolov8"], {URGENT_HEADER: True}) for body in jobs))
+            await asyncio.gather(*(publisher.to_services(body, services, headers) for body in jobs))
+
+
+async def publish_urgent(fleet: Fleet, picture: Path, ids: range) -> None:
+    await publish(fleet, picture, ids, ["yolov8"], {URGENT_HEADER: True})
 
 
 async def fill(fleet: Fleet, picture: Path, ids: range, *services: str) -> None:
-    """Ordinary jobs without confirms, several times as fast; returns when all of them wait."""
-    now = datetime.now(UTC)
-    queues = [broker.work_queue(fleet.settings, service) for service in services]
-    async with (
-        broker.connection(fleet.settings, "test") as opened,
-        opened.channel(publisher_confirms=False) as channel,
-    ):
-        driver = await channel.get_underlay_channel()
-        assert isinstance(driver, Channel)
-        properties = spec.Basic.Properties(delivery_mode=2, priority=PRIORITY)
-        for number in ids:
-            body = encode(Job(number, f"{number}.jpg", str(picture), None, now))
-            for queue in queues:
-                await driver.basic_publish(body, routing_key=queue, properties=properties, wait=False)
-
-        async def full() -> bool:
-            return {await fleet.depth(service) for service in services} == {len(ids)}
-
-        await until(full, 120, "the queues are filled")
+    """Ordinary jobs, the same for each service."""
+    await publish(fleet, picture, ids, services, {})
+    assert {await fleet.depth(service) for service in services} == {len(ids)}
 
 
 @pytest.mark.slow(reason="does some thousand jobs")
