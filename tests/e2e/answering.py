@@ -1,4 +1,5 @@
-"""A service that gives one fixed answer at once, or after so long: python -m tests.e2e.answering PORT [SECONDS]"""
+"""A service that gives one fixed answer at once, or after so long, under a name:
+python -m tests.e2e.answering PORT [SECONDS [NAME]]"""
 
 import asyncio
 import sys
@@ -6,9 +7,10 @@ import sys
 import orjson
 from aiohttp import web
 
+NAME = sys.argv[3] if len(sys.argv) > 3 and __name__ == "__main__" else "yolo"
 ANSWER = orjson.dumps(
     {
-        "service": "yolo",
+        "service": NAME,
         "status": "success",
         "predictions": [
             {

@@ -3,7 +3,9 @@
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from dev.servers.ports import is_free
 from tests.e2e.conftest import Farm
 from tests.integration.fleet import Fleet
+from tests.integration.proxy import LOOPBACK, Proxy
 from tests.parallel import free_offset
 from tests.waiting import until
 from windmill import broker
@@ -108,42 +111,89 @@ async def test_an_urgent_job_that_kills_its_workers_is_parked_by_the_broker_and_
     assert (await fleet.depth("clip", URGENT), await fleet.depth("clip")) == (1, 0)
 
 
-async def answering_service(fleet: Fleet, port_of_service: int) -> int:
-    """A service that takes some milliseconds; returns the port offset under which it is found."""
-    offset = free_offset([port_of_service])
-    port = port_of_service + offset
-    fleet.start_program([sys.executable, "-m", "tests.e2e.answering", str(port), str(SERVICE_SECONDS)])
-    await until(lambda: not is_free(port), 60, "the service")
+async def answering_services(fleet: Fleet, *names: str) -> int:
+    """Services that take some milliseconds; returns the port offset under which they are found."""
+    known = load_fleet(fleet.settings.service_config).services
+    offset = free_offset([known[name].port for name in names])
+    ports = {name: known[name].port + offset for name in names}
+    for name, port in ports.items():
+        arguments = [str(port), str(SERVICE_SECONDS), "yolo" if name == "yolov8" else name]
+        fleet.start_program([sys.executable, "-m", "tests.e2e.answering", *arguments])
+    await until(lambda: not any(is_free(port) for port in ports.values()), 60, "the services")
     return offset
 
 
-async def publish(fleet: Fleet, picture: Path, ids: range, *, urgent: bool) -> None:
+async def publish(fleet: Fleet, picture: Path, ids: range, services: Sequence[str], headers: broker.Headers) -> None:
     now = datetime.now(UTC)
-    headers = {URGENT_HEADER: True} if urgent else {}
     async with (
         broker.connection(fleet.settings, "test") as opened,
         broker.publisher(opened, fleet.settings) as publisher,
     ):
         for some in batches(ids, 1000):
             jobs = [encode(Job(number, f"{number}.jpg", str(picture), None, now)) for number in some]
-            await asyncio.gather(*(publisher.to_services(body, ["yolov8"], headers) for body in jobs))
+            await asyncio.gather(*(publisher.to_services(body, services, headers) for body in jobs))
+
+
+async def publish_urgent(fleet: Fleet, picture: Path, ids: range) -> None:
+    await publish(fleet, picture, ids, ["yolov8"], {URGENT_HEADER: True})
+
+
+async def fill(fleet: Fleet, picture: Path, ids: range, *services: str) -> None:
+    """Ordinary jobs, the same for each service."""
+    await publish(fleet, picture, ids, services, {})
+    assert {await fleet.depth(service) for service in services} == {len(ids)}
+
+
+@pytest.mark.slow(reason="does some thousand jobs")
+async def test_one_job_in_ten_stays_ordinary_beside_another_service_and_after_a_reconnect(
+    fleet: Fleet, queue_proxy: Proxy, picture: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = fleet.folder / "picture.jpg"
+    file.write_bytes(picture)
+    await fleet.declare("yolov8", "rtdetr")
+    await fill(fleet, file, range(1, 8_001), "yolov8", "rtdetr")
+    offset = str(await answering_services(fleet, "yolov8", "rtdetr"))
+    proxy = {"QUEUE_HOST": LOOPBACK, "QUEUE_PORT": str(queue_proxy.port)}
+    worker = await fleet.worker("yolov8,rtdetr", SERVICE_PORT_OFFSET=offset, WORKER_CONCURRENCY="2", **proxy)
+    await fleet.stored(200, 120)
+
+    async def urgent_done(number: int) -> bool:
+        return await fleet.count("image_id > 10000") == number
+
+    told = []
+    for done in (0, 900):
+        await queue_proxy.cut()
+        await worker.says("is unavailable", times=1 + bool(done))
+        await publish_urgent(fleet, file, range(10_001 + done, 10_901 + done))
+        before = await fleet.count("image_id <= 10000 AND service = 'yolov8'")
+        other = await fleet.count("service = 'rtdetr'")
+        await queue_proxy.mend()
+        await until(partial(urgent_done, done + 900), 120, fleet.logs)
+        beside = await fleet.count("image_id <= 10000 AND service = 'yolov8'") - before
+        other = await fleet.count("service = 'rtdetr'") - other
+        told.append(f"{beside} ordinary beside 900 urgent, and {other} of the other service")
+        # While the next urgent jobs are still on their way from the broker, more ordinary ones begin.
+        assert 900 / (ORDINARY_SHARE - 1) * 0.9 <= beside < 900, told
+        assert other >= 300, (told, worker.log)
+    with capsys.disabled():
+        sys.stdout.write("\n" + "; ".join(told) + "\n")
 
 
 @pytest.mark.slow(reason="publishes 100,000 jobs")
+@pytest.mark.timeout(900)
 async def test_ten_urgent_images_overtake_a_hundred_thousand_and_one_job_in_ten_stays_ordinary(
     fleet: Fleet, picture: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = fleet.folder / "picture.jpg"
     file.write_bytes(picture)
     await fleet.declare("yolov8")
-    await publish(fleet, file, range(1, 100_001), urgent=False)
-    assert await fleet.depth("yolov8") == 100_000
-    offset = await answering_service(fleet, load_fleet(fleet.settings.service_config).services["yolov8"].port)
+    await fill(fleet, file, range(1, 100_001), "yolov8")
+    offset = await answering_services(fleet, "yolov8")
     await fleet.worker("yolov8", SERVICE_PORT_OFFSET=str(offset), WORKER_CONCURRENCY="4")
     await fleet.stored(200, 120)
 
     began = time.monotonic()
-    await publish(fleet, file, range(200_001, 200_011), urgent=True)
+    await publish_urgent(fleet, file, range(200_001, 200_011))
 
     async def urgent_done(number: int) -> bool:
         return await fleet.count("image_id > 200000") == number
@@ -153,7 +203,7 @@ async def test_ten_urgent_images_overtake_a_hundred_thousand_and_one_job_in_ten_
     assert await fleet.count("image_id <= 200000") < 50_000, "they did not wait for the backlog"
 
     before = await fleet.count("image_id <= 200000")
-    await publish(fleet, file, range(200_011, 202_011), urgent=True)
+    await publish_urgent(fleet, file, range(200_011, 202_011))
     await until(lambda: urgent_done(2_010), 240, fleet.logs)
     beside = await fleet.count("image_id <= 200000") - before
     with capsys.disabled():

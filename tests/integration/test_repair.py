@@ -9,6 +9,7 @@ from tests.integration.fleet import Finished, Fleet
 from tests.integration.parking import body, ids, messages, put_all, reasons
 from tests.waiting import until
 from windmill import broker
+from windmill.core.messages import URGENT_HEADER
 from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.database]
@@ -50,6 +51,34 @@ async def test_after_the_broker_lost_everything_one_command_brings_back_every_un
     assert await fleet.image_ids("ocr") == images[:500] + images[700:]
     assert await fleet.depth("yolov8") == 0
     assert later[0] not in await ids(fleet, "clip")
+
+
+async def test_what_an_urgent_run_submitted_is_urgent_again(fleet: Fleet) -> None:
+    backlog = await fleet.register(3)
+    await fleet.produce("--services", SERVICES)
+    today = await fleet.register(2, "today")
+    await fleet.produce("--services", "clip", "--group", "today", "--urgent")
+    await fleet.produce("--services", SERVICES)
+    await answered(fleet, today[:1], "clip")
+    await lose_everything(fleet, "clip", "ocr")
+    end = await repair(fleet)
+    assert end.json()["jobs_by_service"] == {"clip": 4, "ocr": 5}, end.err
+    assert end.json()["images"] == 5, "one of them has an urgent job and an ordinary one"
+    [urgent] = await fleet.take_all("clip", "_urgent")
+    assert (urgent.image_id, urgent.headers) == (today[1], {URGENT_HEADER: True})
+    assert await fleet.image_ids("clip") == backlog
+    assert (await fleet.depth("ocr", "_urgent"), await fleet.image_ids("ocr")) == (0, backlog + today)
+
+
+async def test_only_the_urgency_of_the_repaired_run_counts(fleet: Fleet) -> None:
+    await fleet.register(2, "today")
+    first = (await fleet.produce("--services", "clip", "--json")).json()["run_id"]
+    again = ("--services", "clip", "--group", "today", "--missing", "--urgent", "--json")
+    second = (await fleet.produce(*again)).json()["run_id"]
+    for run, suffix in ((first, ""), (second, "_urgent")):
+        await lose_everything(fleet, "clip")
+        assert (await repair(fleet, "--run", str(run))).json()["jobs"] == 2
+        assert await fleet.depth("clip", suffix) == 2
 
 
 async def test_a_second_repair_publishes_nothing_and_keeps_the_order(fleet: Fleet) -> None:

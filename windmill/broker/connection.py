@@ -17,6 +17,7 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from windmill.broker import refusals
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import BrokerSettings
 from windmill.kernels.net.server_addresses import ServerAddress, render_addresses
@@ -43,9 +44,7 @@ def translate_errors(settings: BrokerSettings) -> Iterator[None]:
     except ChannelPreconditionFailed as error:
         raise WindmillError("CONFLICT", f"a queue exists with other arguments: {error}", _REDECLARE) from error
     except InvalidFrameError as error:
-        # The driver raises this when the broker closes the connection instead of opening the virtual host.
-        said = f"{_where(settings)}: the virtual host was refused"
-        raise WindmillError("CONFIG_INVALID", said, _ACCOUNT) from error
+        raise _not_opened(settings, error) from error
     except (AuthenticationError, ProbableAuthenticationError) as error:
         raise WindmillError("CONFIG_INVALID", f"{_where(settings)}: {error}", _ACCOUNT) from error
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
@@ -55,6 +54,15 @@ def translate_errors(settings: BrokerSettings) -> Iterator[None]:
         raise WindmillError("BROKER_UNAVAILABLE", f"{_where(settings)}: {reason}") from error
 
 
+def _not_opened(settings: BrokerSettings, error: InvalidFrameError) -> WindmillError:
+    """The broker closed the connection instead of opening the virtual host, or does not speak AMQP."""
+    close = refusals.closed_with(error)
+    said = f"{_where(settings)}: {close.reply_text if close else error}"
+    if refusals.is_final(close):
+        return WindmillError("CONFIG_INVALID", said, _ACCOUNT)
+    return WindmillError("BROKER_UNAVAILABLE", said)
+
+
 def _where(settings: BrokerSettings) -> str:
     return f"{settings.queue_user} at {render_addresses(settings.queue_servers())} vhost {settings.queue_vhost}"
 
@@ -62,11 +70,24 @@ def _where(settings: BrokerSettings) -> str:
 @asynccontextmanager
 async def connection(settings: BrokerSettings, name: str) -> AsyncIterator[Connection]:
     """A connection to any of the servers, called `name` in the management UI."""
-    opened = await _open_any(settings, name)
+    opened = await _open_unless_refused_again(settings, name)
     try:
         yield opened
     finally:
         await _close_quietly(opened)
+
+
+async def _open_unless_refused_again(settings: BrokerSettings, name: str) -> Connection:
+    """Ask again after a refused login: a broker that is shutting down refuses a correct one too."""
+    for pause in refusals.ASK_AGAIN_SECONDS:
+        try:
+            return await _open_any(settings, name)
+        except WindmillError as error:
+            if not refusals.is_refused_login(error.__cause__):
+                raise
+            logger.debug("the broker refused the login; asking again", extra={"reason": error.message})
+        await asyncio.sleep(pause)
+    return await _open_any(settings, name)
 
 
 async def _open_any(settings: BrokerSettings, name: str) -> Connection:
@@ -86,6 +107,18 @@ async def _open_any(settings: BrokerSettings, name: str) -> Connection:
     raise next((error for error in failures if error.code == "CONFIG_INVALID"), failures[-1])
 
 
+class _Driver(aio_pika.Connection):
+    """Closes itself if it cannot connect. Else the driver would do so when the object is collected, perhaps in another
+    thread than the event loop's."""
+
+    async def connect(self, timeout: float | None = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 async def _open(settings: BrokerSettings, server: ServerAddress, name: str, seconds: float) -> Connection:
     return await aio_pika.connect(
         host=server.host,
@@ -98,6 +131,7 @@ async def _open(settings: BrokerSettings, server: ServerAddress, name: str, seco
         timeout=seconds,
         heartbeat=HEARTBEAT_SECONDS,
         client_properties={"connection_name": name},
+        connection_class=_Driver,
     )
 
 

@@ -13,7 +13,9 @@ from windmill.process.runner import DONE
 DESCRIPTION = """\
 Extrapolates linearly from measurements: the rate of fully busy workers or, without any, the answer times in results and
 the concurrency; and the sizes of the tables. The column "from" names the source; "assumed" means that nothing was
-measured. A plan does not know that services share a GPU or slow down under load.
+measured. A plan does not know that services share a GPU or slow down under load. Urgent images count like others: they
+change the order of the work, not its amount. While they wait, RabbitMQ holds them besides: plan them with the
+--max-queued of their own producer, and add both.
 """
 
 

@@ -13,7 +13,8 @@ from windmill.process.runner import DONE, INTERRUPTED
 
 DESCRIPTION = """\
 Republishes jobs that were submitted according to the table `runs` but have neither a row in `results` nor a message in
-any queue. Use it after the broker lost its data. It also declares missing queues.
+any queue. Use it after the broker lost its data. It also declares missing queues. What a run submitted with --urgent is
+urgent again.
 
 To find waiting jobs it reads the queues, some thousand jobs a second; empty queues cost nothing. Each job is moved to
 the end once, so the order stays. Unacknowledged jobs cannot be read. Just before republishing a job it checks

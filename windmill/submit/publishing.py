@@ -50,7 +50,7 @@ class PagePublisher:
         on_images: Callable[[int], object] = lambda _: None,
         urgent: bool = False,
     ) -> None:
-        self._headers: Headers = {URGENT_HEADER: True} if urgent else {}
+        self._urgent = urgent
         self.progress = progress
         self._window = window
         self._remaining = limit
@@ -70,13 +70,16 @@ class PagePublisher:
             chunk = self._next_chunk(page)
             with_jobs = [image for image in chunk if image.services]
             if target:
-                publishes = (target.to_services(encode(i.job), i.services, self._headers) for i in with_jobs)
+                publishes = (target.to_services(encode(i.job), i.services, self._headers(i)) for i in with_jobs)
                 await asyncio.gather(*publishes)
             del page.images[: len(chunk)]
             self._count(chunk, with_jobs)
         if not page.images:
             self.progress.last = page.last
             self.unknown_ids += page.absent
+
+    def _headers(self, image: ImageJobs) -> Headers:
+        return {URGENT_HEADER: True} if self._urgent or image.urgent else {}
 
     def _next_chunk(self, page: ImagePage) -> list[ImageJobs]:
         """The next images, at most a window; the limit counts only images with jobs."""
@@ -93,8 +96,9 @@ class PagePublisher:
             self.jobs_by_service.update(image.services)
         if self._remaining is not None:
             self._remaining -= len(with_jobs)
-        self.images += len(with_jobs)
-        self.progress.images += len(with_jobs)
+        images = len({image.job.image_id for image in with_jobs})  # one with urgent and ordinary jobs comes twice
+        self.images += images
+        self.progress.images += images
         self.progress.jobs += sum(len(image.services) for image in with_jobs)
         self.progress.last = chunk[-1].job.image_id
         self._on_images(len(chunk))
@@ -117,6 +121,7 @@ class ReconnectingPublisher:
         self._stack = contextlib.AsyncExitStack()
         self._backpressure: QueueBackpressure | None = None
         self._target: _Broker | None = None
+        self._connected_before = False
 
     def trouble(self) -> str | None:
         """The readiness check of the broker: None while connected, else what is wrong."""
@@ -135,13 +140,17 @@ class ReconnectingPublisher:
                 async with background(log_when_blocked(target)):
                     await pages.publish(page, target, stop)
             except WindmillError as error:
-                if error.code != "BROKER_UNAVAILABLE":
+                if not self._may_pass(error):
                     raise
                 await self.aclose()
                 await pause(stop, self.outage.failed(error))
             else:
                 self.outage.over()
                 return
+
+    def _may_pass(self, error: WindmillError) -> bool:
+        """A refused login is fatal at the start only: later the broker may just be restoring its users."""
+        return error.code == "BROKER_UNAVAILABLE" or (error.code == "CONFIG_INVALID" and self._connected_before)
 
     async def _session(self) -> tuple[QueueBackpressure, _Broker]:
         """Two connections, as RabbitMQ blocks one that publishes when it is short of memory."""
@@ -154,6 +163,7 @@ class ReconnectingPublisher:
             self._target = await self._stack.enter_async_context(broker.publisher(publishing, self._settings))
             depths = partial(broker.depths, reading, self._settings, self._services, queue=self._queue)
             self._backpressure = QueueBackpressure(depths, self._most)
+            self._connected_before = True
         return self._backpressure, self._target
 
 

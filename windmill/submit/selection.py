@@ -30,10 +30,12 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class ImageJobs:
-    """An image and the services to submit it to, perhaps none."""
+    """An image and the services to submit it to, perhaps none. `urgent` makes these jobs overtake the others, whatever
+    the rest of the submission does."""
 
     job: Job
     services: tuple[str, ...]
+    urgent: bool = False
 
 
 @dataclass
@@ -88,7 +90,7 @@ class RegisteredImages:
 
 def image_jobs(rows: Iterable[Any]) -> list[ImageJobs]:
     """Jobs for the rows, each with a new trace id."""
-    return [ImageJobs(_job(row), tuple(row["services"])) for row in rows]
+    return [ImageJobs(_job(row), tuple(row["services"]), row.get("urgent", False)) for row in rows]
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401 - a row as the driver has it

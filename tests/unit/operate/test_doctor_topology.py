@@ -264,3 +264,11 @@ def test_a_job_may_not_be_held_for_longer_than_the_broker_lets_it() -> None:
     assert "a job of clip may be held for 3060 s, and RabbitMQ takes it back after 1800 s" in finding.found
     strict = {**entry("strict", apply_to="queues"), "definition": {"consumer-timeout": 60_000}}
     assert "takes it back after 60 s" in judge_consumer_timeout(SETTINGS, CHOSEN[:1], [strict])[0].found
+
+
+@pytest.mark.parametrize("queue", ["queue_clip", "queue_clip_urgent"])
+def test_a_policy_of_either_queue_may_shorten_how_long_a_job_may_be_held(queue: str) -> None:
+    strict = {**entry("strict", pattern=f"^{queue}$"), "definition": {"consumer-timeout": 60_000}}
+    [finding] = judge_consumer_timeout(SETTINGS, CHOSEN, [strict])
+    assert finding.found.startswith("a job of clip may be held"), "yolov8 is left alone"
+    assert "takes it back after 60 s" in finding.found

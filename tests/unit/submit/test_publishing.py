@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -36,7 +37,7 @@ class Target:
 
     def __init__(self, breaks_at: int = 0, stops_at: int = 0, stop: asyncio.Event | None = None) -> None:
         self.published: list[tuple[int, tuple[str, ...]]] = []
-        self.headers: Headers = {}
+        self.headers: list[Headers] = []
         self.under_way = self.most_under_way = 0
         self._breaks_at = breaks_at
         self._stops_at = stops_at
@@ -47,7 +48,7 @@ class Target:
         return [image_id for image_id, _ in self.published]
 
     async def to_services(self, body: bytes, services: Sequence[str], headers: Headers) -> None:
-        self.headers = headers
+        self.headers.append(headers)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         await turns(1)
@@ -155,7 +156,15 @@ async def test_a_broker_that_goes_away_leaves_the_unconfirmed_images_on_the_page
 async def test_the_jobs_of_an_urgent_submission_say_so(urgent: bool, headers: dict[str, object]) -> None:
     one, target = PagePublisher(RunProgress(None, 9, 0), window=2, urgent=urgent), Target()
     await one.publish(page([1, 2]), target, asyncio.Event())
-    assert target.headers == headers
+    assert target.headers == [headers, headers]
+
+
+async def test_an_image_with_an_urgent_job_among_ordinary_ones_is_counted_once() -> None:
+    publisher, target = PagePublisher(RunProgress(None, 9, 0), window=10), Target()
+    mixed = [image(1, ("clip",)), replace(image(1, ("ocr",)), urgent=True)]
+    await publisher.publish(ImagePage(1, mixed), target, asyncio.Event())
+    assert target.headers == [{}, {URGENT_HEADER: True}]
+    assert (publisher.images, publisher.jobs_by_service.total()) == (1, 2)
 
 
 async def test_publishing_skips_images_that_are_not_registered() -> None:

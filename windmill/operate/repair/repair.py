@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, get_args
@@ -118,7 +118,7 @@ async def _republish(
             lost = LostJobPublisher(
                 queued=queued.images,
                 target=None if request.dry_run else publisher,
-                room=QueueBackpressure(partial(broker.depths, opened, settings, request.services), request.max_queued),
+                room=QueueBackpressure(partial(_depths, opened, settings, request.services), request.max_queued),
                 walk=PagePublisher(RunProgress(None, last, first), window=settings.publish_window),
                 stop=stop,
                 on_image=lambda reached: on_progress(ProgressUpdate("", "images", reached - first, last - first)),
@@ -127,6 +127,13 @@ async def _republish(
                 await lost.run(unanswered, first, last)
     waiting = {service: len(images) for service, images in queued.images.items()}
     return RepublishedJobs(lost.walk.images, lost.walk.jobs_by_service, waiting)
+
+
+async def _depths(opened: broker.Connection, settings: Settings, services: Sequence[str]) -> dict[str, int]:
+    """How many jobs wait in each work queue: lost jobs go to the queue from which they were lost."""
+    ordinary = await broker.depths(opened, settings, services)
+    urgent = await broker.depths(opened, settings, services, queue=broker.urgent_queue)
+    return {service: max(ordinary[service], urgent[service]) for service in services}
 
 
 async def _read_queues(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windmill import broker
 from windmill.broker.management import limit_deliveries
@@ -66,7 +66,7 @@ def lost_jobs(unanswered: Iterable[ImageJobs], queued: Mapping[str, IdRanges]) -
     for image in unanswered:
         services = tuple(service for service in image.services if image.job.image_id not in queued[service])
         if services:
-            found.append(ImageJobs(image.job, services))
+            found.append(replace(image, services=services))
     return found
 
 
