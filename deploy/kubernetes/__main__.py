@@ -43,7 +43,7 @@ def _worker(service: Service, grace: int) -> str:
         "jobs": str(at_a_time * JOBS_PER_CALL),
         "cpu": "50m",
         "memory": "96Mi",
-        "most_memory": "1Gi",
+        "most_memory": "2Gi",
     }
     return _filled("deployment", values, grace) + _filled("scaling", values, grace)
 
