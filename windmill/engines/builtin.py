@@ -56,8 +56,8 @@ class BuiltinEngine:
         """It holds nothing."""
 
     def _facts(self, request: EngineRequest) -> dict[str, JsonValue]:
-        facts = {"engine": self.name, "kind": self.kind, "simulated": True, "says": DISCLAIMER}
-        return facts | {"seed": seed_of(request.parameters)}
+        seed = seed_of(request.parameters)
+        return {"engine": self.name, "kind": self.kind, "simulated": True, "says": DISCLAIMER, "seed": seed}
 
 
 def _make(request: EngineRequest, tell: OnProgress, stop: threading.Event) -> None:

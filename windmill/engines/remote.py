@@ -76,7 +76,13 @@ class Remote:
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: str, *, own: bool = True, refuse: bool = True, **options: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        own: bool = True,
+        refuse: bool = True,
+        **options: Any,  # noqa: ANN401 - aiohttp's
     ) -> AsyncIterator[Response]:
         """The reply to a request; raises the error that fits if there is none or, with `refuse`, it is a refusal."""
         headers = {**(self.headers if own else {}), **options.pop("headers", {})}

@@ -22,7 +22,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 
 
 class ComfyUiClient:
-    """One server. Its `id` is what the server calls this process: the events of a prompt go to the client of that id."""
+    """One server, to which `id` names this process: the events of a prompt go to the client of that id."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote

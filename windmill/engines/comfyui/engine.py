@@ -1,7 +1,7 @@
 """An engine that is a ComfyUI server.
 
-The id of a prompt is the name of the request: after a lost connection or worker the same request finds its prompt again,
-waiting, running or done, and does not have it made twice.
+The id of a prompt is the name of the request: after a lost connection or worker the same request finds its prompt
+again, waiting, running or done, and does not have it made twice.
 """
 
 import asyncio

@@ -1,21 +1,31 @@
 """Unpacks an archive that an engine answered. Archives may claim anything: what is bounded here is what comes out, and
 names that lead elsewhere, links and encryption are refused. Call it in a thread."""
 
+import bz2
+import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from windmill.engines.outputs import MAX_FILES, bad_output
 
 _PIECE = 1024 * 1024
 _MAX_HEADER = 4 * 1024 * 1024
+_HEADERS = 64 * 1024 * 1024
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_LINK = 0xA
 _USTAR = slice(257, 262)
 _BROKEN = (
     zipfile.BadZipFile,
@@ -23,6 +33,7 @@ _BROKEN = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
+    gzip.BadGzipFile,
     RuntimeError,
     NotImplementedError,
     ValueError,
@@ -69,7 +80,8 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
         with archive.open("rb") as file:
             is_zip = file.read(4) in (_ZIP, _EMPTY_ZIP)
             file.seek(0)
-            for member in _zip_members(file) if is_zip else _tar_members(file):
+            most = 2 * max_bytes + _HEADERS
+            for member in (_zip_members if is_zip else _tar_members)(file, most):
                 unpacking.take(member)
     except FileExistsError as error:
         raise bad_output("its archive holds the same name twice") from error
@@ -85,24 +97,34 @@ def safe_name(name: str) -> PurePosixPath:
     return path
 
 
-def _zip_members(file: IO[bytes]) -> Iterator[Member]:
+def _zip_members(file: IO[bytes], _most: int) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if info.external_attr >> 28 == 0xA:
+            if info.external_attr >> 28 == _LINK:
                 raise bad_output("its archive holds a link")
             if not info.is_dir():
-                yield info.filename, lambda info=info: archive.open(info)  # type: ignore[misc]
+                yield info.filename, partial(archive.open, info)
 
 
-def _tar_members(file: IO[bytes]) -> Iterator[Member]:
-    # As a stream: a compressed archive is never unpacked as a whole, and no header of it is read twice.
-    with tarfile.open(fileobj=_Bounded(file), mode="r|*") as archive:
+def _tar_members(file: IO[bytes], most: int) -> Iterator[Member]:
+    with ExitStack() as stack:
+        plain: Any = _Bounded(_decompressed(file, stack), most)
+        archive = stack.enter_context(tarfile.open(fileobj=plain, mode="r:"))
         for info in archive:
             if info.isdir():
                 continue
             if not info.isfile():
                 raise bad_output("its archive holds what is neither a file nor a folder")
-            yield info.name, lambda info=info: _opened(archive, info)  # type: ignore[misc]
+            yield info.name, partial(_opened, archive, info)
+
+
+def _decompressed(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    head = file.read(6)
+    file.seek(0)
+    for sign, opened in _COMPRESSED.items():
+        if head.startswith(sign):
+            return stack.enter_context(opened(file))
+    return file
 
 
 def _opened(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -112,12 +134,25 @@ def _opened(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _Bounded:
-    """Refuses to read much at once, as the header of a tar may ask for."""
+    """A file of which little may be read at once, as the header of a tar could ask for all memory, and that must end
+    somewhere: a compressed one may go on for days."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], most: int) -> None:
         self._file = file
+        self._most = most
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MAX_HEADER:
             raise tarfile.ReadError("a header is too large")
         return self._file.read(size)
+
+    def seek(self, place: int) -> int:
+        if place > self._most:
+            raise tarfile.ReadError(f"it is larger than {self._most:,} bytes")
+        return self._file.seek(place)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        """The file belongs to somebody else."""

@@ -62,8 +62,10 @@ def child_environment(environ: Mapping[str, str], own: Mapping[str, str], scratc
 def _inputs(request: EngineRequest) -> dict[str, JsonValue]:
     """`--input`, and the others by their names."""
     main = request.main_input
-    others = {name: str(path) for name, path in request.inputs.items() if path != main and name != "input"}
-    return ({"input": str(main)} if main else {}) | others
+    others: dict[str, JsonValue] = {
+        name: str(path) for name, path in request.inputs.items() if path != main and name != "input"
+    }
+    return {"input": str(main), **others} if main else others
 
 
 def _option(name: str, value: JsonValue) -> list[str]:

@@ -102,7 +102,7 @@ class Child:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            logger.error("processes of an engine cannot be ended", extra={"pid": self._process.pid})
+            logger.exception("processes of an engine cannot be ended", extra={"pid": self._process.pid})
         for one in drained:
             one.cancel()
 

@@ -10,6 +10,7 @@ memory than they may.
 It writes one line of JSON to the control socket when all are gone. MEMORY_BYTES 0 is no limit.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
         return _report(control, {"not_started": error.strerror or str(error)})
     status, killed_for, peak = _watch(child, control, wake, memory)
     status = _end_all(child, status)
-    document = {
+    document: dict[str, object] = {
         "status": status,
         "killed_for": killed_for,
         "peak_bytes": peak,
@@ -92,11 +93,9 @@ def _start(command: list[str]) -> int:
         setsigmask=(),
         setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
     )
-    try:
+    with contextlib.suppress(OSError):
         # The kernel, if it has to choose, ends the command and not the worker.
         (_PROC / str(child) / "oom_score_adj").write_text("800")
-    except OSError:
-        pass
     return child
 
 
@@ -166,7 +165,8 @@ def _send(number: signal.Signals) -> None:
 
 def _descendants() -> list[int]:
     parents = _parents()
-    found, fresh = [], {os.getpid()}
+    found: list[int] = []
+    fresh = {os.getpid()}
     while fresh:
         fresh = {pid for pid, parent in parents.items() if parent in fresh}
         found += fresh
@@ -176,13 +176,13 @@ def _descendants() -> list[int]:
 def _parents() -> dict[int, int]:
     """The parent of each process of the machine."""
     parents = {}
-    for name in os.listdir(_PROC) if _PROC.is_dir() else ():
-        if name.isdigit():
+    for folder in _PROC.iterdir() if _PROC.is_dir() else ():
+        if folder.name.isdigit():
             try:
-                fields = (_PROC / name / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
             except OSError:
                 continue  # it has ended
-            parents[int(name)] = int(fields[1])
+            parents[int(folder.name)] = int(fields[1])
     return parents
 
 
