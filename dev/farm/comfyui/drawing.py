@@ -114,7 +114,8 @@ def _scale_by(values: Values) -> tuple[object, ...]:
 
 def _resized(image: Pixels, width: int, height: int, method: str) -> Pixels:
     resized = [cv2.resize(one, (width, height), interpolation=_METHODS[method]) for one in image]
-    return np.clip(np.stack(resized), 0, 1)
+    within: Pixels = np.clip(np.stack(resized), 0, 1)
+    return within
 
 
 def _crop(values: Values) -> tuple[object, ...]:
@@ -135,7 +136,7 @@ def _sample(values: Values, on_step: OnStep) -> Pixels:
     noise = dice.random(latent.shape, np.float32)
     for step in range(1, steps + 1):
         on_step(step, steps)
-    share = float(values["denoise"])
+    share = np.float32(values["denoise"])
     mixed: Pixels = latent * (1 - share) + noise * share
     return mixed
 

@@ -41,6 +41,8 @@ class Misbehaviour:
     """What the stand-in does wrong, for tests."""
 
     node_seconds: float = 0.0
+    hangs: bool = False
+    """Whether a node works until it is interrupted, as a sampler does."""
     crash: str = ""
     """The kind of node that fails."""
     exception_type: str = "RuntimeError"
@@ -157,6 +159,10 @@ class Prompts:
         await self._state(prompt, node, 0, 1, "running")
         await self._event(prompt, "executing", {"node": node, "display_node": node, "prompt_id": prompt.id})
         await asyncio.sleep(self.faults.node_seconds)
+        while self.faults.hangs:
+            if prompt.interrupted:
+                raise _Interrupted
+            await asyncio.sleep(0.01)
         class_type = prompt.graph[node]["class_type"]
         steps: list[tuple[int, int]] = []
         try:

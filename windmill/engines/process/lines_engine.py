@@ -61,6 +61,7 @@ class _Alive:
     stack: AsyncExitStack
     log: LogTail = field(default_factory=LogTail)
     asked: _Asked | None = None
+    listening: asyncio.Task[None] | None = None
 
     def hear(self, line: str) -> None:
         if not (self.asked and self.asked.hear(line)):
@@ -117,6 +118,8 @@ class LinesEngine:
             await asyncio.wait((asked.answer, ended), return_when=asyncio.FIRST_COMPLETED)
             if asked.answer.done():
                 return asked.answer.result()
+            if alive.listening:
+                await alive.listening  # what it said last
             judge(await ended, self._entry.command[0], alive.log, request.scratch)
             raise WindmillError("PROCESS_FAILED", f"{self._entry.command[0]} ended without an answer\n{alive.log}")
         finally:
@@ -147,8 +150,8 @@ class LinesEngine:
                 )
             )
             alive = _Alive(child, stack)
-            listening = asyncio.create_task(alive.listen())
-            stack.callback(listening.cancel)
+            alive.listening = asyncio.create_task(alive.listen())
+            stack.callback(alive.listening.cancel)
             alive.stack = stack.pop_all()
         return alive
 

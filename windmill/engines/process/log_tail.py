@@ -4,19 +4,27 @@ from collections import deque
 
 from windmill.kernels.text.printable import render_printable
 
-LINES = 20
 LINE_CHARACTERS = 300
+CHARACTERS = 3_000
+"""Of all lines together: the message of an error has room for them, and for what stands before."""
 
 
 class LogTail:
     """Keeps the last lines of a log of any length."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=LINES)
+        self._lines: deque[str] = deque()
+        self._characters = 0
 
     def add(self, line: str) -> None:
-        if line.strip():
-            self._lines.append(render_printable(line[-LINE_CHARACTERS:]))
+        """Take in a line; of a long one its end."""
+        shown = render_printable(line[-LINE_CHARACTERS:])
+        if not shown:
+            return
+        self._lines.append(shown)
+        self._characters += len(shown) + 1
+        while self._characters > CHARACTERS:
+            self._characters -= len(self._lines.popleft()) + 1
 
     def __str__(self) -> str:
         return "\n".join(self._lines)
