@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 JsonValue: TypeAlias = bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 """What JSON can hold."""
@@ -83,3 +83,10 @@ class OwnedEngine(Engine, Protocol):
     """An engine as its owner sees it, who closes it: it may hold connections, or a process that stays alive."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """An engine that knows which models its server has."""
+
+    async def models(self, folder: str) -> list[str]: ...

@@ -14,7 +14,15 @@ from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.calling.resizable_semaphore import ResizableSemaphore
 from windmill.core.errors import WindmillError
 from windmill.engines.cancelling import until_cancelled
-from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, OnProgress, OwnedEngine
+from windmill.engines.engine import (
+    EngineHealth,
+    EngineKind,
+    EngineOutput,
+    EngineRequest,
+    ListsModels,
+    OnProgress,
+    OwnedEngine,
+)
 from windmill.engines.entries import EngineEntry
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -40,6 +48,10 @@ class GuardedEngine:
 
     async def check(self) -> EngineHealth:
         return await self._engine.check()
+
+    async def models(self, folder: str) -> list[str] | None:
+        """The models that its server has in a folder; None if it does not tell."""
+        return await self._engine.models(folder) if isinstance(self._engine, ListsModels) else None
 
     async def close(self) -> None:
         await self._engine.close()

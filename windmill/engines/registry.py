@@ -8,15 +8,10 @@ from dataclasses import dataclass, field, replace
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.core.service_access import load_access
 from windmill.core.settings import ROOT, Settings, environment
-from windmill.engines.builtin import BuiltinEngine
-from windmill.engines.comfyui.engine import ComfyUiEngine
 from windmill.engines.configuration import load_engines
 from windmill.engines.engine import OwnedEngine
-from windmill.engines.entries import BuiltinEntry, EngineEntry, Headers, HttpEntry, ProcessEntry
+from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, EngineEntry, Headers, HttpEntry, ProcessEntry
 from windmill.engines.guard import GuardedEngine
-from windmill.engines.http.engine import HttpEngine
-from windmill.engines.process.engine import ProcessEngine
-from windmill.engines.process.lines_engine import LinesEngine
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -75,15 +70,34 @@ async def open_engines(
 
 
 def make_engine(name: str, entry: EngineEntry, environ: Mapping[str, str]) -> OwnedEngine:
-    """The engine of an entry."""
+    """The engine of an entry. Only the code of its kind is loaded: one draws, another has a whole HTTP client."""
     if isinstance(entry, BuiltinEntry):
+        from windmill.engines.builtin import BuiltinEngine
+
         return BuiltinEngine(name)
     if isinstance(entry, ProcessEntry):
-        entry = replace(entry, environment=_filled(name, entry.environment, environ))
-        return (LinesEngine if entry.keep_alive else ProcessEngine)(name, entry, dict(environ))
+        return _process(name, entry, environ)
+    return _remote(name, entry, environ)
+
+
+def _process(name: str, entry: ProcessEntry, environ: Mapping[str, str]) -> OwnedEngine:
+    from windmill.engines.process.engine import ProcessEngine
+    from windmill.engines.process.lines_engine import LinesEngine
+
+    entry = replace(entry, environment=_filled(name, entry.environment, environ))
+    return (LinesEngine if entry.keep_alive else ProcessEngine)(name, entry, dict(environ))
+
+
+def _remote(name: str, entry: HttpEntry | ComfyUiEntry, environ: Mapping[str, str]) -> OwnedEngine:
     named = _Named(name, entry.headers, entry.ca, entry.client_certificate, entry.client_key)
     access = load_access([named], environ)[name]
-    return HttpEngine(name, entry, access) if isinstance(entry, HttpEntry) else ComfyUiEngine(name, entry, access)
+    if isinstance(entry, HttpEntry):
+        from windmill.engines.http.engine import HttpEngine
+
+        return HttpEngine(name, entry, access)
+    from windmill.engines.comfyui.engine import ComfyUiEngine
+
+    return ComfyUiEngine(name, entry, access)
 
 
 def _filled(name: str, variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
