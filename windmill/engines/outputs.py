@@ -33,10 +33,10 @@ def prepare(request: EngineRequest) -> None:
     request.out.mkdir(parents=True)
 
 
-def must_have_room(folder: Path) -> None:
+def must_have_room(folder: Path, least: int = FREE_BYTES) -> None:
     """Raises INSUFFICIENT_DISK_SPACE if next to nothing is free."""
     folder.mkdir(parents=True, exist_ok=True)
-    if (free := shutil.disk_usage(folder).free) < FREE_BYTES:
+    if (free := shutil.disk_usage(folder).free) < least:
         raise WindmillError("INSUFFICIENT_DISK_SPACE", f"{free:,} bytes are free below {folder}")
 
 

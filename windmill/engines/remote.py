@@ -152,7 +152,8 @@ def refusal(name: str, status: int, said: str, retry_after: float | None = None)
     """The error for a reply that is not 200."""
     text = f"the engine {name} answered {status}: {said}"
     if status in _LOCKED:
-        return WindmillError("SERVICE_REJECTED", text, "correct the headers of the engine in SERVICE_CONFIG", "pause")
+        remedy = "correct the headers of the engine in SERVICE_CONFIG"
+        return WindmillError("SERVICE_REJECTED", text, remedy, "pause", retry_after)
     code = _BY_STATUS.get(status) or ("SERVICE_ERROR" if status >= 500 else "SERVICE_REJECTED")
     if status < 400:
         code = "BAD_RESPONSE"

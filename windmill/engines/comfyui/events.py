@@ -6,6 +6,8 @@ Events may be lost, or come before the history knows what they tell: they move t
 from collections.abc import Mapping
 from typing import Any
 
+from windmill.engines.comfyui.json_parts import as_list, as_object
+
 _ENDS = ("execution_success", "execution_error", "execution_interrupted")
 
 
@@ -26,15 +28,13 @@ class PromptProgress:
 
     def hear(self, event: object) -> None:
         """Take in one event; those of other prompts change nothing."""
-        if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
-            return
-        kind, data = event.get("type"), event["data"]
+        kind, data = as_object(event).get("type"), as_object(as_object(event).get("data"))
         if data.get("prompt_id") != self._prompt_id:
             return
         if kind in _ENDS or (kind == "executing" and data.get("node") is None):
             self.ended = True
         elif kind == "execution_cached":
-            self._shares.update({str(node): 1.0 for node in data.get("nodes") or ()})
+            self._shares.update({str(node): 1.0 for node in as_list(data.get("nodes"))})
         elif kind == "progress_state":
             self._take_states(data.get("nodes"))
         elif kind == "progress":
@@ -43,9 +43,8 @@ class PromptProgress:
             self._shares[str(data.get("node"))] = 1.0
 
     def _take_states(self, nodes: object) -> None:
-        for node, state in nodes.items() if isinstance(nodes, dict) else ():
-            if isinstance(state, dict):
-                self._take(str(node), state)
+        for node, state in as_object(nodes).items():
+            self._take(str(node), as_object(state))
 
     def _take(self, node: str, state: Mapping[str, Any]) -> None:
         value, most = state.get("value"), state.get("max")

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from windmill.core.errors import WindmillError
+from windmill.engines.comfyui.json_parts import as_list, as_object
 from windmill.engines.outputs import bad_output
 
 TEMPORARY = "temp"
@@ -35,13 +36,11 @@ class Finished:
 
 def read_history(document: object, prompt_id: str) -> Finished | None:
     """What became of the prompt; None while it waits or runs: the history then does not know it."""
-    row = document.get(prompt_id) if isinstance(document, dict) else None
+    row = as_object(document).get(prompt_id)
     if not isinstance(row, dict):
         return None
-    status = row.get("status")
-    status = status if isinstance(status, dict) else {}
-    prompt = row.get("prompt")
-    graph = prompt[2] if isinstance(prompt, list) and len(prompt) > 2 else None
+    status, prompt = as_object(row.get("status")), as_list(row.get("prompt"))
+    graph = prompt[2] if len(prompt) > 2 else None
     failed = status.get("status_str") == "error" or status.get("completed") is False
     return Finished(graph, tuple(_files(row.get("outputs"))), _failure(status) if failed else None)
 
@@ -60,17 +59,16 @@ def files_to_fetch(finished: Finished) -> tuple[MadeFile, ...]:
 
 def is_known(queue: object, prompt_id: str) -> bool:
     """Whether the prompt is in the answer of GET /queue."""
-    lists = queue.values() if isinstance(queue, dict) else ()
-    rows = (row for rows in lists if isinstance(rows, list) for row in rows)
-    return any(isinstance(row, list) and len(row) > 1 and row[1] == prompt_id for row in rows)
+    rows = (as_list(row) for rows in as_object(queue).values() for row in as_list(rows))
+    return any(len(row) > 1 and row[1] == prompt_id for row in rows)
 
 
 def _files(outputs: object) -> Iterator[MadeFile]:
     """Every list of files of every node: pictures, sounds and films are told under names of their own."""
-    for node in outputs.values() if isinstance(outputs, dict) else ():
-        for files in node.values() if isinstance(node, dict) else ():
-            for file in files if isinstance(files, list) else ():
-                if isinstance(file, dict) and isinstance(file.get("filename"), str):
+    for node in as_object(outputs).values():
+        for files in as_object(node).values():
+            for file in map(as_object, as_list(files)):
+                if isinstance(file.get("filename"), str):
                     yield MadeFile(
                         file["filename"], str(file.get("subfolder") or ""), str(file.get("type") or "output")
                     )
@@ -78,11 +76,8 @@ def _files(outputs: object) -> Iterator[MadeFile]:
 
 def _failure(status: Mapping[str, Any]) -> WindmillError:
     """Its messages tell why. Tracebacks stay out: they show paths of the server."""
-    events = {
-        message[0]: message[1]
-        for message in status.get("messages") or ()
-        if isinstance(message, list) and len(message) > 1 and isinstance(message[1], dict)
-    }
+    messages = map(as_list, as_list(status.get("messages")))
+    events = {str(message[0]): as_object(message[1]) for message in messages if len(message) > 1}
     if "execution_interrupted" in events:
         return WindmillError("SERVICE_ERROR", "somebody interrupted the prompt in ComfyUI", "send it again")
     error = events.get("execution_error", {})

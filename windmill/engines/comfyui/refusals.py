@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windmill.core.errors import WindmillError
+from windmill.engines.comfyui.json_parts import as_list, as_object
 
 MODEL_SUFFIXES = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl")
 _LISTED = 20
@@ -34,16 +35,14 @@ class NodeFault:
 
 def node_faults(node_errors: object) -> tuple[NodeFault, ...]:
     """The faults in `node_errors`, which also come with a 200: the server then leaves out what depends on them."""
-    return tuple(_faults(node_errors)) if isinstance(node_errors, dict) else ()
+    return tuple(_faults(as_object(node_errors)))
 
 
 def choices_of(object_info: object, class_type: str, input_name: str) -> tuple[str, ...]:
     """What can be chosen for an input, by the answer of GET /object_info."""
-    node = object_info.get(class_type) if isinstance(object_info, dict) else None
-    inputs = node.get("input") if isinstance(node, dict) else None
+    inputs = as_object(as_object(as_object(object_info).get(class_type)).get("input"))
     for part in ("required", "optional"):
-        configured = (inputs or {}).get(part, {}).get(input_name) if isinstance(inputs, dict) else None
-        if found := _choices(configured):
+        if found := _choices(as_object(inputs.get(part)).get(input_name)):
             return found
     return ()
 
@@ -71,14 +70,12 @@ def refused_graph(error: object, faults: Sequence[NodeFault]) -> WindmillError:
 
 def _faults(node_errors: Mapping[str, Any]) -> Iterator[NodeFault]:
     for node, found in node_errors.items():
-        for error in found.get("errors", ()) if isinstance(found, dict) else ():
-            if isinstance(error, dict):
-                yield _fault(node, str(found.get("class_type")), error)
+        for error in map(as_object, as_list(as_object(found).get("errors"))):
+            yield _fault(node, str(as_object(found).get("class_type")), error)
 
 
 def _fault(node: str, class_type: str, error: Mapping[str, Any]) -> NodeFault:
-    extra = error.get("extra_info")
-    extra = extra if isinstance(extra, dict) else {}
+    extra = as_object(error.get("extra_info"))
     return NodeFault(
         node,
         class_type,
@@ -96,9 +93,9 @@ def _choices(configured: object) -> tuple[str, ...]:
     if not isinstance(configured, list) or not configured:
         return ()
     listed = configured[0]
-    if listed == "COMBO" and len(configured) > 1 and isinstance(configured[1], dict):
-        listed = configured[1].get("options")
-    return tuple(map(str, listed)) if isinstance(listed, list) else ()
+    if listed == "COMBO" and len(configured) > 1:
+        listed = as_object(configured[1]).get("options")
+    return tuple(map(str, as_list(listed)))
 
 
 def _listed(choices: Sequence[str]) -> str:
