@@ -49,6 +49,8 @@ class ProcessEntry(CommonEntry):
     memory_bytes: int = 0
     """What it and all that it starts may take; 0 for any amount."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the variables in its environment stand for; no error shows it."""
 
 
 @dataclass(frozen=True, kw_only=True)

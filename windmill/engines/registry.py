@@ -84,7 +84,10 @@ def _process(name: str, entry: ProcessEntry, environ: Mapping[str, str]) -> Owne
     from windmill.engines.process.engine import ProcessEngine
     from windmill.engines.process.lines_engine import LinesEngine
 
-    entry = replace(entry, environment=_filled(name, entry.environment, environ))
+    secrets = tuple(
+        environ[one] for value in entry.environment.values() for one in _VARIABLE.findall(value) if one in environ
+    )
+    entry = replace(entry, environment=_filled(name, entry.environment, environ), secrets=secrets)
     return (LinesEngine if entry.keep_alive else ProcessEngine)(name, entry, dict(environ))
 
 

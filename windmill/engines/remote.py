@@ -74,6 +74,10 @@ class Remote:
         """What goes to this server alone."""
         return dict(self._access.headers)
 
+    def hide(self, text: str) -> str:
+        """The text without keys: a server may repeat what it was sent."""
+        return self._access.hide(text)
+
     @asynccontextmanager
     async def request(
         self,
@@ -91,10 +95,10 @@ class Remote:
                 if refuse and reply.status != 200:
                     raise await self._refusal(reply)
                 yield reply
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, ConnectionError) as error:
-            said = f"the engine {self.name} broke off: {self._access.hide(str(error) or type(error).__name__)}"
+            said = f"the engine {self.name} broke off: {self.hide(str(error) or type(error).__name__)}"
             raise WindmillError("SERVICE_ERROR", said) from error
 
     async def json(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -145,7 +149,7 @@ class Remote:
     async def _refusal(self, reply: Response) -> WindmillError:
         body = excerpt(await reply.content.read(4 * _EXCERPT))
         wait = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
-        return refusal(self.name, reply.status, self._access.hide(body), wait)
+        return refusal(self.name, reply.status, self.hide(body), wait)
 
 
 def refusal(name: str, status: int, said: str, retry_after: float | None = None) -> WindmillError:

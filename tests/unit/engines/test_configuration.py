@@ -1,12 +1,14 @@
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from windmill.core.errors import ConfigInvalid
+from windmill.core.errors import ConfigInvalid, WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.engines.configuration import load_engines, parse_engines
+from windmill.engines.engine import EngineRequest
 from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, HttpEntry, ProcessEntry
 from windmill.engines.registry import open_engines
 
@@ -118,3 +120,12 @@ async def test_a_variable_that_an_engine_needs_must_be_set() -> None:
                 pass
         async with open_engines(entries, {"MY_TOKEN": "abc"}) as engines:
             assert list(engines) == ["a"]
+
+
+async def test_what_a_variable_stands_for_is_in_no_error_of_the_program(tmp_path: Path) -> None:
+    command = ["/bin/sh", "-c", "echo my key is $TOKEN >&2; exit 3"]
+    entry = {"kind": "process", "command": command, "environment": {"TOKEN": "${MY_TOKEN}"}}
+    async with open_engines(parse_engines({"a": entry}, SOURCE), {"MY_TOKEN": "s3same"}) as engines:
+        with pytest.raises(WindmillError) as raised:
+            await engines["a"].run(EngineRequest("job-1", {}, {}, tmp_path), lambda _: None, asyncio.Event())
+    assert "my key is ***" in raised.value.message

@@ -204,10 +204,11 @@ async def test_a_url_that_leads_anywhere_else_is_refused(url: str, tmp_path: Pat
 
 
 async def test_success_false_is_a_failure_with_its_reason(tmp_path: Path) -> None:
-    async with server(says({"success": False, "error": "no face in the picture"})) as it:
+    async with server(says({"success": False, "error": "no face in the picture, abcdefgh"})) as it:
         error = await it.failure(request_in(tmp_path))
         assert (error.code, error.retry) == ("SERVICE_ERROR", "later")
         assert "no face in the picture" in error.message
+        assert "abcdefgh" not in error.message
 
 
 async def test_an_answer_has_a_bound_whether_or_not_its_length_is_told(tmp_path: Path) -> None:

@@ -54,6 +54,12 @@ def test_the_folder_of_the_frames_may_hold_blanks() -> None:
     assert frames_path_in("frames_path:") is None
 
 
+def test_the_log_shows_no_secret() -> None:
+    tail = LogTail(["s3same"])
+    tail.add("logging in with s3same")
+    assert str(tail) == "logging in with ***"
+
+
 def test_of_a_long_log_the_last_lines_stay() -> None:
     tail = LogTail()
     for number in range(1_000):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
@@ -51,12 +51,13 @@ class Document:
 Answer = Paths | Urls | Inline | Document
 
 
-def read_answer(document: object) -> Answer:
-    """What the answer says; raises SERVICE_ERROR for one that says that it failed."""
+def read_answer(document: object, hide: Callable[[str], str] = str) -> Answer:
+    """What the answer says; raises SERVICE_ERROR for one that says that it failed, with its words as `hide` leaves
+    them."""
     if not isinstance(document, dict):
         return Document()
     if document.get("success") is False or document.get("status") == "error":
-        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {_reason(document)}")
+        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {hide(_reason(document))}")
     for names, shape in ((PATHS, _paths), (URLS, _urls), (DATA, _inline)):
         if texts := _texts(document, names):
             return shape(texts)

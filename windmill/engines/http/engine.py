@@ -67,7 +67,7 @@ class HttpEngine:
         kind = reply.content_type
         if kind == "application/json":
             body = await self._remote.read(reply)
-            await self._follow(read_answer(self._remote.parse(body)), body, request)
+            await self._follow(read_answer(self._remote.parse(body), self._remote.hide), body, request)
         elif kind.startswith("text/"):
             said = excerpt(await reply.content.read(1_000))
             raise bad_output(f"it answered {kind} and not what it made: {said}")

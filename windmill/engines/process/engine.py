@@ -7,7 +7,7 @@ other line, and its standard error, is log.
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
@@ -29,8 +29,8 @@ class Said:
     """What a program has said so far."""
 
     on_progress: OnProgress
+    log: LogTail
     frames_path: str | None = None
-    log: LogTail = field(default_factory=LogTail)
 
     def hear(self, line: str) -> None:
         """A line of its standard output."""
@@ -59,7 +59,7 @@ class ProcessEngine:
 
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
         await asyncio.to_thread(prepare, request)
-        said = Said(on_progress)
+        said = Said(on_progress, LogTail(self._entry.secrets))
         command = command_line(self._entry.command, request, self._entry.parameters)
         environment = child_environment(self._environ, dict(self._entry.environment), request.scratch)
         async with running(

@@ -12,7 +12,7 @@ A request that is cancelled or takes too long ends the program: the next one sta
 import asyncio
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from windmill.engines.process.child import Child, running
 from windmill.engines.process.engine import judge, outputs_folder, program_health, read_lines
 from windmill.engines.process.log_tail import LogTail
 from windmill.engines.process.output_lines import progress_in, share
+from windmill.kernels.text.redaction import redactor
 
 _Answer = dict[str, Any]
 
@@ -59,7 +60,7 @@ class _Alive:
 
     child: Child
     stack: AsyncExitStack
-    log: LogTail = field(default_factory=LogTail)
+    log: LogTail
     asked: _Asked | None = None
     listening: asyncio.Task[None] | None = None
 
@@ -102,7 +103,9 @@ class LinesEngine:
             await asyncio.to_thread(prepare, request)
             answer = await self._ask(request, on_progress)
         if error := answer.get("error"):
-            raise WindmillError("PROCESS_FAILED", f"{self._entry.command[0]} says: {error}")
+            raise WindmillError(
+                "PROCESS_FAILED", f"{self._entry.command[0]} says: {redactor(self._entry.secrets)(str(error))}"
+            )
         named = answer.get("frames_path")
         folder = outputs_folder(request, named if isinstance(named, str) else None)
         files = await asyncio.to_thread(gather, folder, request)
@@ -149,7 +152,7 @@ class LinesEngine:
                     takes_input=True,
                 )
             )
-            alive = _Alive(child, stack)
+            alive = _Alive(child, stack, LogTail(self._entry.secrets))
             alive.listening = asyncio.create_task(alive.listen())
             stack.callback(alive.listening.cancel)
             alive.stack = stack.pop_all()

@@ -1,8 +1,10 @@
 """The end of a program's log, for the message of its failure."""
 
 from collections import deque
+from collections.abc import Iterable
 
 from windmill.kernels.text.printable import render_printable
+from windmill.kernels.text.redaction import redactor
 
 LINE_CHARACTERS = 300
 CHARACTERS = 3_000
@@ -10,9 +12,10 @@ CHARACTERS = 3_000
 
 
 class LogTail:
-    """Keeps the last lines of a log of any length."""
+    """Keeps the last lines of a log of any length, and shows them without secrets."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._hide = redactor(secrets)
         self._lines: deque[str] = deque()
         self._characters = 0
 
@@ -27,4 +30,4 @@ class LogTail:
             self._characters -= len(self._lines.popleft()) + 1
 
     def __str__(self) -> str:
-        return "\n".join(self._lines)
+        return self._hide("\n".join(self._lines))
