@@ -23,17 +23,22 @@ async def until_cancelled(work: Coroutine[None, None, V], cancelled: asyncio.Eve
         await _stopped(task)
 
 
-async def _stopped(task: "asyncio.Future[V]") -> None:
-    """Cancel it, and wait until it has cleaned up, whatever it then raises. Being cancelled meanwhile changes nothing
-    but what happens afterwards."""
+async def to_the_end(task: "asyncio.Future[V]") -> V:
+    """The result of what must not be interrupted; being cancelled meanwhile takes effect afterwards."""
     interrupted = None
-    task.cancel()
     while not task.done():
         try:
             await asyncio.wait((task,))
         except asyncio.CancelledError as error:
             interrupted = error
-    if not task.cancelled():
-        task.exception()  # has been looked at
     if interrupted:
         raise interrupted
+    return task.result()
+
+
+async def _stopped(task: "asyncio.Future[V]") -> None:
+    """Cancel it, and wait until it has cleaned up, whatever it then raises."""
+    task.cancel()
+    await to_the_end(asyncio.ensure_future(asyncio.wait((task,))))
+    if not task.cancelled():
+        task.exception()  # has been looked at

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.waiting import until, wait_until
+from tests.waiting import turns, until, wait_until
 from windmill.core.errors import WindmillError
 from windmill.engines.process.child import Child, running
 
 # Starts a child that has left the group, ignores SIGTERM and has lost its parent, and tells the pids of both.
-FAMILY = """
+FAMILY = f"""
+mark = {os.getpid()}
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 reading, writing = os.pipe()
@@ -119,6 +120,20 @@ async def test_a_cancelled_task_waits_for_the_end_of_its_processes() -> None:
     assert alive(pids) == []
 
 
+async def test_cancelled_at_any_moment_of_its_start_it_ends_and_leaves_nothing() -> None:
+    async def hold() -> None:
+        async with running(family(600), folder=Path("/tmp"), environment={}):
+            await asyncio.Event().wait()
+
+    for moment in range(12):
+        task = asyncio.create_task(hold())
+        await turns(moment)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await until(lambda: not descendants())
+
+
 async def test_a_signal_is_told_by_its_name() -> None:
     async with running(["sleep", "600"], folder=Path("/tmp"), environment=dict(os.environ)) as child:
         [pid] = await sleeping()
@@ -139,6 +154,19 @@ async def test_a_folder_that_is_not_there_is_told() -> None:
         async with running(["true"], folder=Path("/no/such/folder"), environment={}):
             pass
     assert raised.value.code == "PROCESS_NOT_STARTED"
+
+
+def descendants() -> list[str]:
+    """Processes of these tests that still run."""
+    marked = FAMILY.strip().splitlines()[0].encode()
+    running_now = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if marked in command.read_bytes():
+                running_now.append(command.parent.name)
+        except OSError:
+            continue
+    return running_now
 
 
 async def sleeping() -> list[int]:

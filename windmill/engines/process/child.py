@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.engines.cancelling import to_the_end
 
 logger = logging.getLogger(__name__)
 
@@ -85,16 +86,10 @@ class Child:
         """End it and all that it started; return when they are gone. Cancelling this does not stop it."""
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
-        interrupted = None
-        gone = asyncio.ensure_future(self._gone())
-        while not gone.done():
-            try:
-                await asyncio.shield(gone)
-            except asyncio.CancelledError as error:
-                interrupted = error
-        self._control.close()
-        if interrupted:
-            raise interrupted
+        try:
+            await to_the_end(asyncio.ensure_future(self._gone()))
+        finally:
+            self._control.close()
 
     async def _gone(self) -> None:
         drained = [asyncio.ensure_future(_drain(pipe)) for pipe in (self._process.stdout, self._process.stderr) if pipe]
@@ -117,11 +112,15 @@ async def running(
     takes_input: bool = False,
 ) -> AsyncIterator[Child]:
     """Run a command in a folder; when the block is left, it and all that it started are gone."""
-    child = await _started(command, folder, environment, memory_bytes, takes_input=takes_input)
+    # A start that is interrupted may wait for ever (asyncio), or leave a process that nobody knows.
+    start = _started(command, folder, environment, memory_bytes, takes_input=takes_input)
+    starting = asyncio.ensure_future(start)
     try:
-        yield child
+        await to_the_end(starting)
+        yield starting.result()
     finally:
-        await child.end()
+        if not starting.exception():
+            await starting.result().end()
 
 
 async def _started(
