@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import requests
 
+from dev.farm.comfyui.check import check_comfyui
 from dev.farm.judging import Observation, judge
 from dev.farm.probes import ContractProbe, probes_for
 from windmill.calling.canaries import finds_canary
@@ -14,6 +15,9 @@ from windmill.core.errors import WindmillError
 from windmill.core.service_access import ServiceAccess, load_access
 from windmill.core.services import CanaryKind, Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
+
+COMFYUI = "comfyui"
+"""A server with a contract of its own."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class ProbeResult:
 
 def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
     """Probe the server and print every departure; 0 when there is none."""
+    if arguments.service == COMFYUI:
+        return _show(_comfyui(arguments.url, arguments.timeout), as_json=arguments.json)
     [service] = load_fleet(settings.service_config).select([arguments.service])
     verdicts = check_server(
         arguments.url,
@@ -35,8 +41,19 @@ def check(arguments: argparse.Namespace, settings: FleetSettings) -> int:
         timeout=arguments.timeout,
         access=access_for(arguments.url, service, settings),
     )
-    sys.stdout.write(_render_json(verdicts) if arguments.json else _render_text(verdicts))
+    return _show(verdicts, as_json=arguments.json)
+
+
+def _show(verdicts: list[ProbeResult], *, as_json: bool) -> int:
+    sys.stdout.write(_render_json(verdicts) if as_json else _render_text(verdicts))
     return 1 if any(verdict.departures for verdict in verdicts) else 0
+
+
+def _comfyui(url: str, timeout: float) -> list[ProbeResult]:
+    base = _base_of(url)
+    with requests.Session() as session:
+        _must_answer(session, base, timeout)
+        return [ProbeResult(name, departures) for name, departures in check_comfyui(base, session, timeout)]
 
 
 def access_for(url: str, service: Service, settings: FleetSettings) -> ServiceAccess:

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from dev.farm import commands
 from dev.farm.check import check
 from dev.farm.control import DEFAULT_PORT, LOOPBACK
 from dev.farm.faults import render_faults_help
-from dev.farm.running import serve
+from dev.farm.running import serve, serve_comfyui
 from windmill.cli.options import Commands
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
@@ -19,6 +20,8 @@ _EXAMPLES = """commands at work:
   python -m dev.farm fault clear all
   python -m dev.farm counts --json
   python -m dev.farm check http://localhost:7773 --service yolov8
+  python -m dev.farm comfyui --port 8188
+  python -m dev.farm check http://localhost:8188 --service comfyui
 
 With no command the farm serves until it is stopped. Services are named one by one or by the sets of
 service_config.json. Every stand-in says framework windmill-farm in model_info.
@@ -44,10 +47,11 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_serving(parser)
-    found = parser.add_subparsers(title="commands", metavar="fault | counts | check")
+    found = parser.add_subparsers(title="commands", metavar="fault | counts | check | comfyui")
     _add_fault(found)
     _add_counts(found)
     _add_check(found)
+    _add_comfyui(found)
     return parser
 
 
@@ -95,13 +99,21 @@ def _add_counts(found: Commands) -> None:
 def _add_check(found: Commands) -> None:
     checker = found.add_parser("check", help="test any server, real or not, against a service's contract")
     checker.add_argument("url", help="where it listens, such as http://localhost:7773")
-    checker.add_argument("--service", required=True, help="whose contract: its name in service_config.json")
+    checker.add_argument("--service", required=True, help="whose contract: its name in service_config.json, or comfyui")
     checker.add_argument(
         "--health", action="store_true", help="ask /health too, once: real ones run their model for it"
     )
     checker.add_argument("--timeout", type=float, default=30.0, help="seconds per request (default: %(default)s)")
     checker.add_argument("--json", action="store_true", help="as JSON")
     checker.set_defaults(run=check)
+
+
+def _add_comfyui(found: Commands) -> None:
+    serving = found.add_parser("comfyui", help="serve the stand-in for a ComfyUI server, until it is stopped")
+    serving.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    serving.add_argument("--port", type=int, default=8188, help="port to listen on (default: %(default)s)")
+    serving.add_argument("--folder", type=Path, help="where its files are (default: a temporary folder)")
+    serving.set_defaults(run=serve_comfyui)
 
 
 def _add_control_port(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,13 @@ import asyncio
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
+from dev.farm.comfyui.server import ComfyUiStandIn, serving
 from dev.farm.control import DEFAULT_PORT, Control
-from dev.farm.server import Farm, StandInAddress
+from dev.farm.server import Farm, StandInAddress, cannot_open, must_be_a_port
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.process.logs import configure
@@ -29,10 +32,36 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def _serve(plots: list[StandInAddress], control_port: int, arguments: argparse.Namespace) -> None:
+def serve_comfyui(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve the stand-in for ComfyUI until SIGTERM or SIGINT."""
+    configure(settings.log_level, settings.log_format)
+    must_be_a_port("comfyui", arguments.host, arguments.port)
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve_comfyui(arguments.folder or Path(folder), arguments))
+    return 0
+
+
+async def _serve_comfyui(folder: Path, arguments: argparse.Namespace) -> None:
+    stopped = _stop_event()
+    try:
+        async with serving(ComfyUiStandIn(folder), arguments.host, arguments.port) as url:
+            sys.stdout.write(f"{'comfyui':14} {url}\nready\n")
+            sys.stdout.flush()
+            await stopped.wait()
+    except OSError as error:
+        raise cannot_open("comfyui", arguments.host, arguments.port, error) from error
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
+
+
+async def _serve(plots: list[StandInAddress], control_port: int, arguments: argparse.Namespace) -> None:
+    stopped = _stop_event()
     farm = Farm(plots, host=arguments.host, seed=arguments.seed, keep_alive=arguments.keep_alive)
     async with farm, Control(farm, control_port) as control:
         _announce(farm, control, as_json=arguments.json)

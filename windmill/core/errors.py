@@ -46,6 +46,15 @@ Code = Literal[
     "BUSY",
     "CONFLICT",
     "CONFIG_INVALID",
+    "PROCESS_FAILED",
+    "PROCESS_NOT_STARTED",
+    "OUT_OF_MEMORY",
+    "INSUFFICIENT_DISK_SPACE",
+    "DEPENDENCY_MISSING",
+    "CHECKSUM_MISSING",
+    "CHECKSUM_MISMATCH",
+    "LICENSE_UNKNOWN",
+    "CANCELLED",
     "DEFECT",
 ]
 
@@ -150,6 +159,31 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "BUSY": ErrorSpec("later", "nobody", _TRY_AGAIN, 503, "wait until the other process is done, then try again"),
     "CONFLICT": ErrorSpec("never", "input", _MISUSED, 409, "remove what is in the way, or choose something else"),
     "CONFIG_INVALID": ErrorSpec("never", "operator", _MISUSED, 500, "correct the settings named in the message"),
+    "PROCESS_FAILED": ErrorSpec(
+        "later", "service", _FAILED, 502, "read the last lines of its log, which the message quotes"
+    ),
+    "PROCESS_NOT_STARTED": ErrorSpec(
+        "pause", "operator", _FAILED, 503, "correct the command of the engine in SERVICE_CONFIG, or install the program"
+    ),
+    "OUT_OF_MEMORY": ErrorSpec(
+        "later", "operator", _FAILED, 507, "ask for less at once, or raise memory_bytes of the engine"
+    ),
+    "INSUFFICIENT_DISK_SPACE": ErrorSpec(
+        "pause", "operator", _FAILED, 507, "free space on the disk that the message names"
+    ),
+    "DEPENDENCY_MISSING": ErrorSpec(
+        "never", "operator", _FAILED, 503, "install what the message names, or choose something that is installed"
+    ),
+    "CHECKSUM_MISSING": ErrorSpec(
+        "never", "operator", _FAILED, 422, "add the model's sha256 to its entry under engines in SERVICE_CONFIG"
+    ),
+    "CHECKSUM_MISMATCH": ErrorSpec(
+        "never", "operator", _FAILED, 422, "download the model again from its source; do not use this file"
+    ),
+    "LICENSE_UNKNOWN": ErrorSpec(
+        "never", "operator", _FAILED, 422, "find out the model's licence, or accept the risk by acknowledged_by"
+    ),
+    "CANCELLED": ErrorSpec("never", "nobody", _FAILED, 409, "submit it again if it was cancelled by mistake"),
     "DEFECT": ErrorSpec("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
 }
 

@@ -9,15 +9,34 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from windmill.core.errors import ConfigInvalid, Problem
-from windmill.core.services import Service
 from windmill.core.settings import environment, home
 from windmill.kernels.text.redaction import HIDDEN, redactor
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Visible ASCII, and blanks inside: what every proxy passes on unchanged.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+
+class Approached(Protocol):
+    """What names how it wants to be approached: a service, or an engine behind HTTP."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
+
+    @property
+    def ca(self) -> str: ...
+
+    @property
+    def client_certificate(self) -> str: ...
+
+    @property
+    def client_key(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class ServiceAccess:
         return redactor(self.secrets)(text) if self.secrets else text
 
 
-def load_access(services: Iterable[Service], environ: Mapping[str, str] | None = None) -> dict[str, ServiceAccess]:
+def load_access(services: Iterable[Approached], environ: Mapping[str, str] | None = None) -> dict[str, ServiceAccess]:
     """The access to each service; raises ConfigInvalid with every variable and file that is missing."""
     environ = environment() if environ is None else environ
     problems: list[Problem] = []
@@ -69,7 +88,7 @@ def tls_context(service: str, access: ServiceAccess) -> ssl.SSLContext:
     return context
 
 
-def _access(service: Service, environ: Mapping[str, str], problems: list[Problem]) -> ServiceAccess:
+def _access(service: Approached, environ: Mapping[str, str], problems: list[Problem]) -> ServiceAccess:
     headers = [(name, _filled(service, name, template, environ, problems)) for name, template in service.headers]
     variables = [environ.get(found, "") for _, template in service.headers for found in _VARIABLE.findall(template)]
     files = {name: _file(service, name, environ, problems) for name in ("ca", "client_certificate", "client_key")}
@@ -82,7 +101,9 @@ def _access(service: Service, environ: Mapping[str, str], problems: list[Problem
     )
 
 
-def _filled(service: Service, header: str, template: str, environ: Mapping[str, str], problems: list[Problem]) -> str:
+def _filled(
+    service: Approached, header: str, template: str, environ: Mapping[str, str], problems: list[Problem]
+) -> str:
     """A header's value with the variables filled in."""
     where = f"{service.name}.headers.{header}"
     missing = [name for name in _VARIABLE.findall(template) if not environ.get(name)]
@@ -97,7 +118,7 @@ def _filled(service: Service, header: str, template: str, environ: Mapping[str, 
     return value
 
 
-def _file(service: Service, key: str, environ: Mapping[str, str], problems: list[Problem]) -> Path | None:
+def _file(service: Approached, key: str, environ: Mapping[str, str], problems: list[Problem]) -> Path | None:
     """A file that the service's entry names, relative to the folder of `.env`."""
     named = str(getattr(service, key))
     if not named:

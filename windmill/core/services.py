@@ -153,13 +153,17 @@ def _unknown(name: str, fleet: Fleet) -> WindmillError:
 
 def load_fleet(path: Path) -> Fleet:
     """Read and validate a service_config.json; raises ConfigInvalid with every problem found."""
+    return parse_fleet(read_document(path), path.name)
+
+
+def read_document(path: Path) -> object:
+    """The JSON in a service_config.json, as it is; raises ConfigInvalid."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_reject_duplicates)
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_reject_duplicates)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid([Problem("SERVICE_CONFIG", str(path), f"cannot be read: {error}")]) from error
     except ValueError as error:
         raise ConfigInvalid([Problem("SERVICE_CONFIG", str(path), f"is not valid JSON: {error}")]) from error
-    return parse_fleet(document, path.name)
 
 
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -176,7 +180,7 @@ def parse_fleet(document: object, source: str = "service_config.json") -> Fleet:
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise ConfigInvalid([Problem(source, "", 'must be an object with a "services" object')])
     found = MistakeCollector()
-    found.mistakes += unknown_keys(document, f"{source}: ", ("sets", "defaults", "services"))
+    found.mistakes += unknown_keys(document, f"{source}: ", ("sets", "defaults", "services", "engines"))
     notes, shared = dict(BUILT_IN_SETS), dict[str, Any]()
     with found.part():
         notes |= mapping(document.get("sets", {}), f"{source}: sets")

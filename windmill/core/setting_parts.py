@@ -33,6 +33,7 @@ from windmill.kernels.net.server_addresses import ServerAddress, parse_addresses
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 QueueType = Literal["quorum", "classic"]
+ModelAdapter = Literal["", "mock", "python", "http"]
 SessionAttributes = Literal["", "any", "primary", "read-write"]
 
 
@@ -49,6 +50,17 @@ class FleetSettings:
     service_config: Path = setting("service_config.json", own_or_shipped)
     service_host: str = setting("", text)
     service_port_offset: int = setting("0", integer(0, 50_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """What the engine `default` is; the others are entries of SERVICE_CONFIG."""
+
+    model_adapter_type: ModelAdapter = setting("", one_of(*get_args(ModelAdapter)))
+    python_path: str = setting("python3", non_empty)
+    python_script: str = setting("", text)
+    model_api_url: str = setting("http://localhost:5000", non_empty)
+    model_api_timeout: int = setting("300000", integer(1, 604_800_000))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from windmill.core.setting_parts import (
     BrokerSettings,
     CallSettings,
     DerivationSettings,
+    EngineSettings,
     FleetSettings,
     ImageSettings,
     ProcessSettings,
@@ -47,6 +48,7 @@ class Settings(
     CallSettings,
     ImageSettings,
     BrokerSettings,
+    EngineSettings,
     FleetSettings,
 ):
     """All settings, parsed and validated. The repr hides passwords."""

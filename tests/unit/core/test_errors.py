@@ -79,11 +79,16 @@ def test_a_fault_of_ours_has_a_code_too_and_may_pass() -> None:
     assert "ZeroDivisionError('oops')" in error.message
 
 
+REFUSED_ALL_THE_SAME = {"CHECKSUM_MISSING", "CHECKSUM_MISMATCH", "LICENSE_UNKNOWN", "CANCELLED"}
+"""A request for what may not be used, or no longer wanted, is refused, though who asks is not to blame."""
+
+
 def test_every_code_says_whose_doing_it_is_how_a_command_ends_and_what_a_request_is_answered() -> None:
     for code, kind in ERROR_CODES.items():
         assert kind.culprit in get_args(Culprit), code
         assert kind.exit_code in {1, 2, 70, 75}, code
-        assert HTTPStatus(kind.http_status) in (range(400, 500) if kind.culprit == "input" else range(500, 600)), code
+        refused = kind.culprit == "input" or code in REFUSED_ALL_THE_SAME
+        assert HTTPStatus(kind.http_status) in (range(400, 500) if refused else range(500, 600)), code
 
 
 def test_the_exit_code_tells_what_may_do_later_from_what_never_will() -> None:
@@ -111,6 +116,9 @@ READERS_OF_SETTINGS = {
     "windmill/broker/connection.py",
     "windmill/storage/database.py",
     "windmill/broker/management.py",
+    # The entries of engines, and the variables that they name.
+    "windmill/engines/configuration.py",
+    "windmill/engines/registry.py",
     # The settings allow a store, and what reads it is not installed.
     "windmill/media/image/store_reader.py",
 }

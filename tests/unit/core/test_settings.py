@@ -19,6 +19,7 @@ PROGRAMS = ("windmill", "producers", "workers", "postprocessors", "dev", "farm",
 
 READING = {"environ", "environb", "getenv", "getenvb"}
 READ_IT_THEMSELVES = {
+    "windmill/engines/process/child_runner.py": "hands all of what it was given on to the program that it starts",
     "dev/servers/__main__.py": "hands all of it on to psql, which takes the place of the process",
     "bench/nginx.py": "looks for nginx on PATH, and for where unpacked packages are kept",
     "bench/peers/environment.py": "programs that are compared take no arguments of ours",

@@ -114,6 +114,13 @@ def seconds(maximum: float) -> Reader[float]:
     return read
 
 
+def boolean(value: object, key: str) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise invalid_value(key, value, "true or false")
+    return value
+
+
 def text(value: object, key: str) -> str:
     """Text that is not blank."""
     if not isinstance(value, str) or not value.strip():

@@ -1,0 +1,282 @@
+"""The ComfyUI engine against the stand-in: each trap of the protocol."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from dev.farm.comfyui.server import ComfyUiStandIn, serving
+from tests.conformance.engines.rigs import GRAPH, request_in
+from tests.waiting import until
+from windmill.core.errors import WindmillError
+from windmill.core.service_access import ServiceAccess
+from windmill.core.service_urls import service_url
+from windmill.engines.comfyui.engine import ComfyUiEngine
+from windmill.engines.engine import EngineOutput, EngineRequest, JsonValue
+from windmill.engines.entries import ComfyUiEntry
+
+Graph = dict[str, Any]
+TEXT_TO_IMAGE: Graph = {
+    "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd_xl_base_1.0.safetensors"}},
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": {"$parameter": "prompt"}, "clip": ["1", 1]}},
+    "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["1", 1]}},
+    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 48, "batch_size": 1}},
+    "5": {
+        "class_type": "KSampler",
+        "inputs": {
+            **{"model": ["1", 0], "seed": {"$parameter": "seed"}, "steps": 4, "cfg": 7.0, "denoise": 1.0},
+            **{"sampler_name": "dpmpp_2m", "scheduler": "karras"},
+            **{"positive": ["2", 0], "negative": ["3", 0], "latent_image": ["4", 0]},
+        },
+    },
+    "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},
+    "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "picture"}},
+}
+
+
+class Server:
+    """The stand-in, and an engine that asks it."""
+
+    def __init__(self, stand_in: ComfyUiStandIn, url: str) -> None:
+        self.stand_in = stand_in
+        self.url = url
+        self.engine = ComfyUiEngine("it", ComfyUiEntry(url=service_url(url, "url")), ServiceAccess())
+
+    def start(
+        self, request: EngineRequest, cancelled: asyncio.Event | None = None, told: list[float] | None = None
+    ) -> asyncio.Task[EngineOutput]:
+        heard = told if told is not None else []
+        return asyncio.create_task(self.engine.run(request, heard.append, cancelled or asyncio.Event()))
+
+    async def failure(self, request: EngineRequest) -> WindmillError:
+        with pytest.raises(WindmillError) as raised:
+            await self.start(request)
+        assert self.stand_in.prompts.remaining == 0
+        return raised.value
+
+    async def works(self) -> None:
+        await until(lambda: self.stand_in.prompts.running)
+
+
+@asynccontextmanager
+async def server(folder: Path, models: Mapping[str, tuple[str, ...]] | None = None) -> AsyncIterator[Server]:
+    stand_in = ComfyUiStandIn(folder / "comfyui", **({"models": models} if models is not None else {}))
+    async with serving(stand_in) as url:
+        made = Server(stand_in, url)
+        try:
+            yield made
+        finally:
+            await made.engine.close()
+
+
+def asking(
+    folder: Path, graph: Mapping[str, JsonValue] = GRAPH, name: str = "job-7", **parameters: int
+) -> EngineRequest:
+    request = request_in(folder, name, **parameters)
+    return EngineRequest(request.name, request.inputs, request.parameters, request.scratch, graph)
+
+
+def changed(node: str, **inputs: object) -> Graph:
+    before = TEXT_TO_IMAGE[node]
+    return {**TEXT_TO_IMAGE, node: {**before, "inputs": {**before["inputs"], **inputs}}}
+
+
+async def test_the_usual_graph_of_a_checkpoint_runs_and_its_seed_decides(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        made = [
+            (await it.start(asking(tmp_path, TEXT_TO_IMAGE, name, seed=seed))).files[0].path.read_bytes()
+            for name, seed in (("job-1", 0), ("job-2", 0), ("job-3", 1))
+        ]
+        assert made[0] == made[1] != made[2]
+
+
+async def test_prompt_and_files_bear_the_name_of_the_request(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        output = await it.start(asking(tmp_path))
+        assert list(it.stand_in.prompts.history) == ["job-7"]
+        saved = sorted(path.name for path in (tmp_path / "comfyui/output/job-7").iterdir())
+        assert saved == [file.name for file in output.files]
+
+
+async def test_an_input_is_uploaded_once_by_its_content(tmp_path: Path) -> None:
+    graph: Graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": {"$input": "photo"}}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "a"}},
+    }
+    photo = tmp_path / "a photo.png"
+    Image.new("RGB", (20, 10), "red").save(photo)
+    async with server(tmp_path) as it:
+        for name in ("job-1", "job-2"):
+            request = EngineRequest(name, {"photo": photo}, {}, tmp_path / name, graph)
+            [file] = (await it.start(request)).files
+            with Image.open(file.path) as image:
+                assert image.size == (20, 10)
+        assert len(list((tmp_path / "comfyui/input").iterdir())) == 1
+
+
+async def test_a_missing_checkpoint_is_named_with_what_is_installed(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        error = await it.failure(asking(tmp_path, changed("1", ckpt_name="dreamshaper.safetensors")))
+    assert (error.code, error.retry) == ("DEPENDENCY_MISSING", "never")
+    assert "dreamshaper.safetensors" in error.message
+    assert "sd_xl_base_1.0.safetensors" in error.message
+
+
+async def test_a_long_list_that_the_refusal_does_not_tell_is_asked_for(tmp_path: Path) -> None:
+    many = tuple(f"model_{number:02}.safetensors" for number in range(30))
+    async with server(tmp_path, {"checkpoints": many}) as it:
+        error = await it.failure(asking(tmp_path, TEXT_TO_IMAGE))
+    assert "model_00.safetensors" in error.message
+    assert "and 10 more" in error.message
+
+
+async def test_with_no_checkpoint_at_all_that_is_said(tmp_path: Path) -> None:
+    async with server(tmp_path, {"checkpoints": ()}) as it:
+        assert "none is installed" in (await it.failure(asking(tmp_path, TEXT_TO_IMAGE))).message
+
+
+async def test_unknown_nodes_are_named(tmp_path: Path) -> None:
+    graph = {**TEXT_TO_IMAGE, "8": {"class_type": "FaceRestore", "inputs": {}}}
+    async with server(tmp_path) as it:
+        error = await it.failure(asking(tmp_path, graph))
+    assert error.code == "DEPENDENCY_MISSING"
+    assert "FaceRestore" in error.message
+    assert "KSampler" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"seed": None}, "Failed to convert"),
+        ({"steps": 0}, "smaller than min"),
+        ({"sampler_name": "best"}, "not in list"),
+    ],
+)
+async def test_a_wrong_graph_is_refused_with_its_reason(inputs: dict[str, object], said: str, tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        error = await it.failure(asking(tmp_path, changed("5", **inputs)))
+    assert (error.code, error.retry) == ("SERVICE_REJECTED", "never")
+    assert said in error.message
+    assert "node 5 (KSampler)" in error.message
+
+
+async def test_half_a_graph_that_the_server_accepts_is_a_failure_and_does_not_go_on(tmp_path: Path) -> None:
+    half: Graph = {**GRAPH, "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x"}}}
+    async with server(tmp_path) as it:
+        it.stand_in.faults.node_seconds = 0.2
+        error = await it.failure(asking(tmp_path, half))
+        assert error.code == "SERVICE_REJECTED"
+        assert "Required input is missing" in error.message
+
+
+async def test_a_node_without_memory_is_told_by_its_code(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.crash, it.stand_in.faults.exception_type = "ImageAddNoise", "torch.OutOfMemoryError"
+        assert (await it.failure(asking(tmp_path))).code == "OUT_OF_MEMORY"
+
+
+async def test_a_prompt_that_somebody_interrupts_has_failed_for_now(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.hangs = True
+        task = it.start(asking(tmp_path))
+        await it.works()
+        await asyncio.to_thread(requests.post, f"{it.url}/interrupt", json={})
+        with pytest.raises(WindmillError, match="interrupted") as raised:
+            await task
+        assert raised.value.retry == "later"
+
+
+async def test_a_prompt_that_vanishes_is_missed_soon(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.forget = True
+        async with asyncio.timeout(10):
+            error = await it.failure(asking(tmp_path))
+        assert (error.code, error.retry) == ("SERVICE_ERROR", "later")
+
+
+async def test_without_its_socket_it_ends_all_the_same(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.node_seconds = 0.2
+        task = it.start(asking(tmp_path))
+        await it.works()
+        await it.stand_in.drop_sockets()
+        assert (await task).files
+
+
+async def test_progress_comes_from_the_socket(tmp_path: Path) -> None:
+    told: list[float] = []
+    async with server(tmp_path) as it:
+        it.stand_in.faults.node_seconds = 0.1
+        await it.start(asking(tmp_path), told=told)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert len(told) > 3
+
+
+async def test_cancelling_stops_its_own_prompt_and_no_other(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.hangs = True
+        first = it.start(asking(tmp_path, name="job-1"))
+        await it.works()
+        cancelled = asyncio.Event()
+        second = it.start(asking(tmp_path, name="job-2"), cancelled)
+        await until(lambda: len(it.stand_in.prompts.pending) == 1)
+        cancelled.set()
+        with pytest.raises(WindmillError, match="CANCELLED"):
+            await second
+        assert it.stand_in.prompts.running
+        assert (it.stand_in.prompts.running.id, it.stand_in.prompts.running.interrupted) == ("job-1", False)
+        assert it.stand_in.prompts.pending == []
+        it.stand_in.faults.hangs = False
+        assert (await first).files
+
+
+async def test_after_a_lost_worker_the_prompt_is_found_again_and_not_made_twice(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        first = await it.start(asking(tmp_path))
+        before = [path.stat().st_mtime_ns for path in sorted((tmp_path / "comfyui/output/job-7").iterdir())]
+        again = await it.start(asking(tmp_path))
+        after = [path.stat().st_mtime_ns for path in sorted((tmp_path / "comfyui/output/job-7").iterdir())]
+        assert before == after
+        assert [file.name for file in again.files] == [file.name for file in first.files]
+
+
+async def test_a_prompt_that_still_runs_is_followed_and_not_queued_twice(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.hangs = True
+        first = it.start(asking(tmp_path))
+        await it.works()
+        other = Server(it.stand_in, it.url)
+        second = other.start(asking(tmp_path / "other"))
+        await asyncio.wait((second,), timeout=0.3)
+        assert it.stand_in.prompts.remaining == 1
+        it.stand_in.faults.hangs = False
+        assert [file.name for file in (await first).files] == [file.name for file in (await second).files]
+        await other.engine.close()
+
+
+async def test_a_failure_in_the_history_is_not_taken_for_the_new_try(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        it.stand_in.faults.crash = "ImageAddNoise"
+        await it.failure(asking(tmp_path))
+        it.stand_in.faults.crash = ""
+        assert (await it.start(asking(tmp_path))).files
+
+
+async def test_another_program_at_its_address_is_not_well(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        assert (await it.engine.check()).says.startswith("ComfyUI 0.")
+        elsewhere = ComfyUiEngine("x", ComfyUiEntry(url=service_url(f"{it.url}/api/api", "url")), ServiceAccess())
+        assert not (await elsewhere.check()).ok
+        await elsewhere.close()
+
+
+async def test_a_request_without_a_graph_is_refused(tmp_path: Path) -> None:
+    async with server(tmp_path) as it:
+        request = EngineRequest("job-1", {}, {}, tmp_path)
+        assert (await it.failure(request)).code == "USAGE"

@@ -1,0 +1,85 @@
+"""The entries of `engines` in service_config.json, one type for each kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from windmill.core.service_urls import ServiceUrl
+
+BodyForm = Literal["multipart", "raw", "json"]
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file with a model that an engine needs: where it is, what it must be, and what its licence is."""
+
+    file: str
+    sha256: str = ""
+    licence: str = ""
+    acknowledged_by: str = ""
+    """Who has agreed to use it although its licence is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonEntry:
+    """What the entries of all kinds have."""
+
+    concurrency: int = 1
+    timeout_seconds: float = 300.0
+    models: tuple[ModelFile, ...] = ()
+    models_folder: str = ""
+    """The folder that the files of the models are named in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltinEntry(CommonEntry):
+    """The engine that draws without a model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessEntry(CommonEntry):
+    """A program on this machine."""
+
+    command: tuple[str, ...]
+    keep_alive: bool = False
+    """Whether it stays alive and takes requests as lines of JSON."""
+    parameters: tuple[str, ...] = ()
+    """The parameters that it takes besides prompt, style and seed."""
+    memory_bytes: int = 0
+    """What it and all that it starts may take; 0 for any amount."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the variables in its environment stand for; no error shows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteEntry(CommonEntry):
+    """A server."""
+
+    url: ServiceUrl
+    headers: Headers = field(default=(), repr=False)
+    ca: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    max_response_bytes: int = 1_073_741_824
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpEntry(RemoteEntry):
+    """A server that takes POST /infer."""
+
+    path: str = "/infer"
+    body: BodyForm = "multipart"
+    shared_folder: str = ""
+    """Where storage that the server shares with this machine is mounted here: it may answer with paths below it."""
+    download_from: tuple[str, ...] = ()
+    """Further hosts that the URLs in its answers may lead to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComfyUiEntry(RemoteEntry):
+    """A ComfyUI server."""
+
+
+EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry

@@ -1,0 +1,75 @@
+"""The forms in which a request goes to a server."""
+
+import base64
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from windmill.core.errors import WindmillError
+from windmill.engines.engine import EngineRequest, JsonValue
+from windmill.engines.entries import BodyForm
+from windmill.engines.outputs import media_type_of
+from windmill.engines.process.arguments import DEFAULT_STYLE, seed_of
+
+MAX_JSON_INPUT = 64 * 1024 * 1024
+"""Larger inputs do not go into a JSON document: it is made in memory."""
+INPUT_FIELD = "input_file"
+
+
+def build(form: BodyForm, request: EngineRequest, files: ExitStack) -> dict[str, Any]:
+    """The options of the request; files that it reads from stay open as long as `files`."""
+    return _FORMS[form](request, files)
+
+
+def _multipart(request: EngineRequest, files: ExitStack) -> dict[str, Any]:
+    """Field `input_file`, other inputs by their names, and a field for each parameter."""
+    body = aiohttp.FormData()
+    for name, path in request.inputs.items():
+        field = INPUT_FIELD if path == request.main_input else name
+        file = files.enter_context(path.open("rb"))
+        body.add_field(field, file, filename=f"{field}{path.suffix}", content_type=media_type_of(path.name))
+    for name, value in parameters_of(request).items():
+        body.add_field(name, as_text(value))
+    return {"data": body}
+
+
+def _raw(request: EngineRequest, files: ExitStack) -> dict[str, Any]:
+    """The input as it is; parameters in the query."""
+    query = {name: as_text(value) for name, value in parameters_of(request).items()}
+    path = request.main_input
+    if path is None:
+        return {"params": query, "data": b""}
+    headers = {"Content-Type": media_type_of(path.name)}
+    return {"params": query, "data": files.enter_context(path.open("rb")), "headers": headers}
+
+
+def _json(request: EngineRequest, _files: ExitStack) -> dict[str, Any]:
+    """`image` is the input in base64, as are other inputs under their names."""
+    document: dict[str, JsonValue] = dict(parameters_of(request))
+    for name, path in request.inputs.items():
+        document["image" if path == request.main_input else name] = _encoded(path)
+    return {"data": orjson.dumps(document), "headers": {"Content-Type": "application/json"}}
+
+
+_FORMS = {"multipart": _multipart, "raw": _raw, "json": _json}
+
+
+def parameters_of(request: EngineRequest) -> Mapping[str, JsonValue]:
+    """What the seed's servers expect, and whatever else there is."""
+    given = {name: value for name, value in request.parameters.items() if value is not None}
+    return {"prompt": "", "style": DEFAULT_STYLE, **given, "seed": seed_of(request.parameters)}
+
+
+def as_text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _encoded(path: Path) -> str:
+    if path.stat().st_size > MAX_JSON_INPUT:
+        said = f"{path.name} is over {MAX_JSON_INPUT:,} bytes, the most that goes into JSON"
+        raise WindmillError("IMAGE_TOO_LARGE", said, 'shrink it, or let the engine take "body": "multipart"')
+    return base64.b64encode(path.read_bytes()).decode()
