@@ -39,6 +39,10 @@ Code = Literal[
     "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
+    "ARTIFACT_NOT_FOUND",
+    "ARTIFACT_STORE_UNAVAILABLE",
+    "CHECKSUM_MISMATCH",
+    "INSUFFICIENT_DISK_SPACE",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -131,6 +135,16 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "WORKER_LOST": ErrorSpec(
         "never", "operator", _FAILED, 500, "find out why workers die over it: their logs, MemoryMax; then redrive it"
     ),
+    "ARTIFACT_NOT_FOUND": ErrorSpec(
+        "never", "input", _FAILED, 404, "it expired, was deleted or was lost; run the job that made it again"
+    ),
+    "ARTIFACT_STORE_UNAVAILABLE": ErrorSpec(
+        "pause", "operator", _FAILED, 503, "start or mount the store, or correct ARTIFACTS_URL and the AWS_ settings"
+    ),
+    "CHECKSUM_MISMATCH": ErrorSpec(
+        "never", "input", _FAILED, 422, "the file is damaged or is another one; restore it, or download it again"
+    ),
+    "INSUFFICIENT_DISK_SPACE": ErrorSpec("pause", "operator", _FAILED, 507, "free space on that disk"),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",

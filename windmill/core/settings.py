@@ -17,11 +17,13 @@ from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import CHECKOUT
 from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
+    ArtifactSettings,
     BrokerSettings,
     CallSettings,
     DerivationSettings,
     FleetSettings,
     ImageSettings,
+    PresetSettings,
     ProcessSettings,
     WriteSettings,
 )
@@ -45,6 +47,8 @@ class Settings(
     DerivationSettings,
     WriteSettings,
     CallSettings,
+    ArtifactSettings,
+    PresetSettings,
     ImageSettings,
     BrokerSettings,
     FleetSettings,

@@ -113,6 +113,7 @@ READERS_OF_SETTINGS = {
     "windmill/broker/management.py",
     # The settings allow a store, and what reads it is not installed.
     "windmill/media/image/store_reader.py",
+    "windmill/storage/artifacts/opening.py",
 }
 
 
