@@ -43,6 +43,7 @@ Code = Literal[
     "ARTIFACT_STORE_UNAVAILABLE",
     "CHECKSUM_MISMATCH",
     "INSUFFICIENT_DISK_SPACE",
+    "CONSENT_MISSING",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -144,7 +145,12 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "CHECKSUM_MISMATCH": ErrorSpec(
         "never", "input", _FAILED, 422, "the file is damaged or is another one; restore it, or download it again"
     ),
-    "INSUFFICIENT_DISK_SPACE": ErrorSpec("pause", "operator", _FAILED, 507, "free space on that disk"),
+    "INSUFFICIENT_DISK_SPACE": ErrorSpec(
+        "pause", "operator", _FAILED, 507, "free space on the disk that the message names"
+    ),
+    "CONSENT_MISSING": ErrorSpec(
+        "never", "input", _MISUSED, 400, "confirm that you may use the pictures of these people, or leave them out"
+    ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",
