@@ -1,4 +1,8 @@
-"""python -m windmill presets: what can be asked for, and whether a file of one's own is right."""
+"""python -m windmill presets: what can be asked for, and whether a file of one's own is right.
+
+Steps on pictures bring numpy and Pillow along, so what knows them is imported when one of these commands runs: the
+others start without.
+"""
 
 import argparse
 import sys
@@ -10,19 +14,7 @@ import orjson
 from windmill.cli.options import Commands, add_json, print_result, sync_command
 from windmill.core.errors import ERROR_CODES, ConfigInvalid
 from windmill.core.settings import Settings
-from windmill.operate.presets import (
-    preset_document,
-    render_preset_text,
-    render_presets_json,
-    render_presets_table,
-    render_problems,
-    select_presets,
-    select_unavailable,
-)
 from windmill.pipelines.presets.preset import Category
-from windmill.pipelines.presets.preset_library import load_presets
-from windmill.pipelines.presets.preset_reader import load_preset
-from windmill.pipelines.presets.preset_request import request_schema
 from windmill.process.runner import DONE
 
 MISTAKEN = ERROR_CODES["CONFIG_INVALID"].exit_code
@@ -68,17 +60,24 @@ def _add_show(actions: Commands) -> None:
 
 
 def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
+    from windmill.operate import presets as view
+    from windmill.pipelines.presets.preset_library import load_presets
+
     library = load_presets(settings.presets_dir)
-    presets = select_presets(library, arguments.category, arguments.engine)
-    unavailable = select_unavailable(library, arguments.category) if arguments.all else []
-    document = render_presets_json(presets, unavailable, library.problems)
-    print_result(document, render_presets_table(presets, unavailable), as_json=arguments.json)
+    presets = view.select_presets(library, arguments.category, arguments.engine)
+    unavailable = view.select_unavailable(library, arguments.category) if arguments.all else []
+    document = view.render_presets_json(presets, unavailable, library.problems)
+    print_result(document, view.render_presets_table(presets, unavailable), as_json=arguments.json)
     if library.problems:
         sys.stderr.write(f"{ConfigInvalid(library.problems)}\n")
     return MISTAKEN if library.problems else DONE
 
 
 def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
+    from windmill.operate.presets import preset_document, render_preset_text
+    from windmill.pipelines.presets.preset_library import load_presets
+    from windmill.pipelines.presets.preset_request import request_schema
+
     found = load_presets(settings.presets_dir).get(arguments.id)
     if arguments.schema:
         sys.stdout.write(orjson.dumps(request_schema(found.preset), option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -88,6 +87,9 @@ def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def run_check(_: Settings, arguments: argparse.Namespace) -> int:
+    from windmill.operate.presets import render_problems
+    from windmill.pipelines.presets.preset_reader import load_preset
+
     try:
         preset = load_preset(arguments.file)
     except ConfigInvalid as error:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.pictures.picture import Picture
+from windmill.media.image.upright import in_eight_bits, load_upright
 from windmill.media.image.decode_check import open_image
 from windmill.pipelines.picture_step import StepCall
 
@@ -35,7 +36,7 @@ def read_picture(path: Path, max_pixels: int) -> LoadedPicture:
         raise WindmillError("IMAGE_NOT_FOUND", f"{path.name} cannot be read: {error.strerror}") from error
     with open_image(data, max_pixels) as opened:
         profile = opened.info.get("icc_profile") if opened.mode in ("RGB", "RGBA") else None
-        upright = ImageOps.exif_transpose(opened)
+        upright = in_eight_bits(load_upright(opened, data))
         transparent = upright.mode in _TRANSPARENT or "transparency" in upright.info
         image = upright.convert("RGBA" if transparent else "RGB")
         values = np.asarray(image, dtype=np.uint8)
