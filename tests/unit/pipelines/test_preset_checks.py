@@ -1,14 +1,19 @@
 """Every mistake in a preset is told with its place, its value and what to do about it."""
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.unit.pipelines.made_presets import DRAWN, SMALL, preset, problems, with_value
 from windmill.core.errors import ConfigInvalid
+from windmill.pipelines.presets.planned_steps import plan_steps
 from windmill.pipelines.presets.preset_library import SHIPPED, load_presets
-from windmill.pipelines.presets.preset_reader import MAX_BYTES, load_preset
+from windmill.pipelines.presets.preset_reader import MAX_BYTES, load_preset, parse_preset
+from windmill.pipelines.presets.preset_request import PresetRequest
 
 INNER = (
     "inputs.prompt",
@@ -107,6 +112,8 @@ def test_a_mistake_is_told_with_its_place_and_a_remedy(path: str, value: object,
         ("steps.1.name", "draw", "steps[1].name", "is the name of an earlier step"),
         ("steps.1.run", "upscale", "steps[1].inputs.picture", "makes images"),
         ("steps.3.parameters.seed", "$look", "steps[3].parameters.seed", "is choice, and the parameter"),
+        ("steps.2.when", {"value": "$prompt", "at_least": 3}, "steps[2].when.at_least", "compares numbers"),
+        ("steps.3.parameters.size", {"fill": "{a}", "with": {"a": "$face"}}, "steps[3].parameters.size", "is a file"),
         ("steps.3.parameters.strength", 0.2, "quality_levels.low.grain", 'refer to it as "$quality.grain"'),
         ("steps.0.when", {"value": "$quality", "equals": "pro"}, "steps[1].inputs.pictures", "hands on nothing"),
         ("steps.2.when", {"value": "$quality.grain", "equals": 0.5}, "steps[2].when.equals", "it can be 0.1, 0.4"),
@@ -179,6 +186,49 @@ def test_a_user_needs_no_folder_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [*DRAWN, *INNER])
 def test_a_value_of_any_type_in_any_place_is_told_and_never_a_crash(path: str, broken: object) -> None:
     problems(with_value(DRAWN, path, broken))
+
+
+def test_steps_that_refer_to_each_other_are_told_and_not_followed_for_ever() -> None:
+    skipped = {"run": "sharpen", "when": {"value": "$quality", "equals": "standard"}}
+    circle = [
+        {"name": "a", "inputs": {"picture": "$steps.b"}, **skipped},
+        {"name": "b", "inputs": {"picture": "$steps.a"}, **skipped},
+    ]
+    assert any("earlier step; there are none" in one for one in problems(with_value(SMALL, "steps", circle)))
+
+
+def paths(value: object, before: str = "") -> list[str]:
+    """Every place in a document."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = [one for name, part in parts for one in paths(part, f"{before}.{name}".lstrip("."))]
+    return [before, *inner] if before else inner
+
+
+SCRAPS: list[object] = [
+    *(..., None, 0, 1e9, True, "", "low", "engine", "sharpen", "contact_sheet", [], {}),
+    *("$prompt", "$face", "$steps.draw", "$steps.grain", "$each", "$quality", "$quality.grain"),
+    {"first": ["$face", "$count"]},
+    {"fill": "$each", "with": {"a": "$steps.sheet"}},
+    {"value": "$face", "given": True},
+    {"picture": "$steps.sheet"},
+    {"not": {"value": "$quality", "in": ["pro"]}},
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(paths(DRAWN)), st.sampled_from(SCRAPS)), min_size=1, max_size=4))
+def test_whatever_passes_the_check_can_be_planned_and_nothing_crashes(changes: list[tuple[str, object]]) -> None:
+    document = DRAWN
+    for path, value in changes:
+        with contextlib.suppress(KeyError, IndexError, TypeError):  # an earlier change removed that place
+            document = with_value(document, path, value)
+    try:
+        made = parse_preset(document, "")
+    except ConfigInvalid:
+        return
+    for quality in made.quality_levels:
+        request = PresetRequest(made, quality, {"prompt": "a", "seed": 1, "look": "warm"})
+        assert len(plan_steps(request)) == len(made.steps)
 
 
 def test_a_step_whose_condition_asks_for_the_input_may_use_one_that_is_optional() -> None:

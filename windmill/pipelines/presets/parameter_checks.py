@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from windmill.kernels.text.json_readers import ABSENT, DocumentInvalid, Mistake, unknown_keys
-from windmill.pipelines.presets.expressions import Expression, Filled, FirstOf, Literally, Reference
+from windmill.pipelines.presets.expressions import Expression, Filled, FirstOf, Literally, Reference, references
 from windmill.pipelines.presets.known_steps import KnownStep
 from windmill.pipelines.presets.preset import Preset, PresetStep
 from windmill.pipelines.values import ValueSpec, allowed_values, reader_of
@@ -32,12 +32,20 @@ def value_mistakes(preset: Preset, expression: Expression, spec: ValueSpec, key:
             for choice in choices[:-1]:
                 yield from value_mistakes(preset, choice, replace(spec, required=False), key)
             yield from value_mistakes(preset, choices[-1], spec, key)
-        case Filled(template, _):
+        case Filled(template, values):
             yield from value_mistakes(preset, template, ValueSpec("text"), key)
+            yield from (one for value in values.values() for one in file_references(preset, value, key))
             if spec.type != "text":
                 yield Mistake(key, "filled text", allowed_values(spec))
         case Reference():
             yield from _reference_mistakes(preset, expression, spec, key)
+
+
+def file_references(preset: Preset, expression: Expression, key: str) -> Iterator[Mistake]:
+    """Files where only values can be."""
+    for one in references(expression):
+        if one.kind == "step" or (one.kind == "input" and preset.inputs[one.name].is_file):
+            yield Mistake(key, str(one), 'is a file; name it under "inputs" of the step')
 
 
 def _reference_mistakes(preset: Preset, reference: Reference, spec: ValueSpec, key: str) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from windmill.kernels.text.json_readers import ABSENT, DocumentInvalid, Mistake,
 from windmill.pipelines.presets.conditions import Comparison, Condition, comparisons
 from windmill.pipelines.presets.expressions import RESERVED_NAMES, Expression, Reference, references
 from windmill.pipelines.presets.preset import Preset
-from windmill.pipelines.presets.step_checks import step_mistakes
+from windmill.pipelines.presets.step_checks import dangling_references, step_mistakes
 from windmill.pipelines.values import ValueSpec, reader_of
 
 MAX_STEPS = 50
@@ -19,7 +19,7 @@ def mistakes_of(preset: Preset) -> list[Mistake]:
         *(mistake for name, spec in preset.inputs.items() for mistake in _input_mistakes(name, spec)),
         *_level_mistakes(preset),
         *_step_list_mistakes(preset),
-        *(mistake for place in range(len(preset.steps)) for mistake in step_mistakes(preset, place)),
+        *_mistakes_of_steps(preset),
         *(mistake for key, condition in _conditions(preset) for mistake in _condition_mistakes(preset, condition, key)),
     ]
     return list({(one.key, one.message): one for one in found or _unused(preset)}.values())
@@ -64,6 +64,13 @@ def _level_mistakes(preset: Preset) -> Iterator[Mistake]:
         yield Mistake(f"estimated_seconds.{level}", preset.estimated_seconds[level], f"is no level; they are {known}")
 
 
+def _mistakes_of_steps(preset: Preset) -> list[Mistake]:
+    """References that lead nowhere come first: what follows from them is found when they are right."""
+    places = range(len(preset.steps))
+    dangling = [mistake for place in places for mistake in dangling_references(preset, place)]
+    return dangling or [mistake for place in places for mistake in step_mistakes(preset, place)]
+
+
 def _step_list_mistakes(preset: Preset) -> Iterator[Mistake]:
     if not 1 <= len(preset.steps) <= MAX_STEPS:
         yield Mistake("steps", len(preset.steps), f"must be 1 to {MAX_STEPS} steps")
@@ -101,12 +108,22 @@ def _comparison_mistakes(preset: Preset, one: Comparison, key: str) -> Iterator[
 
 def _operand_mistakes(preset: Preset, one: Comparison, key: str) -> Iterator[Mistake]:
     """A value that can never be would make a step run never or always."""
+    if one.test in ("at_least", "at_most") and not _is_numeric(preset, one.value):
+        yield Mistake(f"{key}.{one.test}", one.operand, f"compares numbers, and {one.value} is none")
     possible = _possible_values(preset, one.value)
     operands = one.operand if one.test == "in" else (one.operand,) if one.test == "equals" else ()
     for operand in operands:
         if possible is not None and operand not in possible:
             said = f"{one.value} is never that; it can be {', '.join(map(str, possible))}"
             yield Mistake(f"{key}.{one.test}", operand, said)
+
+
+def _is_numeric(preset: Preset, reference: Reference) -> bool:
+    """Whether it is always a number, or not there."""
+    if reference.kind == "input":
+        return preset.inputs[reference.name].type in ("integer", "number", "seed")
+    values = _possible_values(preset, reference) or ()
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def _possible_values(preset: Preset, reference: Reference) -> list[object] | None:

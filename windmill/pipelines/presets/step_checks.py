@@ -7,7 +7,7 @@ from windmill.kernels.text.json_readers import ABSENT, Mistake
 from windmill.pipelines.presets.expressions import Expression, Reference, references
 from windmill.pipelines.presets.files_of_steps import file_mistakes, main_input
 from windmill.pipelines.presets.known_steps import KNOWN_STEPS, KnownStep
-from windmill.pipelines.presets.parameter_checks import parameter_mistakes, value_mistakes
+from windmill.pipelines.presets.parameter_checks import file_references, parameter_mistakes, value_mistakes
 from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
 from windmill.pipelines.values import ValueSpec
 
@@ -16,12 +16,8 @@ _REPEAT = ValueSpec("integer", minimum=1, maximum=MAX_REPEAT, required=True)
 
 
 def step_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
-    """What is wrong with the step at this place."""
+    """What is wrong with the step at this place, in a preset whose references all lead somewhere."""
     step, key = preset.steps[place], f"steps[{place}]"
-    dangling = list(_dangling(preset, place))
-    yield from dangling
-    if dangling:
-        return
     if step.repeat:
         yield from value_mistakes(preset, step.repeat, _REPEAT, f"{key}.repeat")
     if step.run == ENGINE:
@@ -34,8 +30,8 @@ def step_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
         yield from _known_step_mistakes(preset, place, KNOWN_STEPS[step.run])
 
 
-def _dangling(preset: Preset, place: int) -> Iterator[Mistake]:
-    """References that lead nowhere."""
+def dangling_references(preset: Preset, place: int) -> Iterator[Mistake]:
+    """References of the step at this place that lead nowhere."""
     step = preset.steps[place]
     for key, expression in _expressions(step, f"steps[{place}]"):
         for one in references(expression):
@@ -76,10 +72,7 @@ def _engine_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
         yield Mistake("engines", ABSENT, "is missing; name the engines that can do it, the preferred one first")
     yield from file_mistakes(preset, place)
     for name, expression in step.parameters.items():
-        for one in references(expression):
-            if one.kind == "step" or (one.kind == "input" and preset.inputs[one.name].is_file):
-                said = 'is a file; name it under "inputs" of the step'
-                yield Mistake(f"{key}.parameters.{name}", str(one), said)
+        yield from file_references(preset, expression, f"{key}.parameters.{name}")
 
 
 def _known_step_mistakes(preset: Preset, place: int, known: KnownStep) -> Iterator[Mistake]:
