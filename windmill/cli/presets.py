@@ -69,7 +69,7 @@ def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
     document = view.render_presets_json(presets, unavailable, library.problems)
     print_result(document, view.render_presets_table(presets, unavailable), as_json=arguments.json)
     if library.problems:
-        sys.stderr.write(f"{ConfigInvalid(library.problems)}\n")
+        sys.stderr.write("".join(f"{problem}\n" for problem in library.problems))
     return MISTAKEN if library.problems else DONE
 
 
