@@ -66,6 +66,10 @@ class ArtifactStore(Protocol):
         """What a listing would tell of one file."""
         ...
 
+    async def forget_incoming(self, before: datetime) -> int:
+        """Remove what killed programs left half written before this time, where the store shows it; how many."""
+        ...
+
 
 def blob_key(sha256: str) -> str:
     """Where a file with this digest lies: 256 folders, so that none grows too large to list."""

@@ -46,13 +46,15 @@ class FaultyArtifact:
 
 @dataclass(slots=True)
 class SweepReport:
-    """What a sweep found. `young` files have no row yet and may get one; `deleted` had none for long."""
+    """What a sweep found. `young` files have no row yet and may get one; `deleted` had none for long, or would have
+    been deleted; `half_written` ones were left by killed programs."""
 
     stored: int = 0
     deleted: int = 0
     deleted_bytes: int = 0
     young: int = 0
     missing: int = 0
+    half_written: int = 0
 
 
 async def compare(
@@ -74,7 +76,7 @@ async def sweep(store: ArtifactStore, rows: ArtifactRows, before: datetime, *, d
 
     A file is written before its row, so one without a row is left over only if it is old. The rows are asked once more
     before each deletion: the same bytes may have been stored again since the walk began."""
-    report = SweepReport()
+    report = SweepReport(half_written=await store.forget_incoming(before) if delete else 0)
     async for stored, recorded in compare(store, rows):
         report.stored += stored is not None
         report.missing += stored is None

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_artifact_rows import FakeArtifactRows
 from windmill.core.errors import WindmillError
 from windmill.core.settings import ROOT, Settings
 from windmill.kernels.net.store_urls import StoreUrl
 from windmill.storage.artifacts.files import explained_disk_errors
 from windmill.storage.artifacts.folder import INCOMING, FolderStore
 from windmill.storage.artifacts.opening import open_artifact_store
+from windmill.storage.artifacts.sweep import SweepReport, sweep
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,8 @@ async def test_what_killed_programs_left_half_written_is_removed_once_it_is_old(
     (tmp_path / INCOMING).mkdir()
     (tmp_path / INCOMING / ".half").write_bytes(b"ha")
     assert await store.forget_incoming(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await store.forget_incoming(datetime.now(UTC) + timedelta(hours=1)) == 1
+    swept = await sweep(store, FakeArtifactRows(), datetime.now(UTC) + timedelta(hours=1), delete=True)
+    assert swept == SweepReport(half_written=1)
     assert list((tmp_path / INCOMING).iterdir()) == []
 
 
