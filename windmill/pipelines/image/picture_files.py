@@ -11,8 +11,8 @@ from PIL import Image
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.pictures.picture import Picture
-from windmill.media.image.upright import in_eight_bits, load_upright
 from windmill.media.image.decode_check import open_image
+from windmill.media.image.upright import in_eight_bits, load_upright
 from windmill.pipelines.picture_step import StepCall
 
 _COMPRESSION = 6
