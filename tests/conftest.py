@@ -17,6 +17,7 @@ import pytest
 
 from dev import servers as private_servers
 from dev.servers import databases
+from tests.e2e import swift_store
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
 from tests.parallel import RETRY_DELAYS
@@ -128,3 +129,13 @@ async def _delete_queues(settings: Settings) -> None:
     async with broker.connection(settings, "tests") as opened:
         await broker.delete_queues(opened, settings, [*load_fleet(settings.service_config).services, "extra"])
         await broker.delete_retry_tiers(opened, settings)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """How to reach a real S3 server, as settings."""
+    try:
+        with swift_store.running(STATE / "stores", {}) as variables:
+            yield variables
+    except WindmillError as error:
+        unavailable(str(error))

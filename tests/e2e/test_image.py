@@ -26,7 +26,7 @@ from windmill.core.settings import ROOT
 pytestmark = [pytest.mark.slow(reason="170 s: builds a container image and its base"), pytest.mark.timeout(900)]
 
 PROGRAMS = {"windmill", "producers", "workers", "postprocessors"}
-DATA = {"sql", "service_config.json", "calibration.json"}
+DATA = {"sql", "presets", "service_config.json", "calibration.json"}
 NOBODY = 10001
 MOST_MEGABYTES = 500
 

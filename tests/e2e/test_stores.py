@@ -1,29 +1,16 @@
 """Images in a real S3 server, from registering to the result."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
-from tests.conftest import STATE
-from tests.e2e import swift_store
 from tests.e2e.conftest import Farm
 from tests.e2e.swift_store import Bucket
-from tests.integration.fleet import SMALL_JPEG, Fleet, unavailable
-from windmill.core.errors import WindmillError
+from tests.integration.fleet import SMALL_JPEG, Fleet
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 OBJECTS = 1_000
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[dict[str, str]]:
-    """How to reach the server, as settings."""
-    try:
-        with swift_store.running(STATE / "stores", {}) as variables:
-            yield variables
-    except WindmillError as error:
-        unavailable(str(error))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from windmill.cli import (
     failed,
     partitions,
     plan,
+    presets,
     queues,
     recompute,
     repair,
@@ -20,7 +21,21 @@ from windmill.cli import (
 )
 
 MISUSED = 2
-GROUPS = (setup, status, show, queues, failed, repair, recompute, calibrate, partitions, plan, engines, doctor)
+GROUPS = (
+    setup,
+    status,
+    show,
+    queues,
+    failed,
+    repair,
+    recompute,
+    calibrate,
+    partitions,
+    plan,
+    presets,
+    engines,
+    doctor,
+)
 
 
 def _program() -> str:

@@ -39,6 +39,9 @@ Code = Literal[
     "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
+    "ARTIFACT_NOT_FOUND",
+    "ARTIFACT_STORE_UNAVAILABLE",
+    "CONSENT_MISSING",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -140,6 +143,15 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "WORKER_LOST": ErrorSpec(
         "never", "operator", _FAILED, 500, "find out why workers die over it: their logs, MemoryMax; then redrive it"
     ),
+    "ARTIFACT_NOT_FOUND": ErrorSpec(
+        "never", "input", _FAILED, 404, "it expired, was deleted or was lost; run the job that made it again"
+    ),
+    "ARTIFACT_STORE_UNAVAILABLE": ErrorSpec(
+        "pause", "operator", _FAILED, 503, "start or mount the store, or correct ARTIFACTS_URL and the AWS_ settings"
+    ),
+    "CONSENT_MISSING": ErrorSpec(
+        "never", "input", _MISUSED, 400, "confirm that you may use the pictures of these people, or leave them out"
+    ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",
@@ -178,7 +190,7 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         "never", "operator", _FAILED, 422, "add the model's sha256 to its entry under engines in SERVICE_CONFIG"
     ),
     "CHECKSUM_MISMATCH": ErrorSpec(
-        "never", "operator", _FAILED, 422, "download the model again from its source; do not use this file"
+        "never", "operator", _FAILED, 422, "the file is damaged or is another one; restore it, or download it again"
     ),
     "LICENSE_UNKNOWN": ErrorSpec(
         "never", "operator", _FAILED, 422, "find out the model's licence, or accept the risk by acknowledged_by"

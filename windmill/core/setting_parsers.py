@@ -8,7 +8,7 @@ from typing import Any, Literal
 from windmill.core.paths import user_or_packaged_file
 from windmill.kernels.net.private_hosts import parse_allowed_host
 from windmill.kernels.net.server_addresses import parse_addresses
-from windmill.kernels.net.store_urls import allowed_store
+from windmill.kernels.net.store_urls import StoreUrl, allowed_store, parsed
 
 Concurrency = int | Literal["auto"]
 
@@ -136,6 +136,16 @@ def _path(value: str, home: Path) -> Path:
         raise InvalidValue("must be a path; its ~ names an unknown user") from error
 
 
+def _folder_or_store(value: str, home: Path) -> Path | StoreUrl:
+    """A folder, or a bucket and the part of it to use."""
+    if "://" not in value:
+        return _path(value, home)
+    try:
+        return parsed(value)
+    except ValueError as error:
+        raise InvalidValue(f"must be a folder, or a bucket such as s3://bucket/prefix; it {error}") from error
+
+
 def _optional_file(value: str, home: Path) -> Path | None:
     if not value.strip():
         return None
@@ -152,4 +162,5 @@ def _own_or_shipped(value: str, home: Path) -> Path:
 
 path = PathParser(_path)
 optional_file = PathParser(_optional_file)
+folder_or_store = PathParser(_folder_or_store)
 own_or_shipped = PathParser(_own_or_shipped)

@@ -15,6 +15,7 @@ from windmill.core.setting_parsers import (
     calls_at_a_time,
     delays,
     endpoint,
+    folder_or_store,
     hosts,
     integer,
     names,
@@ -29,6 +30,7 @@ from windmill.core.setting_parsers import (
     text,
 )
 from windmill.kernels.net.server_addresses import ServerAddress, parse_addresses
+from windmill.kernels.net.store_urls import StoreUrl
 
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
@@ -120,6 +122,20 @@ class StoreSettings:
     aws_access_key_id: str = setting("", text)
     aws_secret_access_key: str = setting("", text, secret=True)
     aws_session_token: str = setting("", text, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactSettings(StoreSettings):
+    """Where the files lie that jobs make and use."""
+
+    artifacts_url: Path | StoreUrl = setting("var/artifacts", folder_or_store)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresetSettings:
+    """Where a user's own presets lie."""
+
+    presets_dir: Path = setting("var/presets", path)
 
 
 @dataclass(frozen=True, kw_only=True)

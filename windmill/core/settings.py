@@ -17,12 +17,14 @@ from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import CHECKOUT
 from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
+    ArtifactSettings,
     BrokerSettings,
     CallSettings,
     DerivationSettings,
     EngineSettings,
     FleetSettings,
     ImageSettings,
+    PresetSettings,
     ProcessSettings,
     WriteSettings,
 )
@@ -46,6 +48,8 @@ class Settings(
     DerivationSettings,
     WriteSettings,
     CallSettings,
+    ArtifactSettings,
+    PresetSettings,
     ImageSettings,
     BrokerSettings,
     EngineSettings,

@@ -95,7 +95,7 @@ def test_the_exit_code_tells_what_may_do_later_from_what_never_will() -> None:
     assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 75} == {"BUSY"}
     assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 70} == {"DEFECT"}
     mistakes = {code for code, kind in ERROR_CODES.items() if kind.exit_code == 2}
-    assert mistakes == {"USAGE", "NOT_FOUND", "CONFLICT", "CONFIG_INVALID"}
+    assert mistakes == {"USAGE", "NOT_FOUND", "CONFLICT", "CONFIG_INVALID", "CONSENT_MISSING"}
     assert {ERROR_CODES[code].retry for code in mistakes} == {"never"}
 
 
@@ -121,6 +121,8 @@ READERS_OF_SETTINGS = {
     "windmill/engines/registry.py",
     # The settings allow a store, and what reads it is not installed.
     "windmill/media/image/store_reader.py",
+    "windmill/storage/artifacts/opening.py",
+    "windmill/pipelines/presets/preset_reader.py",
 }
 
 

@@ -1,26 +1,23 @@
 """Images in the buckets of a store, s3://bucket/key: read one at a time, and listed for registering.
 
-The client, obstore, is an extra, and is loaded here alone. Its errors quote requests and answers of any length: nothing
-of them leaves this module but the word that S3 itself has for what is wrong.
+The client, obstore, is an extra, and is loaded only where a bucket is read. Its errors quote requests and answers of
+any length: nothing of them leaves this module but the word that S3 itself has for what is wrong.
 """
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
+from windmill.core.bucket_client import INSTALL_CLIENT, open_bucket, store_word
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.net.store_urls import StoreUrl, may_read, parsed
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config, S3Store
+    from obstore.store import S3Store
 
-CONNECT_SECONDS = 5
 LISTED_AT_ONCE = 1000
-_WORD = re.compile(r"<Code>(\w{1,60})</Code>")
 _UNSPEAKABLE = re.compile(r'Path "?(.{1,200}?)"?:? (?:contained empty path segment|Encountered illegal)')
-_STATUS = re.compile(r"status code: (\d{3})")
 # What is wrong with the account or with the bucket: every job would meet it, so none is to be spent on it.
 _FOR_ALL = frozenset(
     {
@@ -36,7 +33,6 @@ _FOR_ALL = frozenset(
 _NOBODYS = "windmill-asks-whether-the-store-answers"
 _NOWHERE = StoreUrl("s3", "-", _NOBODYS)
 _EXTRA = "images in s3:// are read by obstore, which is not installed"
-_INSTALL = "pip install 'windmill[stores]', or: pip install obstore"
 _ALLOW = "let workers read it: IMAGE_STORE_ALLOW, or what the account may do in the store"
 
 
@@ -74,7 +70,7 @@ class StoreReader:
             raise
         except Exception as error:
             explained = _explained(error, url)
-            if explained.retry == "pause" and _word(error) not in _FOR_ALL and await self._answers(bucket):
+            if explained.retry == "pause" and store_word(error) not in _FOR_ALL and await self._answers(bucket):
                 # One object is in trouble, not all of them: it costs the job a try.
                 raise WindmillError("IMAGE_NOT_FOUND", explained.message, retry="later") from error
             raise explained from error
@@ -129,34 +125,14 @@ class StoreReader:
 
     def _opened(self, name: str) -> "S3Store":
         try:
-            from obstore.store import S3Store
+            return open_bucket(self._settings, name, self._seconds, self._tries)
         except ImportError as error:
-            raise WindmillError("CONFIG_INVALID", _EXTRA, _INSTALL, retry="pause") from error
-        settings = self._settings
-        named: dict[str, str] = {
-            "endpoint": settings.aws_endpoint_url,
-            "access_key_id": settings.aws_access_key_id,
-            "secret_access_key": settings.aws_secret_access_key,
-            "session_token": settings.aws_session_token,
-        }
-        # An empty one would hide what the platform lends.
-        config = cast("S3Config", {key: value for key, value in named.items() if value})
-        return S3Store(
-            name,
-            region=settings.aws_region,
-            config=config,
-            client_options={
-                "allow_http": settings.aws_endpoint_url.startswith("http://"),
-                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "timeout": timedelta(seconds=self._seconds),
-            },
-            retry_config={"max_retries": self._tries, "retry_timeout": timedelta(seconds=self._seconds)},
-        )
+            raise WindmillError("CONFIG_INVALID", _EXTRA, INSTALL_CLIENT, retry="pause") from error
 
 
 def _explained(error: Exception, url: StoreUrl) -> WindmillError:
     """What an error of the client means, in our words and with S3's own word for it."""
-    word = _word(error)
+    word = store_word(error)
     if key := _UNSPEAKABLE.search(str(error)):
         said = f"the key {key[1]} below {url} has an empty or dotted part, which the client cannot ask for"
         return WindmillError("IMAGE_UNREADABLE", said, "rename that object, or name the folders beside it")
@@ -171,9 +147,3 @@ def _explained(error: Exception, url: StoreUrl) -> WindmillError:
         return WindmillError("IMAGE_UNREADABLE", f"{url} is no name that can be asked for")
     said = f"the store of {url} does not answer as it should{f' ({word})' if word else ''}"
     return WindmillError("IMAGE_NOT_FOUND", said, "start it, or correct AWS_ENDPOINT_URL; jobs wait", retry="pause")
-
-
-def _word(error: Exception) -> str:
-    """S3's own word for what is wrong, else the status of the answer, else nothing."""
-    found = _WORD.search(str(error)) or _STATUS.search(str(error))
-    return found[1] if found else ""

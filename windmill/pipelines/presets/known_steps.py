@@ -1,0 +1,42 @@
+"""The steps that a preset may name in `run`, besides `engine`: what they are given and what they make."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windmill.pipelines.image import PICTURE_STEPS
+from windmill.pipelines.values import FileType, ValueSpec
+
+
+@dataclass(frozen=True)
+class KnownStep:
+    """What a step needs and makes, whoever carries it out. A step without a file as its result makes none."""
+
+    name: str
+    description: str
+    inputs: Mapping[str, FileType] = field(default_factory=dict)
+    parameters: Mapping[str, ValueSpec] = field(default_factory=dict)
+    produces: FileType | None = None
+
+    @property
+    def main_input(self) -> str | None:
+        """The input that is what the step before made, unless the preset says otherwise."""
+        return next(iter(self.inputs), None)
+
+
+RERUN_JOB = KnownStep(
+    "rerun_job",
+    "runs a job once more, at another quality and by another engine",
+    parameters={
+        "job": ValueSpec("job", "the job to run again", required=True),
+        "quality": ValueSpec("text", "the level to run it at"),
+        "other_engine": ValueSpec("boolean", "leave out the engine that it failed with", default=True),
+    },
+)
+
+KNOWN_STEPS: Mapping[str, KnownStep] = {
+    **{
+        step.name: KnownStep(step.name, step.description, step.inputs, step.parameters, step.produces)
+        for step in PICTURE_STEPS.values()
+    },
+    RERUN_JOB.name: RERUN_JOB,
+}
