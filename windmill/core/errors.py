@@ -39,6 +39,8 @@ Code = Literal[
     "IMAGE_CHANGED",
     "BAD_MESSAGE",
     "WORKER_LOST",
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -130,6 +132,10 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     ),
     "WORKER_LOST": ErrorSpec(
         "never", "operator", _FAILED, 500, "find out why workers die over it: their logs, MemoryMax; then redrive it"
+    ),
+    "CANCELLED": ErrorSpec("never", "input", _FAILED, 409, "nothing is wrong; run the job again if it is still wanted"),
+    "DEADLINE_EXCEEDED": ErrorSpec(
+        "never", "operator", _FAILED, 504, "give the job a later deadline or a higher priority, then run it again"
     ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",

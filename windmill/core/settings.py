@@ -22,6 +22,7 @@ from windmill.core.setting_parts import (
     DerivationSettings,
     FleetSettings,
     ImageSettings,
+    JobSettings,
     ProcessSettings,
     WriteSettings,
 )
@@ -42,6 +43,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 @dataclass(frozen=True, kw_only=True)
 class Settings(
     ProcessSettings,
+    JobSettings,
     DerivationSettings,
     WriteSettings,
     CallSettings,
