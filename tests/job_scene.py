@@ -49,8 +49,10 @@ STREAM = (NewStep("cut", 1), NewStep("draw", 1, streams=True), NewStep("join", 1
 class JobScene:
     """The jobs of one test's database, and a look at its rows."""
 
-    def __init__(self, pool: Pool, settings: JobSettings, rows: asyncpg.Connection) -> None:
-        self.access = JobAccess(pool, settings, CATALOG)
+    def __init__(
+        self, pool: Pool, settings: JobSettings, rows: asyncpg.Connection, catalog: StepCatalog = CATALOG
+    ) -> None:
+        self.access = JobAccess(pool, settings, catalog)
         self.rows = rows
 
     async def submit(self, cut: int = 1, **given: Any) -> int:  # noqa: ANN401 - fields of NewJob

@@ -1,5 +1,8 @@
 -- Tasks are claimed, and their leases renewed, by the clock of the database.
 
+-- name: job_tables_are_there
+SELECT FROM jobs, steps, tasks, job_events, artifacts WHERE false;
+
 -- name: claim_task
 -- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its first
 -- task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked for in a

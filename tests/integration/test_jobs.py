@@ -86,7 +86,7 @@ async def test_a_step_of_more_than_a_piece_is_planned_piece_by_piece(jobs: JobSc
 
 async def test_a_planner_that_was_killed_is_taken_over_by_the_reaper(jobs: JobScene) -> None:
     job = (await submit_job(jobs.access, NewJob("test", (NewStep("cut", 1),), {"cut": 1_001}))).change.job_id
-    assert await reap(jobs.access) == {"cut": 1}
+    assert await reap(jobs.access, grace_seconds=0) == {"cut": 1}
     assert len(await jobs.tasks(job)) == 1_001
 
 
@@ -94,7 +94,7 @@ async def test_a_step_is_not_over_before_it_is_planned_whole(jobs: JobScene) -> 
     job = (await submit_job(jobs.access, NewJob("test", (NewStep("cut", 1),), {"cut": 1_001}))).change.job_id
     assert await jobs.run_step("cut") == 1_000
     assert await jobs.status(job) == "running"
-    await reap(jobs.access)
+    await reap(jobs.access, grace_seconds=0)
     assert await jobs.run_step("cut") == 1
     assert await jobs.status(job) == "succeeded"
 
@@ -138,7 +138,7 @@ async def test_a_failure_that_may_pass_is_tried_again_later_and_then_given_up(jo
         await jobs.fail(await jobs.claimed(), "SERVICE_ERROR")
         assert await jobs.claim() is None
         await jobs.rows.execute("UPDATE tasks SET not_before = now() WHERE status = 'queued'")
-        await reap(jobs.access)
+        await reap(jobs.access, grace_seconds=0)
     row = await jobs.job(job)
     assert (row["status"], row["error_code"]) == ("failed", "SERVICE_ERROR")
 
@@ -148,7 +148,7 @@ async def test_an_engine_that_is_away_costs_no_try(jobs: JobScene) -> None:
     for _ in range(5):
         await jobs.fail(await jobs.claimed(), "SERVICE_UNREACHABLE")
         await jobs.rows.execute("UPDATE tasks SET not_before = now()")
-        await reap(jobs.access)
+        await reap(jobs.access, grace_seconds=0)
     assert (await jobs.claimed()).tries == 0
 
 
@@ -260,7 +260,7 @@ async def test_what_succeeds_while_its_job_is_cancelled_is_kept(jobs: JobScene) 
 async def test_a_job_that_is_past_its_deadline_expires(jobs: JobScene) -> None:
     job = await jobs.submit(deadline=datetime.now(UTC) - timedelta(seconds=1))
     assert await jobs.claim() is None
-    await reap(jobs.access)
+    await reap(jobs.access, grace_seconds=0)
     row = await jobs.job(job)
     assert (row["status"], row["error_code"]) == ("expired", "DEADLINE_EXCEEDED")
 
@@ -291,7 +291,7 @@ async def test_what_a_paused_job_plans_is_held(jobs: JobScene) -> None:
 async def test_a_pause_with_an_end_is_over_by_itself(jobs: JobScene) -> None:
     job = await jobs.submit()
     await pause_job(jobs.access, job, "me", until=datetime.now(UTC))
-    assert await reap(jobs.access) == {"cut": 1}
+    assert await reap(jobs.access, grace_seconds=0) == {"cut": 1}
     assert await jobs.status(job) == "queued"
     assert (await jobs.job(job))["paused_by"] is None
 
@@ -414,7 +414,7 @@ async def test_a_task_that_waits_holds_no_lease_and_wakes_at_its_limit(jobs: Job
     await jobs.end(await jobs.claimed(), TaskWaits({"asked": 64}, seconds=0.0))
     assert await jobs.status(job) == "waiting"
     await jobs.rows.execute("UPDATE tasks SET not_before = now()")
-    await reap(jobs.access)
+    await reap(jobs.access, grace_seconds=0)
     await jobs.succeed(await jobs.claimed())
     assert await jobs.run_step("join") == 1
     assert await jobs.status(job) == "succeeded"

@@ -41,6 +41,7 @@ Code = Literal[
     "WORKER_LOST",
     "CANCELLED",
     "DEADLINE_EXCEEDED",
+    "STEP_TIMEOUT",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -136,6 +137,9 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "CANCELLED": ErrorSpec("never", "input", _FAILED, 409, "nothing is wrong; run the job again if it is still wanted"),
     "DEADLINE_EXCEEDED": ErrorSpec(
         "never", "operator", _FAILED, 504, "give the job a later deadline or a higher priority, then run it again"
+    ),
+    "STEP_TIMEOUT": ErrorSpec(
+        "later", "operator", _FAILED, 504, "see in the job's log what takes so long; give its step less to do at a time"
     ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",

@@ -15,12 +15,10 @@ from windmill.storage.jobs.rows import TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
-GRACE_SECONDS = 30.0
-"""After an outage of the database, those who hold leases renew them before anybody takes over."""
 
-
-async def reap(access: JobAccess, *, grace_seconds: float = GRACE_SECONDS) -> Counter[str]:
-    """One round. The number of tasks that can be claimed since, by step."""
+async def reap(access: JobAccess, *, grace_seconds: float) -> Counter[str]:
+    """One round. The number of tasks that can be claimed since, by step. For so long after an outage of the database
+    nothing is taken over, so that those who hold leases renew them first."""
     new_tasks: Counter[str] = Counter()
     new_tasks += await let_go_due_tasks(access)
     for change in [*await take_over_lost_tasks(access, grace_seconds), *await end_what_is_due(access)]:

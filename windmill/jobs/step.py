@@ -35,11 +35,13 @@ class StepInputs:
 
 @dataclass(frozen=True)
 class StepLimits:
-    """How many tasks of the step a process runs at once, how long one may take, and how often it is tried."""
+    """How many tasks of the step a process runs at once, how long one may take, and how often it is tried. One that
+    runs `in_child`, a process of its own, can be stopped whatever it does."""
 
     concurrency: int = 1
     timeout_seconds: float = 3_600
     tries: int = 3
+    in_child: bool = False
 
 
 class MadeFile(Protocol):
@@ -122,10 +124,12 @@ class Step(Protocol):
 
 
 class StepCatalog:
-    """The steps that this version of the code has, by name and version."""
+    """The steps that this version of the code has, by name and version. `source` is where a child process finds this
+    catalog, as `module:name`."""
 
-    def __init__(self, steps: Iterable[Step]) -> None:
+    def __init__(self, steps: Iterable[Step], source: str = "") -> None:
         self._steps = {(step.name, step.version): step for step in steps}
+        self.source = source
 
     def find(self, name: str, version: int) -> Step | None:
         return self._steps.get((name, version))
