@@ -33,15 +33,18 @@ UPDATE tasks AS t SET not_before = NULL FROM due AS d
 WHERE t.job_id = d.job_id AND t.position = d.position AND t.shard = d.shard
 RETURNING t.step;
 
--- name: wake_overdue_tasks
--- Tasks that have waited to their limit: they run again and see what became of it.
-WITH due AS (
-    SELECT job_id, position, shard FROM tasks
-    WHERE status = 'waiting' AND not_before <= clock_timestamp() LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE tasks AS t SET status = 'queued', not_before = NULL, queued_at = clock_timestamp() FROM due AS d
-WHERE t.job_id = d.job_id AND t.position = d.position AND t.shard = d.shard
-RETURNING t.step;
+-- name: find_overdue_waits
+-- Jobs with tasks that have waited to their limit.
+SELECT DISTINCT job_id FROM tasks WHERE status = 'waiting' AND not_before <= clock_timestamp() LIMIT 100;
+
+-- name: wake_tasks
+-- The waiting tasks of a job, or the one task $2, $3, run again and see what became of what they waited for; without
+-- a task, those that are overdue. They are held if the job is paused ($4). The steps that got some.
+UPDATE tasks
+SET status = 'queued', queued_at = clock_timestamp(), not_before = CASE WHEN $4 THEN timestamptz 'infinity' END
+WHERE job_id = $1 AND status = 'waiting'
+  AND CASE WHEN $2::smallint IS NULL THEN not_before <= clock_timestamp() ELSE position = $2 AND shard = $3 END
+RETURNING step;
 
 -- name: advance_virtual_times
 -- The virtual time of each queue follows what runs.

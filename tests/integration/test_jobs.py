@@ -17,6 +17,7 @@ from windmill.jobs.reaping import plan_further, reap
 from windmill.jobs.requests import cancel_job, change_priority, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.submitting import NewJob, NewStep, submit_job
+from windmill.jobs.waking import wake_task
 from windmill.storage import database
 from windmill.storage.jobs.rows import StoredArtifact
 
@@ -418,6 +419,17 @@ async def test_a_task_that_waits_holds_no_lease_and_wakes_at_its_limit(jobs: Job
     await jobs.succeed(await jobs.claimed())
     assert await jobs.run_step("join") == 1
     assert await jobs.status(job) == "succeeded"
+
+
+async def test_a_task_of_a_paused_job_that_wakes_is_held(jobs: JobScene) -> None:
+    job = await jobs.submit()
+    task = await jobs.claimed()
+    await jobs.end(task, TaskWaits({}, seconds=60))
+    await pause_job(jobs.access, job, "me")
+    await wake_task(jobs.access, task.key)
+    assert await jobs.claim() is None
+    await resume_job(jobs.access, job, "me")
+    assert await jobs.claim()
 
 
 async def test_the_events_of_a_job_are_numbered_without_a_gap(jobs: JobScene) -> None:

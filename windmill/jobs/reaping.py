@@ -11,6 +11,7 @@ from windmill.jobs.locked_job import close_book, open_book
 from windmill.jobs.outcomes import TaskLost
 from windmill.jobs.planning import is_unplanned
 from windmill.jobs.requests import expire_job, resume_job
+from windmill.jobs.waking import wake_overdue_tasks
 from windmill.storage.jobs.rows import TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -21,7 +22,8 @@ async def reap(access: JobAccess, *, grace_seconds: float) -> Counter[str]:
     nothing is taken over, so that those who hold leases renew them first."""
     new_tasks: Counter[str] = Counter()
     new_tasks += await let_go_due_tasks(access)
-    for change in [*await take_over_lost_tasks(access, grace_seconds), *await end_what_is_due(access)]:
+    ended = await take_over_lost_tasks(access, grace_seconds)
+    for change in [*ended, *await end_what_is_due(access), *await wake_overdue_tasks(access)]:
         new_tasks.update(change.new_tasks)
     for job_id in await _find_unplanned(access):
         new_tasks.update(await plan_further(access, job_id))
@@ -52,7 +54,6 @@ async def let_go_due_tasks(access: JobAccess) -> Counter[str]:
     """Tasks that were put off and are due can be claimed again."""
     async with transaction(access.pool, access.settings) as connection:
         rows = await connection.fetch(queries()["let_go_due_tasks"])
-        rows += await connection.fetch(queries()["wake_overdue_tasks"])
         steps = [step.name for step in access.catalog]
         await connection.execute(queries()["advance_virtual_times"], steps)
     return Counter(row["step"] for row in rows)

@@ -95,9 +95,8 @@ class StepSlots:
             change = await self._worker.work(held)
             if change:
                 await self._on_change(change)
-        except WindmillError as error:
-            # The lease ends by itself, and the task is taken over.
-            logger.warning("a task could not be ended: %s", error, extra={"step": self.step.name})
+        except Exception:  # a bug here ends neither the process nor its other tasks; the lease ends by itself
+            logger.exception("a task could not be ended", extra={"step": self.step.name})
         finally:
             self._free.release()
             self._woken.set()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from windmill.core.errors import WindmillError
+from windmill.core.errors import DataRefused, WindmillError
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.child_run import ChildRun
 from windmill.jobs.claiming import begin_alone
@@ -98,4 +98,8 @@ class TaskWorker:
                 if error.retry != "pause":
                     raise
                 await asyncio.sleep(min(self._held.database.failed(error), 1.0))
+            except (DataRefused, TypeError, ValueError) as error:
+                if isinstance(outcome, TaskRaised):
+                    raise
+                outcome = TaskRaised(WindmillError("DEFECT", f"what the step has made cannot be stored: {error}"))
         return None
