@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windmill.core.errors import WindmillError
+from windmill.core.settings import ROOT
 from windmill.jobs.states import (
     ENDED_JOBS,
     ENDS_AS,
@@ -75,6 +76,13 @@ def test_an_open_task_can_be_cancelled(status: str) -> None:
 def test_a_job_that_is_cancelling_ends_as_it_was_asked_to(event: JobEvent, end: JobEnd) -> None:
     assert next_job_status("running", event) == "cancelling"
     assert next_job_status("cancelling", "confirm", end) == end
+
+
+@pytest.mark.parametrize("moves", [JOB_MOVES, TASK_MOVES])
+def test_the_document_draws_the_tables(moves: Moves) -> None:
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    for state, events in moves.items():
+        assert f"| `{state}` | {', '.join(f'{event} → `{target}`' for event, target in events.items())} |" in page
 
 
 def test_a_job_that_is_cancelling_cannot_be_rerun() -> None:
