@@ -4,25 +4,33 @@ leases, no job is left in a state that nobody ends, and progress never falls."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, get_args
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.job_scene import CHAIN, STREAM, JobScene
 from windmill.core.errors import Code, WindmillError
 from windmill.core.settings import Settings
+from windmill.jobs.access import Change
 from windmill.jobs.claiming import begin_alone, note_progress, renew_leases
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.outcomes import TaskWaits
 from windmill.jobs.reaping import plan_further, reap
 from windmill.jobs.requests import cancel_job, change_priority, expire_job, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
-from windmill.jobs.states import ENDED_JOBS
+from windmill.jobs.states import ENDED_JOBS, JobEvent, job_may
 from windmill.storage import database
 from windmill.storage.jobs.rows import ClaimedTask, TaskKey
 
@@ -32,7 +40,7 @@ STEPS = ("cut", "draw", "join")
 MOST_ROUNDS = 200
 MOST_JOBS = 2
 """So that much happens to each."""
-EMPTY = "TRUNCATE jobs, steps, tasks, job_events, artifacts, step_queues"
+EMPTY = "; ".join(f"DELETE FROM {table}" for table in ("jobs", "steps", "tasks", "job_events", "step_queues"))
 DUE = "UPDATE tasks SET not_before = now() WHERE not_before < 'infinity'"
 FINISHED_BUT_RUNNING = """
 SELECT count(*) FROM tasks JOIN steps USING (job_id, position)
@@ -67,48 +75,51 @@ NEVER = {
     "a task is held and its job not paused, or not held": HELD_BUT_NOT_PAUSED,
     "the counters of a step are wrong": MISCOUNTED,
 }
+Request = tuple[JobEvent | None, Callable[[int], Awaitable[Change]]]
 HOW_OFTEN = "SELECT " + ", ".join(f'({statement}) AS "{what}"' for what, statement in NEVER.items())
 
 
-class JobHistories(RuleBasedStateMachine):
-    """One history. `live` are the tasks with leases that are good, `stale` those whose lease was taken away."""
+class HistoryDatabase:
+    """One database and one event loop for all histories, as each has hundreds."""
 
-    def __init__(self, fleet_settings: Settings) -> None:
-        super().__init__()
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
-        self._settings = fleet_settings
-        self.live: dict[TaskKey, ClaimedTask] = {}
-        self.stale: list[ClaimedTask] = []
-        self.jobs: list[int] = []
-        self._progress: dict[tuple[int, int], float] = {}
-        self._run(self._open())
+        self.run(self._open())
 
-    def _run(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what it gives
+    async def _open(self) -> None:
+        pool = await self._stack.enter_async_context(database.pool(self._settings, "test"))
+        self.rows = await self._stack.enter_async_context(database.connection(self._settings, "test"))
+        self.scene = JobScene(pool, self._settings, self.rows)
+
+    def run(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what it gives
         async def within() -> Any:  # noqa: ANN401
             return await work
 
         return self._runner.run(within())
 
-    async def _open(self) -> None:
-        pool = await self._stack.enter_async_context(database.pool(self._settings, "test"))
-        self._rows = await asyncpg.connect(
-            host=self._settings.db_host, port=self._settings.db_port, user=self._settings.db_user,
-            password=self._settings.db_password, database=self._settings.db_name,
-        )  # fmt: skip
-        await self._rows.execute(EMPTY)
-        self._scene = JobScene(pool, self._settings, self._rows)
+    def close(self) -> None:
+        self.run(self._stack.aclose())
+        self._runner.close()
 
-    def _allowed(self, request: Callable[[int], Awaitable[Any]], index: int) -> Any:  # noqa: ANN401 - what it gives
-        """What is asked of a job may be refused for its state, and for nothing else."""
-        if not self.jobs:
-            return None
-        try:
-            return self._run(request(self.jobs[index % len(self.jobs)]))
-        except WindmillError as error:
-            if error.code not in ("CONFLICT", "NOT_FOUND"):
-                raise
-            return None
+
+class JobHistories(RuleBasedStateMachine):
+    """One history. `live` are the tasks with leases that are good, `stale` those whose lease was taken away."""
+
+    def __init__(self, used: HistoryDatabase) -> None:
+        super().__init__()
+        self._run, self._rows, self._scene = used.run, used.rows, used.scene
+        self.live: dict[TaskKey, ClaimedTask] = {}
+        self.stale: list[ClaimedTask] = []
+        self.jobs: list[int] = []
+        self.statuses: dict[int, str] = {}
+        self._progress: dict[tuple[int, int], float] = {}
+        self._run(self._rows.execute(EMPTY))
+
+    @initialize(cut=st.integers(1, 3), budget=st.integers(0, 1), streams=st.booleans())
+    def begin(self, cut: int, budget: int, streams: bool) -> None:
+        self.submit(cut, budget, streams, None)
 
     @precondition(lambda self: len(self.jobs) < MOST_JOBS)
     @rule(cut=st.integers(0, 2), budget=st.integers(0, 1), streams=st.booleans(), key=st.sampled_from([None, "a"]))
@@ -120,10 +131,9 @@ class JobHistories(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(first=st.integers(0, 2))
     def claim(self, first: int) -> None:
-        """A task of any step, so that this seldom comes to nothing."""
+        """A task of each step that has one."""
         found = (self._run(self._scene.claim(step)) for step in (*STEPS[first:], *STEPS[:first]))
-        task = next(filter(None, found), None)
-        if task:
+        for task in filter(None, found):
             assert task.key not in self.live, "two live leases"
             self.live[task.key] = task
 
@@ -174,31 +184,35 @@ class JobHistories(RuleBasedStateMachine):
         self._run(self._rows.execute(DUE))
         self._run(reap(self._scene.access, grace_seconds=0))
 
-    @precondition(lambda self: self.jobs)
-    @rule(index=st.integers(0, 9), what=st.sampled_from(["cancel", "expire", "pause", "resume", "raise", "lower"]))
-    def ask(self, index: int, what: str) -> None:
+    @rule(index=st.integers(0, 9), which=st.integers(0, 99))
+    def ask(self, index: int, which: int) -> None:
+        """Something that the state of the job allows."""
+        job = self.jobs[index % len(self.jobs)]
+        allowed = [
+            request for event, request in self._requests() if event is None or job_may(self.statuses[job], event)
+        ]
+        try:
+            change = self._run(allowed[which % len(allowed)](job))
+        except WindmillError as error:
+            if error.code not in ("CONFLICT", "NOT_FOUND"):
+                raise
+        else:
+            self.jobs = sorted({*self.jobs, change.job_id})
+
+    def _requests(self) -> list[Request]:
+        """What may be asked, with the event that it is for the job's state. A fork is asked for while there is room."""
         access = self._scene.access
-        requests: dict[str, Callable[[int], Awaitable[Any]]] = {
-            "cancel": lambda job: cancel_job(access, job, "me"),
-            "expire": lambda job: expire_job(access, job),
-            "pause": lambda job: pause_job(access, job, "me"),
-            "resume": lambda job: resume_job(access, job, "me"),
-            "raise": lambda job: change_priority(access, job, 5),
-            "lower": lambda job: change_priority(access, job, -5),
-        }
-        self._allowed(requests[what], index)
-
-    @precondition(lambda self: self.jobs)
-    @rule(index=st.integers(0, 9), step=st.sampled_from([None, *STEPS]))
-    def rerun(self, index: int, step: str | None) -> None:
-        self._allowed(lambda job: rerun_job(self._scene.access, job, step), index)
-
-    @precondition(lambda self: len(self.jobs) < MOST_JOBS)
-    @rule(index=st.integers(0, 9), step=st.sampled_from(STEPS))
-    def fork(self, index: int, step: str) -> None:
-        change = self._allowed(lambda job: fork_job(self._scene.access, job, step, Changes()), index)
-        if change:
-            self.jobs.append(change.job_id)
+        forks: list[Request] = [(None, partial(fork_job, access, from_step=step, changes=Changes())) for step in STEPS]
+        reruns: list[Request] = [("rerun", partial(rerun_job, access, from_step=step)) for step in (None, None, *STEPS)]
+        return [
+            ("cancel", partial(cancel_job, access, by="me")),
+            ("expire", partial(expire_job, access)),
+            ("pause", partial(pause_job, access, by="me")),
+            ("resume", partial(resume_job, access, by="me")),
+            ("cancel", partial(change_priority, access, priority=5)),
+            *reruns,
+            *(forks if len(self.jobs) < MOST_JOBS else []),
+        ]
 
     def _pick(self, index: int) -> ClaimedTask:
         return list(self.live.values())[index % len(self.live)]
@@ -215,18 +229,15 @@ class JobHistories(RuleBasedStateMachine):
 
     @invariant()
     def progress_never_falls(self) -> None:
-        for row in self._run(self._rows.fetch("SELECT job_id, attempt, progress FROM jobs")):
+        for row in self._run(self._rows.fetch("SELECT job_id, status, attempt, progress FROM jobs")):
+            self.statuses[row["job_id"]] = row["status"]
             key = row["job_id"], row["attempt"]
             assert row["progress"] >= self._progress.get(key, 0.0)
             self._progress[key] = row["progress"]
 
     def teardown(self) -> None:
         """Once nobody interferes any more, every job comes to an end."""
-        try:
-            self._run(self._finish())
-        finally:
-            self._run(self._close())
-            self._runner.close()
+        self._run(self._finish())
 
     async def _finish(self) -> None:
         for job in self.jobs:
@@ -243,16 +254,16 @@ class JobHistories(RuleBasedStateMachine):
             await plan_further(self._scene.access, job)
             assert await self._scene.status(job) in ENDED_JOBS
 
-    async def _close(self) -> None:
-        await self._rows.close()
-        await self._stack.aclose()
-
 
 @pytest.mark.timeout(600)
 def test_no_order_of_what_happens_to_jobs_breaks_a_promise(settings: Settings) -> None:
-    run_state_machine_as_test(lambda: JobHistories(settings), settings=HISTORIES)  # type: ignore[arg-type]
+    used = HistoryDatabase(settings)
+    try:
+        run_state_machine_as_test(lambda: JobHistories(used), settings=HISTORIES)  # type: ignore[arg-type]
+    finally:
+        used.close()
 
 
 HISTORIES = hypothesis_settings(
-    max_examples=30, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

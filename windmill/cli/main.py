@@ -4,10 +4,23 @@ import argparse
 import sys
 from pathlib import Path
 
-from windmill.cli import calibrate, doctor, failed, partitions, plan, queues, recompute, repair, setup, show, status
+from windmill.cli import (
+    calibrate,
+    doctor,
+    failed,
+    jobs,
+    partitions,
+    plan,
+    queues,
+    recompute,
+    repair,
+    setup,
+    show,
+    status,
+)
 
 MISUSED = 2
-GROUPS = (setup, status, show, queues, failed, repair, recompute, calibrate, partitions, plan, doctor)
+GROUPS = (setup, status, show, queues, failed, jobs, repair, recompute, calibrate, partitions, plan, doctor)
 
 
 def _program() -> str:

@@ -1,5 +1,6 @@
 """What every operation on jobs needs."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ class Change:
     `unplanned` says that a step has more to plan, piece by piece."""
 
     job_id: int
+    public_id: uuid.UUID
     status: str
     new_tasks: Mapping[str, int] = field(default_factory=dict)
     unplanned: bool = False

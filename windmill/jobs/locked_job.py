@@ -40,7 +40,7 @@ async def close_book(
         await _follow_progress(connection, book, tell=tell_progress)
     await save_steps(connection, book.job.job_id, book.changed_steps)
     await save_job(connection, book.job, book.events, ended=book.ended)
-    return Change(book.job.job_id, book.job.status, dict(+book.new_tasks), _unplanned(access, book))
+    return Change(book.job.job_id, book.job.public_id, book.job.status, dict(+book.new_tasks), _unplanned(access, book))
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ async def _end(access: JobAccess, job_id: int, event: JobEvent, code: str, messa
     async with locked_book(access, job_id) as (connection, book):
         done = {"cancelling", ENDS_AS[event]} | (ENDED_JOBS if event == "expire" else set())
         if book.job.status in done:
-            return Change(job_id, book.job.status)
+            return Change(job_id, book.job.public_id, book.job.status)
         book.ask_to_end(event, code, message)
         return await close_book(connection, access, book)
 

@@ -126,7 +126,7 @@ async def _duplicate(connection: Connection, access: JobAccess, new: NewJob) -> 
     if failed and not same_request and new.on_duplicate == "rerun_if_failed":
         await rerun_within(connection, access, book)
         return await close_book(connection, access, book)
-    return Change(book.job.job_id, book.job.status)
+    return Change(book.job.job_id, book.job.public_id, book.job.status)
 
 
 async def find_job(access: JobAccess, public_id: uuid.UUID) -> int:
@@ -134,5 +134,9 @@ async def find_job(access: JobAccess, public_id: uuid.UUID) -> int:
     async with transaction(access.pool, access.settings) as connection:
         job_id = await connection.fetchval(queries()["find_job"], public_id)
     if not isinstance(job_id, int):
-        raise WindmillError("NOT_FOUND", f"there is no job {public_id}", "list the jobs: python -m windmill jobs list")
+        raise no_job(public_id)
     return job_id
+
+
+def no_job(public_id: uuid.UUID) -> WindmillError:
+    return WindmillError("NOT_FOUND", f"there is no job {public_id}", "list the jobs: python -m windmill jobs list")
