@@ -192,12 +192,12 @@ class JobHistories(RuleBasedStateMachine):
             request for event, request in self._requests() if event is None or job_may(self.statuses[job], event)
         ]
         try:
-            change = self._run(allowed[which % len(allowed)](job))
+            change = self._run(allowed[which % len(allowed)](job)) if allowed else None
         except WindmillError as error:
             if error.code not in ("CONFLICT", "NOT_FOUND"):
                 raise
         else:
-            self.jobs = sorted({*self.jobs, change.job_id})
+            self.jobs = sorted({*self.jobs, *([change.job_id] if change else [])})
 
     def _requests(self) -> list[Request]:
         """What may be asked, with the event that it is for the job's state. A fork is asked for while there is room."""
@@ -265,5 +265,5 @@ def test_no_order_of_what_happens_to_jobs_breaks_a_promise(settings: Settings) -
 
 
 HISTORIES = hypothesis_settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
