@@ -4,9 +4,9 @@
 SELECT FROM jobs, steps, tasks, job_events, artifacts WHERE false;
 
 -- name: claim_task
--- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its first
--- task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked for in a
--- subquery, which PostgreSQL cannot turn into a join over all jobs.
+-- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its
+-- first task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked
+-- for in a subquery, which PostgreSQL cannot turn into a join over all jobs.
 WITH best AS (
     SELECT t.job_id, t.position, t.shard FROM tasks AS t
     WHERE t.step = $1 AND t.step_version = $2 AND t.status = 'queued' AND t.not_before IS NULL
@@ -20,7 +20,8 @@ WITH best AS (
     FROM best AS b WHERE t.job_id = b.job_id AND t.position = b.position AND t.shard = b.shard
     RETURNING t.*
 ), begun AS (
-    UPDATE jobs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), last_event = last_event + 1
+    UPDATE jobs
+    SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), last_event = last_event + 1
     WHERE job_id = (SELECT job_id FROM jobs
                     WHERE job_id = (SELECT job_id FROM claimed) AND status IN ('queued', 'waiting')
                     FOR NO KEY UPDATE SKIP LOCKED)
@@ -50,7 +51,8 @@ UPDATE tasks SET alone = true WHERE job_id = $1 AND position = $2 AND shard = $3
 -- name: lock_leased_task
 -- No row if the lease was lost.
 SELECT job_id, position, shard, step, attempt, tries, lost, alone, output,
-       extract(epoch FROM claimed_at - queued_at)::float8 AS waited, extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS ran
+       extract(epoch FROM claimed_at - queued_at)::float8 AS waited,
+       extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS ran
 FROM tasks WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 FOR NO KEY UPDATE;
 
 -- name: end_task
@@ -68,6 +70,7 @@ WHERE job_id = $1 AND position = $2 AND shard = $3;
 -- name: insert_artifacts
 INSERT INTO artifacts (job_id, position, shard, name, media_type, bytes, sha256, key)
 SELECT $1, $2, $3, name, media_type, bytes, sha256, key
-FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[]) AS given (name, media_type, bytes, sha256, key)
+FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+     AS given (name, media_type, bytes, sha256, key)
 ON CONFLICT (job_id, position, shard, name) DO UPDATE
 SET media_type = excluded.media_type, bytes = excluded.bytes, sha256 = excluded.sha256, key = excluded.key;

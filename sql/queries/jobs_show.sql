@@ -2,13 +2,13 @@
 
 -- name: list_jobs
 -- The newest first; only those in the states $1 unless it is NULL.
-SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at, started_at,
-       ended_at
+SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
+       started_at, ended_at
 FROM jobs WHERE $1::text[] IS NULL OR status = ANY ($1) ORDER BY job_id DESC LIMIT $2;
 
 -- name: show_job
-SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at, started_at,
-       ended_at, attempt, warnings, deadline, failure_budget, paused_by, pause_reason, paused_until,
+SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
+       started_at, ended_at, attempt, warnings, deadline, failure_budget, paused_by, pause_reason, paused_until,
        (SELECT f.public_id FROM jobs AS f WHERE f.job_id = jobs.forked_from) AS forked_from
 FROM jobs WHERE public_id = $1;
 

@@ -30,7 +30,8 @@ SELECT greatest(coalesce((SELECT virtual_time FROM step_queues WHERE step = $1),
           AND job_id IS DISTINCT FROM $3) AS last_tag;
 
 -- name: insert_tasks
--- Tasks for the shards $3 of a step; held until the job is resumed if it is paused ($7). The n-th has the tag $8 + n * $9.
+-- Tasks for the shards $3 of a step; held until the job is resumed if it is paused ($7). The n-th has the tag $8 + n *
+-- $9.
 INSERT INTO tasks (job_id, position, shard, step, step_version, principal, not_before, tag, place, input)
 SELECT $1, $2, shard, $4, $5, $6, CASE WHEN $7 THEN timestamptz 'infinity' END,
        $8::float8 + (number - 1) * $9::float8, $8::float8 + (number - 1) * $9::float8 - $10::float8, input::jsonb

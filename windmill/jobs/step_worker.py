@@ -112,6 +112,8 @@ class StepWorker:
                 await self._top_up()
             except WindmillError as error:
                 logger.debug("reaping failed", extra={"reason": str(error)})
+            except Exception:  # a job that trips over a bug here must not end all workers, one after the other
+                logger.exception("reaping failed")
             await asyncio.sleep(REAP_SECONDS * random.uniform(0.8, 1.2))
 
     async def _top_up(self) -> None:
