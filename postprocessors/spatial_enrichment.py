@@ -33,7 +33,7 @@ from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import retry_seconds
 from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_lease, take_lease
-from windmill.derive.transactions import lock_images, set_writing_stage, transaction
+from windmill.derive.transactions import lock_images, set_writing_stage
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.media.image import ImageSource
 from windmill.media.image.change import KnownImage
@@ -44,6 +44,7 @@ from windmill.storage.canaries import CanaryNotes
 from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 logger = logging.getLogger("postprocessors")
 

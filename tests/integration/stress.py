@@ -13,9 +13,9 @@ import asyncpg
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.settings import Settings
 from windmill.derive.recompute import DerivedStage
-from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Pool
+from windmill.storage.transactions import transaction
 
 RECOMPUTERS = 12
 WRITERS = 8

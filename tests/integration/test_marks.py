@@ -13,10 +13,10 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.derive.stage_feeds import read_feeds, register_stage_feeds
-from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 pytestmark = pytest.mark.database
 

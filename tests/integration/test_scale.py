@@ -21,6 +21,12 @@ BOUNDED = {
     "fleet_slots": "one for each slot of a service",
     "canaries": "one for each service",
     "blind_answers": "what a blind service answered, until it is asked again",
+    "jobs": "one for each request, however many images there are",
+    "steps": "a few for each job",
+    "tasks": "those of the jobs",
+    "job_events": "what happened to jobs",
+    "artifacts": "what tasks have made",
+    "step_queues": "one for each kind of step",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

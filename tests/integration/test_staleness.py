@@ -21,9 +21,9 @@ from windmill.derive.clock_steps import LOOK_SECONDS, ClockStepGuard
 from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
 from windmill.derive.recompute import RecomputeRunner
 from windmill.derive.stage_feeds import register_stage_feeds
-from windmill.derive.transactions import transaction
 from windmill.storage import database
 from windmill.storage.database import Connection, Pool
+from windmill.storage.transactions import transaction
 
 pytestmark = pytest.mark.database
 

@@ -17,8 +17,10 @@ from windmill.broker.queue_walk import MAX_UNACKNOWLEDGED, Drop, EndWalk, HeldMe
 from windmill.broker.topology import (
     count_waiting_retries,
     declare,
+    declare_step_queues,
     delete_queues,
     delete_retry_tiers,
+    delete_step_queues,
     depths,
     tier_arguments,
 )
@@ -42,8 +44,10 @@ __all__ = [
     "count_messages",
     "count_waiting_retries",
     "declare",
+    "declare_step_queues",
     "delete_queues",
     "delete_retry_tiers",
+    "delete_step_queues",
     "depths",
     "failed_queue",
     "peek",

@@ -29,6 +29,24 @@ async def _declare_service(channel: AbstractChannel, settings: BrokerSettings, s
         await channel.declare_queue(name, durable=True, arguments=arguments)
 
 
+async def declare_step_queues(opened: Connection, settings: BrokerSettings, steps: Iterable[str]) -> None:
+    """Declare the queues of steps of jobs. Their messages only say that there is work, so there is nothing to retry or
+    to park: what is lost is published again."""
+    arguments: FieldTable = {"x-queue-type": settings.queue_type}
+    with translate_errors(settings):
+        async with opened.channel() as channel:
+            for step in steps:
+                await channel.declare_queue(work_queue(settings, step), durable=True, arguments=arguments)
+
+
+async def delete_step_queues(opened: Connection, settings: BrokerSettings, steps: Iterable[str]) -> None:
+    """Delete the queues of these steps."""
+    with translate_errors(settings):
+        async with opened.channel() as channel:
+            for step in steps:
+                await channel.queue_delete(work_queue(settings, step))
+
+
 def _queues_of(settings: BrokerSettings, service: str) -> list[str]:
     return [name(settings, service) for name in (work_queue, urgent_queue, failed_queue)]
 

@@ -42,6 +42,8 @@ Code = Literal[
     "ARTIFACT_NOT_FOUND",
     "ARTIFACT_STORE_UNAVAILABLE",
     "CONSENT_MISSING",
+    "DEADLINE_EXCEEDED",
+    "STEP_TIMEOUT",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -152,6 +154,12 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "CONSENT_MISSING": ErrorSpec(
         "never", "input", _MISUSED, 400, "confirm that you may use the pictures of these people, or leave them out"
     ),
+    "DEADLINE_EXCEEDED": ErrorSpec(
+        "never", "operator", _FAILED, 504, "give the job a later deadline or a higher priority, then run it again"
+    ),
+    "STEP_TIMEOUT": ErrorSpec(
+        "later", "operator", _FAILED, 504, "see in the job's log what takes so long; give its step less to do at a time"
+    ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",
         "operator",
@@ -195,7 +203,7 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "LICENSE_UNKNOWN": ErrorSpec(
         "never", "operator", _FAILED, 422, "find out the model's licence, or accept the risk by acknowledged_by"
     ),
-    "CANCELLED": ErrorSpec("never", "nobody", _FAILED, 409, "submit it again if it was cancelled by mistake"),
+    "CANCELLED": ErrorSpec("never", "nobody", _FAILED, 409, "nothing is wrong; run it again if it is still wanted"),
     "DEFECT": ErrorSpec("later", "us", _DEFECT, 500, "report the traceback in the log as a bug of Windmill"),
 }
 

@@ -184,6 +184,15 @@ class DerivationSettings(DatabaseSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobSettings(DatabaseSettings):
+    """Which steps of jobs this process runs, how long it may be silent about a task, and how the queue is ordered."""
+
+    steps: tuple[str, ...] = setting("", names)
+    task_lease_seconds: float = setting("30", seconds(1, 3_600))
+    priority_head_start_seconds: float = setting("600", seconds(0, 1_000_000))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
     """The name, logging, metrics and shutdown of a long-running process."""
 

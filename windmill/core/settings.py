@@ -24,6 +24,7 @@ from windmill.core.setting_parts import (
     EngineSettings,
     FleetSettings,
     ImageSettings,
+    JobSettings,
     PresetSettings,
     ProcessSettings,
     WriteSettings,
@@ -45,6 +46,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 @dataclass(frozen=True, kw_only=True)
 class Settings(
     ProcessSettings,
+    JobSettings,
     DerivationSettings,
     WriteSettings,
     CallSettings,

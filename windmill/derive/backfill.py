@@ -8,10 +8,10 @@ from windmill.core.outages import Outage
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import Stage
 from windmill.derive.sweep import SweepFilter, has_room_for_marks, mark_page
-from windmill.derive.transactions import transaction
 from windmill.process.runner import pause
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.debounce import read_debounces
-from windmill.derive.transactions import lock_images, set_writing_stage, transaction
+from windmill.derive.transactions import lock_images, set_writing_stage
 from windmill.kernels.flow.retry_backoff import backoff_delay
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 10.0, 3_600.0
 

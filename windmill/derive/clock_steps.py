@@ -6,9 +6,9 @@ from collections.abc import Callable
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import MAX_RETRY_SECONDS
-from windmill.derive.transactions import transaction
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 LOOK_SECONDS = 30.0
 SLACK_SECONDS = 10.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.debounce import read_debounces
-from windmill.derive.transactions import transaction
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from windmill.core.log_throttle import Throttle
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.claims import Claim, claim_stale_images, postpone_image, retry_seconds, take_stale_marks
-from windmill.derive.transactions import transaction
 from windmill.storage.database import Connection, Pool, translate_errors
+from windmill.storage.transactions import transaction
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from windmill.core.services import Fleet
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
-from windmill.derive.transactions import transaction
 from windmill.storage.database import Pool, translate_errors
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
 
 LOCK_SECONDS = 5.0
 

@@ -1,24 +1,10 @@
-"""Transactions of the post-processors."""
+"""What the transactions of post-processors do first: lock their images, and say who writes."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import Stage
-from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, translate_errors
+from windmill.storage.database import Connection
 from windmill.storage.queries import queries
-
-
-@asynccontextmanager
-async def transaction(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[Connection]:
-    """Commit the block when it ends well, else roll it back. READ COMMITTED, because claims and leases need each
-    statement to see what others have committed before it."""
-    with translate_errors(settings):
-        async with (
-            pool.acquire(timeout=CONNECT_SECONDS) as connection,
-            connection.transaction(isolation="read_committed"),
-        ):
-            yield connection
 
 
 async def set_writing_stage(connection: Connection, stage: Stage) -> None:

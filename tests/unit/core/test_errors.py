@@ -112,6 +112,7 @@ READERS_OF_SETTINGS = {
     "windmill/derive/calibration.py",
     "windmill/process/metrics_and_health_server.py",  # METRICS_HOST
     "workers/generic.py",  # SERVICE_NAME
+    "workers/jobs.py",  # STEPS
     # What a server says of the account, name and certificate that the settings give for it.
     "windmill/broker/connection.py",
     "windmill/storage/database.py",

@@ -1,0 +1,76 @@
+-- Tasks are claimed, and their leases renewed, by the clock of the database.
+
+-- name: job_tables_are_there
+SELECT FROM jobs, steps, tasks, job_events, artifacts WHERE false;
+
+-- name: claim_task
+-- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its
+-- first task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked
+-- for in a subquery, which PostgreSQL cannot turn into a join over all jobs.
+WITH best AS (
+    SELECT t.job_id, t.position, t.shard FROM tasks AS t
+    WHERE t.step = $1 AND t.step_version = $2 AND t.status = 'queued' AND t.not_before IS NULL
+      AND coalesce((SELECT j.deadline FROM jobs AS j WHERE j.job_id = t.job_id), 'infinity') > clock_timestamp()
+    ORDER BY t.place LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED
+), claimed AS (
+    UPDATE tasks AS t
+    SET status = 'running', lease = $3, lease_until = clock_timestamp() + make_interval(secs => $4), worker = $5,
+        attempt = t.attempt + 1, progress = 0, alone = false, claimed_at = clock_timestamp(),
+        waited = t.waited + extract(epoch FROM clock_timestamp() - t.queued_at)
+    FROM best AS b WHERE t.job_id = b.job_id AND t.position = b.position AND t.shard = b.shard
+    RETURNING t.*
+), begun AS (
+    UPDATE jobs
+    SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), last_event = last_event + 1
+    WHERE job_id = (SELECT job_id FROM jobs
+                    WHERE job_id = (SELECT job_id FROM claimed) AND status IN ('queued', 'waiting')
+                    FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING job_id, last_event
+), told AS (
+    INSERT INTO job_events (job_id, seq, kind) SELECT job_id, last_event, 'started' FROM begun
+)
+SELECT c.job_id, c.position, c.shard, c.step, c.step_version, c.attempt, c.tries, c.lost, c.input, c.lease,
+       j.public_id, j.kind, j.inputs, j.parameters, j.principal, s.parameters AS step_parameters
+FROM claimed AS c JOIN jobs AS j USING (job_id) JOIN steps AS s USING (job_id, position);
+
+-- name: renew_leases
+-- Prolong the leases $1 by $2 seconds and note the progress $3; only what is still leased is returned, with what its
+-- job asks for. Tasks are found by key, since the leases are in no index.
+UPDATE tasks AS t
+SET lease_until = clock_timestamp() + make_interval(secs => $2), progress = greatest(t.progress, given.progress)
+FROM unnest($1::uuid[], $3::real[], $4::bigint[], $5::smallint[], $6::integer[])
+     AS given (lease, progress, job_id, position, shard), jobs AS j
+WHERE t.job_id = given.job_id AND t.position = given.position AND t.shard = given.shard AND t.lease = given.lease
+  AND j.job_id = t.job_id
+RETURNING t.lease, j.status AS job_status;
+
+-- name: begin_alone
+-- The task runs alone in its process from now on, so if the process is lost, it is to blame.
+UPDATE tasks SET alone = true WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4;
+
+-- name: lock_leased_task
+-- No row if the lease was lost.
+SELECT job_id, position, shard, step, attempt, tries, lost, alone, output,
+       extract(epoch FROM claimed_at - queued_at)::float8 AS waited,
+       extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS ran
+FROM tasks WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 FOR NO KEY UPDATE;
+
+-- name: end_task
+-- The claim ends: the task has settled, or goes back to the queue in $8 seconds, or waits so long for something else.
+UPDATE tasks
+SET status = $4, lease = NULL, lease_until = NULL, output = $5, error_code = $6, message = $7,
+    not_before = CASE WHEN $9 THEN timestamptz 'infinity'
+                      WHEN $8::float8 > 0 THEN clock_timestamp() + make_interval(secs => $8) END,
+    tries = tries + $10::integer, lost = lost + $11::integer, ran = ran + $12::float8,
+    progress = CASE WHEN $4 = 'succeeded' THEN 1 WHEN $4 IN ('queued', 'waiting') THEN 0 ELSE progress END,
+    queued_at = CASE WHEN $4 = 'queued' THEN clock_timestamp() ELSE queued_at END,
+    ended_at = CASE WHEN $4 IN ('queued', 'waiting') THEN NULL ELSE clock_timestamp() END
+WHERE job_id = $1 AND position = $2 AND shard = $3;
+
+-- name: insert_artifacts
+INSERT INTO artifacts (job_id, position, shard, name, media_type, bytes, sha256, key)
+SELECT $1, $2, $3, name, media_type, bytes, sha256, key
+FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+     AS given (name, media_type, bytes, sha256, key)
+ON CONFLICT (job_id, position, shard, name) DO UPDATE
+SET media_type = excluded.media_type, bytes = excluded.bytes, sha256 = excluded.sha256, key = excluded.key;

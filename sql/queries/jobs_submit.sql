@@ -1,0 +1,61 @@
+-- Jobs come into being, and their steps are planned.
+
+-- name: insert_job
+-- No row if a job with one of its keys is there.
+INSERT INTO jobs (kind, preset, preset_version, inputs, parameters, status, priority, principal, idempotency_key,
+                  dedupe_key, forked_from, deadline, failure_budget)
+VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT DO NOTHING
+RETURNING job_id;
+
+-- name: find_job_by_keys
+-- The job of the principal $1 with this idempotency key $2, or else with this kind $3 and dedupe key $4.
+SELECT job_id, public_id, status, idempotency_key IS NOT DISTINCT FROM $2 AND $2::text IS NOT NULL AS same_request
+FROM jobs WHERE principal = $1 AND (idempotency_key = $2 OR (kind = $3 AND dedupe_key = $4))
+ORDER BY 4 DESC LIMIT 1;
+
+-- name: insert_steps
+INSERT INTO steps (job_id, position, step, version, streams, parameters, weight, cost, skip_reason, status, plan_cursor)
+SELECT $1, place - 1, step, version, streams, parameters::jsonb, weight, cost, skip_reason,
+       CASE WHEN skip_reason IS NULL THEN 'pending' ELSE 'skipped' END, CASE WHEN skip_reason IS NULL THEN 0 END
+FROM unnest($2::text[], $3::integer[], $4::boolean[], $5::text[], $6::real[], $7::real[], $8::text[])
+     WITH ORDINALITY AS given (step, version, streams, parameters, weight, cost, skip_reason, place);
+
+-- name: read_fair_queue
+-- The virtual time of the step $1, and the last tag of the principal $2 among its open tasks in other jobs than $3.
+SELECT greatest(coalesce((SELECT virtual_time FROM step_queues WHERE step = $1), 0),
+                coalesce((SELECT max(tag) FROM tasks WHERE step = $1 AND status = 'running'), 0)) AS virtual_time,
+       (SELECT max(tag) FROM tasks
+        WHERE step = $1 AND principal = $2 AND status IN ('queued', 'running', 'waiting')
+          AND job_id IS DISTINCT FROM $3) AS last_tag;
+
+-- name: insert_tasks
+-- Tasks for the shards $3 of a step; held until the job is resumed if it is paused ($7). The n-th has the tag $8 + n *
+-- $9.
+INSERT INTO tasks (job_id, position, shard, step, step_version, principal, not_before, tag, place, input)
+SELECT $1, $2, shard, $4, $5, $6, CASE WHEN $7 THEN timestamptz 'infinity' END,
+       $8::float8 + (number - 1) * $9::float8, $8::float8 + (number - 1) * $9::float8 - $10::float8, input::jsonb
+FROM unnest($3::integer[], $11::text[]) WITH ORDINALITY AS given (shard, input, number);
+
+-- name: read_step_outputs
+-- What the shards of a step have made; of one shard if $3 is not NULL.
+SELECT shard, output FROM tasks
+WHERE job_id = $1 AND position = $2 AND status = 'succeeded' AND ($3::integer IS NULL OR shard = $3)
+ORDER BY shard;
+
+-- name: read_unplanned_outputs
+-- What those shards of the step $2 have made that have no task in the step $3, which streams from it.
+SELECT shard, output FROM tasks AS t
+WHERE job_id = $1 AND position = $2 AND status = 'succeeded'
+  AND NOT EXISTS (SELECT FROM tasks AS n WHERE n.job_id = $1 AND n.position = $3 AND n.shard = t.shard)
+ORDER BY shard;
+
+-- name: find_unplanned_jobs
+-- Jobs of which nobody has finished to plan a step, of the steps and versions $1 and $2. One that streams is planned as
+-- the step before goes on, and has something left only if a process without its code ended a task there.
+SELECT DISTINCT s.job_id FROM steps AS s JOIN unnest($1::text[], $2::integer[]) AS known (step, version)
+    ON s.step = known.step AND s.version = known.version
+WHERE s.status = 'running' AND s.plan_cursor IS NOT NULL
+  AND (NOT s.streams OR EXISTS (SELECT FROM steps AS u WHERE u.job_id = s.job_id AND u.position = s.position - 1
+                                AND u.status IN ('succeeded', 'skipped')))
+LIMIT 100;

@@ -1,0 +1,191 @@
+"""Workers run the steps of jobs: every claim here is made by processes other than the test."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.step_worker import CATALOG
+from tests.integration.fleet import Command, Fleet
+from tests.job_scene import JobScene
+from tests.waiting import until
+from windmill import broker
+from windmill.core.settings import Settings
+from windmill.jobs.requests import cancel_job
+from windmill.jobs.submitting import NewJob, NewStep, submit_job
+from windmill.storage import database
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+THREE = (NewStep("split", 1), NewStep("paint", 1, streams=True), NewStep("gather", 1))
+
+
+class WorkerScene:
+    """Workers, jobs in a folder, and what has run of them."""
+
+    def __init__(self, fleet: Fleet, jobs: JobScene, folder: Path) -> None:
+        self.fleet, self.jobs, self.folder = fleet, jobs, folder
+
+    async def worker(self, steps: str = "all", **variables: str) -> Command:
+        command = self.fleet.start("tests.e2e.step_worker", STEPS=steps, **variables)
+        await command.says(" running steps ")
+        return command
+
+    async def submit(self, *steps: NewStep, shards: int = 1) -> int:
+        inputs = {"folder": str(self.folder), "shards": shards}
+        return (await submit_job(self.jobs.access, NewJob("test", steps, inputs))).change.job_id
+
+    async def becomes(self, job: int, status: str, seconds: float = 60) -> None:
+        async def is_so() -> bool:
+            return await self.jobs.status(job) == status
+
+        await until(is_so, seconds, lambda: f"{status}\n{self.fleet.logs()}")
+
+    def runs(self) -> Counter[str]:
+        """How often each shard of each step was run."""
+        file = self.folder / "runs"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return Counter(line.rpartition(" ")[0] for line in lines)
+
+    async def started(self, runs: int) -> None:
+        await until(lambda: self.runs().total() >= runs, 60, lambda: f"{runs} runs\n{self.fleet.logs()}")
+
+    def go(self) -> None:
+        (self.folder / "go").touch()
+
+
+@pytest.fixture
+async def scene(fleet: Fleet, settings: Settings, tmp_path: Path) -> AsyncIterator[WorkerScene]:
+    fleet.environ |= {"TASK_LEASE_SECONDS": "3"}
+    async with database.pool(settings, "test", max_size=4) as pool:
+        folder = tmp_path / "pictures"
+        folder.mkdir()
+        yield WorkerScene(fleet, JobScene(pool, settings, fleet.rows, CATALOG), folder)
+    await fleet.kill_all()
+    async with broker.connection(settings, "test") as opened:
+        await broker.delete_step_queues(opened, settings, [step.name for step in CATALOG])
+
+
+async def test_two_workers_run_each_shard_of_each_step_once(scene: WorkerScene) -> None:
+    await scene.worker()
+    await scene.worker()
+    jobs = [await scene.submit(*THREE, shards=8) for _ in range(3)]
+    for job in jobs:
+        await scene.becomes(job, "succeeded")
+    names = [f"{step} {shard}" for step in ("split", "paint", "gather") for shard in range(8)]
+    assert scene.runs() == dict.fromkeys(names, 3)
+
+
+async def test_a_worker_that_serves_one_step_hands_on_to_one_that_serves_the_next(scene: WorkerScene) -> None:
+    await scene.worker("split,paint")
+    await scene.worker("gather")
+    await scene.becomes(await scene.submit(*THREE, shards=3), "succeeded")
+
+
+async def test_what_a_killed_worker_held_is_run_by_another_and_what_was_done_is_not(scene: WorkerScene) -> None:
+    first = await scene.worker()
+    job = await scene.submit(NewStep("split", 1), NewStep("wait", 1), shards=2)
+    await scene.started(4)
+    await first.kill()
+    await scene.worker()
+    await scene.started(6)
+    scene.go()
+    await scene.becomes(job, "succeeded")
+    assert scene.runs() == {"split 0": 1, "split 1": 1, "wait 0": 2, "wait 1": 2}
+
+
+async def test_cancelling_ends_a_child_that_ignores_it_and_the_children_it_has(scene: WorkerScene) -> None:
+    await scene.worker("hang")
+    job = await scene.submit(NewStep("hang", 1))
+    file = scene.folder / "processes"
+    await until(lambda: file.exists() and len(file.read_text().split()) == 2, 60, scene.fleet.logs)
+    processes = [int(one) for one in file.read_text().split()]
+    await cancel_job(scene.jobs.access, job, "me")
+    await scene.becomes(job, "cancelled")
+    assert not [one for one in processes if is_alive(one)]
+
+
+async def test_a_child_that_dies_does_not_end_its_worker(scene: WorkerScene) -> None:
+    worker = await scene.worker("hang")
+    job = await scene.submit(NewStep("hang", 1))
+    file = scene.folder / "processes"
+    await until(lambda: file.exists() and len(file.read_text().split()) == 2, 60, scene.fleet.logs)
+    os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
+    await scene.started(2)
+    scene.go()
+    await scene.becomes(job, "succeeded")
+    assert worker.process.poll() is None
+
+
+async def test_a_worker_that_stops_finishes_what_it_has_begun(scene: WorkerScene) -> None:
+    worker = await scene.worker("wait")
+    job = await scene.submit(NewStep("wait", 1))
+    await scene.started(1)
+    worker.process.send_signal(signal.SIGTERM)
+    await worker.says("stopping")
+    scene.go()
+    assert (await worker.finished()).code == 0
+    assert await scene.jobs.status(job) == "succeeded"
+
+
+async def test_a_worker_without_grace_hands_back_what_it_has_begun(scene: WorkerScene) -> None:
+    worker = await scene.worker("wait", SHUTDOWN_GRACE_SECONDS="0")
+    job = await scene.submit(NewStep("wait", 1))
+    await scene.started(1)
+    assert (await worker.stop()).code == 0
+    assert await scene.jobs.tasks(job) == {(0, 0): "queued"}
+    assert await scene.fleet.rows.fetchval("SELECT tries + lost FROM tasks") == 0
+
+
+async def test_a_second_signal_stops_at_once_and_leaves_no_child(scene: WorkerScene) -> None:
+    worker = await scene.worker("hang")
+    await scene.submit(NewStep("hang", 1))
+    file = scene.folder / "processes"
+    await until(lambda: file.exists() and len(file.read_text().split()) == 2, 60, scene.fleet.logs)
+    worker.process.send_signal(signal.SIGTERM)
+    await worker.says("stopping")
+    assert (await worker.stop()).code == 130
+    assert not [int(one) for one in file.read_text().split() if is_alive(int(one))]
+
+
+async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing(scene: WorkerScene) -> None:
+    frozen = await scene.worker("wait")
+    job = await scene.submit(NewStep("wait", 1))
+    await scene.started(1)
+    frozen.process.send_signal(signal.SIGSTOP)
+    await scene.worker("wait")
+    await scene.started(2)
+    scene.go()
+    await scene.becomes(job, "succeeded")
+    before = await scene.jobs.events(job)
+    frozen.process.send_signal(signal.SIGCONT)
+    await frozen.says("whose lease is lost")
+    assert await scene.jobs.events(job) == before
+    assert await scene.fleet.rows.fetchval("SELECT attempt FROM tasks") == 2
+
+
+async def test_jobs_go_on_while_the_broker_is_away(scene: WorkerScene) -> None:
+    await scene.worker(QUEUE_PORT="1")
+    await scene.becomes(await scene.submit(*THREE, shards=2), "succeeded")
+
+
+async def test_progress_of_a_running_task_is_told(scene: WorkerScene) -> None:
+    await scene.worker("wait")
+    job = await scene.submit(NewStep("wait", 1), NewStep("gather", 1))
+
+    async def is_told() -> bool:
+        return "progress" in await scene.jobs.events(job)
+
+    await until(is_told, 30, scene.fleet.logs)
+    assert (await scene.jobs.job(job))["progress"] == pytest.approx(0.25)
+
+
+def is_alive(process: int) -> bool:
+    """Whether it is there and no zombie."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False

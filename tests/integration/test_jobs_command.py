@@ -1,0 +1,76 @@
+"""`windmill jobs`: what people see of jobs and ask of them."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.fleet import Finished, Fleet
+from tests.job_scene import JobScene
+from windmill.core.settings import Settings
+from windmill.storage import database
+
+pytestmark = pytest.mark.database
+
+
+class CommandScene:
+    """The command, and the jobs of its database."""
+
+    def __init__(self, fleet: Fleet, jobs: JobScene) -> None:
+        self._fleet = fleet
+        self.jobs = jobs
+
+    async def run(self, action: str, job: int | uuid.UUID | None = None, *options: str) -> Finished:
+        named = [] if job is None else [str(job if isinstance(job, uuid.UUID) else await self.jobs.public_id(job))]
+        return await self._fleet.run("windmill", "jobs", action, *named, *options)
+
+
+@pytest.fixture
+async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[CommandScene]:
+    async with database.pool(settings, "test") as pool:
+        yield CommandScene(fleet, JobScene(pool, settings, fleet.rows))
+
+
+async def test_jobs_are_listed_by_their_state_and_shown_with_their_steps_and_logs(scene: CommandScene) -> None:
+    failed, waiting = await scene.jobs.submit(), await scene.jobs.submit(priority=-1)
+    await scene.jobs.fail(await scene.jobs.claimed())
+    listed = (await scene.run("list", None, "--json")).json()
+    assert [(job["status"], job["priority"]) for job in listed] == [("queued", -1), ("failed", 0)]
+    only = (await scene.run("list", None, "--status", "failed")).out
+    assert str(await scene.jobs.public_id(failed)) in only
+    assert str(await scene.jobs.public_id(waiting)) not in only
+    shown = await scene.run("show", failed)
+    assert "error_code: USAGE" in shown.out
+    assert "cut" in shown.out
+    logged = (await scene.run("logs", failed, "--json")).json()
+    assert [event["seq"] for event in logged] == [*range(1, len(logged) + 1)]
+    assert "task_failed" in (await scene.run("logs", failed)).out
+
+
+async def test_a_job_is_paused_resumed_hurried_cancelled_and_run_again(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    paused = (await scene.run("pause", job, "--reason", "the disk is full", "--for", "12h", "--json")).json()
+    assert (paused["status"], paused["pause_reason"]) == ("paused", "the disk is full")
+    for action, options, status in (
+        ("resume", (), "queued"), ("priority", ("5",), "queued"), ("cancel", (), "cancelled"), ("retry", (), "queued"),
+    ):  # fmt: skip
+        assert (await scene.run(action, job, *options, "--json")).json()["status"] == status
+    assert (await scene.jobs.job(job))["priority"] == 5
+
+
+async def test_a_fork_is_a_job_of_its_own_that_a_worker_plans(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    await scene.jobs.run_step("cut")
+    fork = (await scene.run("fork", job, "--from-step", "join", "--inputs", '{"join": 3}', "--json")).json()
+    assert fork["forked_from"] == str(await scene.jobs.public_id(job))
+    assert [step["status"] for step in fork["steps"]] == ["succeeded", "running"]
+    assert [step["planned"] for step in fork["steps"]] == [1, 0]
+
+
+async def test_what_cannot_be_done_says_why(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    refused = await scene.run("retry", job)
+    assert (refused.code, "a job that is queued cannot rerun" in refused.err) == (2, True)
+    for action in ("show", "logs", "cancel"):
+        unknown = await scene.run(action, uuid.uuid4())
+        assert (unknown.code, "NOT_FOUND" in unknown.err) == (2, True)

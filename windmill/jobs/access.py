@@ -1,0 +1,30 @@
+"""What every operation on jobs needs."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windmill.core.setting_parts import JobSettings
+from windmill.jobs.step import StepCatalog
+from windmill.storage.database import Pool
+
+
+@dataclass(frozen=True)
+class JobAccess:
+    """The database, the settings, and the steps that this process knows."""
+
+    pool: Pool
+    settings: JobSettings
+    catalog: StepCatalog
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an operation has committed. `new_tasks`, by step, can be claimed now, so tokens are due for them;
+    `unplanned` says that a step has more to plan, piece by piece."""
+
+    job_id: int
+    public_id: uuid.UUID
+    status: str
+    new_tasks: Mapping[str, int] = field(default_factory=dict)
+    unplanned: bool = False

@@ -1,0 +1,102 @@
+"""The end of a task's claim, in one transaction: its outcome, its step's counters, what follows, and the job's log."""
+
+import random
+
+from windmill.core.jsonb import render_jsonb
+from windmill.jobs.access import Change, JobAccess
+from windmill.jobs.advancing import advance, count_settled, exceeds_budget, give_up
+from windmill.jobs.job_book import JobBook
+from windmill.jobs.locked_job import close_book, open_book
+from windmill.jobs.outcomes import TaskEnding, TaskLost, TaskOutcome, TaskSucceeded, TaskWaits, decide
+from windmill.jobs.planning import plan_streamed_shard
+from windmill.jobs.states import TASK_MOVES
+from windmill.jobs.step import StepLimits
+from windmill.storage.database import Connection
+from windmill.storage.jobs.claims import end_claim, lock_leased_task, lock_lost_task, save_artifacts
+from windmill.storage.jobs.rows import LeasedTask, TaskKey
+from windmill.storage.transactions import transaction
+
+
+async def end_task(access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome) -> Change | None:
+    """End the claim. None, and nothing written, if the lease was lost: somebody else has the task by now."""
+    async with transaction(access.pool, access.settings) as connection:
+        return await end_task_within(connection, access, key, lease, outcome)
+
+
+async def end_task_within(
+    connection: Connection, access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome
+) -> Change | None:
+    """The same as part of a transaction. The order of locks is always: a running task, its job, then other tasks."""
+    lock = lock_lost_task if isinstance(outcome, TaskLost) else lock_leased_task
+    task = await lock(connection, key, lease)
+    if task is None:
+        return None
+    book = await open_book(connection, key.job_id)
+    assert book, f"job {key.job_id} is gone"
+    tries = _limits(access, book, task).tries
+    cancelling = book.job.status == "cancelling"
+    ending = decide(outcome, task, cancelling=cancelling, tries=tries, dice=random.random())
+    await _write(connection, book, task, ending, outcome)
+    await _follow(connection, access, book, task, ending)
+    return await close_book(connection, access, book)
+
+
+def _limits(access: JobAccess, book: JobBook, task: LeasedTask) -> StepLimits:
+    row = book.step(task.position)
+    step = access.catalog.find(row.step, row.version)
+    return step.limits if step else StepLimits()
+
+
+async def _write(
+    connection: Connection, book: JobBook, task: LeasedTask, ending: TaskEnding, outcome: TaskOutcome
+) -> None:
+    """Write the task's row and its artifacts."""
+    status = TASK_MOVES["running"][ending.event]
+    output = outcome.output if isinstance(outcome, TaskSucceeded | TaskWaits) else task.output
+    await end_claim(
+        connection,
+        task,
+        status=status,
+        output=render_jsonb(dict(output)),
+        code=ending.code,
+        message=ending.message,
+        delay=ending.delay,
+        held=book.held and status == "queued",
+        tries=int(ending.counts_as_try),
+        lost=int(ending.counts_as_lost),
+    )
+    if isinstance(outcome, TaskSucceeded):
+        await save_artifacts(connection, task.key, outcome.artifacts)
+
+
+async def _follow(
+    connection: Connection, access: JobAccess, book: JobBook, task: LeasedTask, ending: TaskEnding
+) -> None:
+    """Count, and decide what follows."""
+    row = book.step(task.position)
+    book.change_step(task.position, ran=row.ran + task.ran, waited=row.waited + task.waited)
+    _tell(book, task, ending)
+    if ending.event in ("succeed", "fail"):
+        count_settled(book, task.position, failed=ending.event == "fail")
+    elif ending.event == "requeue" and not ending.delay and not book.held:
+        book.new_tasks[task.step] += 1
+    if book.job.status == "cancelling":
+        return
+    if ending.event == "fail" and exceeds_budget(book):
+        give_up(book, ending.code or "DEFECT", ending.message or "")
+        return
+    if ending.event == "succeed":
+        await plan_streamed_shard(connection, access, book, task.position, task.shard)
+    advance(book)
+
+
+_LEVELS = {"succeed": "debug", "wait": "debug", "requeue": "warning", "fail": "error", "cancel": "info"}
+_KINDS = {"succeed": "task_succeeded", "wait": "task_waits", "requeue": "task_requeued", "fail": "task_failed",
+          "cancel": "task_cancelled"}  # fmt: skip
+
+
+def _tell(book: JobBook, task: LeasedTask, ending: TaskEnding) -> None:
+    why = {"error_code": ending.code, "message": ending.message, "lost": ending.counts_as_lost or None}
+    told = {name: value for name, value in why.items() if value}
+    level = _LEVELS[ending.event]
+    book.tell(_KINDS[ending.event], task.position, task.shard, level, attempt=task.attempt, ran=task.ran, **told)

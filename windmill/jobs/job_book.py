@@ -1,0 +1,90 @@
+"""A job and its steps while the job's row is locked: decisions change this book, and what changed is then written."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from windmill.jobs.states import ENDED_JOBS, ENDS_AS, JobEvent, next_job_status
+from windmill.storage.jobs.rows import JobEventRow, JobRow, StepRow
+
+
+class JobBook:
+    """Mutable. `to_plan` are positions of steps that have to be planned, `new_tasks` counts the tasks that were made
+    claimable, by step, and `cancels_open` says that all tasks that do not run are to be cancelled."""
+
+    def __init__(self, job: JobRow, steps: list[StepRow]) -> None:
+        self.job = job
+        self._steps = {step.position: step for step in steps}
+        self._read = dict(self._steps)
+        self.events: list[JobEventRow] = []
+        self.to_plan: list[int] = []
+        self.new_tasks: Counter[str] = Counter()
+        self.cancels_open = False
+
+    @property
+    def positions(self) -> list[int]:
+        return sorted(self._steps)
+
+    @property
+    def steps(self) -> list[StepRow]:
+        return [self._steps[position] for position in self.positions]
+
+    @property
+    def changed_steps(self) -> list[StepRow]:
+        return [step for step in self.steps if step != self._read[step.position]]
+
+    @property
+    def ended(self) -> bool:
+        return self.job.status in ENDED_JOBS
+
+    @property
+    def held(self) -> bool:
+        """Whether new tasks have to wait until the job is resumed."""
+        return self.job.status == "paused"
+
+    @property
+    def failed_shards(self) -> int:
+        return sum(step.failed for step in self.steps)
+
+    def step(self, position: int) -> StepRow:
+        return self._steps[position]
+
+    def change_step(self, position: int, **changes: Any) -> None:  # noqa: ANN401 - columns of any type
+        self._steps[position] = replace(self._steps[position], **changes)
+
+    def change_job(self, **changes: Any) -> None:  # noqa: ANN401 - columns of any type
+        self.job = replace(self.job, **changes)
+
+    def tell(
+        self,
+        kind: str,
+        position: int | None = None,
+        shard: int | None = None,
+        level: str = "info",
+        **data: Any,  # noqa: ANN401 - any JSON
+    ) -> None:
+        """Append an event to the job's log."""
+        self.events.append(JobEventRow(kind, position, shard, level, data))
+
+    def apply(self, event: JobEvent) -> None:
+        """Bring the job into the state that the event leads to; raises CONFLICT if it is not possible."""
+        status = next_job_status(self.job.status, event, self.job.ends_as)
+        self.change_job(status=status, ends_as=ENDS_AS.get(event))
+
+    def ask_to_end(self, event: JobEvent, code: str | None, message: str) -> None:
+        """Cancel, expire or give up: what waits is cancelled now, and what runs is told to stop."""
+        self.apply(event)
+        self.change_job(error_code=code, message=message, paused_by=None, pause_reason=None, paused_until=None)
+        self.cancels_open = True
+        self.to_plan.clear()
+        self.tell("cancelling", level="warning", ends_as=self.job.ends_as, error_code=code, message=message)
+
+    def upstream(self, position: int) -> StepRow | None:
+        """The step whose outputs this one is made from: the nearest before it that was not skipped."""
+        before = [step for step in self.steps if step.position < position and step.status != "skipped"]
+        return before[-1] if before else None
+
+    def streaming_downstream(self, position: int) -> StepRow | None:
+        """The step that streams from this one, if there is one."""
+        after = [step for step in self.steps if step.position > position and step.status != "skipped"]
+        return after[0] if after and after[0].streams else None

@@ -1,0 +1,142 @@
+"""A new job, unless the same one is there already."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from windmill.core.errors import WindmillError
+from windmill.core.jsonb import render_jsonb
+from windmill.jobs.access import Change, JobAccess
+from windmill.jobs.advancing import advance
+from windmill.jobs.locked_job import close_book, open_book
+from windmill.jobs.rerunning import rerun_within
+from windmill.storage.database import Connection
+from windmill.storage.jobs.rows import Document
+from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
+
+OnDuplicate = Literal["return", "reject", "rerun_if_failed"]
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A step of a new job. With a `skip_reason` it is shown as skipped, and never runs. `weight` is its share of the
+    job's progress, `cost` a guess of the seconds that one of its tasks takes."""
+
+    step: str
+    version: int
+    streams: bool = False
+    parameters: Document = field(default_factory=dict)
+    weight: float = 1.0
+    cost: float = 1.0
+    skip_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What is submitted. `idempotency_key` names this request, `dedupe_key` the same work however often it is asked
+    for."""
+
+    kind: str
+    steps: Sequence[NewStep]
+    inputs: Document = field(default_factory=dict)
+    parameters: Document = field(default_factory=dict)
+    preset: str | None = None
+    preset_version: int | None = None
+    priority: int = 0
+    principal: str = ""
+    idempotency_key: str | None = None
+    dedupe_key: str | None = None
+    on_duplicate: OnDuplicate = "rerun_if_failed"
+    deadline: datetime | None = None
+    failure_budget: int = 0
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The job that stands for what was submitted; it is `new`, or was there before."""
+
+    change: Change
+    new: bool
+
+
+async def submit_job(access: JobAccess, new: NewJob) -> Submitted:
+    """Write the job with the first piece of its first step."""
+    async with transaction(access.pool, access.settings) as connection:
+        job_id = await insert_job(connection, new)
+        if job_id is None:
+            return Submitted(await _duplicate(connection, access, new), new=False)
+        return Submitted(await start_job(connection, access, job_id), new=True)
+
+
+async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | None = None) -> int | None:
+    """The id of the new job, with its steps; None if one with its keys is there."""
+    if not new.steps:
+        raise WindmillError("USAGE", "a job needs a step")
+    job_id = await connection.fetchval(
+        queries()["insert_job"],
+        *(new.kind, new.preset, new.preset_version, render_jsonb(dict(new.inputs)), render_jsonb(dict(new.parameters))),
+        *(new.priority, new.principal, new.idempotency_key, new.dedupe_key, forked_from),
+        *(new.deadline, new.failure_budget),
+    )
+    if job_id is not None:
+        columns = ("step", "version", "streams", "parameters", "weight", "cost", "skip_reason")
+        values = [[getattr(step, column) for step in _effective(new.steps)] for column in columns]
+        values[3] = [render_jsonb(dict(one)) for one in values[3]]
+        await connection.execute(queries()["insert_steps"], job_id, *values)
+    assert job_id is None or isinstance(job_id, int)
+    return job_id
+
+
+def _effective(steps: Sequence[NewStep]) -> list[NewStep]:
+    """Nothing comes before the first step that is not skipped, so it cannot stream."""
+    found, first = list(steps), True
+    for place, step in enumerate(steps):
+        if step.skip_reason is None:
+            if first and step.streams:
+                found[place] = NewStep(step.step, step.version, False, step.parameters, step.weight, step.cost)
+            first = False
+    return found
+
+
+async def start_job(connection: Connection, access: JobAccess, job_id: int) -> Change:
+    """Plan what can be planned of a job that was just written."""
+    book = await open_book(connection, job_id)
+    assert book
+    book.tell("queued")
+    advance(book)
+    return await close_book(connection, access, book)
+
+
+async def _duplicate(connection: Connection, access: JobAccess, new: NewJob) -> Change:
+    """The job that is there, run again if it failed and that is wanted."""
+    found = await connection.fetchrow(
+        queries()["find_job_by_keys"], new.principal, new.idempotency_key, new.kind, new.dedupe_key
+    )
+    if found is None:
+        raise WindmillError("BUSY", "a job with the same key was removed meanwhile")
+    same_request = found["same_request"]
+    if not same_request and new.on_duplicate == "reject":
+        raise WindmillError("CONFLICT", f"job {found['public_id']} does the same work")
+    book = await open_book(connection, found["job_id"])
+    assert book
+    failed = book.job.status in ("failed", "cancelled", "expired")
+    if failed and not same_request and new.on_duplicate == "rerun_if_failed":
+        await rerun_within(connection, access, book)
+        return await close_book(connection, access, book)
+    return Change(book.job.job_id, book.job.public_id, book.job.status)
+
+
+async def find_job(access: JobAccess, public_id: uuid.UUID) -> int:
+    """The key of a job by the id that users know; raises NOT_FOUND."""
+    async with transaction(access.pool, access.settings) as connection:
+        job_id = await connection.fetchval(queries()["find_job"], public_id)
+    if not isinstance(job_id, int):
+        raise no_job(public_id)
+    return job_id
+
+
+def no_job(public_id: uuid.UUID) -> WindmillError:
+    return WindmillError("NOT_FOUND", f"there is no job {public_id}", "list the jobs: python -m windmill jobs list")

@@ -1,0 +1,118 @@
+"""A task while it runs in this process, as its step sees it, and in a thread of its own where it needs no process."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from windmill.core.errors import WindmillError, unexpected
+from windmill.jobs.step import JobView, ShardInput, Step, TaskResult
+from windmill.storage.jobs.rows import Document
+
+STOP_SECONDS = 0.5
+"""What a task may take to stop by itself once it is cancelled."""
+
+
+@dataclass(frozen=True)
+class GivenTask:
+    """What a step is given to run a task."""
+
+    job: JobView
+    input: ShardInput
+    parameters: Document
+    scratch: Path
+    report: Callable[[float], None]
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def progress(self, done: float) -> None:
+        self.report(min(max(done, 0.0), 1.0))
+
+
+class TaskRun(Protocol):
+    """A task that runs."""
+
+    @property
+    def progress(self) -> float: ...
+
+    async def result(self) -> TaskResult:
+        """What it has made, when it is done; raises WindmillError."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it, whatever it does; nothing of it is left when this returns."""
+        ...
+
+
+async def run_step(step: Step, task: GivenTask) -> TaskResult:
+    """Run a task in this loop; whatever a step raises is a WindmillError."""
+    try:
+        async with asyncio.timeout(step.limits.timeout_seconds):
+            return await step.run(task)
+    except TimeoutError as error:
+        seconds = step.limits.timeout_seconds
+        raise WindmillError("STEP_TIMEOUT", f"{step.name} was not done within {seconds:g} s") from error
+    except WindmillError:
+        raise
+    except Exception as error:
+        raise unexpected(error) from error
+
+
+class ThreadRun:
+    """Runs a task in a thread with an event loop of its own, so that it may block. It is started by the constructor.
+
+    A thread cannot be killed: a step that may hang outside Python, or starts what must end with it, runs in a child."""
+
+    def __init__(self, step: Step, job: JobView, shard: ShardInput, parameters: Document, scratch: Path) -> None:
+        self.progress = 0.0
+        self._step = step
+        self._given = GivenTask(job, shard, parameters, scratch, self._report)
+        self._ours = asyncio.get_running_loop()
+        self._done: asyncio.Future[TaskResult] = self._ours.create_future()
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[TaskResult] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"step {step.name}", daemon=True)
+        self._thread.start()
+
+    async def result(self) -> TaskResult:
+        return await asyncio.shield(self._done)
+
+    async def stop(self) -> None:
+        self._call(self._given.cancelled.set)
+        await asyncio.wait([self._done], timeout=STOP_SECONDS)
+        if not self._done.done():
+            self._call(self._cancel)
+        with contextlib.suppress(WindmillError, asyncio.CancelledError):
+            await asyncio.shield(self._done)
+
+    def _report(self, done: float) -> None:
+        self.progress = max(self.progress, done)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: it is done
+            self._loop.call_soon_threadsafe(callback)
+
+    def _cancel(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    def _run(self) -> None:
+        try:
+            self._task = self._loop.create_task(run_step(self._step, self._given))
+            outcome: TaskResult | BaseException = self._loop.run_until_complete(self._task)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            outcome = error
+        finally:
+            self._loop.close()
+        with contextlib.suppress(RuntimeError):  # the process ends
+            self._ours.call_soon_threadsafe(self._settle, outcome)
+
+    def _settle(self, outcome: TaskResult | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            stopped = isinstance(outcome, asyncio.CancelledError)
+            self._done.set_exception(WindmillError("CANCELLED", "the task was stopped") if stopped else outcome)
+            self._done.exception()  # nobody may be waiting any more
+        else:
+            self._done.set_result(outcome)

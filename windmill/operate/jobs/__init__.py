@@ -1,0 +1,1 @@
+"""Jobs as people see them, and what people ask of them."""

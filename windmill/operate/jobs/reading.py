@@ -1,0 +1,53 @@
+"""Jobs, their steps and their events, read from the database."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from windmill.core.setting_parts import DatabaseSettings
+from windmill.jobs.submitting import no_job
+from windmill.storage import database
+from windmill.storage.queries import queries
+
+Shown = dict[str, Any]
+"""What is shown of a job, a step or an event, as JSON: a value for each column."""
+
+
+async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: int) -> list[Shown]:
+    """The newest jobs, of any state if none is named."""
+    async with database.connection(settings, "windmill jobs") as rows:
+        return [_shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
+
+
+async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
+    """A job with its steps; raises NOT_FOUND."""
+    async with database.connection(settings, "windmill jobs") as rows:
+        job = await rows.fetchrow(queries()["show_job"], public_id)
+        if job is None:
+            raise no_job(public_id)
+        steps = await rows.fetch(queries()["show_steps"], job["job_id"])
+    return {**_shown(job), "steps": [_shown(step) for step in steps]}
+
+
+async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:
+    """What has happened to a job since the event `after`; raises NOT_FOUND."""
+    async with database.connection(settings, "windmill jobs") as rows:
+        job_id = await rows.fetchval(queries()["find_job"], public_id)
+        if job_id is None:
+            raise no_job(public_id)
+        return [_shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
+
+
+def _shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
+    return {name: _value(name, value) for name, value in row.items() if name != "job_id"}
+
+
+def _value(name: str, value: object) -> object:
+    if isinstance(value, str) and name in ("warnings", "data"):
+        return orjson.loads(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, uuid.UUID) else value

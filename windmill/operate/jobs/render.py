@@ -1,0 +1,45 @@
+"""Jobs as text for a terminal."""
+
+from collections.abc import Sequence
+
+from windmill.kernels.text.tables import render_table
+from windmill.operate.jobs.reading import Shown
+
+
+def render_jobs(jobs: Sequence[Shown]) -> str:
+    """A line for each job."""
+    if not jobs:
+        return "no jobs\n"
+    headings = ("job", "kind", "status", "done", "priority", "created", "error")
+    return render_table(headings, [_job_row(job) for job in jobs])
+
+
+def render_job(job: Shown) -> str:
+    """Everything about one job that is not empty, and a line for each step."""
+    told = "".join(
+        f"{name}: {value}\n" for name, value in job.items() if name != "steps" and value not in (None, [], "")
+    )
+    headings = ("step", "status", "shards", "settled", "failed", "waited s", "ran s")
+    return told + "\n" + render_table(headings, [_step_row(step) for step in job["steps"]])
+
+
+def render_events(events: Sequence[Shown]) -> str:
+    """A line for each event."""
+    return "".join(_event_line(event) for event in events)
+
+
+def _job_row(job: Shown) -> tuple[object, ...]:
+    done = f"{job['progress']:.0%}"
+    created = job["created_at"][:19]
+    return (job["public_id"], job["kind"], job["status"], done, job["priority"], created, job["error_code"])
+
+
+def _step_row(step: Shown) -> tuple[object, ...]:
+    names = ("step", "status", "planned", "settled", "failed", "waited", "ran")
+    return tuple(step[name] for name in names)
+
+
+def _event_line(event: Shown) -> str:
+    where = "".join(f" {name}={event[name]}" for name in ("position", "shard") if event[name] is not None)
+    data = "".join(f" {name}={value}" for name, value in event["data"].items())
+    return f"{event['seq']} {event['at'][:19]} {event['level']} {event['kind']}{where}{data}\n"

@@ -1,0 +1,154 @@
+"""Rows of the tables of jobs as values."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+
+from windmill.core.jsonb import parse_object
+
+Document = Mapping[str, Any]
+"""A JSON object."""
+
+
+class TaskKey(NamedTuple):
+    """A task: one shard of one step of one job."""
+
+    job_id: int
+    position: int
+    shard: int
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A row of `jobs`."""
+
+    job_id: int
+    public_id: uuid.UUID
+    kind: str
+    inputs: Document
+    parameters: Document
+    status: str
+    ends_as: str | None
+    priority: int
+    principal: str
+    attempt: int
+    progress: float
+    error_code: str | None
+    message: str | None
+    warnings: tuple[str, ...]
+    deadline: datetime | None
+    failure_budget: int
+    paused_by: str | None
+    pause_reason: str | None
+    paused_until: datetime | None
+    preset: str | None
+    preset_version: int | None
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A row of `steps`."""
+
+    position: int
+    step: str
+    version: int
+    streams: bool
+    parameters: Document
+    status: str
+    skip_reason: str | None
+    planned: int
+    plan_cursor: int | None
+    settled: int
+    failed: int
+    weight: float
+    cost: float
+    waited: float
+    ran: float
+
+
+@dataclass(frozen=True)
+class ClaimedTask:
+    """A task that this process has leased, with what its step needs to run it."""
+
+    job_id: int
+    position: int
+    shard: int
+    step: str
+    step_version: int
+    attempt: int
+    tries: int
+    lost: int
+    input: Document
+    lease: uuid.UUID
+    public_id: uuid.UUID
+    kind: str
+    inputs: Document
+    parameters: Document
+    principal: str
+    step_parameters: Document
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.job_id, self.position, self.shard)
+
+
+@dataclass(frozen=True)
+class LeasedTask:
+    """A running task while its row is locked; its claim has run for `ran` seconds."""
+
+    job_id: int
+    position: int
+    shard: int
+    step: str
+    attempt: int
+    tries: int
+    lost: int
+    alone: bool
+    output: Document
+    waited: float
+    ran: float
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.job_id, self.position, self.shard)
+
+
+@dataclass(frozen=True)
+class JobEventRow:
+    """An event to be added to a job's log."""
+
+    kind: str
+    position: int | None
+    shard: int | None
+    level: str
+    data: Document
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """A file that a task has made, whose bytes are whole in the store under `key`."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    key: str
+
+
+R = TypeVar("R", JobRow, StepRow, ClaimedTask, LeasedTask)
+_DOCUMENTS = frozenset({"inputs", "parameters", "input", "output", "step_parameters"})
+
+
+def read_row(kind: type[R], record: Any) -> R:  # noqa: ANN401 - the driver's record
+    """The value of a record that has at least its columns."""
+    return kind(**{one.name: _value(one.name, record[one.name]) for one in fields(kind)})
+
+
+def _value(name: str, found: Any) -> Any:  # noqa: ANN401 - a column of any type
+    if name in _DOCUMENTS:
+        return parse_object(found)
+    return tuple(orjson.loads(found)) if name == "warnings" else found

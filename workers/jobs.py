@@ -1,0 +1,95 @@
+"""The worker for steps of jobs: STEPS=all python -m workers.jobs
+
+STEPS names steps, separated by commas, or is `all`; one process runs all of them, each with its own concurrency.
+It claims tasks in PostgreSQL when a message in queue_<step> says that there are some, keeps its leases on them while
+they run, and writes what became of them together with what follows.
+On SIGTERM or Ctrl-C it finishes tasks in progress within SHUTDOWN_GRACE_SECONDS and returns the rest to the queue; a
+second signal stops at once.
+.env.example describes every setting.
+"""
+
+import argparse
+import logging
+import sys
+import tempfile
+from asyncio import Event
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from windmill.core.errors import ConfigInvalid, Problem, WindmillError
+from windmill.core.outages import Outage
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.jobs.access import JobAccess
+from windmill.jobs.step import MadeFile, Step, StepCatalog
+from windmill.jobs.step_worker import StepWorker
+from windmill.process.lifecycle import Program, wait_for_database
+from windmill.process.metrics import Sample
+from windmill.process.runner import DONE, run
+from windmill.storage import database
+from windmill.storage.jobs.rows import StoredArtifact
+from windmill.storage.queries import queries
+
+logger = logging.getLogger("workers.jobs")
+
+STEPS = StepCatalog([], "workers.jobs:STEPS")
+"""The steps of this version."""
+
+
+def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
+    """The steps that STEPS names."""
+    known = {step.name: step for step in catalog}
+    names = list(known) if settings.steps == ("all",) else list(settings.steps)
+    taken = [name for name in known if name in load_fleet(settings.service_config).services]
+    if taken:
+        raise WindmillError("CONFLICT", f"{taken[0]} is the name of a step and of a service; they would share a queue")
+    if not names or not set(names) <= set(known):
+        allowed = f"must be all, or name some of: {', '.join(known) or 'this version has no steps'}"
+        raise ConfigInvalid([Problem("STEPS", ",".join(settings.steps), allowed)])
+    return [known[name] for name in names]
+
+
+async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) -> None:
+    """Run the worker until it stops."""
+    settings = program.settings
+    outage = Outage("the database")
+    async with database.pool(settings, program.title, max_size=8) as pool:
+        if not await wait_for_database(program, pool, outage, queries()["job_tables_are_there"]):
+            return
+        with tempfile.TemporaryDirectory(prefix="windmill-") as scratch:
+            worker = StepWorker(program, JobAccess(pool, settings, catalog), steps, Path(scratch), keep_no_files)
+            ready = {"database": lambda: worker.held.database.trouble if worker.held.database.lasts else None}
+            async with program.monitoring(ready, _no_samples):
+                names = ",".join(step.name for step in steps)
+                program.announce(logger, "running steps", f"runs {names}", steps=names)
+                await worker.run()
+
+
+async def _no_samples() -> Sequence[Sample]:
+    return []
+
+
+async def keep_no_files(files: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
+    """Until there is a store for artifacts."""
+    if files:
+        raise WindmillError("CONFIG_INVALID", "this version has no store for the files that a step has made")
+    return []
+
+
+async def main(catalog: StepCatalog, settings: Settings, stop: Event) -> int:
+    steps = select_steps(catalog, settings)
+    await work(Program("windmill-jobs", "workers.jobs", settings, stop), catalog, steps)
+    return DONE
+
+
+def start(catalog: StepCatalog) -> int:
+    """Run a worker with these steps; its exit code."""
+    return run(partial(main, catalog))
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m workers.jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    sys.exit(start(STEPS))
