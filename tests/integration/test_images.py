@@ -45,14 +45,14 @@ async def test_a_folder_is_registered_once_and_its_bad_files_are_named_and_not_f
 
 async def test_files_of_other_kinds_are_counted_by_their_suffix_at_the_end(fleet: Fleet, folder: Path) -> None:
     (folder / "below" / "README").touch()
-    for number, suffix in enumerate(("heic", "avif", "nef", "mov", "MOV", "mp4", "xml"), start=2):
+    for number, suffix in enumerate(("heic", "cr2", "nef", "mov", "MOV", "mp4", "xml"), start=2):
         for copy in range(number):
             (folder / "below" / f"{number}-{copy}.{suffix}").touch()
     end = await fleet.run("producers.images", str(folder))
     assert end.out.splitlines() == [
         "3 registered (2 of them copies, which share the results of their originals), 0 known already, 2 bad",
-        "37 other file(s) ignored (.mov 11, .xml 8, .mp4 7, .nef 4, .avif 3, ...); "
-        "Windmill reads .bmp .gif .jpeg .jpg .png .tif .tiff .webp",
+        "37 other file(s) ignored (.mov 11, .xml 8, .mp4 7, .nef 4, .cr2 3, ...); "
+        "Windmill reads .avif .bmp .gif .jpeg .jpg .png .tif .tiff .webp",
     ]
 
 
