@@ -17,7 +17,7 @@ from windmill.core.settings import ROOT, Settings
 
 COLORS = load_fleet(ROOT / "service_config.json").services["colors"]
 SETTINGS = Settings.from_env({"WORKER_CONCURRENCY": "auto"})
-SECONDS = {1: 0.015, 4: 0.04, 12: 0.06}  # the more at a time, the more this machine's own noise would count
+SECONDS = {1: 0.015, 4: 0.1, 12: 0.12}  # the more at a time, the more this machine's own noise would count
 
 
 async def sizes(client: ServiceClient, service: Service, answers: int, callers: int = 40) -> list[int]:
@@ -41,9 +41,9 @@ async def sizes(client: ServiceClient, service: Service, answers: int, callers: 
     ("capacity", "answers"),
     [
         (1, 240),
-        pytest.param(4, 600, marks=pytest.mark.slow(reason="10 s: and on a busy machine it measures the machine")),
+        pytest.param(4, 600, marks=pytest.mark.slow(reason="20 s: so slow that a busy machine hardly counts")),
         pytest.param(
-            12, 1200, marks=pytest.mark.slow(reason="12 s: the higher the limit, the more answers lead to it")
+            12, 1200, marks=pytest.mark.slow(reason="20 s: the higher the limit, the more answers lead to it")
         ),
     ],
 )
