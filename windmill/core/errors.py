@@ -133,7 +133,7 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         "input",
         _FAILED,
         409,
-        "put the old file back, or have the new one analysed: python -m producers.generic --reprocess",
+        "put the old file back, or have the new one analysed: python -m producers.generic --services all --reprocess",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",
