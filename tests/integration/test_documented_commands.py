@@ -40,9 +40,8 @@ async def lived_in(fleet: Fleet) -> Fleet:
     (fleet.folder / "data").mkdir()
     (fleet.folder / "data" / "1.jpg").write_bytes(SMALL_JPEG)
     for archive, form in (("shard-0001.tar", "tar"), ("old.zip", "zip")):
-        shutil.move(
-            shutil.make_archive(str(fleet.folder / "made"), form, fleet.folder / "data"), fleet.folder / archive
-        )
+        made = shutil.make_archive(str(fleet.folder / "made"), form, fleet.folder / "data")
+        shutil.move(made, fleet.folder / archive)
     (fleet.folder / "soft_film.json").write_text(example_preset(), encoding="utf-8")
     await fleet.put("yolov8.failed", body(17), reasons("SERVICE_ERROR"))
     async with database.pool(fleet.settings, "test") as pool:
