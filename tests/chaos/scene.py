@@ -20,8 +20,9 @@ from windmill import broker
 from windmill.storage import database
 
 TICKS = os.sysconf("SC_CLK_TCK")
-STALL_SECONDS = 60
-"""Longer than anything takes to come back."""
+STALL_SECONDS = 240
+"""Longer than anything takes to come back. The longest is a job that RabbitMQ was moving from a retry tier to its queue
+when it stopped: it waits three minutes for the confirmation that went missing, then moves the job again."""
 
 
 @dataclass
