@@ -1,10 +1,14 @@
 """A RabbitMQ of a test's own that tells its metrics."""
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from dev.servers import ports, rabbitmq_node
+from dev.servers import ports, rabbitmq_node, rabbitmq_programs
 from dev.servers.rabbitmq_programs import RabbitmqPrograms
+from tests.conftest import STATE
+from tests.integration.fleet import unavailable
 
 CTL_SECONDS = 120
 
@@ -57,3 +61,18 @@ class MeteredBroker:
             "QUEUE_PASSWORD": settings.password,
             "QUEUE_VHOST": "/",
         }
+
+
+@contextlib.contextmanager
+def running_metered_broker(home: Path) -> Iterator[MeteredBroker]:
+    """Run by the programs of the private broker, whose plugins are those of every test."""
+    programs = rabbitmq_programs.at(Path(rabbitmq_node.load(STATE / "rabbitmq").script))
+    if programs is None:
+        unavailable("the private RabbitMQ's programs are not on this machine")
+    assert programs is not None
+    started = MeteredBroker(home, programs)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.servers import databases, rabbitmq_node, rabbitmq_programs
-from tests.conftest import STATE
+from dev.servers import databases
 from tests.e2e.conftest import Farm
-from tests.e2e.metered_broker import MeteredBroker
-from tests.integration.fleet import Fleet, unavailable
+from tests.e2e.metered_broker import MeteredBroker, running_metered_broker
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import LOOPBACK, Proxy
 from tests.parallel import RETRY_DELAYS
 from tests.waiting import until
@@ -30,17 +29,8 @@ DELIVERIES = 3
 
 @pytest.fixture
 def own_broker(servers: Mapping[str, str], tmp_path: Path) -> Iterator[MeteredBroker]:
-    """Run by the programs of the private broker."""
-    programs = rabbitmq_programs.at(Path(rabbitmq_node.load(STATE / "rabbitmq").script))
-    if programs is None:
-        unavailable("the private RabbitMQ's programs are not on this machine")
-    assert programs is not None
-    started = MeteredBroker(tmp_path / "broker", programs)
-    try:
-        started.start()
+    with running_metered_broker(tmp_path / "broker") as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture

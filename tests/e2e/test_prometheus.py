@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.grafana.__main__ import FILE
-from dev.servers import databases, rabbitmq_node, rabbitmq_programs
-from tests.conftest import STATE
+from dev.servers import databases
 from tests.e2e.conftest import Farm
-from tests.e2e.metered_broker import MeteredBroker
+from tests.e2e.metered_broker import MeteredBroker, running_metered_broker
 from tests.e2e.prometheus import FOLDER, Prometheus, running_prometheus
 from tests.integration.fleet import Fleet, unavailable
 from tests.parallel import RETRY_DELAYS, free_offset
@@ -50,17 +49,8 @@ def program() -> str:
 
 @pytest.fixture
 def metered_broker(program: str, servers: Mapping[str, str], tmp_path: Path) -> Iterator[MeteredBroker]:
-    """Run by the programs of the private broker, whose plugins are those of every test."""
-    programs = rabbitmq_programs.at(Path(rabbitmq_node.load(STATE / "rabbitmq").script))
-    if programs is None:
-        unavailable("the private RabbitMQ's programs are not on this machine")
-    assert programs is not None
-    started = MeteredBroker(tmp_path / "broker", programs)
-    try:
-        started.start()
+    with running_metered_broker(tmp_path / "broker") as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture

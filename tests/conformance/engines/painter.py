@@ -58,7 +58,7 @@ def _hang(frames: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", STUBBORN])
     (frames.parent / "pids.txt").write_text(f"{os.getpid()} {child.pid}")
     tell(10)
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 
 
 def _eat(_frames: Path) -> None:
@@ -85,7 +85,7 @@ def once(behaviour: str, arguments: list[str]) -> None:
         for piece in ("progr", "ess: 1", "00\nframes_", f"path: {folder}\n"):
             sys.stdout.write(piece)
             sys.stdout.flush()
-            time.sleep(0.02)
+            time.sleep(0.02)  # so that each piece is read by itself
         return
     sys.stdout.write(f"loading the model\nframes_path: {folder}\n")
 

@@ -126,7 +126,7 @@ class HttpRig:
 
     async def _answer(self, behaviour: Behaviour, request: web.Request) -> web.StreamResponse:
         if behaviour == "hangs":
-            await asyncio.sleep(600)
+            await asyncio.sleep(600)  # until the caller gives up
         if behaviour in ("dies", "writes half"):
             reply = web.StreamResponse(headers={"Content-Type": "image/png", "Content-Length": str(len(PNG))})
             await reply.prepare(request)

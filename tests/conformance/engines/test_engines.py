@@ -2,10 +2,20 @@
 
 import asyncio
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from tests.conformance.engines.rigs import Behaviour, Rig, one_engine, request_in
+from tests.conformance.engines.rigs import (
+    Behaviour,
+    BuiltinRig,
+    ComfyUiRig,
+    HttpRig,
+    ProcessRig,
+    Rig,
+    one_engine,
+    request_in,
+)
 from tests.waiting import until
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import EngineOutput, EngineRequest
@@ -16,8 +26,15 @@ PATIENCE = 120.0
 
 
 def needs(rig: Rig, behaviour: Behaviour) -> None:
+    """A server cannot eat this machine's memory, and the built-in engine cannot be made to fail: each rig lists what it
+    can show, and the next test holds that every behaviour is shown by some rig."""
     if behaviour not in rig.behaviours:
         pytest.skip(f"an engine of the kind {rig.kind} cannot do that")
+
+
+def test_every_behaviour_is_shown_by_some_kind() -> None:
+    shown = {one for rig in (BuiltinRig, ProcessRig, HttpRig, ComfyUiRig) for one in rig.behaviours}
+    assert shown == set(get_args(Behaviour))
 
 
 class Run:

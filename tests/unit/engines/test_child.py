@@ -26,7 +26,7 @@ if not os.fork():
     if os.fork():
         os._exit(0)
     os.write(writing, str(os.getpid()).encode())
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 print(os.getpid(), os.read(reading, 99).decode(), flush=True)
 time.sleep(float(sys.argv[1]))
 """

@@ -34,8 +34,8 @@ _BROKEN = (
     lzma.LZMAError,
     EOFError,
     gzip.BadGzipFile,
-    RuntimeError,
-    NotImplementedError,
+    RuntimeError,  # zipfile: the member is encrypted
+    NotImplementedError,  # zipfile: compressed by a method that it does not know
     ValueError,
 )
 Member = tuple[str, Callable[[], IO[bytes]]]

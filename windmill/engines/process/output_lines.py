@@ -39,7 +39,7 @@ def progress_in(line: str) -> float | None:
 
 
 def frames_path_in(line: str) -> str | None:
-    """The folder in a line such as `frames_path: /tmp/out/frames`."""
+    """The folder in a line such as `frames_path: out/frames`."""
     found = _FRAMES_PATH.fullmatch(line)
     return found[1] if found else None
 
