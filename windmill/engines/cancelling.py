@@ -11,6 +11,9 @@ V = TypeVar("V")
 
 async def until_cancelled(work: Coroutine[None, None, V], cancelled: asyncio.Event) -> V:
     """The result of the work; raises CANCELLED, once the work has been stopped, if the event is set first."""
+    if cancelled.is_set():
+        work.close()
+        raise WindmillError("CANCELLED", "the job was cancelled")
     task = asyncio.ensure_future(work)
     told = asyncio.ensure_future(cancelled.wait())
     try:
