@@ -6,7 +6,8 @@ SELECT FROM jobs, steps, tasks, job_events, artifacts WHERE false;
 -- name: claim_task
 -- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its
 -- first task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked
--- for in a subquery, which PostgreSQL cannot turn into a join over all jobs.
+-- for in a subquery, and the job and the step are looked up under LIMIT: PostgreSQL turns neither into a join over all
+-- jobs, which it would do as long as the statistics of the tables are of different ages.
 WITH best AS (
     SELECT t.job_id, t.position, t.shard FROM tasks AS t
     WHERE t.step = $1 AND t.step_version = $2 AND t.status = 'queued' AND t.not_before IS NULL
@@ -31,7 +32,9 @@ WITH best AS (
 )
 SELECT c.job_id, c.position, c.shard, c.step, c.step_version, c.attempt, c.tries, c.lost, c.input, c.lease,
        j.public_id, j.kind, j.inputs, j.parameters, j.principal, s.parameters AS step_parameters
-FROM claimed AS c JOIN jobs AS j USING (job_id) JOIN steps AS s USING (job_id, position);
+FROM claimed AS c
+    CROSS JOIN LATERAL (SELECT * FROM jobs WHERE job_id = c.job_id LIMIT 1) AS j
+    CROSS JOIN LATERAL (SELECT * FROM steps WHERE job_id = c.job_id AND position = c.position LIMIT 1) AS s;
 
 -- name: renew_leases
 -- Prolong the leases $1 by $2 seconds and note the progress $3; only what is still leased is returned, with what its
