@@ -18,12 +18,15 @@ from windmill.core.services import Fleet, load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.backfill import backfill
-from windmill.derive.backlog import BacklogReader, stages_samples
+from windmill.derive.backlog import backlog_reader, stages_samples
 from windmill.derive.clock_steps import ClockStepGuard
 from windmill.derive.stage_feeds import register_stage_feeds
+from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
-from windmill.process.metrics import Sample, call_samples, reconnect_samples
-from windmill.process.runner import DONE, pause, run
+from windmill.process.metric import Sample
+from windmill.process.metrics import call_samples, reconnect_samples
+from windmill.process.runner import DONE, background, pause, run
+from windmill.process.scraped_rows import ScrapedRows
 from windmill.storage import database
 from windmill.storage.migrations import check_schema
 from windmill.storage.queries import queries
@@ -64,13 +67,15 @@ class PostProcessor:
 
     async def run(self) -> None:
         program, settings = self._program, self._settings
-        fleet, backlog = load_fleet(settings.service_config), BacklogReader(settings)
+        fleet = load_fleet(settings.service_config)
         async with (
             progress_log(logger, self._counts),
-            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 2) as pool,
+            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 3) as pool,
             AsyncExitStack() as stack,
-            program.monitoring({"database": self._database_trouble}, partial(self._samples, backlog, pool)),
         ):
+            reaper = FleetReaper(program, pool)
+            samples = partial(self._samples, backlog_reader(settings), reaper, pool)
+            await stack.enter_async_context(program.monitoring({"database": self._database_trouble}, samples))
             self._runners = [
                 await stack.enter_async_context(make_runner(pool, settings, fleet))
                 for make_runner in self._make_runners
@@ -79,7 +84,8 @@ class PostProcessor:
                 return
             stages = ",".join(runner.stage for runner in self._runners)
             program.announce(logger, "post-processing", f"post-processes {stages}", stages=stages)
-            await self._run_loops(pool)
+            async with background(reaper.reap_for_ever()):
+                await self._run_loops(pool)
 
     async def _registered(self, pool: database.Pool, fleet: Fleet) -> bool:
         """Register the stages, waiting for the database; False when `stop` is set before that."""
@@ -132,10 +138,11 @@ class PostProcessor:
         troubles = (outage.trouble for outage in self._outages)
         return next((trouble for trouble in troubles if trouble), None if self._outages else "not reached yet")
 
-    async def _samples(self, backlog: BacklogReader, pool: database.Pool) -> list[Sample]:
+    async def _samples(self, backlog: ScrapedRows, reaper: FleetReaper, pool: database.Pool) -> list[Sample]:
         reconnects = {"database": max((outage.ended for outage in self._outages), default=0)}
         calls = [sample for runner in self._runners for state in runner.states for sample in call_samples(state)]
-        return [*stages_samples(self._runners), *calls, *reconnect_samples(reconnects), *await backlog.samples(pool)]
+        own = [*stages_samples(self._runners), *calls, *reconnect_samples(reconnects)]
+        return [*own, *await backlog.samples(pool), *await reaper.samples()]
 
     def _counts(self) -> dict[str, int]:
         return {

@@ -23,7 +23,8 @@ from windmill.core.setting_parts import ProcessSettings
 from windmill.core.settings import Settings
 from windmill.kernels.text.tables import render_table
 from windmill.process.health import Health
-from windmill.process.metrics import Sample, publishing_samples, reconnect_samples
+from windmill.process.metric import Sample
+from windmill.process.metrics import publishing_samples, reconnect_samples
 from windmill.process.metrics_and_health_server import serve_metrics_and_health
 from windmill.process.runner import DONE, INTERRUPTED, run
 from windmill.storage import database

@@ -28,6 +28,7 @@ from windmill.edge.broker_session import OpenConsumer, consume
 from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.edge.session_losses import SessionLosses
+from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.media.image import ImageSource
 from windmill.media.image.decoder import ImageDecoder
 from windmill.media.image.fitting import ImageFitter
@@ -60,7 +61,8 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         for part in (images, decoder, client):
             await stack.enter_async_context(part)
         heartbeat = Heartbeat(states, settings, statement_executor(pool, settings))
-        status = WorkerStatus(states, heartbeat, RecordedCommitTimings() if settings.metrics_port else CommitTimings())
+        commits = RecordedCommitTimings() if settings.metrics_port else CommitTimings()
+        status = WorkerStatus(states, heartbeat, commits, FleetReaper(program, pool))
         writer = _result_writer(pool, settings, status)
         open_consumer = _open_consumers(settings, images, decoder, client, writer)
         async with program.monitoring(status.ready(), status.samples):
@@ -68,7 +70,14 @@ async def work(program: Program, services: Sequence[Service]) -> None:
                 return
             watched = [service.name for service in services if service.canary]
             asking_again = ask_again_for_ever(pool, settings, watched, program.title)
-            async with background(writer.run()), background(heartbeat.run()), background(asking_again):
+            reaper = status.reaper
+            async with (
+                background(writer.run()),
+                background(heartbeat.run()),
+                background(asking_again),
+                background(reaper.reap_for_ever()),
+                background(reaper.top_up_for_ever()),
+            ):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
 
 

@@ -24,9 +24,10 @@ from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.step import MadeFile, Step, StepCatalog
 from windmill.jobs.step_worker import StepWorker
-from windmill.process.lifecycle import Program, wait_for_database
-from windmill.process.metrics import Sample
-from windmill.process.runner import DONE, run
+from windmill.jobs.worker_status import StepWorkerStatus
+from windmill.process.heartbeat import Heartbeat, statement_executor
+from windmill.process.lifecycle import Program, progress_log, wait_for_database
+from windmill.process.runner import DONE, background, run
 from windmill.storage import database
 from windmill.storage.jobs.rows import StoredArtifact
 from windmill.storage.queries import queries
@@ -59,15 +60,16 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
             return
         with tempfile.TemporaryDirectory(prefix="windmill-") as scratch:
             worker = StepWorker(program, JobAccess(pool, settings, catalog), steps, Path(scratch), keep_no_files)
-            ready = {"database": lambda: worker.held.database.trouble if worker.held.database.lasts else None}
-            async with program.monitoring(ready, _no_samples):
+            heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
+            status = StepWorkerStatus(worker, heartbeat, settings, pool)
+            async with (
+                progress_log(logger, status.counts),
+                program.monitoring(status.ready(), status.samples),
+                background(heartbeat.run()),
+            ):
                 names = ",".join(step.name for step in steps)
                 program.announce(logger, "running steps", f"runs {names}", steps=names)
                 await worker.run()
-
-
-async def _no_samples() -> Sequence[Sample]:
-    return []
 
 
 async def keep_no_files(files: Sequence[MadeFile]) -> Sequence[StoredArtifact]:

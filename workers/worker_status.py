@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from windmill.calling.service_state import ServiceState
 from windmill.core.outages import Outage
 from windmill.core.timings import CommitTimings
+from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.process.health import HealthCheck
 from windmill.process.heartbeat import Heartbeat
-from windmill.process.metrics import Sample, commit_samples, reconnect_samples, service_samples
+from windmill.process.metric import Sample
+from windmill.process.metrics import commit_samples, reconnect_samples, service_samples
 from windmill.storage.superseded_rows import SupersededRows
 
 LOGGED_OUTCOMES = ("Stored", "Failed", "RetryLater", "Unavailable", "Unreadable")
@@ -22,6 +24,7 @@ class WorkerStatus:
     states: Sequence[ServiceState]
     heartbeat: Heartbeat
     commits: CommitTimings
+    reaper: FleetReaper
     broker: Outage = field(default_factory=lambda: Outage("the broker"))
     database: Outage = field(default_factory=lambda: Outage("the database"))
     superseded: SupersededRows = field(default_factory=SupersededRows)
@@ -41,7 +44,8 @@ class WorkerStatus:
     async def samples(self) -> list[Sample]:
         reconnects = {"broker": self.broker.ended, "database": self.database.ended}
         commits = commit_samples(self.commits, self.superseded.count)
-        return [*service_samples(self.states), *commits, *reconnect_samples(reconnects)]
+        own = [*service_samples(self.states), *commits, *reconnect_samples(reconnects)]
+        return [*own, *await self.reaper.samples()]
 
 
 def counts_of(states: Iterable[ServiceState]) -> dict[str, int]:

@@ -88,3 +88,9 @@ SELECT s.stage,
        (SELECT extract(epoch FROM now() - min(m.due)) FROM stale AS m
         WHERE m.stage = s.stage AND m.due <= now())::float8 AS overdue_seconds
 FROM stages AS s ORDER BY array_position($1::text[], s.stage);
+
+-- name: late_leases
+-- Tasks of which nobody has renewed the lease since $1 seconds, by step.
+SELECT step, count(*)::integer AS tasks, extract(epoch FROM clock_timestamp() - min(lease_until))::float8 AS seconds
+FROM tasks WHERE status = 'running' AND lease_until < clock_timestamp() - make_interval(secs => $1)
+GROUP BY step ORDER BY step;

@@ -3,6 +3,14 @@
 -- name: job_tables_are_there
 SELECT FROM jobs, steps, tasks, job_events, artifacts WHERE false;
 
+-- name: register_steps
+-- Write down that this fleet has these steps; one that has had none of its tasks run yet has no work either.
+INSERT INTO step_queues (step) SELECT unnest($1::text[]) ON CONFLICT (step) DO NOTHING;
+
+-- name: list_steps
+-- The steps that workers of this fleet have known.
+SELECT step FROM step_queues ORDER BY step;
+
 -- name: claim_task
 -- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its
 -- first task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked

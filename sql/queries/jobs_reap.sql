@@ -2,7 +2,7 @@
 
 -- name: find_lost_leases
 -- Nothing is taken over in the first $1 seconds of this connection or of the server: those who were cut off come first.
-SELECT job_id, position, shard, lease FROM tasks
+SELECT job_id, position, shard, lease, step FROM tasks
 WHERE status = 'running' AND lease_until < clock_timestamp()
   AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $1)
   AND (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())) < clock_timestamp() - make_interval(secs => $1)
@@ -61,3 +61,27 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('windmill step ' || current_sc
 -- Up to $2 tasks of the step that may start now.
 SELECT count(*)::integer FROM (
     SELECT FROM tasks WHERE step = $1 AND status = 'queued' AND not_before IS NULL LIMIT $2) AS found;
+
+-- name: take_turn
+-- Whether it is this process's turn: nobody of the fleet took one under the name $1 in the last $2 seconds.
+INSERT INTO turns AS t (name, next_at)
+SELECT $1, clock_timestamp() + make_interval(secs => $2)
+WHERE NOT EXISTS (SELECT FROM turns WHERE name = $1 AND next_at > clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at WHERE t.next_at <= clock_timestamp()
+RETURNING true;
+
+-- name: is_reaping_due
+-- Whether there is anything that a process without steps can end or let go.
+SELECT EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < clock_timestamp())
+    OR EXISTS (SELECT FROM tasks WHERE status = 'queued' AND not_before <= clock_timestamp())
+    OR EXISTS (SELECT FROM tasks WHERE status = 'waiting' AND not_before <= clock_timestamp())
+    OR EXISTS (SELECT FROM jobs WHERE ended_at IS NULL AND deadline <= clock_timestamp() AND status <> 'cancelling')
+    OR EXISTS (SELECT FROM jobs WHERE status = 'paused' AND paused_until <= clock_timestamp());
+
+-- name: list_unattended_steps
+-- Steps with work, for each of which at most $1 tokens are due, that no worker serves that sent a heartbeat in the last
+-- $2 seconds.
+SELECT step, least(claimable + unplanned, $1::integer) AS tokens FROM step_work AS w
+WHERE claimable + unplanned > 0
+  AND NOT EXISTS (SELECT FROM workers AS k WHERE k.service = w.step AND k.stopped_at IS NULL
+                  AND k.heartbeat_at > now() - make_interval(secs => $2));

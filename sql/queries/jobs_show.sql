@@ -18,3 +18,13 @@ SELECT step, status, skip_reason, planned, settled, failed, waited, ran FROM ste
 -- name: list_events
 -- The events of the job $1 after the number $2.
 SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: list_step_work
+-- What there is to do for each step, and how many workers serve it; one that was silent for a minute is lost.
+SELECT w.*, (SELECT count(*) FROM workers AS k WHERE k.service = w.step AND k.stopped_at IS NULL
+             AND k.heartbeat_at > now() - interval '60 seconds')::integer AS workers
+FROM step_work AS w ORDER BY step;
+
+-- name: count_open_jobs
+-- Jobs that have not ended, by status.
+SELECT status, count(*)::integer AS jobs FROM jobs WHERE ended_at IS NULL GROUP BY status ORDER BY status;

@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 JOBS = 5_000
 MOST_MB = 50
-HEAVY = ["numpy", "cv2", "PIL", "obstore", "requests", "psycopg", "tqdm", "farm", "producers", "deploy"]
+STEPS = ["workers.jobs", "windmill.jobs.reaping", "windmill.jobs.step", "windmill.pipelines", "windmill.engines"]
+HEAVY = [*STEPS, "numpy", "cv2", "PIL", "obstore", "requests", "psycopg", "tqdm", "farm", "producers", "deploy"]
 
 
 @pytest.mark.slow(reason="14 s: memory that is lost shows only after thousands of jobs")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from windmill.core.setting_parts import JobSettings
+from windmill.jobs.outcomes import TaskEnding
 from windmill.jobs.step import StepCatalog
 from windmill.storage.database import Pool
 
@@ -28,3 +29,5 @@ class Change:
     status: str
     new_tasks: Mapping[str, int] = field(default_factory=dict)
     unplanned: bool = False
+    ending: TaskEnding | None = None
+    """What became of the task, if the operation ended a claim."""

@@ -7,7 +7,14 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.locked_job import close_book, open_book
 from windmill.storage.jobs import claims
 from windmill.storage.jobs.rows import ClaimedTask
+from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
+
+
+async def register_steps(access: JobAccess) -> None:
+    """Write down the steps of this version, so that all can be told of them, also while nobody runs them."""
+    async with transaction(access.pool, access.settings) as connection:
+        await connection.execute(queries()["register_steps"], [step.name for step in access.catalog])
 
 
 async def claim_task(access: JobAccess, step: str, version: int, worker: str) -> ClaimedTask | None:

@@ -1,6 +1,7 @@
 """The end of a task's claim, in one transaction: its outcome, its step's counters, what follows, and the job's log."""
 
 import random
+from dataclasses import replace
 
 from windmill.core.jsonb import render_jsonb
 from windmill.jobs.access import Change, JobAccess
@@ -38,7 +39,7 @@ async def end_task_within(
     ending = decide(outcome, task, cancelling=cancelling, tries=tries, dice=random.random())
     await _write(connection, book, task, ending, outcome)
     await _follow(connection, access, book, task, ending)
-    return await close_book(connection, access, book)
+    return replace(await close_book(connection, access, book), ending=ending)
 
 
 def _limits(access: JobAccess, book: JobBook, task: LeasedTask) -> StepLimits:

@@ -17,12 +17,13 @@ from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 
-async def reap(access: JobAccess, *, grace_seconds: float) -> Counter[str]:
+async def reap(access: JobAccess, *, grace_seconds: float, lost: Counter[str] | None = None) -> Counter[str]:
     """One round. The number of tasks that can be claimed since, by step. For so long after an outage of the database
-    nothing is taken over, so that those who hold leases renew them first."""
+    nothing is taken over, so that those who hold leases renew them first. `lost` counts what was taken over, by
+    step."""
     new_tasks: Counter[str] = Counter()
     new_tasks += await let_go_due_tasks(access)
-    ended = await take_over_lost_tasks(access, grace_seconds)
+    ended = await take_over_lost_tasks(access, grace_seconds, Counter() if lost is None else lost)
     for change in [*ended, *await end_what_is_due(access), *await wake_overdue_tasks(access)]:
         new_tasks.update(change.new_tasks)
     for job_id in await _find_unplanned(access):
@@ -30,15 +31,17 @@ async def reap(access: JobAccess, *, grace_seconds: float) -> Counter[str]:
     return new_tasks
 
 
-async def take_over_lost_tasks(access: JobAccess, grace_seconds: float) -> list[Change]:
+async def take_over_lost_tasks(access: JobAccess, grace_seconds: float, lost: Counter[str]) -> list[Change]:
     """End the claims of workers that have not renewed them."""
     async with transaction(access.pool, access.settings) as connection:
-        lost = await connection.fetch(queries()["find_lost_leases"], grace_seconds)
-    ended = [
-        await end_task(access, TaskKey(row["job_id"], row["position"], row["shard"]), row["lease"], TaskLost())
-        for row in lost
-    ]
-    return [change for change in ended if change]
+        rows = await connection.fetch(queries()["find_lost_leases"], grace_seconds)
+    ended = []
+    for row in rows:
+        key = TaskKey(row["job_id"], row["position"], row["shard"])
+        if change := await end_task(access, key, row["lease"], TaskLost()):
+            lost[row["step"]] += 1
+            ended.append(change)
+    return ended
 
 
 async def end_what_is_due(access: JobAccess) -> list[Change]:

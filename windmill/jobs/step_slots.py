@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from windmill.core.errors import WindmillError
-from windmill.core.outages import Outage
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.claiming import claim_task
 from windmill.jobs.held_tasks import HeldTask, HeldTasks
 from windmill.jobs.step import Step
+from windmill.jobs.step_state import StepState
 from windmill.jobs.task_worker import TaskWorker
 from windmill.jobs.token_feed import TokenFeed
 
@@ -31,6 +31,7 @@ class StepSlots:
         self, step: Step, access: JobAccess, held: HeldTasks, worker: TaskWorker, on_change: OnChange, name: str
     ) -> None:
         self.step = step
+        self.state = StepState(step)
         self.feed: TokenFeed | None = None
         self._access, self._held, self._worker = access, held, worker
         self._on_change = on_change
@@ -38,7 +39,6 @@ class StepSlots:
         self._free = asyncio.Semaphore(step.limits.concurrency)
         self._woken = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
-        self._outage = Outage("the database")
 
     @property
     def working(self) -> int:
@@ -74,15 +74,17 @@ class StepSlots:
         before = time.monotonic()
         try:
             task = await claim_task(self._access, self.step.name, self.step.version, self._name)
-            self._outage.over()
+            self._held.database.over()
+            self.state.claimed(time.monotonic() - before)
         except WindmillError as error:
-            self._outage.failed(error)
+            self._held.database.failed(error)
             return False
         if self.feed:
             self.feed.acknowledge()
         if task is None:
             return False
         await self._free.acquire()
+        self.state.in_progress += 1
         working = asyncio.ensure_future(self._work(self._held.add(task, before)))
         self._working.add(working)
         working.add_done_callback(self._working.discard)
@@ -91,6 +93,7 @@ class StepSlots:
         return True
 
     async def _work(self, held: HeldTask) -> None:
+        change = None
         try:
             change = await self._worker.work(held)
             if change:
@@ -98,6 +101,8 @@ class StepSlots:
         except Exception:  # a bug here ends neither the process nor its other tasks; the lease ends by itself
             logger.exception("a task could not be ended", extra={"step": self.step.name})
         finally:
+            self.state.in_progress -= 1
+            self.state.ended(change)
             self._free.release()
             self._woken.set()
 

@@ -4,6 +4,7 @@ the broker that brings tokens while it lasts."""
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,10 +13,12 @@ from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
 from windmill.jobs.access import Change, JobAccess
+from windmill.jobs.claiming import register_steps
 from windmill.jobs.held_tasks import Asked, HeldTasks
 from windmill.jobs.reaping import plan_further, reap
 from windmill.jobs.step import Step
 from windmill.jobs.step_slots import StepSlots
+from windmill.jobs.step_state import StepState
 from windmill.jobs.task_worker import KeepFiles, TaskWorker
 from windmill.jobs.token_feed import TokenFeed
 from windmill.jobs.tokens import publish_tokens, top_up
@@ -42,10 +45,19 @@ class StepWorker:
         self._slots = {
             step.name: StepSlots(step, access, self.held, self._worker, self._follow, name) for step in steps
         }
+        self._registered = False
         self._publisher: broker.Publisher | None = None
         self._connection: broker.Connection | None = None
         self.broker = Outage("the broker")
         self._planning: set[asyncio.Task[None]] = set()
+        self.lost: Counter[str] = Counter()
+        """Leases that were taken over here, by step."""
+        self.published: Counter[str] = Counter()
+        """Tokens, by step."""
+
+    @property
+    def states(self) -> list[StepState]:
+        return [slots.state for slots in self._slots.values()]
 
     async def run(self) -> None:
         """Work until the program stops; then finish, or hand back, what is in progress."""
@@ -99,7 +111,7 @@ class StepWorker:
                 others[step] = more
         if self._publisher and others:
             try:
-                await publish_tokens(self._publisher, self._settings, others)
+                self.published.update(await publish_tokens(self._publisher, self._settings, others))
             except WindmillError as error:
                 self.broker.failed(error)  # the reaper tops up what is missing
 
@@ -107,8 +119,11 @@ class StepWorker:
         while True:
             self._program.notifier.tick()
             try:
+                if not self._registered:
+                    await register_steps(self._access)
+                    self._registered = True
                 grace = self._settings.task_lease_seconds
-                await self._tell(await reap(self._access, grace_seconds=grace))
+                await self._tell(await reap(self._access, grace_seconds=grace, lost=self.lost))
                 await self._top_up()
             except WindmillError as error:
                 logger.debug("reaping failed", extra={"reason": str(error)})
@@ -119,7 +134,8 @@ class StepWorker:
     async def _top_up(self) -> None:
         if self._connection and self._publisher:
             steps = [step.name for step in self._access.catalog]
-            await top_up(self._access, self._connection, self._publisher, self._settings, steps)
+            found = await top_up(self._access, self._connection, self._publisher, self._settings, steps)
+            self.published.update(found)
 
     async def _keep_session(self) -> None:
         """Connect to the broker again and again; jobs go on without it, but more slowly."""
@@ -149,4 +165,5 @@ class StepWorker:
 
     async def _open_feed(self, stack: AsyncExitStack, opened: broker.Connection, step: str) -> TokenFeed:
         queue = broker.work_queue(self._settings, step)
-        return TokenFeed(await stack.enter_async_context(broker.queue_consumer(opened, self._settings, queue)))
+        consumer = await stack.enter_async_context(broker.queue_consumer(opened, self._settings, queue))
+        return TokenFeed(consumer, self._slots[step].state.token)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from windmill.broker import Consumer, Delivery
 
@@ -12,8 +13,9 @@ LULL_SECONDS = 0.05
 class TokenFeed:
     """Holds one token at most, and only until the database was asked."""
 
-    def __init__(self, consumer: Consumer) -> None:
+    def __init__(self, consumer: Consumer, on_token: Callable[[], None] = lambda: None) -> None:
         self._consumer = consumer
+        self._on_token = on_token
         self._consuming = False
         self._held: Delivery | None = None
         self._arrived = asyncio.Event()
@@ -61,5 +63,6 @@ class TokenFeed:
             await held.requeue()
 
     async def _take(self, delivery: Delivery) -> None:
+        self._on_token()
         self._held = delivery
         self._arrived.set()

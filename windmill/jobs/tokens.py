@@ -16,18 +16,23 @@ MOST_TOKENS = 1_000
 _TOKEN = b"{}"
 
 
-async def publish_tokens(publisher: Publisher, settings: BrokerSettings, new_tasks: Mapping[str, int]) -> None:
-    """Tell the workers of these steps of so many new tasks."""
-    for step, number in new_tasks.items():
+async def publish_tokens(
+    publisher: Publisher, settings: BrokerSettings, new_tasks: Mapping[str, int]
+) -> Mapping[str, int]:
+    """Tell the workers of these steps of so many new tasks. The number of tokens, by step."""
+    published = {step: max(min(number, MOST_TOKENS), 0) for step, number in new_tasks.items()}
+    for step, number in published.items():
         queue = work_queue(settings, step)
-        await asyncio.gather(*(publisher.to_queue(queue, _TOKEN, {}) for _ in range(min(number, MOST_TOKENS))))
+        await asyncio.gather(*(publisher.to_queue(queue, _TOKEN, {}) for _ in range(number)))
+    return published
 
 
 async def top_up(
     access: JobAccess, opened: Connection, publisher: Publisher, settings: BrokerSettings, steps: Iterable[str]
-) -> None:
+) -> Mapping[str, int]:
     """Publish the tokens that are missing: one for each task that can be claimed, up to a limit. One process at a time
-    does this for a step; the others leave it at that."""
+    does this for a step; the others leave it at that. The number of tokens, by step."""
+    published: dict[str, int] = {}
     for step in steps:
         async with transaction(access.pool, access.settings) as connection:
             if not await connection.fetchval(queries()["may_top_up"], step):
@@ -35,4 +40,5 @@ async def top_up(
             claimable = await connection.fetchval(queries()["count_claimable"], step, MOST_TOKENS)
             if claimable:
                 ready = (await depths(opened, settings, [step]))[step]
-                await publish_tokens(publisher, settings, {step: claimable - ready})
+                published |= await publish_tokens(publisher, settings, {step: claimable - ready})
+    return published

@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: one row for each of its services in the table `workers`.
+"""The heartbeat of a worker: one row for each of its services, or steps, in the table `workers`.
 
 It writes every ten seconds, and within one when a breaker changes state. Jobs never wait for it: while the database is
 away heartbeats are skipped, and the row becomes stale.
@@ -9,13 +9,12 @@ import logging
 import os
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
@@ -47,6 +46,52 @@ def statement_executor(pool: Pool, settings: DatabaseSettings) -> Execute:
     return execute
 
 
+class Named(Protocol):
+    """A service, or a step of jobs."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Sized(Protocol):
+    """The calls, or tasks, that a process makes at once."""
+
+    @property
+    def size(self) -> int: ...
+
+
+class Breaking(Protocol):
+    """A breaker, open while the service is down."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def reason(self) -> WindmillError | None: ...
+
+
+class HeartbeatSource(Protocol):
+    """What a heartbeat tells of, read again for each one. `counts` are by the names of outcomes."""
+
+    @property
+    def service(self) -> Named: ...
+
+    @property
+    def counts(self) -> Counter[str]: ...
+
+    @property
+    def breaker(self) -> Breaking: ...
+
+    @property
+    def in_progress(self) -> int: ...
+
+    @property
+    def slots(self) -> Sized: ...
+
+    @property
+    def adapts_concurrency(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class HeartbeatRow:
     """The columns that a heartbeat writes for one service, in the order of the parameters of `note_workers`."""
@@ -69,7 +114,7 @@ class HeartbeatRow:
 class WatchedService:
     """One service, with its recent jobs and rates."""
 
-    def __init__(self, state: ServiceState, now: float) -> None:
+    def __init__(self, state: HeartbeatSource, now: float) -> None:
         self._state = state
         self._jobs = 0
         self._last_job: float | None = None
@@ -130,7 +175,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        states: Sequence[ServiceState],
+        states: Sequence[HeartbeatSource],
         settings: Settings,
         execute: Execute,
         *,

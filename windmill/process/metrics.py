@@ -5,35 +5,14 @@ No library is needed here; windmill/process/prometheus_exposition.py renders sam
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from windmill import VERSION
 from windmill.calling.service_addresses import ServiceAddresses
 from windmill.calling.service_state import ServiceState
-from windmill.core.timings import CommitTimings, Histogram, RecordedCommitTimings, RecordedJobTimings
+from windmill.core.timings import CommitTimings, RecordedCommitTimings, RecordedJobTimings
 from windmill.process.health import Health
-
-MetricKind = Literal["counter", "gauge", "histogram"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric: name, kind, help text and labels."""
-
-    name: str
-    kind: MetricKind
-    help: str
-    labels: tuple[str, ...] = ()
-
-
-class Sample(NamedTuple):
-    """One number, or a histogram; `labels` are the label values in the order of the metric's labels."""
-
-    metric: Metric
-    labels: tuple[str, ...]
-    value: float | Histogram
-
+from windmill.process.metric import Metric, Sample
+from windmill.process.step_metrics import STEP_METRICS
 
 BUILD_INFO = Metric(
     "windmill_build_info",
@@ -149,6 +128,7 @@ METRICS = (
     STALE_OVERDUE,
     RECOMPUTES,
     BOX_CALLS,
+    *STEP_METRICS,
 )
 
 _BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}

@@ -17,7 +17,8 @@ import orjson
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.core.setting_parts import ProcessSettings
 from windmill.process.health import Health, HealthReport
-from windmill.process.metrics import Sample, process_samples
+from windmill.process.metric import Sample
+from windmill.process.metrics import process_samples
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from windmill.core.timings import Histogram
-from windmill.process.metrics import METRICS, Metric, Sample
+from windmill.process.metric import Metric, Sample
+from windmill.process.metrics import METRICS
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _PROCESS_COLLECTOR = ProcessCollector(registry=None)

@@ -13,7 +13,8 @@ from tests.unit.command_lines import commands, refused
 from tests.unit.manifests import DEPLOY, document
 from windmill.core.errors import ERROR_CODES
 from windmill.core.settings import ROOT
-from windmill.process.metrics import METRICS, Metric
+from windmill.process.metric import Metric
+from windmill.process.metrics import METRICS
 
 FOLDER = DEPLOY / "prometheus"
 ALERTS: list[dict[str, Any]] = [rule for group in document(FOLDER / "alerts.yml")["groups"] for rule in group["rules"]]

@@ -11,9 +11,10 @@ import pytest
 from tests.unit.world import Clock
 from tests.waiting import forever
 from windmill.core.settings import Settings
-from windmill.derive import backlog as backlog_module
-from windmill.derive.backlog import CACHE_SECONDS, BacklogReader, stages_samples
+from windmill.derive.backlog import backlog_reader, stages_samples
+from windmill.process import scraped_rows
 from windmill.process.metrics import STALE_MARKS
+from windmill.process.scraped_rows import CACHE_SECONDS, ScrapedRows
 from windmill.storage.database import Pool
 
 SETTINGS = Settings.from_env({})
@@ -52,23 +53,23 @@ def database() -> Database:
 
 
 @pytest.fixture
-def backlog(clock: Clock) -> BacklogReader:
-    return BacklogReader(SETTINGS, clock=clock)
+def backlog(clock: Clock) -> ScrapedRows:
+    return backlog_reader(SETTINGS, clock=clock)
 
 
-async def marks(backlog: BacklogReader, database: Database) -> list[object]:
+async def marks(backlog: ScrapedRows, database: Database) -> list[object]:
     samples = await backlog.samples(cast("Pool", database))
     return [sample.value for sample in samples if sample.metric is STALE_MARKS]
 
 
-async def test_the_database_is_queried_only_at_a_scrape(backlog: BacklogReader, database: Database) -> None:
+async def test_the_database_is_queried_only_at_a_scrape(backlog: ScrapedRows, database: Database) -> None:
     assert database.asked == 0
     assert await marks(backlog, database) == [5]
     assert database.asked == 1
 
 
 async def test_frequent_scrapes_get_cached_samples_until_these_expire(
-    backlog: BacklogReader, database: Database, clock: Clock
+    backlog: ScrapedRows, database: Database, clock: Clock
 ) -> None:
     await marks(backlog, database)
     database.marks = 9
@@ -82,9 +83,9 @@ async def test_frequent_scrapes_get_cached_samples_until_these_expire(
 
 @pytest.mark.parametrize("how", ["gone", "hangs"])
 async def test_during_a_database_outage_there_are_no_samples_and_no_further_queries(
-    how: str, backlog: BacklogReader, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    how: str, backlog: ScrapedRows, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog_module, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(scraped_rows, "TIMEOUT_SECONDS", 0.05)
     await marks(backlog, database)
     clock.now += CACHE_SECONDS
     database.error, database.hangs = OSError("gone"), how == "hangs"

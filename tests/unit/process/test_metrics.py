@@ -27,9 +27,9 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.core.timings import Histogram, RecordedCommitTimings
 from windmill.process.health import Health
+from windmill.process.metric import Sample
 from windmill.process.metrics import (
     METRICS,
-    Sample,
     backlog_samples,
     commit_samples,
     process_samples,

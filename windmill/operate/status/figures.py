@@ -65,7 +65,23 @@ class Backlog:
     overdue_seconds: float | None
 
 
+@dataclass(frozen=True)
+class StepStatus:
+    """What there is to do for a step of jobs: a row of the view step_work, which counts up to MOST_TASKS of each. No
+    worker that is alive serves it if `workers` is 0."""
+
+    step: str
+    claimable: int
+    running: int
+    expired: int
+    put_off: int
+    waiting: int
+    unplanned: int
+    workers: int
+
+
 MOST_MARKS = 100_000
+MOST_TASKS = 10_000
 MOST_UNSUBMITTED = 10_000
 
 
@@ -88,6 +104,9 @@ class FleetStatus:
     uncalibrated: bool = False
     """Whether the votes rest on the shipped calibration, which was fitted on stand-ins."""
     copies: int | None = 0
+    steps: list[StepStatus] = field(default_factory=list)
+    jobs: dict[str, int] = field(default_factory=dict)
+    """Jobs that have not ended, by status."""
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:

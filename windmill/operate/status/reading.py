@@ -18,6 +18,7 @@ from windmill.operate.status.figures import (
     Backlog,
     FleetStatus,
     ServiceStatus,
+    StepStatus,
     Worker,
     add_etas,
     add_workers,
@@ -105,6 +106,8 @@ class StatusReader:
         rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)
         status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"], list(STAGES))]
         status.workers = [_worker(row) for row in rows]
+        status.steps = [StepStatus(**row) for row in await connection.fetch(sql["list_step_work"])]
+        status.jobs = {row["status"]: row["jobs"] for row in await connection.fetch(sql["count_open_jobs"])}
         add_workers(status.services, status.workers)
         for one in status.services:
             _add_counts(one, [row for row in counts if row["service"] == one.service])

@@ -6,7 +6,16 @@ from dataclasses import asdict
 from windmill.core.outages import IMAGES_AWAY
 from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_eta, render_span
-from windmill.operate.status.figures import MOST_MARKS, MOST_UNSUBMITTED, Backlog, FleetStatus, ServiceStatus, Worker
+from windmill.operate.status.figures import (
+    MOST_MARKS,
+    MOST_TASKS,
+    MOST_UNSUBMITTED,
+    Backlog,
+    FleetStatus,
+    ServiceStatus,
+    StepStatus,
+    Worker,
+)
 
 FEW_WORKERS = 20
 _COUNTED = ("done", "failed", "failures")
@@ -14,7 +23,7 @@ _COUNTED = ("done", "failed", "failures")
 
 def render_status_text(status: FleetStatus, *, workers: bool = False) -> str:
     """The whole status. A long table of workers is left out unless `workers` asks for it."""
-    parts = [render_status_table(status), _render_details(status)]
+    parts = [render_status_table(status), _render_details(status), render_steps(status)]
     if workers or len(status.workers) <= FEW_WORKERS:
         parts += ["\n" + render_workers(status.workers)] if status.workers else []
     else:
@@ -102,6 +111,27 @@ def _render_backlog(one: Backlog) -> str:
     more = "+" if one.marks >= MOST_MARKS else ""
     since = f" (due for {render_span(one.overdue_seconds)})" if one.overdue_seconds is not None else ""
     return f"{one.stage} {one.marks:,}{more}{since}"
+
+
+def render_steps(status: FleetStatus) -> str:
+    """The jobs that have not ended, and a line for each step that has work or workers."""
+    steps = [one for one in status.steps if _has_work(one) or one.workers]
+    jobs = ", ".join(f"{count:,} {name}" for name, count in status.jobs.items())
+    if not steps and not jobs:
+        return ""
+    headings = ["step", "claimable", "running", "lost", "put off", "waiting", "to plan", "workers"]
+    table = render_table(headings, [_step_cells(one) for one in steps]) if steps else ""
+    return f"\n{table}jobs: {jobs or 'none is open'}\n"
+
+
+def _has_work(one: StepStatus) -> bool:
+    return any((one.claimable, one.running, one.put_off, one.waiting, one.unplanned))
+
+
+def _step_cells(one: StepStatus) -> list[object]:
+    counts = (one.claimable, one.running, one.expired, one.put_off, one.waiting, one.unplanned)
+    workers = "NONE" if one.claimable + one.unplanned and not one.workers else str(one.workers)
+    return [one.step, *(f"{count:,}+" if count >= MOST_TASKS else count for count in counts), workers]
 
 
 def render_unavailable(status: FleetStatus) -> list[str]:

@@ -22,6 +22,7 @@ from windmill.operate.doctor.database.judge_snapshots import (
     judge_long_transactions,
 )
 from windmill.operate.doctor.database.judge_stages import judge_stages
+from windmill.operate.doctor.database.judge_steps import LATE_SECONDS, judge_steps
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database
@@ -134,6 +135,12 @@ async def _stages(connection: database.Connection, settings: Settings) -> list[D
     return judge_stages(cast("Sequence[Mapping[str, Any]]", rows), load_fleet(settings.service_config))
 
 
+async def _steps(connection: database.Connection, _: DatabaseSettings) -> list[DoctorFinding]:
+    work = await connection.fetch(queries()["list_step_work"])
+    late = await connection.fetch(queries()["late_leases"], LATE_SECONDS)
+    return judge_steps(cast("Sequence[Mapping[str, Any]]", work), cast("Sequence[Mapping[str, Any]]", late))
+
+
 _TESTS: dict[str, DatabaseTest] = {
     "server": _server,
     "migrations": _migrations,
@@ -144,4 +151,5 @@ _TESTS: dict[str, DatabaseTest] = {
     "held snapshots": _held_snapshots,
     "orphans": _orphans,
     "post-processing": _stages,
+    "jobs": _steps,
 }

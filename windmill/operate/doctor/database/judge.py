@@ -14,6 +14,7 @@ from windmill.operate.render import render_bytes
 OLDEST, NEWEST_MAJOR = (15, 0), 18
 _ENCRYPT = "set DB_SSLMODE=verify-full and DB_SSLROOTCERT, and ssl = on in postgresql.conf"
 
+JOB_TABLES = ("jobs", "steps", "tasks", "step_queues", "job_events", "artifacts")
 PRIVILEGES = [
     *(("images", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
     *(("image_groups", privilege) for privilege in ("SELECT", "INSERT")),
@@ -25,6 +26,9 @@ PRIVILEGES = [
     # Triggers on results make marks with the privileges of the user who writes.
     *((name, "SELECT") for name in ("stages", "feeds")),
     *(("stale", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *((name, privilege) for name in JOB_TABLES for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *(("turns", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
+    ("step_work", "SELECT"),
 ]
 """The privileges that workers, producers and commands need."""
 

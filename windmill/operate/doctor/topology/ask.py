@@ -9,13 +9,15 @@ from windmill import broker
 from windmill.broker.management import TOTALS, ask, quoted_vhost
 from windmill.core.errors import WindmillError
 from windmill.core.services import Service
-from windmill.core.setting_parts import BrokerSettings
+from windmill.core.setting_parts import BrokerSettings, DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.operate.doctor.findings import DoctorFinding, skipped
 from windmill.operate.doctor.threads import in_thread
 from windmill.operate.doctor.topology import ask_amqp, judge
 from windmill.operate.doctor.topology.judge import DeclaredQueue, Topology
 from windmill.operate.doctor.topology.judge_consumer_timeout import judge_consumer_timeout
+from windmill.storage import database
+from windmill.storage.queries import queries
 
 
 async def examine(
@@ -26,10 +28,19 @@ async def examine(
     except WindmillError as unseen:
         return [*await _ask_amqp(settings, chosen, unseen, seconds), *judge_consumer_timeout(settings, chosen, [])]
     return [
-        *judge.judge_topology(settings, chosen, every, seen),
+        *judge.judge_topology(settings, chosen, every, seen, await _read_steps(settings, seconds)),
         *await _ask_waiting(settings, chosen, seconds),
         *judge_consumer_timeout(settings, chosen, seen.policies),
     ]
+
+
+async def _read_steps(settings: DatabaseSettings, seconds: float) -> list[str]:
+    """The steps of jobs that the fleet has; none that the database does not tell in time, which another test says."""
+    try:
+        async with asyncio.timeout(seconds), database.connection(settings, "windmill doctor, steps") as connection:
+            return [row["step"] for row in await connection.fetch(queries()["list_steps"])]
+    except (WindmillError, TimeoutError):
+        return []
 
 
 async def _ask_waiting(settings: BrokerSettings, chosen: Sequence[Service], seconds: float) -> list[DoctorFinding]:

@@ -57,13 +57,19 @@ def wanted_queues(settings: BrokerSettings, services: Iterable[Service]) -> dict
 
 
 def judge_topology(
-    settings: BrokerSettings, chosen: Sequence[Service], every: Iterable[Service], seen: Topology
+    settings: BrokerSettings,
+    chosen: Sequence[Service],
+    every: Iterable[Service],
+    seen: Topology,
+    steps: Sequence[str] = (),
 ) -> list[DoctorFinding]:
-    """All findings. `every` service keeps its queues from being called left over, also if it is not selected."""
+    """All findings. `every` service keeps its queues from being called left over, also if it is not selected; so do
+    the `steps` of jobs, whose queues are declared by their workers."""
     wanted = wanted_queues(settings, chosen)
-    named = {*wanted_queues(settings, every)}
+    named = {*wanted_queues(settings, every), *(work_queue(settings, step) for step in steps)}
     return [
         *queues(settings, wanted, seen.queues),
+        *step_queues(settings, steps, seen.queues),
         *tier_routes([retry_exchange(settings, delay) for delay in retry_tiers(settings)], seen),
         *_limits(settings, chosen, wanted, seen),
         *left_over(settings, named, seen.queues),
@@ -81,6 +87,26 @@ def queues(
         elif changes := argument_diff(there[name].arguments, arguments):
             found.append(other(settings, name, changes))
     return found or [ok("topology", "queues", f"all {len(wanted)} are as they should be ({settings.queue_type})")]
+
+
+def step_queues(
+    settings: BrokerSettings, steps: Sequence[str], there: Mapping[str, DeclaredQueue]
+) -> list[DoctorFinding]:
+    """Queues of steps that have other arguments. One that is missing is declared by whoever publishes to it."""
+    names = [name for name in (work_queue(settings, step) for step in steps) if name in there]
+    wanted: Arguments = {"x-queue-type": settings.queue_type}
+    differing = [
+        _other_step_queue(settings, name, changes)
+        for name in names
+        if (changes := argument_diff(there[name].arguments, wanted))
+    ]
+    return differing or ([ok("topology", "step queues", f"all {len(names)} are as they should be")] if names else [])
+
+
+def _other_step_queue(settings: BrokerSettings, queue: str, changes: str) -> DoctorFinding:
+    """Its messages only say that there is work, and come back by themselves."""
+    remedy = f"rabbitmqctl -p {shlex.quote(settings.queue_vhost)} delete_queue {shlex.quote(queue)}; no work is lost"
+    return problem("topology", queue, f"differs: {changes}", f"set QUEUE_TYPE to the type it has, or: {remedy}")
 
 
 def missing(queue: str) -> DoctorFinding:

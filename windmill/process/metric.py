@@ -1,0 +1,26 @@
+"""What a metric and a sample of it are."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from windmill.core.timings import Histogram
+
+MetricKind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: name, kind, help text and labels."""
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+class Sample(NamedTuple):
+    """One number, or a histogram; `labels` are the label values in the order of the metric's labels."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    value: float | Histogram
