@@ -9,8 +9,8 @@ usage: deploy/install.sh [--dry-run] [--prefix DIR] [--farm] [NAME.env ...]
        deploy/install.sh --uninstall [--purge] [--dry-run] [--prefix DIR]
 
 Copies each NAME.env to /etc/windmill, unless it is there, and the code with its virtual environment to /opt/windmill.
-For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, and the post-processors that it names in
-NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). Run it again after an update or an edit.
+For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, a worker for jobs where it sets STEPS, and
+the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). Run it again after an update or an edit.
 
   --dry-run    print what would be done
   --prefix     put everything under this directory, touch neither users nor systemd; needs no root
@@ -118,7 +118,7 @@ copy_env_file() {
 
 copy_units() {
     run mkdir -p "$units/windmill.target.wants" "$units/multi-user.target.wants"
-    for unit in windmill.target windmill-worker@.service windmill-postprocessor@.service $farm_unit; do
+    for unit in windmill.target $templates $farm_unit; do
         run install -m 644 "$source/deploy/systemd/$unit" "$units/$unit"
     done
     run ln -sfn ../windmill.target "$units/multi-user.target.wants/windmill.target"
@@ -140,6 +140,7 @@ disable_all() {
 enable_node() { # the env file of a node
     name=$(basename "$1" .env)
     [ -z "$(value "$1" SERVICE_NAME)" ] || wanted "windmill-worker@$name.service" windmill-worker@.service
+    [ -z "$(value "$1" STEPS)" ] || wanted "windmill-jobs@$name.service" windmill-jobs@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         run ln -sfn "$name.env" "$etc/$one.env"
         wanted "windmill-postprocessor@$one.service" windmill-postprocessor@.service
@@ -190,8 +191,9 @@ uninstall_all() {
     stop_all
     disable_all
     run rm -f "$units/multi-user.target.wants/windmill.target"
-    run rm -f "$units/windmill.target" "$units/windmill-worker@.service" "$units/windmill-postprocessor@.service"
-    run rm -f "$units/windmill-farm.service"
+    for unit in windmill.target $templates windmill-farm.service; do
+        run rm -f "$units/$unit"
+    done
     [ ! -d "$units/windmill.target.wants" ] || run rmdir "$units/windmill.target.wants"
     control daemon-reload
     run rm -rf "${code:?}"
@@ -202,6 +204,7 @@ uninstall_all() {
 
 dry=no uninstall=no purge=no prefix='' farm_unit=''
 lock=requirements.lock
+templates="windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
 parts="windmill producers workers postprocessors sql presets docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in

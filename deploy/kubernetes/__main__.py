@@ -20,6 +20,11 @@ END_SECONDS = 20
 """Beside that: closing connections, before Kubernetes kills the process."""
 JOBS_PER_CALL = 100
 """A further worker is worth its start when so many jobs wait for each call that one makes at a time."""
+TASKS_PER_WORKER = 4
+STEP_GRACE_SECONDS = 300
+"""What a task has not done by then is begun anew elsewhere."""
+STEP_QUERY = "SELECT coalesce(sum(claimable + unplanned + running), 0)::integer FROM step_work"
+"""The same numbers as those of the metric windmill_step_work."""
 
 
 def manifests(services: Iterable[Service]) -> dict[str, str]:
@@ -27,6 +32,7 @@ def manifests(services: Iterable[Service]) -> dict[str, str]:
     files = {f"worker-{service.name}.yaml": _worker(service, _grace([service])) for service in services}
     shown = [service for service in services if service.enriches]
     files |= {f"{spec.program}.yaml": _postprocessor(spec, _grace(shown)) for spec in _stages()}
+    files["jobs.yaml"] = _jobs()
     listed = "".join(f"  - {name}\n" for name in files)
     head = "# Made by python -m deploy.kubernetes\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     return files | {"kustomization.yaml": f"{head}resources:\n{listed}"}
@@ -44,8 +50,26 @@ def _worker(service: Service, grace: int) -> str:
         "cpu": "50m",
         "memory": "96Mi",
         "most_memory": "2Gi",
+        "scratch": "64Mi",
     }
     return _filled("deployment", values, grace) + _filled("scaling", values, grace)
+
+
+def _jobs() -> str:
+    """One worker for all steps."""
+    values = {
+        "name": "jobs",
+        "component": "jobs",
+        "module": "workers.jobs",
+        "more_env": "\n            - {name: STEPS, value: all}",
+        "query": STEP_QUERY,
+        "tasks": str(TASKS_PER_WORKER),
+        "cpu": "500m",
+        "memory": "512Mi",
+        "most_memory": "8Gi",
+        "scratch": "16Gi",
+    }
+    return _filled("deployment", values, STEP_GRACE_SECONDS) + _filled("step_scaling", values, STEP_GRACE_SECONDS)
 
 
 def _stages() -> list[StageSpec]:
@@ -62,6 +86,7 @@ def _postprocessor(spec: StageSpec, grace: int) -> str:
         "cpu": "200m",
         "memory": "192Mi",
         "most_memory": "2Gi",
+        "scratch": "64Mi",
     }
     return _filled("deployment", values, grace)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deploy.kubernetes.__main__ import STEP_QUERY
 from tests.integration.fleet import Fleet
 from tests.job_scene import CATALOG, CUT, JobScene
 from tests.waiting import until
@@ -14,6 +15,7 @@ from windmill import broker
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.fleet_reaper import MOST_TOKENS, FleetReaper
+from windmill.jobs.requests import pause_job
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.step_state import StepState
 from windmill.jobs.submitting import NewJob, NewStep, submit_job
@@ -116,6 +118,16 @@ async def test_work_is_told_apart_by_what_it_waits_for(scene: ReapingScene) -> N
     await scene.claim_and_vanish()
     found = await scene.work_of()
     assert found == {"claimable": 2, "running": 2, "expired": 2, "put_off": 1, "waiting": 0, "unplanned": 0}
+
+
+async def test_what_keda_asks_counts_what_can_be_done_and_what_runs(scene: ReapingScene) -> None:
+    assert await scene.jobs.rows.fetchval(STEP_QUERY) == 0
+    await scene.jobs.submit(cut=5)
+    paused = await scene.jobs.submit(cut=7)
+    await pause_job(scene.jobs.access, paused, "me")
+    await scene.jobs.claimed()
+    assert await scene.jobs.rows.fetchval(STEP_QUERY) == 5
+    assert await scene.jobs.rows.fetchval(f"{STEP_QUERY} WHERE step = 'join'") == 0
 
 
 async def test_a_job_that_nobody_has_planned_is_work_for_its_step(scene: ReapingScene) -> None:

@@ -27,6 +27,7 @@ BOUNDED = {
     "job_events": "what happened to jobs",
     "artifacts": "what tasks have made",
     "step_queues": "one for each kind of step",
+    "turns": "one for each kind of turn that processes take",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

@@ -20,7 +20,7 @@ COMPOSE = document(FILE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = {name: one for name, one in SERVICES.items() if name.startswith("worker-")}
 POSTPROCESSORS = {spec.program.replace("_", "-"): spec.module for spec in STAGES.values()}
-OURS = {*WORKERS, *POSTPROCESSORS, "setup", "farm"}
+OURS = {*WORKERS, *POSTPROCESSORS, "jobs", "setup", "farm"}
 FARM_LOCK = "requirements-farm.lock"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
@@ -83,7 +83,8 @@ def test_our_programs_cannot_change_their_own_files_nor_gain_rights(name: str) -
     assert one["read_only"] is True
     assert one["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in one["security_opt"]
-    assert all(volume.endswith(":ro") for volume in one.get("volumes", []))
+    writable = [volume for volume in one.get("volumes", []) if not volume.endswith(":ro")]
+    assert writable == (["artifacts:/artifacts"] if name == "jobs" else [])
 
 
 def test_a_password_has_no_default_and_is_asked_for() -> None:
@@ -98,12 +99,12 @@ def test_every_variable_that_is_asked_for_may_stand_in_the_file_of_settings() ->
     assert misspelt(asked) == []
 
 
-def test_a_fleet_without_the_farm_or_monitoring_starts_neither() -> None:
+def test_a_fleet_without_jobs_the_farm_or_monitoring_starts_none_of_them() -> None:
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert profiles == {"farm": ["farm"], "prometheus": ["monitoring"], "grafana": ["monitoring"]}
+    assert profiles == {"jobs": ["jobs"], "farm": ["farm"], "prometheus": ["monitoring"], "grafana": ["monitoring"]}
 
 
-@pytest.mark.parametrize("name", sorted({*WORKERS, *POSTPROCESSORS}))
+@pytest.mark.parametrize("name", sorted({*WORKERS, *POSTPROCESSORS, "jobs"}))
 def test_programs_begin_when_tables_and_queues_are_there(name: str) -> None:
     assert SERVICES[name]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
 
@@ -165,5 +166,5 @@ def test_health_is_asked_where_programs_tell_it() -> None:
 def test_prometheus_asks_every_program_of_the_fleet() -> None:
     jobs = {job["job_name"]: job for job in document(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]}
     (found,) = jobs["windmill"]["dns_sd_configs"]
-    assert set(found["names"]) == {*WORKERS, *POSTPROCESSORS}
+    assert set(found["names"]) == {*WORKERS, *POSTPROCESSORS, "jobs"}
     assert {SERVICES[name]["environment"]["METRICS_PORT"] for name in found["names"]} == {str(found["port"])}

@@ -142,6 +142,14 @@ def test_what_was_edited_on_the_machine_stays_and_counts(install: Install, prefi
     assert wanted(prefix) == {"windmill-postprocessor@consensus.service"}
 
 
+def test_a_machine_that_names_steps_gets_a_worker_for_jobs(install: Install, prefix: Path, tmp_path: Path) -> None:
+    node = tmp_path / "studio.env"
+    node.write_text("STEPS=all\nNODE_POSTPROCESSORS=consensus\n")
+    install(node)
+    assert wanted(prefix) == {"windmill-jobs@studio.service", "windmill-postprocessor@consensus.service"}
+    assert (prefix / "etc/systemd/system/windmill-jobs@.service").is_file()
+
+
 def test_without_a_file_it_brings_up_to_date_what_is_there(install: Install, prefix: Path) -> None:
     install(K3, MAIN)
     before = everything(prefix)

@@ -13,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from deploy.kubernetes.__main__ import PROGRAMS, manifests
+from deploy.kubernetes.__main__ import PROGRAMS, STEP_QUERY, manifests
 from tests.integration.fleet import unavailable
 from tests.unit.manifests import DEPLOY, Document, document, documents
 from windmill import broker
@@ -43,6 +43,18 @@ RABBITMQ = closed(
     vhostName=TEXT,
     excludeUnacknowledged={"enum": ["true", "false"]},
 )
+POSTGRESQL = closed(["query", "targetQueryValue"], query=TEXT, targetQueryValue=TEXT, activationTargetQueryValue=TEXT)
+
+
+def trigger(kind: str, metadata: Document) -> Document:
+    return closed(
+        ["type", "metadata"],
+        type={"const": kind},
+        metadata=metadata,
+        authenticationRef=closed(["name"], name=TEXT),
+    )
+
+
 KEDA = {
     "ScaledObject": closed(
         ["scaleTargetRef", "triggers"],
@@ -55,12 +67,7 @@ KEDA = {
         triggers={
             "type": "array",
             "minItems": 1,
-            "items": closed(
-                ["type", "metadata"],
-                type={"const": "rabbitmq"},
-                metadata=RABBITMQ,
-                authenticationRef=closed(["name"], name=TEXT),
-            ),
+            "items": {"oneOf": [trigger("rabbitmq", RABBITMQ), trigger("postgresql", POSTGRESQL)]},
         },
     ),
     "TriggerAuthentication": closed(
@@ -104,6 +111,7 @@ def worker_of(service: Service) -> str:
 ALL = [*objects(BASE), *objects(PROGRAMS), *objects(EXAMPLE)]
 DEPLOYMENTS = named("Deployment", ALL)
 SCALED = named("ScaledObject", ALL)
+SCALED_BY_QUEUE = sorted(set(SCALED) - {"jobs"})
 
 
 def test_the_files_of_the_programs_are_what_the_fleet_makes_of_the_templates() -> None:
@@ -147,11 +155,19 @@ def test_every_service_has_one_worker_that_comes_and_goes_with_its_queue(service
 
 def test_there_are_no_workers_but_those_of_the_services_and_the_post_processors() -> None:
     stages = {spec.program.replace("_", "-") for spec in STAGES.values()}
-    assert set(DEPLOYMENTS) == {worker_of(service) for service in SERVICES} | stages
-    assert set(SCALED) == {worker_of(service) for service in SERVICES}
+    assert set(DEPLOYMENTS) == {worker_of(service) for service in SERVICES} | stages | {"jobs"}
+    assert set(SCALED) == {worker_of(service) for service in SERVICES} | {"jobs"}
 
 
-@pytest.mark.parametrize("name", sorted(SCALED))
+def test_the_worker_of_steps_comes_and_goes_with_what_the_database_says() -> None:
+    scaled = SCALED["jobs"]["spec"]
+    (asked,) = scaled["triggers"]
+    assert (scaled["minReplicaCount"], asked["type"], asked["metadata"]["query"]) == (0, "postgresql", STEP_QUERY)
+    assert asked["authenticationRef"]["name"] in named("TriggerAuthentication", ALL)
+    assert environment(DEPLOYMENTS["jobs"])["STEPS"] == "all"
+
+
+@pytest.mark.parametrize("name", SCALED_BY_QUEUE)
 def test_jobs_in_hand_count_so_that_a_long_one_keeps_its_worker(name: str) -> None:
     for trigger in SCALED[name]["spec"]["triggers"]:
         assert trigger["metadata"] | {"protocol": "http", "excludeUnacknowledged": "false"} == trigger["metadata"]

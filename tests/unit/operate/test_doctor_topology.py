@@ -52,6 +52,28 @@ def own_policy(queue: str, version: str = "3.10.8", changes: Mapping[str, object
     return {**entry(queue, 1, f"^{re.escape(queue)}$", "queues"), "definition": {**definition, **(changes or {})}}
 
 
+def with_step_queue(kind: str) -> Topology:
+    topology = healthy()
+    return replace(topology, queues={**topology.queues, "queue_upscale": DeclaredQueue({"x-queue-type": kind})})
+
+
+def test_the_queue_of_a_step_is_neither_left_over_nor_missing() -> None:
+    found = judge.judge_topology(SETTINGS, CHOSEN, EVERY, with_step_queue("quorum"), ["upscale", "sharpen"])
+    assert [one.name for one in found if one.state != "ok"] == []
+    assert [one.found for one in found if one.name == "step queues"] == ["all 1 are as they should be"]
+
+
+def test_a_step_queue_of_another_type_may_be_deleted_at_any_time() -> None:
+    found = judge.judge_topology(SETTINGS, CHOSEN, EVERY, with_step_queue("classic"), ["upscale"])
+    (wrong,) = [one for one in found if one.name == "queue_upscale"]
+    assert (wrong.state, "no work is lost" in wrong.remedy) == ("problem", True)
+
+
+def test_a_step_that_nobody_knows_any_more_leaves_its_queue_over() -> None:
+    found = judge.judge_topology(SETTINGS, CHOSEN, EVERY, with_step_queue("quorum"), [])
+    assert [one.name for one in found if one.state == "warning"] == ["queue_upscale"]
+
+
 def healthy() -> Topology:
     wanted = judge.wanted_queues(SETTINGS, CHOSEN)
     names = [name for name in wanted if name.startswith("queue_retry.")]

@@ -12,10 +12,12 @@ from windmill.operate.render import render_span
 from windmill.operate.status.figures import (
     FRESH_SECONDS,
     MOST_MARKS,
+    MOST_TASKS,
     MOST_UNSUBMITTED,
     Backlog,
     FleetStatus,
     ServiceStatus,
+    StepStatus,
     Worker,
     add_etas,
     add_workers,
@@ -27,6 +29,7 @@ from windmill.operate.status.render import (
     render_status_json,
     render_status_table,
     render_status_text,
+    render_steps,
     render_unavailable,
     render_workers,
 )
@@ -262,3 +265,27 @@ def test_a_blind_service_is_called_blind() -> None:
     blind = replace(AWAY, breaker_reason="SERVICE_BLIND: clip finds nothing")
     assert "BLIND 1/1" in render_status_table(replace(STATUS, services=[of(blind)]))
     assert "BLIND" not in render_status_table(replace(STATUS, services=[of(AWAY)]))
+
+
+UPSCALE = StepStatus("upscale", MOST_TASKS, 3, 1, 0, 0, 0, workers=2)
+GRAIN = StepStatus("grain", 0, 0, 0, 0, 0, 1, workers=0)
+IDLE = StepStatus("sharpen", 0, 0, 0, 0, 0, 0, workers=0)
+
+
+def test_steps_are_shown_where_there_is_work_or_a_worker_and_those_that_nobody_runs_stand_out() -> None:
+    text = render_steps(FleetStatus(0, [], steps=[UPSCALE, GRAIN, IDLE], jobs={"queued": 1, "running": 1200}))
+    assert [line.split() for line in text.strip().splitlines()] == [
+        ["step", "claimable", "running", "lost", "put", "off", "waiting", "to", "plan", "workers"],
+        ["upscale", "10,000+", "3", "1", "0", "0", "0", "2"],
+        ["grain", "0", "0", "0", "0", "0", "1", "NONE"],
+        ["jobs:", "1", "queued,", "1,200", "running"],
+    ]
+
+
+def test_a_fleet_without_jobs_shows_nothing_of_them() -> None:
+    assert render_steps(FleetStatus(0, [], steps=[IDLE])) == ""
+
+
+def test_the_steps_and_jobs_are_in_the_json() -> None:
+    document = orjson.loads(orjson.dumps(render_status_json(FleetStatus(0, [], steps=[GRAIN], jobs={"queued": 1}))))
+    assert (document["jobs"], document["steps"][0]["unplanned"]) == ({"queued": 1}, 1)
