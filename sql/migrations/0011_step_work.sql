@@ -43,3 +43,16 @@ SELECT k.step,
                               LIMIT 10000) AS found)::integer AS waiting,
        (SELECT count(DISTINCT u.job_id) FROM unplanned AS u WHERE u.step = k.step)::integer AS unplanned
 FROM known AS k;
+
+-- A job that is being deleted stays until its files and all else of it are gone, so that a deletion that was killed
+-- is taken up again.
+ALTER TABLE jobs
+    DROP CONSTRAINT jobs_status_check, DROP CONSTRAINT jobs_check1,
+    ADD CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'running', 'waiting', 'paused', 'cancelling',
+                                                       'succeeded', 'failed', 'cancelled', 'expired', 'deleting')),
+    ADD CONSTRAINT jobs_ended_check CHECK ((ended_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled',
+                                                                                'expired', 'deleting')));
+CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
+
+-- The times that steps took lately.
+CREATE INDEX steps_measured ON steps (step, ended_at) WHERE status = 'succeeded';

@@ -28,3 +28,26 @@ FROM step_work AS w ORDER BY step;
 -- name: count_open_jobs
 -- Jobs that have not ended, by status.
 SELECT status, count(*)::integer AS jobs FROM jobs WHERE ended_at IS NULL GROUP BY status ORDER BY status;
+
+-- name: measure_steps
+-- What the newest $2 successes of each of the steps $1 took, and what they were.
+SELECT w.step, m.steps, m.tasks, m.ran
+FROM unnest($1::text[]) AS w (step) CROSS JOIN LATERAL (
+    SELECT count(*)::integer AS steps, sum(n.settled)::integer AS tasks, sum(n.ran)::float8 AS ran
+    FROM (SELECT s.settled, s.ran FROM steps AS s WHERE s.step = w.step AND s.status = 'succeeded' AND s.ran > 0
+          ORDER BY s.ended_at DESC LIMIT $2) AS n
+) AS m WHERE m.tasks > 0;
+
+-- name: list_step_outlooks
+-- What is left of each step of the job $1: how many tasks of other jobs go before its own, counted up to 10,000, and
+-- how many tasks the workers that are alive run at once.
+SELECT s.step, s.status, s.streams, s.planned, s.settled, s.plan_cursor IS NULL AS planned_whole,
+       (SELECT count(*) FROM (
+            SELECT FROM tasks AS t
+            WHERE t.step = s.step AND t.step_version = s.version AND t.status = 'queued' AND t.not_before IS NULL
+              AND t.place < (SELECT min(o.place) FROM tasks AS o WHERE o.job_id = $1 AND o.position = s.position
+                             AND o.status = 'queued' AND o.not_before IS NULL)
+            LIMIT 10000) AS found)::integer AS ahead,
+       (SELECT coalesce(sum(k.concurrency), 0) FROM workers AS k WHERE k.service = s.step AND k.stopped_at IS NULL
+        AND k.heartbeat_at > now() - interval '60 seconds')::integer AS slots
+FROM steps AS s WHERE s.job_id = $1 ORDER BY s.position;

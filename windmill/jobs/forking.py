@@ -25,6 +25,8 @@ class Changes:
 async def fork_job(access: JobAccess, job_id: int, from_step: str, changes: Changes) -> Change:
     """Copy the steps before `from_step`, which must be finished, into a new job; the others run anew."""
     async with locked_book(access, job_id) as (connection, book):
+        if book.job.status == "deleting":
+            raise WindmillError("CONFLICT", "the job is being deleted")
         first = _position(book, from_step)
         fork = await insert_job(connection, _new_job(book, first, changes), forked_from=job_id)
         assert fork is not None

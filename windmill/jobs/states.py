@@ -10,9 +10,11 @@ from typing import Literal, get_args
 from windmill.core.errors import WindmillError
 
 JobStatus = Literal[
-    "queued", "running", "waiting", "paused", "cancelling", "succeeded", "failed", "cancelled", "expired"
+    "queued", "running", "waiting", "paused", "cancelling", "succeeded", "failed", "cancelled", "expired", "deleting"
 ]
-JobEvent = Literal["start", "wait", "pause", "resume", "cancel", "expire", "give_up", "succeed", "confirm", "rerun"]
+JobEvent = Literal[
+    "start", "wait", "pause", "resume", "cancel", "expire", "give_up", "succeed", "confirm", "rerun", "delete"
+]
 """`cancel`, `expire` and `give_up` ask for an end; `confirm` says that nothing of the job runs any more."""
 JobEnd = Literal["failed", "cancelled", "expired"]
 """What a job that is cancelling ends as."""
@@ -38,10 +40,11 @@ JOB_MOVES = _table(
         # What runs when a job is paused runs to its end, so the job may succeed without going on.
         "paused": {"resume": "queued", "succeed": "succeeded", **_ASKED_TO_END},
         "cancelling": {"confirm": "ended"},
-        "succeeded": {"rerun": "queued"},
-        "failed": {"rerun": "queued"},
-        "cancelled": {"rerun": "queued"},
-        "expired": {"rerun": "queued"},
+        "succeeded": {"rerun": "queued", "delete": "deleting"},
+        "failed": {"rerun": "queued", "delete": "deleting"},
+        "cancelled": {"rerun": "queued", "delete": "deleting"},
+        "expired": {"rerun": "queued", "delete": "deleting"},
+        "deleting": {},
     }
 )
 """`ended` stands for the JobEnd that was noted when the job began to cancel."""
@@ -67,7 +70,7 @@ TASK_MOVES = _table(
 ENDS_AS: Mapping[str, JobEnd] = MappingProxyType({"cancel": "cancelled", "expire": "expired", "give_up": "failed"})
 """What a job ends as, by the event that asked for the end."""
 
-ENDED_JOBS = frozenset({"succeeded", *get_args(JobEnd)})
+ENDED_JOBS = frozenset({"succeeded", "deleting", *get_args(JobEnd)})
 OPEN_TASKS = frozenset({"queued", "running", "waiting"})
 
 

@@ -1,8 +1,8 @@
 """A new job, unless the same one is there already."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +11,7 @@ from windmill.core.jsonb import render_jsonb
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.advancing import advance
 from windmill.jobs.locked_job import close_book, open_book
+from windmill.jobs.measured_times import MeasuredStep, measure_steps
 from windmill.jobs.rerunning import rerun_within
 from windmill.storage.database import Connection
 from windmill.storage.jobs.rows import Document
@@ -23,14 +24,14 @@ OnDuplicate = Literal["return", "reject", "rerun_if_failed"]
 @dataclass(frozen=True)
 class NewStep:
     """A step of a new job. With a `skip_reason` it is shown as skipped, and never runs. `weight` is its share of the
-    job's progress, `cost` a guess of the seconds that one of its tasks takes."""
+    job's progress, `cost` the seconds that one of its tasks takes; both are measured where they are not given."""
 
     step: str
     version: int
     streams: bool = False
     parameters: Document = field(default_factory=dict)
-    weight: float = 1.0
-    cost: float = 1.0
+    weight: float | None = None
+    cost: float | None = None
     skip_reason: str | None = None
 
 
@@ -83,7 +84,8 @@ async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | 
     )
     if job_id is not None:
         columns = ("step", "version", "streams", "parameters", "weight", "cost", "skip_reason")
-        values = [[getattr(step, column) for step in _effective(new.steps)] for column in columns]
+        steps = _weighed(_effective(new.steps), await measure_steps(connection, [step.step for step in new.steps]))
+        values = [[getattr(step, column) for step in steps] for column in columns]
         values[3] = [render_jsonb(dict(one)) for one in values[3]]
         await connection.execute(queries()["insert_steps"], job_id, *values)
     assert job_id is None or isinstance(job_id, int)
@@ -98,6 +100,17 @@ def _effective(steps: Sequence[NewStep]) -> list[NewStep]:
             if first and step.streams:
                 found[place] = NewStep(step.step, step.version, False, step.parameters, step.weight, step.cost)
             first = False
+    return found
+
+
+def _weighed(steps: Sequence[NewStep], measured: Mapping[str, MeasuredStep]) -> list[NewStep]:
+    """What is not known yet is taken for one task of one second."""
+    unknown = MeasuredStep(1.0, 1.0)
+    found = []
+    for step in steps:
+        times = measured.get(step.step, unknown)
+        weight = times.step_seconds if step.weight is None else step.weight
+        found.append(replace(step, weight=weight, cost=times.task_seconds if step.cost is None else step.cost))
     return found
 
 

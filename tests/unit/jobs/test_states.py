@@ -58,8 +58,8 @@ def test_a_job_that_has_not_ended_can_be_ended(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(ENDED_JOBS))
-def test_a_job_that_has_ended_can_be_rerun_and_nothing_else(status: str) -> None:
-    assert dict(JOB_MOVES[status]) == {"rerun": "queued"}
+def test_a_job_that_has_ended_can_be_rerun_or_deleted_and_nothing_else(status: str) -> None:
+    assert dict(JOB_MOVES[status]) == ({} if status == "deleting" else {"rerun": "queued", "delete": "deleting"})
 
 
 @pytest.mark.parametrize("status", sorted(set(TASK_MOVES) - OPEN_TASKS))

@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 
 from windmill.core.setting_parts import DatabaseSettings
+from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
+from windmill.operate.jobs.outlook import StepOutlook, seconds_left, tasks_ahead
 from windmill.storage import database
 from windmill.storage.queries import queries
 
@@ -23,13 +25,21 @@ async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: 
 
 
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
-    """A job with its steps; raises NOT_FOUND."""
+    """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
         job = await rows.fetchrow(queries()["show_job"], public_id)
         if job is None:
             raise no_job(public_id)
         steps = await rows.fetch(queries()["show_steps"], job["job_id"])
-    return {**_shown(job), "steps": [_shown(step) for step in steps]}
+        outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
+    cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
+    return {**_shown(job), **cost, **outlook, "steps": [_shown(step) for step in steps]}
+
+
+async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
+    found = [StepOutlook(**row) for row in await rows.fetch(queries()["list_step_outlooks"], job_id)]
+    measured = await measure_steps(rows, [step.step for step in found])
+    return {"tasks_ahead": tasks_ahead(found), "eta_seconds": seconds_left(found, measured)}
 
 
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:

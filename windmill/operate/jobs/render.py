@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from windmill.kernels.text.tables import render_table
 from windmill.operate.jobs.reading import Shown
+from windmill.operate.render import render_span
 
 
 def render_jobs(jobs: Sequence[Shown]) -> str:
@@ -17,10 +18,16 @@ def render_jobs(jobs: Sequence[Shown]) -> str:
 def render_job(job: Shown) -> str:
     """Everything about one job that is not empty, and a line for each step."""
     told = "".join(
-        f"{name}: {value}\n" for name, value in job.items() if name != "steps" and value not in (None, [], "")
+        f"{name}: {_told(name, value)}\n"
+        for name, value in job.items()
+        if name != "steps" and value not in (None, [], "")
     )
     headings = ("step", "status", "shards", "settled", "failed", "waited s", "ran s")
     return told + "\n" + render_table(headings, [_step_row(step) for step in job["steps"]])
+
+
+def _told(name: str, value: object) -> object:
+    return render_span(value) if name.endswith("_seconds") and isinstance(value, int | float) else value
 
 
 def render_events(events: Sequence[Shown]) -> str:

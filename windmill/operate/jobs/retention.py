@@ -1,0 +1,41 @@
+"""Deleting jobs that ended long ago, and one that somebody wants gone."""
+
+import uuid
+from datetime import timedelta
+
+from windmill.core.setting_parts import JobSettings
+from windmill.jobs.access import JobAccess
+from windmill.jobs.deleting import DeleteFiles, delete_job
+from windmill.jobs.step import StepCatalog
+from windmill.jobs.submitting import find_job
+from windmill.storage import database
+from windmill.storage.queries import queries
+
+PAGE = 100
+NAME = "windmill jobs"
+
+
+async def remove_job(settings: JobSettings, public_id: uuid.UUID, delete_files: DeleteFiles) -> None:
+    """Delete a job with all that it made; raises CONFLICT if it has not ended, and NOT_FOUND."""
+    async with database.pool(settings, NAME, max_size=1) as pool:
+        access = JobAccess(pool, settings, StepCatalog([]))
+        await delete_job(access, await find_job(access, public_id), delete_files)
+
+
+async def remove_ended_jobs(settings: JobSettings, older_than: timedelta, delete_files: DeleteFiles) -> int:
+    """Delete the jobs that ended so long ago, and those whose deletion was interrupted; how many."""
+    removed = 0
+    async with database.pool(settings, NAME, max_size=1) as pool:
+        access = JobAccess(pool, settings, StepCatalog([]))
+        while found := await _to_delete(access, older_than):
+            for job_id in found:
+                await delete_job(access, job_id, delete_files)
+            removed += len(found)
+    return removed
+
+
+async def _to_delete(access: JobAccess, older_than: timedelta) -> list[int]:
+    with database.translate_errors(access.settings):
+        async with access.pool.acquire(timeout=database.CONNECT_SECONDS) as connection:
+            rows = await connection.fetch(queries()["list_jobs_to_delete"], older_than.total_seconds(), PAGE)
+    return [row["job_id"] for row in rows]
