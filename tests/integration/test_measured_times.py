@@ -18,7 +18,8 @@ TOOK = "UPDATE steps SET ran = CASE step WHEN 'cut' THEN 8 ELSE 3 END WHERE stat
 WORKER = """
 INSERT INTO workers (process, worker_id, host, pid, service, started_at, done, failed, retried, unavailable, rate,
                      retry_rate, in_progress, concurrency, concurrency_auto, breaker)
-SELECT gen_random_uuid(), 'w', 'h', 1, step, now(), 0, 0, 0, 0, 0, 0, 0, 2, false, 'closed' FROM unnest('{cut,join}'::text[]) AS step
+SELECT gen_random_uuid(), 'w', 'h', 1, step, now(), 0, 0, 0, 0, 0, 0, 0, 2, false, 'closed'
+FROM unnest('{cut,join}'::text[]) AS step
 """
 
 

@@ -76,11 +76,12 @@ class HeldTasks:
         """Whether nobody else can have the task."""
         return self._clock() - held.renewed_at < self._access.settings.task_lease_seconds * SAFE_SHARE
 
-    async def beat_for_ever(self) -> None:
-        """Renew all leases, again and again."""
+    async def beat_for_ever(self, on_beat: Callable[[], None] = lambda: None) -> None:
+        """Renew all leases, again and again; each beat is short, so one that does not come means that all hangs."""
         pause = self._access.settings.task_lease_seconds / HEARTBEATS
         while True:
             started = self._clock()
+            on_beat()
             await self.beat()
             await asyncio.sleep(max(pause - (self._clock() - started), pause / 10))
 

@@ -62,7 +62,11 @@ class StepWorker:
     async def run(self) -> None:
         """Work until the program stops; then finish, or hand back, what is in progress."""
         stop = self._program.stop
-        beating, reaping, session = self.held.beat_for_ever(), self._reap_for_ever(), self._keep_session()
+        beating, reaping, session = (
+            self.held.beat_for_ever(self._program.notifier.tick),
+            self._reap_for_ever(),
+            self._keep_session(),
+        )
         async with background(beating), background(reaping), background(session):
             await asyncio.gather(*(slots.run(stop) for slots in self._slots.values()))
             self._program.notifier.stopping()
@@ -117,7 +121,6 @@ class StepWorker:
 
     async def _reap_for_ever(self) -> None:
         while True:
-            self._program.notifier.tick()
             try:
                 if not self._registered:
                     await register_steps(self._access)
