@@ -9,8 +9,9 @@ usage: deploy/install.sh [--dry-run] [--prefix DIR] [--farm] [NAME.env ...]
        deploy/install.sh --uninstall [--purge] [--dry-run] [--prefix DIR]
 
 Copies each NAME.env to /etc/windmill, unless it is there, and the code with its virtual environment to /opt/windmill.
-For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, a worker for jobs where it sets STEPS, and
-the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). Run it again after an update or an edit.
+For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, a worker of jobs where it sets STEPS, and
+the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). Run it again
+after an update or an edit.
 
   --dry-run    print what would be done
   --prefix     put everything under this directory, touch neither users nor systemd; needs no root

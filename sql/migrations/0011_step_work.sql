@@ -8,8 +8,8 @@ CREATE TABLE turns (
 
 CREATE INDEX jobs_open ON jobs (status) WHERE ended_at IS NULL;
 
--- One row for each step that has open tasks, or that a worker has ever known. Each number is counted up to 10,000, so that
--- reading it takes no longer with more of them. claimable: tasks that may start now. running: those that do; expired:
+-- One row for each step that has open tasks, or that a worker has ever known. Each number is counted up to 10,000, so
+-- that reading it takes no longer with more of them. claimable: tasks that may start now. running: those that do; expired:
 -- those of them whose lease nobody has renewed. put_off: tasks that may start later. waiting: for something outside.
 -- unplanned: jobs that need a worker to plan this step; it has no tasks before that.
 CREATE VIEW step_work AS

@@ -44,6 +44,7 @@ Code = Literal[
     "CONSENT_MISSING",
     "DEADLINE_EXCEEDED",
     "STEP_TIMEOUT",
+    "NO_WORKER",
     "DATABASE_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "USAGE",
@@ -159,6 +160,13 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     ),
     "STEP_TIMEOUT": ErrorSpec(
         "later", "operator", _FAILED, 504, "see in the job's log what takes so long; give its step less to do at a time"
+    ),
+    "NO_WORKER": ErrorSpec(
+        "pause",
+        "operator",
+        _FAILED,
+        503,
+        "start a worker of that step, in the job's version: python -m workers.jobs",
     ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",

@@ -24,9 +24,9 @@ def test_steps_whose_workers_are_at_it_are_well() -> None:
 def test_work_that_no_worker_does_is_told_with_its_numbers() -> None:
     found = told(work("cut", claimable=1_200), work("join", unplanned=2, claimable=1), work("draw", unplanned=3))
     assert found == [
-        ("warning", "no worker that is alive runs the step cut: 1,200 tasks wait"),
-        ("warning", "no worker that is alive runs the step join: 1 tasks wait and 2 jobs wait to be planned"),
-        ("warning", "no worker that is alive runs the step draw: 3 jobs wait to be planned"),
+        ("warning", "NO_WORKER: no worker that is alive runs cut: 1,200 tasks wait"),
+        ("warning", "NO_WORKER: no worker that is alive runs join: 1 tasks wait and 2 jobs wait to be planned"),
+        ("warning", "NO_WORKER: no worker that is alive runs draw: 3 jobs wait to be planned"),
     ]
 
 

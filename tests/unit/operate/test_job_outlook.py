@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from windmill.jobs.measured_times import MeasuredStep
-from windmill.operate.jobs.outlook import StepOutlook, seconds_left, tasks_ahead
+from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
 
 CUT = StepOutlook("cut", "running", False, planned=8, settled=2, planned_whole=True, ahead=0, slots=2)
 JOIN = StepOutlook("join", "pending", False, planned=0, settled=0, planned_whole=False, ahead=0, slots=1)
@@ -39,3 +39,20 @@ def test_nothing_is_said_of_a_step_that_was_never_measured_or_that_nobody_runs()
 def test_the_position_is_that_of_the_next_task() -> None:
     assert tasks_ahead([DONE, replace(CUT, ahead=7), replace(JOIN, ahead=9)]) == 7
     assert tasks_ahead([CUT, JOIN]) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [
+        (CUT, None),
+        (replace(CUT, slots=0), "cut"),
+        (replace(CUT, slots=0, settled=8), None),
+        (replace(JOIN, slots=0), None),
+        (replace(JOIN, slots=0, status="running"), "join"),
+        (replace(DRAW, slots=0), None),
+        (replace(DRAW, slots=0, planned=2, settled=1), "draw"),
+    ],
+)
+def test_a_job_says_that_nobody_runs_what_it_waits_for(step: StepOutlook, named: str | None) -> None:
+    error = missing_worker([DONE, step])
+    assert (error and (error.code, error.message.rpartition(" ")[2])) == (named and ("NO_WORKER", named))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from windmill.core.errors import WindmillError
 from windmill.jobs.measured_times import MeasuredStep
 
 
@@ -19,6 +20,11 @@ class StepOutlook:
     planned_whole: bool
     ahead: int
     slots: int
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is a task to run, or to plan."""
+        return self.settled < self.planned or not (self.planned_whole or self.streams)
 
 
 def seconds_left(steps: Sequence[StepOutlook], measured: Mapping[str, MeasuredStep]) -> float | None:
@@ -50,6 +56,12 @@ def expected_tasks(step: StepOutlook, times: MeasuredStep, before: float) -> flo
 
 def _own_seconds(step: StepOutlook, times: MeasuredStep, tasks: float) -> float:
     return math.ceil((max(tasks - step.settled, 0) + step.ahead) / step.slots) * times.task_seconds
+
+
+def missing_worker(steps: Sequence[StepOutlook]) -> WindmillError | None:
+    """NO_WORKER if the job waits for a step that nobody runs."""
+    waits = [step.step for step in steps if step.status == "running" and step.unfinished and not step.slots]
+    return WindmillError("NO_WORKER", f"no worker that is alive runs {', '.join(waits)}") if waits else None
 
 
 def tasks_ahead(steps: Sequence[StepOutlook]) -> int | None:

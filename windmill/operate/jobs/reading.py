@@ -10,7 +10,7 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
-from windmill.operate.jobs.outlook import StepOutlook, seconds_left, tasks_ahead
+from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
 from windmill.storage import database
 from windmill.storage.queries import queries
 
@@ -39,7 +39,9 @@ async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
 async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
     found = [StepOutlook(**row) for row in await rows.fetch(queries()["list_step_outlooks"], job_id)]
     measured = await measure_steps(rows, [step.step for step in found])
-    return {"tasks_ahead": tasks_ahead(found), "eta_seconds": seconds_left(found, measured)}
+    missing = missing_worker(found)
+    waits_for = {"waits_for": str(missing)} if missing else {}
+    return {"tasks_ahead": tasks_ahead(found), "eta_seconds": seconds_left(found, measured), **waits_for}
 
 
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:

@@ -23,7 +23,7 @@ def _unserved(row: Mapping[str, Any]) -> DoctorFinding:
     counts = {"tasks wait": row["claimable"], "jobs wait to be planned": row["unplanned"]}
     said = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
     remedy = f"start python -m workers.jobs with STEPS={row['step']} or all, in the version of the jobs"
-    return warning("database", NAME, f"no worker that is alive runs the step {row['step']}: {said}", remedy)
+    return warning("database", NAME, f"NO_WORKER: no worker that is alive runs {row['step']}: {said}", remedy)
 
 
 def _lost(row: Mapping[str, Any]) -> DoctorFinding:
