@@ -56,3 +56,7 @@ CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 -- The times that steps took lately.
 CREATE INDEX steps_measured ON steps (step, ended_at) WHERE status = 'succeeded';
+
+-- Without these, counting what is put off or waits would read all open tasks of the step.
+CREATE INDEX tasks_put_off_steps ON tasks (step) WHERE status = 'queued' AND not_before IS NOT NULL;
+CREATE INDEX tasks_waiting_steps ON tasks (step) WHERE status = 'waiting';

@@ -1,11 +1,12 @@
--- What nobody ended is ended, and what is due is let go. Any number of processes may run these at any time.
+-- What nobody ended is ended, and what is due is let go. Any number of processes may run these at any time. The time is
+-- that of the statement: PostgreSQL looks up no index by clock_timestamp(), which may change from row to row.
 
 -- name: find_lost_leases
 -- Nothing is taken over in the first $1 seconds of this connection or of the server: those who were cut off come first.
 SELECT job_id, position, shard, lease, step FROM tasks
-WHERE status = 'running' AND lease_until < clock_timestamp()
-  AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $1)
-  AND (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())) < clock_timestamp() - make_interval(secs => $1)
+WHERE status = 'running' AND lease_until < statement_timestamp()
+  AND pg_postmaster_start_time() < statement_timestamp() - make_interval(secs => $1)
+  AND (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())) < statement_timestamp() - make_interval(secs => $1)
 LIMIT 100;
 
 -- name: lock_lost_task
@@ -19,16 +20,16 @@ FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: find_overdue_jobs
 SELECT job_id FROM jobs
-WHERE ended_at IS NULL AND deadline <= clock_timestamp() AND status <> 'cancelling' LIMIT 100;
+WHERE ended_at IS NULL AND deadline <= statement_timestamp() AND status <> 'cancelling' LIMIT 100;
 
 -- name: find_expired_pauses
-SELECT job_id FROM jobs WHERE status = 'paused' AND paused_until <= clock_timestamp() LIMIT 100;
+SELECT job_id FROM jobs WHERE status = 'paused' AND paused_until <= statement_timestamp() LIMIT 100;
 
 -- name: let_go_due_tasks
 -- Tasks whose time has come; the steps that got some.
 WITH due AS (
     SELECT job_id, position, shard FROM tasks
-    WHERE status = 'queued' AND not_before <= clock_timestamp() LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    WHERE status = 'queued' AND not_before <= statement_timestamp() LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE tasks AS t SET not_before = NULL FROM due AS d
 WHERE t.job_id = d.job_id AND t.position = d.position AND t.shard = d.shard
@@ -36,7 +37,7 @@ RETURNING t.step;
 
 -- name: find_overdue_waits
 -- Jobs with tasks that have waited to their limit.
-SELECT DISTINCT job_id FROM tasks WHERE status = 'waiting' AND not_before <= clock_timestamp() LIMIT 100;
+SELECT DISTINCT job_id FROM tasks WHERE status = 'waiting' AND not_before <= statement_timestamp() LIMIT 100;
 
 -- name: wake_tasks
 -- The waiting tasks of a job, or the one task $2, $3, run again and see what became of what they waited for; without
@@ -44,7 +45,7 @@ SELECT DISTINCT job_id FROM tasks WHERE status = 'waiting' AND not_before <= clo
 UPDATE tasks
 SET status = 'queued', queued_at = clock_timestamp(), not_before = CASE WHEN $4 THEN timestamptz 'infinity' END
 WHERE job_id = $1 AND status = 'waiting'
-  AND CASE WHEN $2::smallint IS NULL THEN not_before <= clock_timestamp() ELSE position = $2 AND shard = $3 END
+  AND CASE WHEN $2::smallint IS NULL THEN not_before <= statement_timestamp() ELSE position = $2 AND shard = $3 END
 RETURNING step;
 
 -- name: advance_virtual_times
@@ -72,11 +73,11 @@ RETURNING true;
 
 -- name: is_reaping_due
 -- Whether there is anything that a process without steps can end or let go.
-SELECT EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < clock_timestamp())
-    OR EXISTS (SELECT FROM tasks WHERE status = 'queued' AND not_before <= clock_timestamp())
-    OR EXISTS (SELECT FROM tasks WHERE status = 'waiting' AND not_before <= clock_timestamp())
-    OR EXISTS (SELECT FROM jobs WHERE ended_at IS NULL AND deadline <= clock_timestamp() AND status <> 'cancelling')
-    OR EXISTS (SELECT FROM jobs WHERE status = 'paused' AND paused_until <= clock_timestamp());
+SELECT EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < statement_timestamp())
+    OR EXISTS (SELECT FROM tasks WHERE status = 'queued' AND not_before <= statement_timestamp())
+    OR EXISTS (SELECT FROM tasks WHERE status = 'waiting' AND not_before <= statement_timestamp())
+    OR EXISTS (SELECT FROM jobs WHERE ended_at IS NULL AND deadline <= statement_timestamp() AND status <> 'cancelling')
+    OR EXISTS (SELECT FROM jobs WHERE status = 'paused' AND paused_until <= statement_timestamp());
 
 -- name: list_unattended_steps
 -- Steps with work, for each of which at most $1 tokens are due, that no worker serves that sent a heartbeat in the last
