@@ -14,6 +14,7 @@ import sys
 import tempfile
 from asyncio import Event
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -22,20 +23,19 @@ from windmill.core.outages import Outage
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
-from windmill.jobs.step import MadeFile, Step, StepCatalog
+from windmill.jobs.step import Step, StepCatalog
 from windmill.jobs.step_worker import StepWorker
+from windmill.jobs.task_files import StoredTaskFiles
 from windmill.jobs.worker_status import StepWorkerStatus
+from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
-from windmill.storage.jobs.rows import StoredArtifact
+from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("workers.jobs")
-
-STEPS = StepCatalog([], "workers.jobs:STEPS")
-"""The steps of this version."""
 
 
 def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
@@ -46,7 +46,7 @@ def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
     if taken:
         raise WindmillError("CONFLICT", f"{taken[0]} is the name of a step and of a service; they would share a queue")
     if not names or not set(names) <= set(known):
-        allowed = f"must be all, or name some of: {', '.join(known) or 'this version has no steps'}"
+        allowed = f"must be all, or name some of: {', '.join(known)}"
         raise ConfigInvalid([Problem("STEPS", ",".join(settings.steps), allowed)])
     return [known[name] for name in names]
 
@@ -59,7 +59,9 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
         if not await wait_for_database(program, pool, outage, queries()["job_tables_are_there"]):
             return
         with tempfile.TemporaryDirectory(prefix="windmill-") as scratch:
-            worker = StepWorker(program, JobAccess(pool, settings, catalog), steps, Path(scratch), keep_no_files)
+            access = JobAccess(pool, settings, catalog)
+            files = StoredTaskFiles(access, open_artifact_store(settings))
+            worker = StepWorker(program, access, steps, Path(scratch), files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
             status = StepWorkerStatus(worker, heartbeat, settings, pool)
             async with (
@@ -70,13 +72,6 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
                 names = ",".join(step.name for step in steps)
                 program.announce(logger, "running steps", f"runs {names}", steps=names)
                 await worker.run()
-
-
-async def keep_no_files(files: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
-    """Until there is a store for artifacts."""
-    if files:
-        raise WindmillError("CONFIG_INVALID", "this version has no store for the files that a step has made")
-    return []
 
 
 async def main(catalog: StepCatalog, settings: Settings, stop: Event) -> int:
@@ -94,4 +89,6 @@ if __name__ == "__main__":
     argparse.ArgumentParser(
         prog="python -m workers.jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    sys.exit(start(STEPS))
+    with closing(ENGINES):
+        code = start(STEPS)
+    sys.exit(code)

@@ -13,7 +13,8 @@ SELECT job_id, public_id, kind, preset, status, priority, principal, progress, e
 FROM jobs WHERE public_id = $1;
 
 -- name: show_steps
-SELECT step, status, skip_reason, planned, settled, failed, waited, ran FROM steps WHERE job_id = $1 ORDER BY position;
+SELECT coalesce(parameters ->> 'name', step) AS name, step, status, skip_reason, planned, settled, failed, waited, ran
+FROM steps WHERE job_id = $1 ORDER BY position;
 
 -- name: list_events
 -- The events of the job $1 after the number $2.

@@ -190,6 +190,7 @@ class JobSettings(DatabaseSettings):
     steps: tuple[str, ...] = setting("", names)
     task_lease_seconds: float = setting("30", seconds(1, 3_600))
     priority_head_start_seconds: float = setting("600", seconds(0, 1_000_000))
+    step_memory_bytes: int = setting("4294967296", integer(268_435_456, 1_099_511_627_776))
 
 
 @dataclass(frozen=True, kw_only=True)

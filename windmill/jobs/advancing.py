@@ -44,18 +44,18 @@ def _start(book: JobBook, position: int) -> None:
     """The step is planned next. One that streams from it gets its tasks one by one as shards of this one succeed."""
     book.change_step(position, status="running")
     book.to_plan.append(position)
-    book.tell("step_started", position, step=book.step(position).step)
+    book.tell("step_started", position, step=book.step(position).name)
     streaming = book.streaming_downstream(position)
     while streaming:
         book.change_step(streaming.position, status="running")
-        book.tell("step_started", streaming.position, step=streaming.step)
+        book.tell("step_started", streaming.position, step=streaming.name)
         streaming = book.streaming_downstream(streaming.position)
 
 
 def _complete(book: JobBook, position: int) -> None:
     step = book.step(position)
     book.change_step(position, status="succeeded")
-    book.tell("step_succeeded", position, step=step.step, shards=step.planned, failed=step.failed)
+    book.tell("step_succeeded", position, step=step.name, shards=step.planned, failed=step.failed)
     streaming = book.streaming_downstream(position)
     if streaming and streaming.plan_cursor == step.settled - step.failed:
         book.change_step(streaming.position, plan_cursor=None)
@@ -64,7 +64,8 @@ def _complete(book: JobBook, position: int) -> None:
 
 
 def _succeed(book: JobBook) -> None:
-    warnings = [f"{step.failed} of {step.planned} shards of {step.step} failed" for step in book.steps if step.failed]
+    failed = [f"{step.failed} of {step.planned} shards of {step.name} failed" for step in book.steps if step.failed]
+    warnings = [*book.job.warnings, *failed]
     book.apply("succeed")
     book.change_job(warnings=(*warnings,), progress=1.0, paused_by=None, pause_reason=None, paused_until=None)
     book.tell("succeeded", warnings=warnings)

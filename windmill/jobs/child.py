@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import sys
 import uuid
@@ -17,8 +18,9 @@ from typing import Any
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.core.memory_kills import be_the_first_to_go
 from windmill.jobs.step import JobView, StepCatalog, TaskResult
-from windmill.jobs.task_run import GivenTask, run_step
+from windmill.jobs.task_run import GivenTask, TaskWork, run_step
 
 _PR_SET_PDEATHSIG = 1
 
@@ -26,7 +28,9 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Run the task that standard input orders."""
     _die_with_parent(os.getppid())
+    be_the_first_to_go()
     order = orjson.loads(sys.stdin.buffer.readline())
+    _bound_memory(order["memory_bytes"])
     lines = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
@@ -44,6 +48,12 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
+def _bound_memory(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
     """What became of the task."""
     module, _, name = order["source"].partition(":")
@@ -51,8 +61,9 @@ async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None
     step = catalog.find(order["step"], order["version"])
     assert step, f"{order['source']} has no step {order['step']} in version {order['version']}"
     job = JobView(**{**order["job"], "public_id": uuid.UUID(order["job"]["public_id"])})
-    scratch = Path(order["scratch"])
-    task = GivenTask(job, order["input"], order["parameters"], scratch, lambda done: say({"progress": done}))
+    files = {name: [Path(path) for path in paths] for name, paths in order["files"].items()}
+    work = TaskWork(order["name"], job, order["input"], order["parameters"], files, Path(order["scratch"]))
+    task = GivenTask(**vars(work), report=lambda done: say({"progress": done}))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancelled.set)
     try:
         return _render(await run_step(step, task))
@@ -63,7 +74,12 @@ async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None
 
 def _render(result: TaskResult) -> Mapping[str, Any]:
     files = [{"name": one.name, "path": str(one.path), "media_type": one.media_type} for one in result.artifacts]
-    return {"output": dict(result.output), "artifacts": files, "timings": dict(result.timings)}
+    return {
+        "output": dict(result.output),
+        "artifacts": files,
+        "timings": dict(result.timings),
+        "warnings": list(result.warnings),
+    }
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from windmill.core.errors import WindmillError
-from windmill.jobs.step import JobView, ShardInput, Step, TaskResult
-from windmill.jobs.task_run import STOP_SECONDS
-from windmill.storage.jobs.rows import Document
+from windmill.core.memory_kills import kernel_kills
+from windmill.jobs.step import Step, TaskResult
+from windmill.jobs.task_run import STOP_SECONDS, TaskWork
 
 MOST_LINE = 64 * 2**20
 """Bytes of a line that the child writes: the output of a task is one."""
@@ -33,21 +33,24 @@ class FileOfChild:
 class ChildRun:
     """Runs a task in a child process, the leader of its own group. It is started when the result is awaited."""
 
-    def __init__(
-        self, step: Step, source: str, job: JobView, shard: ShardInput, parameters: Document, scratch: Path
-    ) -> None:
+    def __init__(self, step: Step, source: str, work: TaskWork, memory_bytes: int) -> None:
         self.progress = 0.0
+        self._step = step
         self._order = orjson.dumps(
             {
                 "source": source,
                 "step": step.name,
                 "version": step.version,
-                "job": {**vars(job), "public_id": str(job.public_id)},
-                "input": dict(shard),
-                "parameters": dict(parameters),
-                "scratch": str(scratch),
+                "memory_bytes": memory_bytes,
+                "name": work.name,
+                "job": {**vars(work.job), "public_id": str(work.job.public_id)},
+                "input": dict(work.input),
+                "parameters": dict(work.parameters),
+                "files": {name: [str(path) for path in paths] for name, paths in work.files.items()},
+                "scratch": str(work.scratch),
             }
         )
+        self._kills = kernel_kills()
         self._running = asyncio.ensure_future(self._run())
 
     async def result(self) -> TaskResult:
@@ -85,14 +88,23 @@ class ChildRun:
                 self.progress = max(self.progress, said["progress"])
             else:
                 return _read_end(said)
-        raise WindmillError("DEFECT", f"the process of the task ended with {await child.wait()} and said nothing")
+        raise self._died(await child.wait())
+
+    def _died(self, status: int) -> WindmillError:
+        """Why there is no result: the kernel counts what it ended because memory was used up."""
+        process = f"the process of a task of {self._step.name}"
+        if status == -signal.SIGKILL and kernel_kills() > self._kills:
+            said = f"the kernel ended {process}, because the machine or its container had no memory left"
+            return WindmillError("OUT_OF_MEMORY", said, "run fewer steps at once, or give the worker more memory")
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+        return WindmillError("PROCESS_FAILED", f"{process} {how} and said nothing", "read the log of the worker")
 
 
 def _read_end(said: Mapping[str, Any]) -> TaskResult:
     if "error" in said:
         raise WindmillError(**said["error"])
     files = [FileOfChild(one["name"], Path(one["path"]), one["media_type"]) for one in said["artifacts"]]
-    return TaskResult(said["output"], files, said["timings"])
+    return TaskResult(said["output"], files, said["timings"], said["warnings"])
 
 
 async def _end_group(child: asyncio.subprocess.Process) -> None:

@@ -1,6 +1,7 @@
 """The end of a task's claim, in one transaction: its outcome, its step's counters, what follows, and the job's log."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from windmill.core.jsonb import render_jsonb
@@ -16,6 +17,9 @@ from windmill.storage.database import Connection
 from windmill.storage.jobs.claims import end_claim, lock_leased_task, lock_lost_task, save_artifacts
 from windmill.storage.jobs.rows import LeasedTask, TaskKey
 from windmill.storage.transactions import transaction
+
+MOST_WARNINGS = 20
+"""Of a job; all are in its log."""
 
 
 async def end_task(access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome) -> Change | None:
@@ -68,6 +72,7 @@ async def _write(
     )
     if isinstance(outcome, TaskSucceeded):
         await save_artifacts(connection, task.key, outcome.artifacts)
+        _warn(book, task, outcome.warnings)
 
 
 async def _follow(
@@ -89,6 +94,14 @@ async def _follow(
     if ending.event == "succeed":
         await plan_streamed_shard(connection, access, book, task.position, task.shard)
     advance(book)
+
+
+def _warn(book: JobBook, task: LeasedTask, warnings: Sequence[str]) -> None:
+    """What is shown with the job, each text once."""
+    for warning in warnings:
+        book.tell("warning", task.position, task.shard, "warning", message=warning)
+        if warning not in book.job.warnings and len(book.job.warnings) < MOST_WARNINGS:
+            book.change_job(warnings=(*book.job.warnings, warning))
 
 
 _LEVELS = {"succeed": "debug", "wait": "debug", "requeue": "warning", "fail": "error", "cancel": "info"}

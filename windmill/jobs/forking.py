@@ -36,12 +36,12 @@ async def fork_job(access: JobAccess, job_id: int, from_step: str, changes: Chan
 
 def _position(book: JobBook, name: str) -> int:
     """Where the fork begins; all before must be finished."""
-    found = [step.position for step in book.steps if step.step == name]
+    found = [step.position for step in book.steps if step.name == name]
     if not found:
         raise WindmillError("NOT_FOUND", f"the job has no step {name}")
     for step in book.steps[: found[0]]:
         if step.status not in ("succeeded", "skipped"):
-            raise WindmillError("CONFLICT", f"the step {step.step} before {name} is {step.status}")
+            raise WindmillError("CONFLICT", f"the step {step.name} before {name} is {step.status}")
     return found[0]
 
 

@@ -21,6 +21,7 @@ class TaskSucceeded:
     output: Document
     artifacts: Sequence[StoredArtifact] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,12 @@ async def rerun_within(connection: Connection, access: JobAccess, book: JobBook,
                 await _reset(connection, book, step)
     cleared = {"error_code": None, "message": None, "warnings": (), "progress": 0.0}
     book.change_job(attempt=book.job.attempt + 1, **cleared)
-    book.tell("rerun", first, step=book.step(first).step)
+    book.tell("rerun", first, step=book.step(first).name)
     advance(book)
 
 
 def _named(book: JobBook, name: str) -> int:
-    found = [step.position for step in book.steps if step.step == name and step.status != "skipped"]
+    found = [step.position for step in book.steps if step.name == name and step.status != "skipped"]
     if not found:
         raise WindmillError("NOT_FOUND", f"the job runs no step {name}")
     return found[0]

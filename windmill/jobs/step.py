@@ -12,6 +12,8 @@ from windmill.storage.jobs.rows import Document
 
 ShardInput = Document
 """What one task of a step is given; whatever is large stands in an artifact instead."""
+InputFiles = Mapping[str, Sequence[Path]]
+"""The files that a task is given, by the names of its inputs, each in their order."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,21 @@ class MadeFile(Protocol):
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a task has made: a small document, and files."""
+    """What a task has made: a small document, and files. `warnings` are shown with the job."""
 
     output: Document
     artifacts: Sequence[MadeFile] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 class RunningTask(Protocol):
     """A task as its step sees it while it runs."""
+
+    @property
+    def name(self) -> str:
+        """Unlike that of every other task, the same in each try, and safe in names of files."""
+        ...
 
     @property
     def job(self) -> JobView: ...
@@ -77,6 +85,11 @@ class RunningTask(Protocol):
 
     @property
     def parameters(self) -> Document: ...
+
+    @property
+    def files(self) -> InputFiles:
+        """Those that "files" in the parameters of its step names."""
+        ...
 
     @property
     def scratch(self) -> Path:

@@ -19,7 +19,8 @@ from windmill.jobs.reaping import plan_further, reap
 from windmill.jobs.step import Step
 from windmill.jobs.step_slots import StepSlots
 from windmill.jobs.step_state import StepState
-from windmill.jobs.task_worker import KeepFiles, TaskWorker
+from windmill.jobs.task_files import TaskFiles
+from windmill.jobs.task_worker import TaskWorker
 from windmill.jobs.token_feed import TokenFeed
 from windmill.jobs.tokens import publish_tokens, top_up
 from windmill.process.lifecycle import Program
@@ -36,11 +37,11 @@ class StepWorker:
     """One process."""
 
     def __init__(
-        self, program: Program, access: JobAccess, steps: Sequence[Step], scratch: Path, keep_files: KeepFiles
+        self, program: Program, access: JobAccess, steps: Sequence[Step], scratch: Path, files: TaskFiles
     ) -> None:
         self._program, self._access, self._settings = program, access, program.settings
         self.held = HeldTasks(access)
-        self._worker = TaskWorker(access, self.held, scratch, keep_files)
+        self._worker = TaskWorker(access, self.held, scratch, files)
         name = program.settings.worker_name()
         self._slots = {
             step.name: StepSlots(step, access, self.held, self._worker, self._follow, name) for step in steps

@@ -13,8 +13,10 @@ from windmill.jobs.advancing import advance
 from windmill.jobs.locked_job import close_book, open_book
 from windmill.jobs.measured_times import MeasuredStep, measure_steps
 from windmill.jobs.rerunning import rerun_within
+from windmill.storage.artifacts.table import GIVEN
 from windmill.storage.database import Connection
-from windmill.storage.jobs.rows import Document
+from windmill.storage.jobs.claims import save_artifacts
+from windmill.storage.jobs.rows import Document, StoredArtifact, TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -53,6 +55,8 @@ class NewJob:
     on_duplicate: OnDuplicate = "rerun_if_failed"
     deadline: datetime | None = None
     failure_budget: int = 0
+    files: Sequence[StoredArtifact] = ()
+    """What it is given: in the store already, and each named INPUT/NUMBER."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | 
         values = [[getattr(step, column) for step in steps] for column in columns]
         values[3] = [render_jsonb(dict(one)) for one in values[3]]
         await connection.execute(queries()["insert_steps"], job_id, *values)
+        await save_artifacts(connection, TaskKey(job_id, GIVEN, 0), new.files)
     assert job_id is None or isinstance(job_id, int)
     return job_id
 

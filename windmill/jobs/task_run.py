@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windmill.core.errors import WindmillError, unexpected
-from windmill.jobs.step import JobView, ShardInput, Step, TaskResult
+from windmill.jobs.step import InputFiles, JobView, ShardInput, Step, TaskResult
 from windmill.storage.jobs.rows import Document
 
 STOP_SECONDS = 0.5
@@ -17,13 +17,21 @@ STOP_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class GivenTask:
-    """What a step is given to run a task."""
+class TaskWork:
+    """What is to be done: the job, what was planned, the files, and a folder of its own."""
 
+    name: str
     job: JobView
     input: ShardInput
     parameters: Document
+    files: InputFiles
     scratch: Path
+
+
+@dataclass(frozen=True)
+class GivenTask(TaskWork):
+    """What a step is given to run a task."""
+
     report: Callable[[float], None]
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,6 +64,9 @@ async def run_step(step: Step, task: GivenTask) -> TaskResult:
         raise WindmillError("STEP_TIMEOUT", f"{step.name} was not done within {seconds:g} s") from error
     except WindmillError:
         raise
+    except MemoryError as error:
+        said = f"{step.name} needs more memory than a step may take"
+        raise WindmillError("OUT_OF_MEMORY", said, "take smaller files, or raise STEP_MEMORY_BYTES", "never") from error
     except Exception as error:
         raise unexpected(error) from error
 
@@ -65,10 +76,10 @@ class ThreadRun:
 
     A thread cannot be killed: a step that may hang outside Python, or starts what must end with it, runs in a child."""
 
-    def __init__(self, step: Step, job: JobView, shard: ShardInput, parameters: Document, scratch: Path) -> None:
+    def __init__(self, step: Step, work: TaskWork) -> None:
         self.progress = 0.0
         self._step = step
-        self._given = GivenTask(job, shard, parameters, scratch, self._report)
+        self._given = GivenTask(**vars(work), report=self._report)
         self._ours = asyncio.get_running_loop()
         self._done: asyncio.Future[TaskResult] = self._ours.create_future()
         self._loop = asyncio.new_event_loop()

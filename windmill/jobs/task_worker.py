@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,26 @@ from windmill.jobs.claiming import begin_alone
 from windmill.jobs.ending import end_task
 from windmill.jobs.held_tasks import HeldTask, HeldTasks
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
-from windmill.jobs.step import JobView, MadeFile
-from windmill.jobs.task_run import TaskRun, ThreadRun
+from windmill.jobs.step import InputFiles, JobView
+from windmill.jobs.task_files import TaskFiles
+from windmill.jobs.task_run import TaskRun, TaskWork, ThreadRun
 from windmill.jobs.turns import Turns
-from windmill.storage.jobs.rows import ClaimedTask, StoredArtifact
+from windmill.storage.jobs.rows import ClaimedTask
 
 logger = logging.getLogger(__name__)
 
 LOST_BEFORE_ALONE = 2
 """A task that has lost so many workers runs alone."""
 
-KeepFiles = Callable[[Sequence[MadeFile]], Awaitable[Sequence[StoredArtifact]]]
-"""Stores files, whole, before the task is said to have succeeded."""
-
 
 class TaskWorker:
     """Shared by all slots of a process."""
 
-    def __init__(self, access: JobAccess, held: HeldTasks, scratch: Path, keep_files: KeepFiles) -> None:
+    def __init__(self, access: JobAccess, held: HeldTasks, scratch: Path, files: TaskFiles) -> None:
         self._access = access
         self._held = held
         self._scratch = scratch
-        self._keep_files = keep_files
+        self._files = files
         self.turns = Turns()
 
     async def work(self, held: HeldTask) -> Change | None:
@@ -58,19 +55,38 @@ class TaskWorker:
         scratch = self._scratch / str(held.task.lease)
         scratch.mkdir(parents=True)
         try:
-            held.run = self._start(held.task, scratch)
+            files = await self._bring(held, scratch / "inputs")
+            if files is None:
+                return None if held.asked.result() == "lost" else TaskReturned()
+            held.run = self._start(held.task, files, scratch)
             return await self._outcome(held, held.run)
+        except WindmillError as error:
+            return TaskRaised(error)
         finally:
             if held.run:
                 await held.run.stop()
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
-    def _start(self, task: ClaimedTask, scratch: Path) -> TaskRun:
+    async def _bring(self, held: HeldTask, folder: Path) -> InputFiles | None:
+        """The files that the task is given; None if it was asked to stop meanwhile."""
+        bringing = asyncio.ensure_future(self._files.bring(held.task, folder))
+        either: list[asyncio.Future[Any]] = [bringing, held.asked]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return bringing.result() if bringing.done() else None
+        finally:
+            bringing.cancel()
+            await asyncio.wait([bringing])
+
+    def _start(self, task: ClaimedTask, files: InputFiles, scratch: Path) -> TaskRun:
         step = self._access.catalog.find(task.step, task.step_version)
         assert step, f"claimed what this process cannot run: {task.step} {task.step_version}"
         job = JobView(task.public_id, task.kind, task.inputs, task.parameters, task.principal)
-        given = (job, task.input, task.step_parameters, scratch)
-        return ChildRun(step, self._access.catalog.source, *given) if step.limits.in_child else ThreadRun(step, *given)
+        name = f"{task.public_id}-{task.position}-{task.shard}"
+        work = TaskWork(name, job, task.input, task.step_parameters, files, scratch)
+        if step.limits.in_child:
+            return ChildRun(step, self._access.catalog.source, work, self._access.settings.step_memory_bytes)
+        return ThreadRun(step, work)
 
     async def _outcome(self, held: HeldTask, run: TaskRun) -> TaskOutcome | None:
         ending = asyncio.ensure_future(run.result())
@@ -85,7 +101,8 @@ class TaskWorker:
                 return TaskReturned()
         try:
             made = ending.result()
-            return TaskSucceeded(made.output, await self._keep_files(made.artifacts), made.timings)
+            kept = await self._files.keep(made.artifacts)
+            return TaskSucceeded(made.output, kept, made.timings, made.warnings)
         except WindmillError as error:
             return TaskRaised(error)
 

@@ -5,17 +5,16 @@ these bounds it fails or is killed by the kernel, and harms nobody else. It has 
 no files.
 """
 
-import contextlib
 import math
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from windmill.core.errors import WindmillError, unexpected
+from windmill.core.memory_kills import be_the_first_to_go
 from windmill.media.image.crops import cut_crops
 from windmill.media.image.decode_check import fault_of_image
 from windmill.media.image.decoder_frames import OUT_OF_MEMORY, error_as_document, read_frame, write_frame
@@ -72,17 +71,11 @@ def _unbound_cpu() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
 
 
-def _be_the_first_to_go() -> None:
-    """Where memory runs out, the kernel kills this process and not its parent, which holds the jobs of others."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-
-
 def main(max_memory: int, cpu_seconds: int, max_pixels: int) -> None:
     # Ctrl-C and a service manager signal all processes of a group; the parent still needs answers then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _be_the_first_to_go()
+    be_the_first_to_go()
     resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

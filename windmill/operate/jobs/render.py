@@ -22,7 +22,7 @@ def render_job(job: Shown) -> str:
         for name, value in job.items()
         if name != "steps" and value not in (None, [], "")
     )
-    headings = ("step", "status", "shards", "settled", "failed", "waited s", "ran s")
+    headings = ("step", "runs", "status", "shards", "settled", "failed", "waited s", "ran s")
     return told + "\n" + render_table(headings, [_step_row(step) for step in job["steps"]])
 
 
@@ -42,8 +42,9 @@ def _job_row(job: Shown) -> tuple[object, ...]:
 
 
 def _step_row(step: Shown) -> tuple[object, ...]:
-    names = ("step", "status", "planned", "settled", "failed", "waited", "ran")
-    return tuple(step[name] for name in names)
+    status = f"skipped: {step['skip_reason']}" if step["skip_reason"] else step["status"]
+    names = ("planned", "settled", "failed", "waited", "ran")
+    return (step["name"], step["step"], status, *(step[name] for name in names))
 
 
 def _event_line(event: Shown) -> str:

@@ -69,6 +69,11 @@ class StepRow:
     waited: float
     ran: float
 
+    @property
+    def name(self) -> str:
+        """What the job calls it: several of its steps may run the same code."""
+        return str(self.parameters.get("name") or self.step)
+
 
 @dataclass(frozen=True)
 class ClaimedTask:

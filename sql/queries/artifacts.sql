@@ -1,0 +1,20 @@
+-- Files of jobs; the bytes are in the store.
+
+-- name: read_artifacts
+-- The files of the job $1 that belong to the positions $2.
+SELECT position, shard, name, media_type, bytes, key FROM artifacts
+WHERE job_id = $1 AND position = ANY ($2::smallint[]) ORDER BY position, shard, name;
+
+-- name: find_artifact
+SELECT position, shard, name, media_type, bytes, key FROM artifacts WHERE key = $1 COLLATE "C" LIMIT 1;
+
+-- name: list_recorded_keys
+-- The next $2 keys after $1, each once.
+SELECT key COLLATE "C" AS key, max(bytes) AS bytes FROM artifacts WHERE key > $1 COLLATE "C"
+GROUP BY 1 ORDER BY 1 LIMIT $2;
+
+-- name: list_artifacts
+-- The files of the job $1 with the steps that have made them; NULL for those that it was submitted with.
+SELECT coalesce(s.parameters ->> 'name', s.step) AS step, a.shard, a.name, a.media_type, a.bytes, a.sha256, a.created_at
+FROM artifacts AS a LEFT JOIN steps AS s ON s.job_id = a.job_id AND s.position = a.position
+WHERE a.job_id = $1 ORDER BY a.position, a.shard, a.name;

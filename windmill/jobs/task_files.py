@@ -1,0 +1,78 @@
+"""The files of tasks: what a task is given comes out of the store, and what it has made goes there.
+
+The parameters of a step say under "files" where those of each input are: `{"step": 2}` are all files that the step at
+that position has made, `{"input": "photo"}` those that the job was submitted with.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Protocol
+
+from windmill.jobs.access import JobAccess
+from windmill.jobs.step import InputFiles, MadeFile
+from windmill.storage.artifacts.store import ArtifactStore
+from windmill.storage.artifacts.table import GIVEN, ArtifactRow, read_artifacts
+from windmill.storage.jobs.rows import ClaimedTask, StoredArtifact
+from windmill.storage.transactions import transaction
+
+_DIGITS = re.compile(r"(\d+)")
+Place = Mapping[str, Any]
+
+
+class TaskFiles(Protocol):
+    """Brings and keeps files."""
+
+    async def bring(self, task: ClaimedTask, folder: Path) -> InputFiles:
+        """Copies of the files that the task is given, below the folder."""
+        ...
+
+    async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
+        """Store files, whole, before the task is said to have succeeded."""
+        ...
+
+
+class StoredTaskFiles:
+    """In a store, by the rows of the table artifacts."""
+
+    def __init__(self, access: JobAccess, store: ArtifactStore) -> None:
+        self._access = access
+        self._store = store
+
+    async def bring(self, task: ClaimedTask, folder: Path) -> InputFiles:
+        places: Mapping[str, Place] = task.step_parameters.get("files", {})
+        if not places:
+            return {}
+        async with transaction(self._access.pool, self._access.settings) as connection:
+            rows = await read_artifacts(connection, task.job_id, [_position(place) for place in places.values()])
+        return {name: await self._fetch(select_files(rows, place), folder / name) for name, place in places.items()}
+
+    async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
+        return [await self._put(file) for file in made]
+
+    async def _fetch(self, rows: Sequence[ArtifactRow], folder: Path) -> Sequence[Path]:
+        targets = [folder / f"{number}{PurePath(row.name).suffix}" for number, row in enumerate(rows, 1)]
+        await asyncio.to_thread(folder.mkdir, parents=True)
+        for row, target in zip(rows, targets, strict=True):
+            await self._store.fetch(row.key, target)
+        return targets
+
+    async def _put(self, file: MadeFile) -> StoredArtifact:
+        blob = await self._store.put(file.path, file.media_type)
+        return StoredArtifact(file.name, blob.media_type, blob.size, blob.sha256, blob.key)
+
+
+def select_files(rows: Sequence[ArtifactRow], place: Place) -> list[ArtifactRow]:
+    """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10."""
+    prefix = f"{place['input']}/" if "input" in place else ""
+    found = [row for row in rows if row.position == _position(place) and row.name.startswith(prefix)]
+    return sorted(found, key=lambda row: (row.shard, _natural(row.name)))
+
+
+def _position(place: Place) -> int:
+    return GIVEN if "input" in place else int(place["step"])
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(name)]

@@ -1,0 +1,1 @@
+"""The steps of jobs that presets are made of, and the catalog of all of them."""

@@ -1,0 +1,25 @@
+"""All steps of this version, which worker and child processes look up here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from windmill.core.settings import load_settings
+from windmill.engines.engine_thread import EngineThread
+from windmill.engines.registry import Engines, configured_engines, open_engines
+from windmill.jobs.step import StepCatalog
+from windmill.pipelines.image import PICTURE_STEPS
+from windmill.pipelines.job_steps.engine_step import EngineStep
+from windmill.pipelines.job_steps.picture_task import PictureTask
+
+
+@asynccontextmanager
+async def _open_configured() -> AsyncIterator[Engines]:
+    async with open_engines(configured_engines(load_settings())) as engines:
+        yield engines
+
+
+ENGINES = EngineThread(_open_configured)
+"""Opened by the first task that needs them."""
+STEPS = StepCatalog(
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values())], "windmill.pipelines.job_steps.catalog:STEPS"
+)
