@@ -1,4 +1,4 @@
-"""python -m windmill jobs: list and show jobs and their logs; cancel, pause, resume, rerun, fork or hurry them."""
+"""python -m windmill jobs: submit, list, show, watch, cancel, pause, resume, rerun, fork, hurry and remove jobs."""
 
 import argparse
 import asyncio
@@ -10,13 +10,14 @@ from typing import Any, get_args
 
 import orjson
 
+from windmill.cli.job_submission import add_submission
 from windmill.cli.options import Commands, add_json, age, int_between, print_result, sync_command
 from windmill.core.settings import Settings
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import PRIORITIES, cancel_job, change_priority, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.states import JobStatus
-from windmill.operate.jobs.asking import Request, ask_of_job
+from windmill.operate.jobs.asking import Request, ask_of_job, remove_ended_job
 from windmill.operate.jobs.reading import list_events, list_jobs, show_job
 from windmill.operate.jobs.render import render_events, render_job, render_jobs
 from windmill.process.runner import DONE
@@ -28,9 +29,11 @@ for work that runs: it is stopped by its worker within seconds.
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser("jobs", help="list, show and steer jobs", description=DESCRIPTION)
+    add = commands.add_parser("jobs", help="submit, list, show and steer jobs", description=DESCRIPTION)
     actions = add.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add_submission(actions)
     _add_views(actions)
+    _add_job_action(actions, "rm", "remove a job that has ended").set_defaults(start=sync_command(run_remove))
     for name, told, request in ASKED:
         action = _add_job_action(actions, name, told)
         action.set_defaults(start=sync_command(_asking(request)))
@@ -73,6 +76,13 @@ def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
 def run_logs(settings: Settings, arguments: argparse.Namespace) -> int:
     events = asyncio.run(list_events(settings, arguments.job, arguments.after, arguments.limit))
     print_result(events, render_events(events), as_json=arguments.json)
+    return DONE
+
+
+def run_remove(settings: Settings, arguments: argparse.Namespace) -> int:
+    asyncio.run(remove_ended_job(settings, arguments.job))
+    said = f"removed {arguments.job}; `artifacts sweep` deletes the files that no other job has\n"
+    print_result({"removed": str(arguments.job)}, said, as_json=arguments.json)
     return DONE
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from windmill.cli import (
+    artifacts,
     calibrate,
     doctor,
     engines,
@@ -29,6 +30,7 @@ GROUPS = (
     queues,
     failed,
     jobs,
+    artifacts,
     repair,
     recompute,
     calibrate,

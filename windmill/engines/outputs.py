@@ -5,7 +5,6 @@ An engine that ends well may still have written half a picture, a link to somewh
 
 import mimetypes
 import os
-import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import EngineRequest, ProducedFile
+from windmill.kernels.text.natural_order import natural_key
 
 MAX_FILES = 100_000
 FREE_BYTES = 64 * 1024 * 1024
@@ -21,7 +21,6 @@ _HEAD_BYTES = 16
 _TAIL_BYTES = 12
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _JPEG = b"\xff\xd8\xff"
-_DIGITS = re.compile(r"(\d+)")
 _REMEDY = "correct the engine: what it writes must be whole files below its folder of outputs"
 
 
@@ -49,7 +48,7 @@ def gather(folder: Path, request: EngineRequest) -> list[ProducedFile]:
         raise bad_output(f"it names {folder}, which is not below its folder of outputs")
     if not found.is_dir():
         raise bad_output(f"it names the folder {folder}, which does not exist")
-    paths = sorted(_files(found), key=lambda path: _natural(path.relative_to(root).as_posix()))
+    paths = sorted(_files(found), key=lambda path: natural_key(path.relative_to(root).as_posix()))
     if not paths:
         raise bad_output("it ended well, but made no file")
     return [_accepted(path, root) for path in paths]
@@ -100,8 +99,3 @@ def _fault(path: Path, kind: str) -> str | None:
     if kind == "image/png":
         return "is not a PNG" if not head.startswith(_PNG) else None if tail.endswith(_PNG_END) else "is cut off"
     return "is not a JPEG" if kind == "image/jpeg" and not head.startswith(_JPEG) else None
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """frame_9 comes before frame_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(name)]

@@ -27,6 +27,9 @@ async def fork_job(access: JobAccess, job_id: int, from_step: str, changes: Chan
     async with locked_book(access, job_id) as (connection, book):
         if book.job.status == "deleting":
             raise WindmillError("CONFLICT", "the job is being deleted")
+        if book.job.preset and (changes.inputs is not None or changes.parameters is not None):
+            said = "the steps of a preset are worked out of its inputs when it is submitted"
+            raise WindmillError("CONFLICT", said, "submit the preset again with other inputs")
         first = _position(book, from_step)
         fork = await insert_job(connection, _new_job(book, first, changes), forked_from=job_id)
         assert fork is not None

@@ -5,19 +5,18 @@ that position has made, `{"input": "photo"}` those that the job was submitted wi
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from windmill.jobs.access import JobAccess
 from windmill.jobs.step import InputFiles, MadeFile
+from windmill.kernels.text.natural_order import natural_key
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.artifacts.table import GIVEN, ArtifactRow, read_artifacts
 from windmill.storage.jobs.rows import ClaimedTask, StoredArtifact
 from windmill.storage.transactions import transaction
 
-_DIGITS = re.compile(r"(\d+)")
 Place = Mapping[str, Any]
 
 
@@ -67,12 +66,8 @@ def select_files(rows: Sequence[ArtifactRow], place: Place) -> list[ArtifactRow]
     """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10."""
     prefix = f"{place['input']}/" if "input" in place else ""
     found = [row for row in rows if row.position == _position(place) and row.name.startswith(prefix)]
-    return sorted(found, key=lambda row: (row.shard, _natural(row.name)))
+    return sorted(found, key=lambda row: (row.shard, natural_key(row.name)))
 
 
 def _position(place: Place) -> int:
     return GIVEN if "input" in place else int(place["step"])
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(name)]

@@ -21,7 +21,7 @@ Shown = dict[str, Any]
 async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: int) -> list[Shown]:
     """The newest jobs, of any state if none is named."""
     async with database.connection(settings, "windmill jobs") as rows:
-        return [_shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
+        return [shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
 
 
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
@@ -33,7 +33,7 @@ async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
         steps = await rows.fetch(queries()["show_steps"], job["job_id"])
         outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
     cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
-    return {**_shown(job), **cost, **outlook, "steps": [_shown(step) for step in steps]}
+    return {**shown(job), **cost, **outlook, "steps": [shown(step) for step in steps]}
 
 
 async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
@@ -50,10 +50,11 @@ async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: i
         job_id = await rows.fetchval(queries()["find_job"], public_id)
         if job_id is None:
             raise no_job(public_id)
-        return [_shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
+        return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
 
 
-def _shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
+def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
+    """A row as JSON."""
     return {name: _value(name, value) for name, value in row.items() if name != "job_id"}
 
 

@@ -1,0 +1,114 @@
+"""Presets run as jobs, from the command that submits one to the file that is fetched."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.integration.fleet import Command, Fleet
+from tests.unit.kernels.pictures.made_pictures import scene as made_scene
+from tests.waiting import until
+from windmill import broker
+from windmill.core.settings import Settings
+from windmill.pipelines.job_steps.catalog import STEPS
+
+pytestmark = [pytest.mark.database, pytest.mark.broker]
+
+
+class PresetScene:
+    """A bare machine: workers that run all steps, and the commands as somebody types them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.workers: dict[str, Command] = {}
+
+    async def worker(self, name: str) -> None:
+        self.workers[name] = self.fleet.start("workers.jobs", STEPS="all", WORKER_ID=name)
+        await self.workers[name].says(" running steps ")
+
+    async def asked(self, *words: str) -> Any:  # noqa: ANN401 - any JSON
+        end = await self.fleet.run("windmill", *words, "--json")
+        assert end.code == 0, f"{end.err}\n{end.out}\n{self.fleet.logs()}"
+        return end.json()
+
+    async def submit(self, preset: str, *words: str) -> str:
+        return str((await self.asked("jobs", "submit", "--preset", preset, *words))["public_id"])
+
+    async def kill_the_one_that_works(self) -> str:
+        """With -9, while it holds a task; its name."""
+        holds = "SELECT worker FROM tasks WHERE status = 'running'"
+        await until(lambda: self.fleet.rows.fetchval(holds), 60, self.fleet.logs)
+        name = str(await self.fleet.rows.fetchval(holds))
+        self.workers[name].process.send_signal(signal.SIGSTOP)
+        assert await self.fleet.rows.fetchval(holds) == name, "it was done before it was stopped"
+        await self.workers[name].kill()
+        return name
+
+
+@pytest.fixture
+async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[PresetScene]:
+    fleet.environ |= {"TASK_LEASE_SECONDS": "3", "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
+    yield PresetScene(fleet)
+    await fleet.kill_all()
+    async with broker.connection(settings, "test") as opened:
+        await broker.delete_step_queues(opened, settings, [step.name for step in STEPS])
+
+
+async def test_a_preset_makes_a_picture_although_a_worker_is_killed_meanwhile(scene: PresetScene) -> None:
+    await scene.worker("one")
+    await scene.worker("two")
+    asked = ("--input", "prompt=a lighthouse", "--input", "seed=7", "--quality", "low", "--engine", "default")
+    job = await scene.submit("cinematic_portrait_v1", *asked)
+    killed = await scene.kill_the_one_that_works()
+    ended = await scene.asked("jobs", "watch", job)
+    assert [(step["name"], step["status"], step["skip_reason"]) for step in ended["steps"]] == [
+        ("generate_image", "succeeded", None),
+        ("apply_film_grain", "succeeded", None),
+        ("apply_tone_mapping", "skipped", "quality is 'low'"),
+        ("apply_color_grading", "skipped", "quality is 'low'"),
+    ]
+    assert "no model was asked" in ended["warnings"][0]
+    assert await scene.fleet.rows.fetchval("SELECT sum(lost) FROM tasks") == 1
+    assert await scene.fleet.rows.fetchval("SELECT count(*) FROM tasks WHERE worker = $1", killed) == 0
+    (path,) = await scene.asked("artifacts", "fetch", job, "--to", str(scene.fleet.folder / "results"))
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (1536, 1024))
+    shown = await scene.fleet.run("windmill", "jobs", "show", job)
+    assert "skipped: quality is 'low'" in shown.out
+
+
+async def test_a_file_is_given_its_results_are_fetched_and_nothing_is_left_of_a_removed_job(
+    scene: PresetScene, tmp_path: Path
+) -> None:
+    await scene.worker("one")
+    source = tmp_path / "Photo of me.PNG"
+    Image.fromarray(made_scene()).save(source)
+    job = await scene.submit("upscale_denoise_image_v1", "--quality", "low", "--file", f"image={source}")
+    await scene.asked("jobs", "watch", job)
+    files = await scene.asked("artifacts", "list", job)
+    assert [(file["step"], file["name"]) for file in files] == [
+        (None, "image/1.png"),
+        ("denoise", "picture.png"),
+        ("upscale", "picture.png"),
+    ]
+    (path,) = await scene.asked("artifacts", "fetch", job, "--to", str(tmp_path / "results"))
+    with Image.open(path) as picture:
+        assert picture.size == (256, 192)
+    again = await scene.submit("upscale_denoise_image_v1", "--quality", "low", "--input", f"image={files[0]['sha256']}")
+    await scene.asked("jobs", "watch", again)
+    assert await scene.asked("artifacts", "verify") == []
+    for one in (job, again):
+        await scene.asked("jobs", "rm", one)
+    assert (await scene.asked("artifacts", "sweep", "--older-than", "0s"))["deleted"] == 3
+
+
+async def test_a_picture_that_cannot_be_read_fails_its_job_and_says_why(scene: PresetScene, tmp_path: Path) -> None:
+    await scene.worker("one")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    job = await scene.submit("upscale_denoise_image_v1", "--file", f"image={tmp_path / 'broken.png'}")
+    watched = await scene.fleet.run("windmill", "jobs", "watch", job)
+    assert watched.code == 1
+    assert "error_code: IMAGE_UNREADABLE" in watched.out
