@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ class FileOfChild:
 class ChildRun:
     """Runs a task in a child process, the leader of its own group. It is started when the result is awaited."""
 
-    def __init__(self, step: Step, source: str, work: TaskWork, memory_bytes: int) -> None:
+    def __init__(
+        self, step: Step, source: str, work: TaskWork, memory_bytes: int, *, kills: Callable[[], int] = kernel_kills
+    ) -> None:
         self.progress = 0.0
         self._step = step
         self._order = orjson.dumps(
@@ -50,7 +52,7 @@ class ChildRun:
                 "scratch": str(work.scratch),
             }
         )
-        self._kills = kernel_kills()
+        self._kills, self._kills_before = kills, kills()
         self._running = asyncio.ensure_future(self._run())
 
     async def result(self) -> TaskResult:
@@ -93,7 +95,7 @@ class ChildRun:
     def _died(self, status: int) -> WindmillError:
         """Why there is no result: the kernel counts what it ended because memory was used up."""
         process = f"the process of a task of {self._step.name}"
-        if status == -signal.SIGKILL and kernel_kills() > self._kills:
+        if status == -signal.SIGKILL and self._kills() > self._kills_before:
             said = f"the kernel ended {process}, because the machine or its container had no memory left"
             return WindmillError("OUT_OF_MEMORY", said, "run fewer steps at once, or give the worker more memory")
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"

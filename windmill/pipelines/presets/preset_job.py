@@ -10,9 +10,6 @@ from windmill.pipelines.presets.planned_steps import FileSource, PlannedStep, pl
 from windmill.pipelines.presets.preset import ENGINE
 from windmill.pipelines.presets.preset_request import PresetRequest
 
-DEFAULT_ENGINES = ("default",)
-"""For a preset that names none."""
-
 
 def job_of_request(request: PresetRequest, catalog: StepCatalog, engines: Sequence[str] = ()) -> NewJob:
     """The steps in their order, skipped ones with the reason. `engines` takes the place of those of the preset."""
@@ -51,7 +48,7 @@ def _parameters(step: PlannedStep, places: Mapping[str, int], engines: Sequence[
         "each": list(step.parameters),
     }
     if step.run == ENGINE:
-        written |= {"task": step.task, "engines": list(engines or step.engines or DEFAULT_ENGINES)}
+        written |= {"task": step.task, "engines": list(engines or step.engines)}
     return written
 
 

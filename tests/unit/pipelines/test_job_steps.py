@@ -1,0 +1,136 @@
+"""The steps of jobs: what they plan, make and say."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.unit.kernels.pictures.made_pictures import scene
+from windmill.core.errors import Code, WindmillError
+from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress, ProducedFile
+from windmill.jobs.step import JobView, StepInputs
+from windmill.jobs.task_run import GivenTask
+from windmill.pipelines.image import PICTURE_STEPS
+from windmill.pipelines.job_steps.catalog import STEPS
+from windmill.pipelines.job_steps.engine_step import EngineStep, name_each
+from windmill.pipelines.job_steps.picture_task import PictureTask
+from windmill.pipelines.presets.known_steps import KNOWN_STEPS, RERUN_JOB
+from windmill.pipelines.presets.preset import ENGINE
+
+JOB = JobView(uuid.UUID(int=1), "test", {}, {}, "")
+
+
+def given(
+    scratch: Path, parameters: Mapping[str, Any], files: Mapping[str, Sequence[Path]], **of_step: object
+) -> GivenTask:
+    return GivenTask("1-0-0", JOB, {"parameters": parameters}, of_step, files, scratch, lambda _: None)
+
+
+@dataclass
+class FakeEngines:
+    """Each fails as it is told, or else makes a file."""
+
+    failures: Mapping[str, Code] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    asked: dict[str, EngineRequest] = field(default_factory=dict)
+
+    async def run(self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> Any:  # noqa: ANN401
+        self.asked[name] = request
+        if name in self.failures:
+            raise WindmillError(self.failures[name], f"{name} could not")
+        return EngineOutput([ProducedFile("a.png", request.out / "a.png", "image/png")], self.facts)
+
+
+async def drawn(engines: FakeEngines, scratch: Path, *names: str) -> Any:  # noqa: ANN401 - a TaskResult
+    task = given(scratch, {"prompt": "a cat"}, {}, task="generate_image", engines=list(names))
+    return await EngineStep(engines).run(task)
+
+
+def test_every_step_that_a_preset_may_name_is_there_but_for_running_a_job_again() -> None:
+    assert {step.name for step in STEPS} == {ENGINE, *KNOWN_STEPS} - {RERUN_JOB.name}
+
+
+def test_a_step_has_a_task_for_each_run() -> None:
+    inputs = StepInputs({"each": [{"seed": 1}, {"seed": 2}]}, {})
+    for step in STEPS:
+        assert list(step.plan(JOB, inputs)) == [{"parameters": {"seed": 1}}, {"parameters": {"seed": 2}}]
+
+
+def test_steps_on_pictures_run_in_processes_of_their_own() -> None:
+    assert {step.name for step in STEPS if not step.limits.in_child} == {ENGINE}
+
+
+async def test_a_step_on_pictures_makes_a_png_of_its_files(tmp_path: Path) -> None:
+    Image.fromarray(scene()).save(tmp_path / "in.png")
+    step = PictureTask(PICTURE_STEPS["upscale"], max_pixels=lambda: 10**6)
+    made = await step.run(given(tmp_path, {"factor": 2}, {"picture": [tmp_path / "in.png"]}))
+    (file,) = made.artifacts
+    assert (file.name, file.media_type) == ("picture.png", "image/png")
+    with Image.open(file.path) as picture:
+        assert picture.size == (256, 192)
+
+
+async def test_a_step_on_pictures_keeps_to_the_limit_of_pixels(tmp_path: Path) -> None:
+    Image.fromarray(scene()).save(tmp_path / "in.png")
+    step = PictureTask(PICTURE_STEPS["upscale"], max_pixels=lambda: 20_000)
+    with pytest.raises(WindmillError, match="IMAGE_TOO_LARGE"):
+        await step.run(given(tmp_path, {"factor": 2}, {"picture": [tmp_path / "in.png"]}))
+
+
+async def test_the_preferred_engine_does_the_work_and_the_others_are_not_asked(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    made = await drawn(engines, tmp_path, "best", "second")
+    assert (made.output["engine"], made.output["passed_over"], made.warnings) == ("best", [], [])
+    assert list(engines.asked) == ["best"]
+    assert engines.asked["best"].parameters == {"task": "generate_image", "prompt": "a cat"}
+
+
+@pytest.mark.parametrize("code", ["DEPENDENCY_MISSING", "SERVICE_UNREACHABLE", "OUT_OF_MEMORY", "BAD_RESPONSE"])
+async def test_the_next_engine_does_it_where_one_cannot_and_the_job_says_so(tmp_path: Path, code: Code) -> None:
+    made = await drawn(FakeEngines({"best": code}), tmp_path, "best", "second")
+    assert made.output["engine"] == "second"
+    assert made.output["passed_over"] == [f"best: {code}: best could not"]
+    assert made.warnings == [f"second was used instead of best: {code}: best could not"]
+
+
+@pytest.mark.parametrize("code", ["USAGE", "CANCELLED", "IMAGE_UNREADABLE"])
+async def test_what_the_job_is_to_blame_for_asks_no_other_engine(tmp_path: Path, code: Code) -> None:
+    engines = FakeEngines({"best": code})
+    with pytest.raises(WindmillError, match=code):
+        await drawn(engines, tmp_path, "best", "second")
+    assert list(engines.asked) == ["best"]
+
+
+async def test_a_job_waits_for_an_engine_that_may_be_back_and_tells_what_the_others_lack(tmp_path: Path) -> None:
+    with pytest.raises(WindmillError, match="best: DEPENDENCY_MISSING: best could not; second: ") as failed:
+        await drawn(
+            FakeEngines({"best": "DEPENDENCY_MISSING", "second": "SERVICE_UNREACHABLE"}), tmp_path, "best", "second"
+        )
+    assert (failed.value.code, failed.value.retry) == ("SERVICE_UNREACHABLE", "pause")
+
+
+async def test_a_job_fails_at_once_where_every_engine_lacks_something(tmp_path: Path) -> None:
+    with pytest.raises(WindmillError, match="one: DEPENDENCY_MISSING: .*; two: DEPENDENCY_MISSING: ") as failed:
+        await drawn(FakeEngines(dict.fromkeys(("one", "two"), "DEPENDENCY_MISSING")), tmp_path, "one", "two")
+    assert (failed.value.code, failed.value.retry) == ("DEPENDENCY_MISSING", "never")
+
+
+async def test_what_no_model_has_made_is_told_with_the_job(tmp_path: Path) -> None:
+    made = await drawn(FakeEngines(facts={"simulated": True, "says": "no model was asked"}), tmp_path, "default")
+    assert made.warnings == ["default: no model was asked"]
+
+
+def test_further_files_of_an_input_have_its_name_and_a_number() -> None:
+    files = {"face": [Path("1.png"), Path("2.png"), Path("3.png")], "pose": [Path("p.png")]}
+    named = {name: path.name for name, path in name_each(files).items()}
+    assert named == {"face": "1.png", "face_2": "2.png", "face_3": "3.png", "pose": "p.png"}
+
+
+def test_two_files_never_get_one_name() -> None:
+    with pytest.raises(WindmillError, match="face_2"):
+        name_each({"face": [Path("1.png"), Path("2.png")], "face_2": [Path("p.png")]})
