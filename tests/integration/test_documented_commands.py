@@ -35,6 +35,7 @@ def documented() -> list[str]:
 @pytest.fixture
 async def lived_in(fleet: Fleet) -> Fleet:
     """A fleet with images, answers, a failed job, and stages that somebody ran."""
+    fleet.environ["ARTIFACTS_URL"] = str(fleet.folder / "artifacts")
     await fleet.declare(*load_fleet(fleet.settings.service_config).services)
     (await labelled(fleet, 25, "holidays")).rename(fleet.folder / "annotations.json")
     (fleet.folder / "data").mkdir()

@@ -36,7 +36,7 @@ class SlowEngine:
         self.running += 1
         try:
             on_progress(0.5)
-            if "at once" not in request.parameters:
+            if "at_once" not in request.parameters:
                 await cancelled.wait()
                 raise WindmillError("CANCELLED", "it was cancelled")
             return EngineOutput((), {"in": threading.current_thread().name})
@@ -79,7 +79,7 @@ def scene() -> Iterator[ThreadScene]:
 
 
 def test_tasks_with_loops_of_their_own_share_the_engines_of_one_thread(scene: ThreadScene) -> None:
-    facts = [asyncio.run(scene.run(**{"at once": "yes"})).facts for _ in range(2)]
+    facts = [asyncio.run(scene.run(at_once="yes")).facts for _ in range(2)]
     assert facts == [{"in": "engines"}] * 2
     assert (scene.opened, len(set(scene.engine.threads)), scene.progress) == (1, 1, [0.5, 0.5])
 
@@ -113,11 +113,11 @@ async def test_engines_that_cannot_be_opened_fail_the_request_and_are_opened_by_
     with pytest.raises(WindmillError, match="CONFIG_INVALID"):
         await scene.run()
     scene.broken = False
-    assert (await scene.run(**{"at once": "yes"})).facts == {"in": "engines"}
+    assert (await scene.run(at_once="yes")).facts == {"in": "engines"}
 
 
 async def test_closing_closes_the_engines(scene: ThreadScene) -> None:
     scene.thread.close()
-    await scene.run(**{"at once": "yes"})
+    await scene.run(at_once="yes")
     scene.thread.close()
     assert scene.engine.closed

@@ -107,15 +107,14 @@ async def test_what_the_job_is_to_blame_for_asks_no_other_engine(tmp_path: Path,
 
 
 async def test_a_job_waits_for_an_engine_that_may_be_back_and_tells_what_the_others_lack(tmp_path: Path) -> None:
+    engines = FakeEngines({"best": "DEPENDENCY_MISSING", "second": "SERVICE_UNREACHABLE"})
     with pytest.raises(WindmillError, match="best: DEPENDENCY_MISSING: best could not; second: ") as failed:
-        await drawn(
-            FakeEngines({"best": "DEPENDENCY_MISSING", "second": "SERVICE_UNREACHABLE"}), tmp_path, "best", "second"
-        )
+        await drawn(engines, tmp_path, "best", "second")
     assert (failed.value.code, failed.value.retry) == ("SERVICE_UNREACHABLE", "pause")
 
 
 async def test_a_job_fails_at_once_where_every_engine_lacks_something(tmp_path: Path) -> None:
-    with pytest.raises(WindmillError, match="one: DEPENDENCY_MISSING: .*; two: DEPENDENCY_MISSING: ") as failed:
+    with pytest.raises(WindmillError, match=r"one: DEPENDENCY_MISSING: .*; two: DEPENDENCY_MISSING: ") as failed:
         await drawn(FakeEngines(dict.fromkeys(("one", "two"), "DEPENDENCY_MISSING")), tmp_path, "one", "two")
     assert (failed.value.code, failed.value.retry) == ("DEPENDENCY_MISSING", "never")
 
