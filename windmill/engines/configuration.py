@@ -104,7 +104,7 @@ _READERS: dict[str, Reader[EngineEntry]] = {
             "download_from": list_of(_HOST, "hosts"),
         },
     ),
-    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE}),
+    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE, "graphs": dict_of(text)}),
 }
 KINDS = tuple(_READERS)
 
@@ -168,6 +168,9 @@ def _with_absolute_paths(entry: EngineEntry, home: Path) -> EngineEntry:
     """Paths in entries start from the folder of `.env`, wherever the process was started."""
     if entry.models_folder:
         entry = replace(entry, models_folder=str(home / Path(entry.models_folder).expanduser()))
+    if isinstance(entry, ComfyUiEntry):
+        graphs = {task: str(home / Path(path).expanduser()) for task, path in entry.graphs.items()}
+        return replace(entry, graphs=graphs)
     if isinstance(entry, ProcessEntry):
         return replace(entry, command=tuple(_absolute(part, home) for part in entry.command))
     return entry

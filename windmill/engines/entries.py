@@ -79,7 +79,9 @@ class HttpEntry(RemoteEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class ComfyUiEntry(RemoteEntry):
-    """A ComfyUI server."""
+    """A ComfyUI server. `graphs` are files with the graph of each task that a preset may name."""
+
+    graphs: Mapping[str, str] = field(default_factory=dict)
 
 
 EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry

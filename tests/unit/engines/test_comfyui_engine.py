@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import requests
 from PIL import Image
@@ -42,10 +43,10 @@ TEXT_TO_IMAGE: Graph = {
 class Server:
     """The stand-in, and an engine that asks it."""
 
-    def __init__(self, stand_in: ComfyUiStandIn, url: str) -> None:
+    def __init__(self, stand_in: ComfyUiStandIn, url: str, graphs: Mapping[str, str]) -> None:
         self.stand_in = stand_in
         self.url = url
-        self.engine = ComfyUiEngine("it", ComfyUiEntry(url=service_url(url, "url")), ServiceAccess())
+        self.engine = ComfyUiEngine("it", ComfyUiEntry(url=service_url(url, "url"), graphs=graphs), ServiceAccess())
 
     def start(
         self, request: EngineRequest, cancelled: asyncio.Event | None = None, told: list[float] | None = None
@@ -64,10 +65,12 @@ class Server:
 
 
 @asynccontextmanager
-async def server(folder: Path, models: Mapping[str, tuple[str, ...]] | None = None) -> AsyncIterator[Server]:
+async def server(
+    folder: Path, models: Mapping[str, tuple[str, ...]] | None = None, graphs: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
     stand_in = ComfyUiStandIn(folder / "comfyui", **({"models": models} if models is not None else {}))
     async with serving(stand_in) as url:
-        made = Server(stand_in, url)
+        made = Server(stand_in, url, graphs or {})
         try:
             yield made
         finally:
@@ -276,7 +279,28 @@ async def test_another_program_at_its_address_is_not_well(tmp_path: Path) -> Non
         await elsewhere.close()
 
 
-async def test_a_request_without_a_graph_is_refused(tmp_path: Path) -> None:
-    async with server(tmp_path) as it:
-        request = EngineRequest("job-1", {}, {}, tmp_path)
-        assert (await it.failure(request)).code == "USAGE"
+@pytest.mark.parametrize("parameters", [{}, {"task": "restore_faces"}])
+async def test_a_task_without_a_graph_says_for_which_tasks_there_are_some(
+    parameters: dict[str, JsonValue], tmp_path: Path
+) -> None:
+    async with server(tmp_path, graphs={"generate_image": "text.json"}) as it:
+        error = await it.failure(EngineRequest("job-1", {}, parameters, tmp_path))
+        assert error.code == "DEPENDENCY_MISSING"
+        assert "it has those for: generate_image" in error.message
+
+
+async def test_a_task_runs_the_graph_that_the_entry_of_the_engine_names(tmp_path: Path) -> None:
+    file = tmp_path / "text.json"
+    file.write_bytes(orjson.dumps(TEXT_TO_IMAGE))
+    async with server(tmp_path, graphs={"generate_image": str(file)}) as it:
+        asked = EngineRequest("job-1", {}, {"task": "generate_image", "prompt": "a", "seed": 1}, tmp_path / "scratch")
+        assert (await it.start(asked)).files[0].media_type == "image/png"
+
+
+@pytest.mark.parametrize("text", ["[]", "{", ""])
+async def test_a_file_that_holds_no_graph_is_a_mistake_of_the_configuration(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "text.json"
+    file.write_text(text)
+    async with server(tmp_path, graphs={"generate_image": str(file)}) as it:
+        error = await it.failure(EngineRequest("job-1", {}, {"task": "generate_image"}, tmp_path))
+        assert error.code == "CONFIG_INVALID"

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def test_files_that_a_command_names_are_found_from_the_home_folder(tmp_path: Pat
     entry = load_engines(config, Settings.from_env({}), tmp_path)["p"]
     assert isinstance(entry, ProcessEntry)
     assert entry.command == ("python3", str(tmp_path / "paint.py"), "-v")
+
+
+def test_files_with_graphs_are_found_from_the_home_folder(tmp_path: Path) -> None:
+    config = tmp_path / SOURCE
+    comfy = {"kind": "comfyui", "url": "http://h:1", "graphs": {"generate_image": "graphs/text.json"}}
+    config.write_text(json.dumps({"services": {}, "engines": {"comfy": comfy}}))
+    entry = load_engines(config, Settings.from_env({}), tmp_path)["comfy"]
+    assert isinstance(entry, ComfyUiEntry)
+    assert entry.graphs == {"generate_image": str(tmp_path / "graphs" / "text.json")}
 
 
 def test_without_any_setting_the_default_draws_without_a_model() -> None:

@@ -17,6 +17,7 @@ from windmill.engines.comfyui.client import ComfyUiClient
 from windmill.engines.comfyui.events import PromptProgress
 from windmill.engines.comfyui.graph import Graph, render_graph
 from windmill.engines.comfyui.history import Finished, files_to_fetch
+from windmill.engines.comfyui.task_graphs import graph_of
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, JsonValue, OnProgress
 from windmill.engines.entries import ComfyUiEntry
 from windmill.engines.outputs import gather, prepare
@@ -41,6 +42,7 @@ class ComfyUiEngine:
 
     def __init__(self, name: str, entry: ComfyUiEntry, access: ServiceAccess) -> None:
         self.name = name
+        self._graphs = entry.graphs
         self._remote = Remote(name, entry, access)
         self._client = ComfyUiClient(self._remote)
 
@@ -59,12 +61,9 @@ class ComfyUiEngine:
         return await self._client.models(folder)
 
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
-        if request.graph is None:
-            raise WindmillError(
-                "USAGE", f"the engine {self.name} needs a graph", "add a graph to the step of the preset"
-            )
+        graph = await asyncio.to_thread(graph_of, request, self.name, self._graphs)
         await asyncio.to_thread(prepare, request)
-        finished = await until_cancelled(self._finished(request, request.graph, on_progress), cancelled)
+        finished = await until_cancelled(self._finished(request, graph, on_progress), cancelled)
         await until_cancelled(self._bring_home(finished, request), cancelled)
         files = await asyncio.to_thread(gather, request.out, request)
         on_progress(1.0)
