@@ -8,6 +8,7 @@ import pytest
 from tests.integration.fleet import Finished, Fleet
 from tests.job_scene import JobScene
 from windmill.core.settings import Settings
+from windmill.jobs.submitting import NewStep
 from windmill.storage import database
 
 pytestmark = pytest.mark.database
@@ -65,6 +66,45 @@ async def test_a_fork_is_a_job_of_its_own_that_a_worker_plans(scene: CommandScen
     assert fork["forked_from"] == str(await scene.jobs.public_id(job))
     assert [step["status"] for step in fork["steps"]] == ["succeeded", "running"]
     assert [step["planned"] for step in fork["steps"]] == [1, 0]
+
+
+async def test_a_job_that_has_ended_is_removed_and_no_other(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    public_id = await scene.jobs.public_id(job)
+    refused = await scene.run("rm", public_id)
+    assert (refused.code, "CONFLICT: the job is queued" in refused.err) == (2, True)
+    await scene.run("cancel", public_id)
+    assert (await scene.run("rm", public_id, "--json")).json() == {"removed": str(public_id)}
+    assert "NOT_FOUND" in (await scene.run("show", public_id)).err
+
+
+async def test_steps_are_shown_and_named_as_their_job_calls_them_and_with_why_they_are_skipped(
+    scene: CommandScene,
+) -> None:
+    steps = (
+        NewStep("cut", 1, parameters={"name": "slice"}),
+        NewStep("join", 1, parameters={"name": "glue"}, skip_reason="the quality is low"),
+    )
+    job = await scene.jobs.submit(steps=steps, preset="some")
+    await scene.jobs.run_step("cut")
+    assert [(one["name"], one["step"]) for one in (await scene.run("show", job, "--json")).json()["steps"]] == [
+        ("slice", "cut"),
+        ("glue", "join"),
+    ]
+    assert "skipped: the quality is low" in (await scene.run("show", job)).out
+    again = await scene.run("retry", job, "--from-step", "slice", "--json")
+    assert again.json()["status"] == "queued"
+    fork = await scene.run("fork", job, "--from-step", "slice", "--inputs", "{}")
+    assert (fork.code, "submit the preset again" in fork.err) == (2, True)
+
+
+async def test_watching_follows_a_job_to_its_end_and_ends_with_its_exit_code(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    await scene.jobs.fail(await scene.jobs.claimed())
+    watched = await scene.run("watch", job)
+    assert watched.code == 2
+    assert "task_failed" in watched.out
+    assert "error_code: USAGE" in watched.out
 
 
 async def test_what_cannot_be_done_says_why(scene: CommandScene) -> None:

@@ -43,10 +43,12 @@ TEXT_TO_IMAGE: Graph = {
 class Server:
     """The stand-in, and an engine that asks it."""
 
-    def __init__(self, stand_in: ComfyUiStandIn, url: str, graphs: Mapping[str, str]) -> None:
+    def __init__(self, stand_in: ComfyUiStandIn, url: str, graphs: Mapping[str, str] | None = None) -> None:
         self.stand_in = stand_in
         self.url = url
-        self.engine = ComfyUiEngine("it", ComfyUiEntry(url=service_url(url, "url"), graphs=graphs), ServiceAccess())
+        self.engine = ComfyUiEngine(
+            "it", ComfyUiEntry(url=service_url(url, "url"), graphs=graphs or {}), ServiceAccess()
+        )
 
     def start(
         self, request: EngineRequest, cancelled: asyncio.Event | None = None, told: list[float] | None = None
@@ -70,7 +72,7 @@ async def server(
 ) -> AsyncIterator[Server]:
     stand_in = ComfyUiStandIn(folder / "comfyui", **({"models": models} if models is not None else {}))
     async with serving(stand_in) as url:
-        made = Server(stand_in, url, graphs or {})
+        made = Server(stand_in, url, graphs)
         try:
             yield made
         finally:

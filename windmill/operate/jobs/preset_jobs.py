@@ -47,7 +47,7 @@ class PresetOrder:
 
 
 async def submit_preset(settings: Settings, order: PresetOrder) -> Shown:
-    """The job. Nothing is stored or written of an order with a mistake."""
+    """The job. No file is stored of an order that has a mistake in its inputs."""
     preset = load_presets(settings.presets_dir).get(order.preset).preset
     request = read_order(preset, order)
     job_of_request(request, STEPS, order.engines)
