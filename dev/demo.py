@@ -2,7 +2,7 @@
 
 Starts private servers unless they run, the stand-in services, one worker for all of them and the post-processors;
 draws images, registers them, submits them to every service, shows the progress, prints what each service did and what
-was made of it, and stops what it started.
+was made of it, has a picture made by a preset, and stops what it started.
 It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dev import servers
+from dev.demo_picture import make_picture
 from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from dev.servers import databases, ports
 from windmill import broker
@@ -41,7 +42,7 @@ WHERE_TO_LOOK = f"""
 where to look next
   make up                                  the servers again, with all that the demo left in them
   DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
-  var/demo/                                the images, and the logs of the programs
+  var/demo/                                the images, the picture, and the logs of the programs
   README.md                                a real fleet
 """
 
@@ -89,7 +90,8 @@ def private_servers(state: Path) -> Iterator[dict[str, str]]:
 def demo_environ(addresses: Mapping[str, str], offset: int) -> dict[str, str]:
     """Addresses of servers come from the user, everything else from the defaults."""
     own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
-    return {**defaults(), **addresses, **own, "SERVICE_PORT_OFFSET": str(offset)}
+    own |= {"ARTIFACTS_URL": str(HOME / "artifacts"), "SERVICE_PORT_OFFSET": str(offset)}
+    return {**defaults(), **addresses, **own}
 
 
 def free_offset(fleet: Fleet) -> int:
@@ -124,6 +126,7 @@ async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, im
     say("\n" + render_services((await read_status(settings, list(fleet.services.values()))).services, seconds))
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
     derived = await post_processed(settings, programs)
+    say(await make_picture(programs, HOME / "picture"))
     say(WHERE_TO_LOOK)
     return stored == total and derived
 

@@ -88,6 +88,9 @@ def test_it_ends_well_with_every_result_and_a_line_for_each_service(
     assert len(re.findall(r"^\w+ +6 +0 ", said, re.MULTILINE)) == services
     assert "merged boxes on 6 images" in said
     assert "6 votes with" in said
+    assert "apply_film_grain: succeeded" in said
+    assert "apply_color_grading: the quality is low" in said
+    assert "var/demo/picture/picture.png" in said
     looks = {stage: int(count) for stage, count in re.findall(r"(\w+)_looked_at=(\d+)", log("postprocessors"))}
     print(f"looks at each of 6 images: { {stage: count / 6 for stage, count in looks.items()} }")  # noqa: T201
     assert looks.keys() == STAGES.keys()
