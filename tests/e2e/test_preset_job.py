@@ -76,6 +76,8 @@ async def test_a_preset_makes_a_picture_although_a_worker_is_killed_meanwhile(sc
         assert (picture.format, picture.size) == ("PNG", (1536, 1024))
     shown = await scene.fleet.run("windmill", "jobs", "show", job)
     assert "skipped: the quality is low, not one of standard, pro" in shown.out
+    (left,) = [worker for worker in scene.workers.values() if worker.process.poll() is None]
+    assert (await left.stop()).code == 0
 
 
 async def test_a_file_is_given_its_results_are_fetched_and_nothing_is_left_of_a_removed_job(
