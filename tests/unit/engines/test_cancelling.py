@@ -80,3 +80,17 @@ async def test_what_goes_to_the_end_does_so_before_the_cancellation_takes_effect
     with pytest.raises(asyncio.CancelledError):
         await task
     assert inner.result() == "done"
+
+
+async def test_what_is_cancelled_before_it_begins_does_not_begin() -> None:
+    begun = False
+
+    async def begin() -> None:
+        nonlocal begun
+        begun = True
+
+    cancelled = asyncio.Event()
+    cancelled.set()
+    with pytest.raises(WindmillError, match="CANCELLED"):
+        await until_cancelled(begin(), cancelled)
+    assert not begun
