@@ -124,6 +124,7 @@ READERS_OF_SETTINGS = {
     "windmill/media/image/store_reader.py",
     "windmill/storage/artifacts/opening.py",
     "windmill/pipelines/presets/preset_reader.py",
+    "windmill/engines/comfyui/task_graphs.py",
 }
 
 
