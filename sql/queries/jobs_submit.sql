@@ -60,9 +60,3 @@ WHERE s.status = 'running' AND s.plan_cursor IS NOT NULL
                                 AND u.status IN ('succeeded', 'skipped')))
 LIMIT 100;
 
--- name: remove_job
-WITH gone_events AS (DELETE FROM job_events WHERE job_id = $1),
-     gone_files AS (DELETE FROM artifacts WHERE job_id = $1),
-     gone_tasks AS (DELETE FROM tasks WHERE job_id = $1),
-     gone_steps AS (DELETE FROM steps WHERE job_id = $1)
-DELETE FROM jobs WHERE job_id = $1;

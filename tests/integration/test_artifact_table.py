@@ -1,6 +1,6 @@
 """The rows of artifacts: written with the end of a task, walked by a sweep, and kept by whoever shares the bytes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from tests.job_scene import JobScene
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.engines.engine import ProducedFile
+from windmill.jobs.deleting import delete_job
 from windmill.jobs.outcomes import TaskSucceeded
-from windmill.jobs.removing import remove_job
 from windmill.jobs.requests import cancel_job
 from windmill.jobs.step import InputFiles
 from windmill.jobs.submitting import NewStep
@@ -20,7 +20,7 @@ from windmill.jobs.task_files import StoredTaskFiles
 from windmill.storage import database
 from windmill.storage.artifacts.folder import FolderStore
 from windmill.storage.artifacts.store import blob_key
-from windmill.storage.artifacts.sweep import sweep, verify
+from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old, sweep, verify
 from windmill.storage.artifacts.table import PAGE, ArtifactTable
 from windmill.storage.jobs.rows import StoredArtifact
 
@@ -49,6 +49,10 @@ class StoreScene:
     async def bring(self) -> InputFiles:
         """What the next task of `join` is given."""
         return await self.files.bring(await self.jobs.claimed("join"), self.folder / "inputs")
+
+    async def delete_old(self, keys: Sequence[str]) -> None:
+        """As `jobs rm` does."""
+        assert await delete_old(self.store, keys, datetime.now(UTC) - LEFT_OVER) == 0
 
     async def swept(self) -> int:
         return (await sweep(self.store, self.table, datetime.now(UTC) + timedelta(minutes=1), delete=True)).deleted
@@ -79,9 +83,9 @@ async def test_files_with_the_same_bytes_are_stored_once_and_stay_until_no_job_h
     assert len([one async for one in scene.table.recorded()]) == 1
     for job, deleted in zip(jobs, (0, 1), strict=True):
         with pytest.raises(WindmillError, match="CONFLICT"):
-            await remove_job(scene.jobs.access, job)
+            await delete_job(scene.jobs.access, job, scene.delete_old)
         await cancel_job(scene.jobs.access, job, "me")
-        await remove_job(scene.jobs.access, job)
+        await delete_job(scene.jobs.access, job, scene.delete_old)
         assert await scene.swept() == deleted
     for table in ("jobs", "steps", "tasks", "job_events", "artifacts"):
         assert await scene.jobs.rows.fetchval(f"SELECT count(*) FROM {table}") == 0

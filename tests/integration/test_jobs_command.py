@@ -74,7 +74,7 @@ async def test_a_job_that_has_ended_is_removed_and_no_other(scene: CommandScene)
     refused = await scene.run("rm", public_id)
     assert (refused.code, "CONFLICT: the job is queued" in refused.err) == (2, True)
     await scene.run("cancel", public_id)
-    assert (await scene.run("rm", public_id, "--json")).json() == {"removed": str(public_id)}
+    assert (await scene.run("rm", public_id, "--json")).json() == {"jobs": 1, "files": 0}
     assert "NOT_FOUND" in (await scene.run("show", public_id)).err
 
 

@@ -4,19 +4,18 @@ import argparse
 import asyncio
 import uuid
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 
 from windmill.cli.options import Commands, add_json, age, print_result, sync_command
 from windmill.core.settings import Settings
 from windmill.operate import artifacts as operate
 from windmill.process.runner import DONE, FAILED
+from windmill.storage.artifacts.sweep import LEFT_OVER
 
 DESCRIPTION = """\
 The files that jobs make and use lie in ARTIFACTS_URL. Each has an id, its SHA-256, by which a new job can use it:
 jobs submit --input NAME=ID
 """
-OLD = timedelta(days=1)
 
 
 def add_to(commands: Commands) -> None:
@@ -43,7 +42,7 @@ def _add(actions: Commands, name: str, told: str) -> argparse.ArgumentParser:
 
 def _add_sweep(actions: Commands) -> None:
     add = actions.add_parser("sweep", help="delete the files that belong to no job")
-    add.add_argument("--older-than", type=age, default=OLD, metavar="SPAN", help="only those (default: 1d)")
+    add.add_argument("--older-than", type=age, default=LEFT_OVER, metavar="SPAN", help="only those (default: 1d)")
     add.add_argument("--dry-run", action="store_true", help="delete nothing")
     add_json(add)
     add.set_defaults(start=sync_command(run_sweep))

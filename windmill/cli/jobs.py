@@ -5,6 +5,7 @@ import asyncio
 import getpass
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -17,9 +18,10 @@ from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import PRIORITIES, cancel_job, change_priority, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.states import JobStatus
-from windmill.operate.jobs.asking import Request, ask_of_job, remove_ended_job
+from windmill.operate.jobs.asking import Request, ask_of_job
 from windmill.operate.jobs.reading import list_events, list_jobs, show_job
 from windmill.operate.jobs.render import render_events, render_job, render_jobs
+from windmill.operate.jobs.retention import remove_jobs
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -33,7 +35,7 @@ def add_to(commands: Commands) -> None:
     actions = add.add_subparsers(dest="action", required=True, metavar="ACTION")
     add_submission(actions)
     _add_views(actions)
-    _add_job_action(actions, "rm", "remove a job that has ended").set_defaults(start=sync_command(run_remove))
+    _add_removal(actions)
     for name, told, request in ASKED:
         action = _add_job_action(actions, name, told)
         action.set_defaults(start=sync_command(_asking(request)))
@@ -79,10 +81,24 @@ def run_logs(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _add_removal(actions: Commands) -> None:
+    removal = actions.add_parser(
+        "rm",
+        help="remove jobs that have ended",
+        description="Remove jobs that have ended, with their logs and the files that no other job has. Files that are "
+        "younger than a day are left to `artifacts sweep`.",
+    )
+    which = removal.add_mutually_exclusive_group(required=True)
+    which.add_argument("job", type=uuid.UUID, nargs="?", metavar="JOB", help="the id of the job")
+    which.add_argument("--older-than", type=age, metavar="SPAN", help="all that ended longer ago, such as 30d")
+    add_json(removal)
+    removal.set_defaults(start=sync_command(run_remove))
+
+
 def run_remove(settings: Settings, arguments: argparse.Namespace) -> int:
-    asyncio.run(remove_ended_job(settings, arguments.job))
-    said = f"removed {arguments.job}; `artifacts sweep` deletes the files that no other job has\n"
-    print_result({"removed": str(arguments.job)}, said, as_json=arguments.json)
+    removed = asyncio.run(remove_jobs(settings, arguments.job, arguments.older_than))
+    said = f"removed {removed.jobs:,} jobs and {removed.files:,} files of theirs\n"
+    print_result(asdict(removed), said, as_json=arguments.json)
     return DONE
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.fake_artifact_rows import FakeArtifactRows
 from windmill.core.errors import WindmillError
 from windmill.storage.artifacts.store import ArtifactStore, blob_key
-from windmill.storage.artifacts.sweep import FaultyArtifact, RecordedBlob, SweepReport, sweep, verify
+from windmill.storage.artifacts.sweep import FaultyArtifact, RecordedBlob, SweepReport, delete_old, sweep, verify
 
 Made = Callable[[bytes], Path]
 
@@ -36,6 +36,17 @@ async def test_what_no_row_names_is_deleted_once_it_is_old_and_nothing_else(stor
         stored=8, deleted=4, deleted_bytes=sum(blob.size for blob in left)
     )  # fmt: skip
     assert await keys(store) == {blob.key for blob in kept}
+
+
+async def test_files_that_are_no_longer_wanted_are_deleted_unless_they_are_young(
+    store: ArtifactStore, made: Made
+) -> None:
+    unwanted, other = [(await store.put(made(text), "a/b")).key for text in (b"unwanted", b"other")]
+    asked = [unwanted, blob_key("0" * 64)]
+    assert await delete_old(store, asked, datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await keys(store) == {unwanted, other}
+    assert await delete_old(store, asked, later()) == 1
+    assert await keys(store) == {other}
 
 
 async def test_what_rows_name_in_vain_is_counted_and_told(store: ArtifactStore, made: Made) -> None:

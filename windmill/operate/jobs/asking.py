@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 from windmill.core.setting_parts import JobSettings
 from windmill.jobs.access import Change, JobAccess
-from windmill.jobs.removing import remove_job
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import find_job
 from windmill.operate.jobs.reading import Shown, show_job
@@ -21,10 +20,3 @@ async def ask_of_job(settings: JobSettings, public_id: uuid.UUID, request: Reque
         access = JobAccess(pool, settings, StepCatalog([]))
         change = await request(access, await find_job(access, public_id))
         return await show_job(settings, change.public_id)
-
-
-async def remove_ended_job(settings: JobSettings, public_id: uuid.UUID) -> None:
-    """Remove the job, its log, and its claim to files."""
-    async with database.pool(settings, "windmill jobs", max_size=1) as pool:
-        access = JobAccess(pool, settings, StepCatalog([]))
-        await remove_job(access, await find_job(access, public_id))

@@ -1,18 +1,48 @@
 """Deleting jobs that ended long ago, and one that somebody wants gone."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from windmill.core.setting_parts import JobSettings
+from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.deleting import DeleteFiles, delete_job
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import find_job
 from windmill.storage import database
+from windmill.storage.artifacts.opening import open_artifact_store
+from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
 from windmill.storage.queries import queries
 
 PAGE = 100
 NAME = "windmill jobs"
+
+
+@dataclass
+class Removed:
+    """How much was deleted."""
+
+    jobs: int = 0
+    files: int = 0
+
+
+async def remove_jobs(settings: Settings, public_id: uuid.UUID | None, older_than: timedelta | None) -> Removed:
+    """Delete one job, or all that ended so long ago, with those of their files that nobody else has or may be storing
+    just now."""
+    removed = Removed()
+    store = open_artifact_store(settings)
+
+    async def delete_files(keys: Sequence[str]) -> None:
+        removed.files += await delete_old(store, keys, datetime.now(UTC) - LEFT_OVER)
+
+    if public_id:
+        await remove_job(settings, public_id, delete_files)
+        removed.jobs = 1
+    elif older_than:
+        removed.jobs = await remove_ended_jobs(settings, older_than, delete_files)
+    return removed
 
 
 async def remove_job(settings: JobSettings, public_id: uuid.UUID, delete_files: DeleteFiles) -> None:

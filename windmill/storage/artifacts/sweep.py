@@ -3,9 +3,9 @@
 Both sides come in the order of their keys and are walked side by side, so a million files need no list of them.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeVar
 
 from windmill.core.errors import WindmillError
@@ -13,6 +13,8 @@ from windmill.storage.artifacts.files import RunningDigest
 from windmill.storage.artifacts.store import ArtifactStore, StoredEntry, blob_key
 
 V = TypeVar("V")
+LEFT_OVER = timedelta(days=1)
+"""A file without a row that is younger may get one: a task stores all its files before it notes them."""
 Fault = Literal["missing", "other size", "damaged"]
 
 
@@ -98,6 +100,18 @@ async def _left_over(
     report.deleted_bytes += now.size
     if delete:
         await store.delete(entry.key)
+
+
+async def delete_old(store: ArtifactStore, keys: Sequence[str], before: datetime) -> int:
+    """Delete those of these files that were last written before this time; how many. A task may be storing the bytes of
+    a young one just now, so it is left to a sweep, which asks the rows."""
+    deleted = 0
+    for key in keys:
+        entry = await store.find(key)
+        if entry and entry.modified < before:
+            await store.delete(key)
+            deleted += 1
+    return deleted
 
 
 async def verify(store: ArtifactStore, rows: ArtifactRows, *, content: bool = True) -> AsyncIterator[FaultyArtifact]:
