@@ -110,7 +110,7 @@ async def test_watching_follows_a_job_to_its_end_and_ends_with_its_exit_code(sce
 async def test_what_cannot_be_done_says_why(scene: CommandScene) -> None:
     job = await scene.jobs.submit()
     refused = await scene.run("retry", job)
-    assert (refused.code, "a job that is queued cannot rerun" in refused.err) == (2, True)
+    assert (refused.code, "the job is queued; only one that has ended can run again" in refused.err) == (2, True)
     for action in ("show", "logs", "cancel"):
         unknown = await scene.run(action, uuid.uuid4())
         assert (unknown.code, "NOT_FOUND" in unknown.err) == (2, True)
