@@ -5,13 +5,13 @@ Programs are loaded by name, as they stand above this package, and a machine hol
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
 from windmill.cli.options import Commands, async_command
 from windmill.core.errors import WindmillError
-from windmill.core.setting_parsers import names
+from windmill.core.setting_parsers import names as split_names
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.process.parts import Part, run_together
@@ -61,17 +61,17 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     said = "services and sets, separated by commas, or none (default: SERVICE_NAME, or all)"
-    add.add_argument("--services", type=names, metavar="LIST", help=said)
+    add.add_argument("--services", type=split_names, metavar="LIST", help=said)
     said = f"some of {', '.join(STAGES)}, separated by commas, or none (default: all)"
     add.add_argument("--stages", type=_stages, metavar="LIST", help=said)
     said = "steps of jobs, separated by commas, or none (default: STEPS, or all)"
-    add.add_argument("--steps", type=names, metavar="LIST", help=said)
+    add.add_argument("--steps", type=split_names, metavar="LIST", help=said)
     add.set_defaults(start=async_command(run_parts))
 
 
 def _stages(text: str) -> tuple[str, ...]:
     """In the order in which they depend on each other."""
-    wanted = names(text)
+    wanted = split_names(text)
     if wanted in (ALL, NONE):
         return tuple(STAGES) if wanted == ALL else NONE
     if not wanted or not set(wanted) <= set(STAGES):
@@ -80,14 +80,17 @@ def _stages(text: str) -> tuple[str, ...]:
 
 
 async def run_parts(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    asked = {name: getattr(arguments, name) for name in PART_MODULES}
-    wanted = {name: asked[name] or one.defaults(settings) for name, one in PART_MODULES.items()}
-    parts = make_parts(settings, {name: what for name, what in wanted.items() if what != NONE})
-    return await run_together(parts, settings, stop)
+    return await run_together(make_parts(settings, wanted_parts(settings, arguments)), settings, stop)
 
 
-def make_parts(settings: Settings, wanted: dict[str, Iterable[str]]) -> list[Part]:
+def wanted_parts(settings: Settings, arguments: argparse.Namespace) -> dict[str, Sequence[str]]:
+    """What to run of each part that is not left out."""
+    wanted = {name: getattr(arguments, name) or one.defaults(settings) for name, one in PART_MODULES.items()}
+    return {name: names for name, names in wanted.items() if names != NONE}
+
+
+def make_parts(settings: Settings, wanted: Mapping[str, Sequence[str]]) -> list[Part]:
     """The parts that run these; raises at once what is wrong with any of them."""
     if not wanted:
         raise WindmillError("USAGE", "nothing is left to run", "leave out less than all parts")
-    return [import_module(PART_MODULES[name].module).part(settings, what) for name, what in wanted.items()]
+    return [import_module(PART_MODULES[name].module).part(settings, names) for name, names in wanted.items()]
