@@ -120,6 +120,8 @@ class SharedProcess:
             await asyncio.gather(*running, return_exceptions=True)
         for failure in self._failures:
             raise failure
+        for task in running:
+            task.result()  # raises CancelledError for a part that was cut short
 
     async def _run(self, part: Part) -> None:
         logs.PART.set(part.name)
@@ -133,8 +135,8 @@ class SharedProcess:
         except Exception as error:  # noqa: BLE001 - raised once the other parts have stopped
             self._failures.append(error)
             logger.error("a part failed, and all stop", extra={"reason": str(error) or repr(error)})  # noqa: TRY400
-            self._stop.set()
         finally:
+            self._stop.set()
             notifier.stopping()  # it makes no more iterations, and others may take their time to finish
 
     async def _samples(self) -> list[Sample]:

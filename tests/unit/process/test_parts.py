@@ -156,6 +156,20 @@ async def test_a_part_that_ends_without_being_told_to_is_a_defect() -> None:
     assert water.end == "ended well"
 
 
+async def test_a_part_that_is_cut_short_by_itself_ends_all_others_well() -> None:
+    water = Mill("water")
+
+    async def cut_short(_: Program) -> None:
+        await water.begun.wait()
+        raise asyncio.CancelledError
+
+    part = Part("wind", "windmill-wind", "mills.wind", cut_short)
+    running = asyncio.ensure_future(run_together([part, water.part()], SETTINGS, asyncio.Event()))
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 5)
+    assert water.end == "ended well"
+
+
 async def test_a_second_signal_cuts_all_parts_short() -> None:
     wind, water = Mill("wind"), Mill("water")
     for mill in (wind, water):
