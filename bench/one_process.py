@@ -9,7 +9,6 @@ preset. Memory is PSS with all children: at rest before the work, its peak meanw
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from bench.meter import cpu_seconds, megabytes
 from bench.temporary_fleet import temporary_fleet
 from dev.demo import free_offset
 from windmill.core.services import load_fleet
-from windmill.core.settings import ROOT, Settings
+from windmill.core.settings import ROOT, Settings, named_by_user
 from windmill.core.stages import STAGES
 from windmill.kernels.text.tables import render_table
 from windmill.storage import database
@@ -79,12 +78,12 @@ class Machine:
     def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, "-m", *arguments]
-            environ = {**os.environ, **self.environ, **variables}
+            environ = {**named_by_user(), **self.environ, **variables}
             return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
 
     def run(self, *arguments: str) -> str:
         command = [sys.executable, "-m", *arguments]
-        environ = {**os.environ, **self.environ}
+        environ = {**named_by_user(), **self.environ}
         return subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True).stdout
 
     def measured(self, of: Callable[[int], float]) -> float:
