@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.keys.key_text import hash_of, prefix_of, same_hash
-from windmill.storage.api_keys import ApiKey, find_key
+from windmill.storage.api_keys import ApiKey, find_key, is_there_any_key, note_key_use
 from windmill.storage.database import Pool
-from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 BELIEVED_SECONDS = 1.0
@@ -38,7 +37,7 @@ class KeyRing:
         """Whether a key is needed: from the first one on that was ever made."""
         if not self._required and self._clock() - self._looked_at >= BELIEVED_SECONDS:
             async with transaction(self._pool, self._settings) as connection:
-                self._required = bool(await connection.fetchval(queries()["is_there_any_key"]))
+                self._required = await is_there_any_key(connection)
             self._looked_at = self._clock()
         return self._required
 
@@ -64,7 +63,7 @@ class KeyRing:
             if key.expired:
                 raise WindmillError("AUTH_EXPIRED", "the key has expired")
             if self._clock() - self._noted.get(key.prefix, float("-inf")) >= USE_SECONDS:
-                await connection.execute(queries()["note_key_use"], key.prefix)
+                await note_key_use(connection, key.prefix)
                 self._noted[key.prefix] = self._clock()
         if len(self._known) >= MOST:
             self._known.clear()

@@ -26,8 +26,8 @@ from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.process.lifecycle import Program, wait_for_database
 from windmill.process.runner import DONE, background
 from windmill.storage import database
+from windmill.storage.api_keys import gateway_tables, read_gateway_secret
 from windmill.storage.artifacts.opening import open_artifact_store
-from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 logger = logging.getLogger("gateway")
@@ -50,7 +50,7 @@ async def serve(program: Program) -> None:
             reaper = FleetReaper(program, pool)
             checks: Mapping[str, Callable[[], str | None]] = {"database": lambda: outage.trouble}
             async with program.monitoring(checks, reaper.samples):
-                if not await wait_for_database(program, pool, outage, queries()["gateway_tables_are_there"]):
+                if not await wait_for_database(program, pool, outage, gateway_tables()):
                     return
                 gateway = await open_gateway(settings, pool)
                 await refuse_an_open_door(gateway)
@@ -64,7 +64,7 @@ async def serve(program: Program) -> None:
 
 async def open_gateway(settings: Settings, pool: database.Pool) -> Gateway:
     async with transaction(pool, settings) as connection:
-        secret = bytes(await connection.fetchval(queries()["read_gateway_secret"]))
+        secret = await read_gateway_secret(connection)
     return Gateway(
         settings,
         JobAccess(pool, settings, STEPS),
@@ -138,7 +138,7 @@ async def _watch_database(settings: Settings, pool: database.Pool, outage: Outag
     while True:
         wait = WATCH_SECONDS
         try:
-            await database.check(pool, settings, queries()["gateway_tables_are_there"])
+            await database.check(pool, settings, gateway_tables())
         except WindmillError as error:
             wait = outage.failed(error)
         else:

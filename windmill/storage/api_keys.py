@@ -53,3 +53,22 @@ async def lock_key(connection: Connection, prefix: str) -> ApiKey | None:
 async def list_keys(connection: Connection) -> list[ApiKey]:
     """All that were ever made, the oldest first."""
     return [_key(record) for record in await connection.fetch(queries()["list_keys"])]
+
+
+async def is_there_any_key(connection: Connection) -> bool:
+    """Whether one was ever made, also if it is revoked."""
+    return bool(await connection.fetchval(queries()["is_there_any_key"]))
+
+
+async def note_key_use(connection: Connection, prefix: str) -> None:
+    await connection.execute(queries()["note_key_use"], prefix)
+
+
+async def read_gateway_secret(connection: Connection) -> bytes:
+    """What all gateways of this database sign with."""
+    return bytes(await connection.fetchval(queries()["read_gateway_secret"]))
+
+
+def gateway_tables() -> str:
+    """A statement that fails if the gateway's tables are not there."""
+    return queries()["gateway_tables_are_there"]

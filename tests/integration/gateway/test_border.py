@@ -1,9 +1,12 @@
 """Who is let in without keys, what a body may be, and the one form of all errors."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
 from tests.integration.gateway_scene import PRESET, GatewayScene, problem
+from tests.waiting import until
 
 pytestmark = pytest.mark.database
 
@@ -27,16 +30,15 @@ async def test_without_keys_only_programs_of_this_machine_are_served(scene: Gate
     for headers in foreign:
         problem(await client.get("/jobs", headers=headers), 403, "PERMISSION_DENIED")
         problem(await client.get("/health", headers=headers), 403, "PERMISSION_DENIED")
-    form = {"files": {"file": b"x"}}
-    problem(await client.post("/jobs", **form), 403, "PERMISSION_DENIED")
-    problem(await client.post("/jobs", headers={"Windmill-Request": "1"}, **form), 422, "CONTRACT_MISMATCH")
+    form = {"file": b"x"}
+    problem(await client.post("/jobs", files=form), 403, "PERMISSION_DENIED")
+    problem(await client.post("/jobs", headers={"Windmill-Request": "1"}, files=form), 422, "CONTRACT_MISMATCH")
     await scene.key("viewer")
     problem(await _once_required(client), 401, "AUTH_MISSING")
 
 
 async def _once_required(client: httpx.AsyncClient) -> httpx.Response:
     """A gateway notices within a second that there are keys."""
-    from tests.waiting import until
 
     async def asked() -> bool:
         return (await client.get("/jobs")).status_code == 401
@@ -67,7 +69,7 @@ async def test_every_error_has_one_form(scene: GatewayScene) -> None:
     )
     problem(await client.post("/jobs", json={"preset": "x" * 5_000}), 413, "PAYLOAD_TOO_LARGE")
 
-    async def pieces() -> object:
+    async def pieces() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b'{"preset": "' + b"x" * 1_000
 

@@ -43,11 +43,12 @@ async def page_of_jobs(
     access: JobAccess, wanted: JobFilter, before: int | None, limit: int, principal: str | None
 ) -> JobPage:
     """The newest jobs before the one with this id."""
-    name, own = ("page_of_all_jobs", ()) if principal is None else ("page_of_own_jobs", (principal,))
+    sql = queries()
+    statement, own = (sql["page_of_all_jobs"], ()) if principal is None else (sql["page_of_own_jobs"], (principal,))
     statuses = None if wanted.statuses is None else list(wanted.statuses)
     async with transaction(access.pool, access.settings) as rows:
         first = NEWEST if before is None else before
-        found = await rows.fetch(queries()[name], statuses, wanted.preset, wanted.error_code, first, limit, *own)
+        found = await rows.fetch(statement, statuses, wanted.preset, wanted.error_code, first, limit, *own)
     last = int(found[-1]["job_id"]) if len(found) == limit else None
     return JobPage([shown(row) for row in found], last)
 
