@@ -216,7 +216,7 @@ uninstall_all() {
 dry=no uninstall=no purge=no prefix='' farm_unit=''
 lock=requirements.lock
 programs="windmill-run.service windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
-parts="windmill producers workers postprocessors sql presets docs README.md service_config.json calibration.json"
+parts="windmill producers workers postprocessors gateway sql presets docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in
         --dry-run) dry=yes ;;

@@ -118,7 +118,12 @@ async def _store_all(
     """The files of an input, in the order of the command line: those in the store, then those that come there now."""
     known = [await _known(access, sha256) for sha256 in order.inputs.get(name, ())]
     new = [await _stored(store, path) for path in order.files.get(name, ())]
-    return [replace(file, name=f"{name}/{number}{_suffix(file.name)}") for number, file in enumerate([*known, *new], 1)]
+    return numbered_files(name, [*known, *new])
+
+
+def numbered_files(name: str, files: Sequence[StoredArtifact]) -> list[StoredArtifact]:
+    """The files of an input, named as those are that a job is given."""
+    return [replace(file, name=f"{name}/{number}{_suffix(file.name)}") for number, file in enumerate(files, 1)]
 
 
 async def _known(access: JobAccess, sha256: str) -> StoredArtifact:

@@ -27,11 +27,16 @@ async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: 
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        job = await rows.fetchrow(queries()["show_job"], public_id)
-        if job is None:
-            raise no_job(public_id)
-        steps = await rows.fetch(queries()["show_steps"], job["job_id"])
-        outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
+        return await read_job(rows, public_id)
+
+
+async def read_job(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> Shown:
+    """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
+    job = await rows.fetchrow(queries()["show_job"], public_id, principal)
+    if job is None:
+        raise no_job(public_id)
+    steps = await rows.fetch(queries()["show_steps"], job["job_id"])
+    outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
     cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
     return {**shown(job), **cost, **outlook, "steps": [shown(step) for step in steps]}
 
@@ -47,10 +52,17 @@ async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:
     """What has happened to a job since the event `after`; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        job_id = await rows.fetchval(queries()["find_job"], public_id)
-        if job_id is None:
-            raise no_job(public_id)
-        return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
+        return await read_events(rows, public_id, after, limit)
+
+
+async def read_events(
+    rows: database.Connection, public_id: uuid.UUID, after: int, limit: int, principal: str | None = None
+) -> list[Shown]:
+    """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
+    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
+    if job_id is None:
+        raise no_job(public_id)
+    return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
 
 
 def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
@@ -59,7 +71,7 @@ def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
 
 
 def _value(name: str, value: object) -> object:
-    if isinstance(value, str) and name in ("warnings", "data"):
+    if isinstance(value, str) and name in ("warnings", "data", "before", "after"):
         return orjson.loads(value)
     if isinstance(value, datetime):
         return value.isoformat()

@@ -1,0 +1,57 @@
+"""What a program asks of a preset, with typed values and files that are in the store: checked, and made into a job."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from windmill.jobs.access import JobAccess
+from windmill.jobs.submitting import NewJob
+from windmill.operate.jobs.preset_jobs import numbered_files
+from windmill.operate.jobs.serving_artifacts import find_visible_artifact
+from windmill.pipelines.job_steps.catalog import STEPS
+from windmill.pipelines.presets.preset import Preset
+from windmill.pipelines.presets.preset_job import job_of_request
+from windmill.pipelines.presets.preset_request import PresetRequest, read_request
+from windmill.pipelines.values import MAX_SEED
+from windmill.storage.jobs.rows import StoredArtifact
+
+
+@dataclass(frozen=True)
+class PresetAsk:
+    """A level and inputs, in which files are named by the ids of artifacts."""
+
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    quality: str | None = None
+    engines: Sequence[str] = ()
+    consent_given: bool = False
+
+
+async def job_of_preset(access: JobAccess, preset: Preset, ask: PresetAsk, principal: str | None) -> NewJob:
+    """The job; raises USAGE with every mistake, and NOT_FOUND for a file that the principal does not see."""
+    request = read_request(
+        preset,
+        ask.inputs,
+        ask.quality,
+        consent_given=ask.consent_given,
+        draw_seed=lambda: secrets.randbelow(MAX_SEED + 1),
+    )
+    job = job_of_request(request, STEPS, ask.engines)
+    files = [await _files(access, request, name, principal) for name in _file_inputs(request)]
+    return replace(job, files=[file for group in files for file in group])
+
+
+def _file_inputs(request: PresetRequest) -> list[str]:
+    return [name for name, spec in request.preset.inputs.items() if spec.is_file and request.inputs.get(name)]
+
+
+async def _files(
+    access: JobAccess, request: PresetRequest, name: str, principal: str | None
+) -> Sequence[StoredArtifact]:
+    given = request.inputs[name]
+    ids = given if isinstance(given, list) else [given]
+    return numbered_files(name, [await _file(access, one, principal) for one in ids])
+
+
+async def _file(access: JobAccess, sha256: str, principal: str | None) -> StoredArtifact:
+    row = await find_visible_artifact(access, sha256, principal)
+    return StoredArtifact(row.name, row.media_type, row.bytes, sha256, row.key)
