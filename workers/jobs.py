@@ -13,7 +13,7 @@ import logging
 import sys
 import tempfile
 from asyncio import Event
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -28,14 +28,18 @@ from windmill.jobs.step_worker import StepWorker
 from windmill.jobs.task_files import StoredTaskFiles
 from windmill.jobs.worker_status import StepWorkerStatus
 from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
+from windmill.process.engine_metrics import engine_samples
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
+from windmill.process.metric import Sample
 from windmill.process.runner import DONE, background, run
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("workers.jobs")
+
+FurtherSamples = Callable[[], Iterable[Sample]]
 
 
 def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
@@ -51,8 +55,8 @@ def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
     return [known[name] for name in names]
 
 
-async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) -> None:
-    """Run the worker until it stops."""
+async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], further: FurtherSamples = tuple) -> None:
+    """Run the worker until it stops. `further` are metrics of what its steps use."""
     settings = program.settings
     outage = Outage("the database")
     async with database.pool(settings, program.title, max_size=8) as pool:
@@ -63,7 +67,7 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
             files = StoredTaskFiles(access, open_artifact_store(settings))
             worker = StepWorker(program, access, steps, Path(scratch), files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
-            status = StepWorkerStatus(worker, heartbeat, settings, pool)
+            status = StepWorkerStatus(worker, heartbeat, settings, pool, further)
             async with (
                 progress_log(logger, status.counts),
                 program.monitoring(status.ready(), status.samples),
@@ -74,15 +78,15 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
                 await worker.run()
 
 
-async def main(catalog: StepCatalog, settings: Settings, stop: Event) -> int:
+async def main(catalog: StepCatalog, further: FurtherSamples, settings: Settings, stop: Event) -> int:
     steps = select_steps(catalog, settings)
-    await work(Program("windmill-jobs", "workers.jobs", settings, stop), catalog, steps)
+    await work(Program("windmill-jobs", "workers.jobs", settings, stop), catalog, steps, further)
     return DONE
 
 
-def start(catalog: StepCatalog) -> int:
+def start(catalog: StepCatalog, further: FurtherSamples = tuple) -> int:
     """Run a worker with these steps; its exit code."""
-    return run(partial(main, catalog))
+    return run(partial(main, catalog, further))
 
 
 if __name__ == "__main__":
@@ -90,5 +94,5 @@ if __name__ == "__main__":
         prog="python -m workers.jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     with closing(ENGINES):
-        code = start(STEPS)
+        code = start(STEPS, lambda: engine_samples(ENGINES.engines))
     sys.exit(code)

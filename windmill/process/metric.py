@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 from windmill.core.timings import Histogram
 
 MetricKind = Literal["counter", "gauge", "histogram"]
+BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
+"""What a gauge of the state of a breaker shows."""
 
 
 @dataclass(frozen=True)
