@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -54,7 +55,7 @@ class WaitScene:
         await self.jobs.end(task, TaskWaits(KEPT, 600, 0.25))
         return task
 
-    async def answer(self, *image_ids: int, rows: asyncpg.Connection | None = None, **changed: object) -> None:
+    async def answer(self, *image_ids: int, rows: asyncpg.Connection | None = None, **changed: Any) -> None:  # noqa: ANN401
         """As a worker writes answers."""
         given = [answered(image_id)._replace(**changed) for image_id in image_ids]
         columns = map(list, zip(*given, strict=True))
