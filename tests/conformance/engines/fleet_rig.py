@@ -59,9 +59,9 @@ class FleetRig:
 
 
 @asynccontextmanager
-async def fleet_rig(environ: Mapping[str, str], settings: Settings, folder: Path) -> AsyncIterator[FleetRig]:
+async def fleet_rig(environ: Mapping[str, str], folder: Path) -> AsyncIterator[FleetRig]:
     """With its worker at work."""
-    async with running_fleet(environ, settings, folder) as fleet:
+    async with running_fleet(environ, Settings.from_env(environ), folder) as fleet:
         rig = FleetRig(fleet, {**ENVIRON, **environ})
         async with background(rig.work()):
             yield rig
