@@ -106,12 +106,6 @@ WITH over AS (
 DELETE FROM result_waits AS w USING over AS o
 WHERE w.job_id = o.job_id AND w.position = o.position AND w.shard = o.shard;
 
--- name: find_images_at
--- The images that are registered at the locations $1.
-SELECT g.location, i.image_id
-FROM unnest($1::text[]) AS g (location)
-JOIN images AS i ON md5(coalesce(i.image_path, i.image_url))::uuid = md5(g.location)::uuid;
-
 -- name: note_task_run
 -- The images between the first and the last of a group were submitted to the services $1, for who asks what was.
 INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id, images, jobs, urgent,

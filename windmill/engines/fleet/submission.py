@@ -72,7 +72,7 @@ class Submission:
             found = [one.found for one in pictures]
             for first in range(0, len(found), BATCH_IMAGES):
                 await register_batch(connection, found[first : first + BATCH_IMAGES], group, RegistrationCounts())
-            rows = await connection.fetch(queries()["find_images_at"], [one.location for one in found])
+            rows = await connection.fetch(queries()["find_locations"], [one.location for one in found])
             ids = {row["location"]: row["image_id"] for row in rows}
             ordered = [ids[one.location] for one in found]
             span = (min(ordered), max(ordered), len(set(ordered)), len(set(ordered)) * len(self._services))

@@ -23,13 +23,12 @@ AREA_TIMEOUTS = 10
 """An area runs several tests in turn, each with a timeout; the timeout of the area is so many of them."""
 
 _TOGETHER: tuple[tuple[Area, ...], ...] = (
-    ("broker", "topology"),
+    ("broker", "topology", "engines"),
     ("database",),
     ("services",),
-    ("engines",),
     ("images",),
 )
-"""Groups that run at once. The broker's two areas run in turn, because a broker may allow no more than the two
+"""Groups that run at once. Those that ask the broker run in turn, because a broker may allow no more than the two
 connections that a worker needs."""
 
 AskArea = Callable[[], Coroutine[Any, Any, list[DoctorFinding]]]
