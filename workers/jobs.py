@@ -14,7 +14,7 @@ import logging
 import sys
 import tempfile
 from asyncio import Event
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +28,10 @@ from windmill.jobs.step_worker import StepWorker
 from windmill.jobs.task_files import StoredTaskFiles
 from windmill.jobs.worker_status import StepWorkerStatus
 from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
+from windmill.process.engine_metrics import engine_samples
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
+from windmill.process.metric import Sample
 from windmill.process.parts import Part, run_alone
 from windmill.process.runner import background, run
 from windmill.storage import database
@@ -37,6 +39,8 @@ from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
 
 logger = logging.getLogger("workers.jobs")
+
+FurtherSamples = Callable[[], Iterable[Sample]]
 
 
 def select_steps(catalog: StepCatalog, settings: Settings, wanted: Sequence[str]) -> list[Step]:
@@ -52,8 +56,8 @@ def select_steps(catalog: StepCatalog, settings: Settings, wanted: Sequence[str]
     return [known[name] for name in names]
 
 
-async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) -> None:
-    """Run the worker until it stops."""
+async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], further: FurtherSamples) -> None:
+    """Run the worker until it stops. `further` are metrics of what its steps use."""
     settings = program.settings
     outage = Outage("the database")
     async with database.pool(settings, program.title, max_size=8) as pool:
@@ -64,7 +68,7 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
             files = StoredTaskFiles(access, open_artifact_store(settings))
             worker = StepWorker(program, access, steps, Path(scratch), files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
-            status = StepWorkerStatus(worker, heartbeat, settings, pool)
+            status = StepWorkerStatus(worker, heartbeat, settings, pool, further)
             async with (
                 progress_log(logger, status.counts),
                 program.monitoring(status.ready(), status.samples),
@@ -81,7 +85,7 @@ def part(settings: Settings, names: Sequence[str], catalog: StepCatalog = STEPS)
 
     async def work_and_close(program: Program) -> None:
         try:
-            await work(program, catalog, steps)
+            await work(program, catalog, steps, lambda: engine_samples(ENGINES.engines))
         finally:
             await asyncio.to_thread(ENGINES.close)
 

@@ -43,7 +43,16 @@ FROM unnest($2::smallint[], $3::text[], $4::integer[], $5::integer[], $6::intege
 WHERE s.job_id = $1 AND s.position = given.position;
 
 -- name: cancel_open_tasks
--- All tasks of a job that do not run.
+-- All tasks of a job that do not run, and what they wait for.
+WITH held AS (
+    SELECT job_id, position, shard FROM result_waits WHERE job_id = $1 ORDER BY position, shard FOR UPDATE
+), pairs AS (
+    DELETE FROM awaited_results AS a USING held AS h
+    WHERE a.job_id = h.job_id AND a.position = h.position AND a.shard = h.shard
+), waits AS (
+    DELETE FROM result_waits AS w USING held AS h
+    WHERE w.job_id = h.job_id AND w.position = h.position AND w.shard = h.shard
+)
 UPDATE tasks SET status = 'cancelled', not_before = NULL, ended_at = clock_timestamp()
 WHERE job_id = $1 AND status IN ('queued', 'waiting');
 
@@ -68,14 +77,15 @@ SELECT EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'running') AS ru
        EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'waiting') AS waiting;
 
 -- name: read_running_progress
--- What the running tasks of each step have done, as a number of shards.
-SELECT position, sum(progress)::float8 AS done FROM tasks WHERE job_id = $1 AND status = 'running' GROUP BY position;
+-- What the tasks of each step that run or wait have done, as a number of shards.
+SELECT position, sum(progress)::float8 AS done FROM tasks
+WHERE job_id = $1 AND status IN ('running', 'waiting') GROUP BY position;
 
 -- name: requeue_ended_tasks
 -- The tasks of a step that have not succeeded start afresh; their number.
 WITH again AS (
     UPDATE tasks SET status = 'queued', tries = 0, lost = 0, alone = false, progress = 0, error_code = NULL,
-        message = NULL, ended_at = NULL, queued_at = clock_timestamp(), not_before = NULL
+        message = NULL, ended_at = NULL, queued_at = clock_timestamp(), not_before = NULL, output = NULL
     WHERE job_id = $1 AND position = $2 AND status IN ('failed', 'cancelled')
     RETURNING 1
 )

@@ -38,7 +38,7 @@ WITH best AS (
 ), told AS (
     INSERT INTO job_events (job_id, seq, kind) SELECT job_id, last_event, 'started' FROM begun
 )
-SELECT c.job_id, c.position, c.shard, c.step, c.step_version, c.attempt, c.tries, c.lost, c.input, c.lease,
+SELECT c.job_id, c.position, c.shard, c.step, c.step_version, c.attempt, c.tries, c.lost, c.input, c.output, c.lease,
        j.public_id, j.kind, j.inputs, j.parameters, j.principal, s.parameters AS step_parameters
 FROM claimed AS c
     CROSS JOIN LATERAL (SELECT * FROM jobs WHERE job_id = c.job_id LIMIT 1) AS j
@@ -73,7 +73,7 @@ SET status = $4, lease = NULL, lease_until = NULL, output = $5, error_code = $6,
     not_before = CASE WHEN $9 THEN timestamptz 'infinity'
                       WHEN $8::float8 > 0 THEN clock_timestamp() + make_interval(secs => $8) END,
     tries = tries + $10::integer, lost = lost + $11::integer, ran = ran + $12::float8,
-    progress = CASE WHEN $4 = 'succeeded' THEN 1 WHEN $4 IN ('queued', 'waiting') THEN 0 ELSE progress END,
+    progress = CASE $4 WHEN 'succeeded' THEN 1 WHEN 'queued' THEN 0 WHEN 'waiting' THEN $13 ELSE progress END,
     queued_at = CASE WHEN $4 = 'queued' THEN clock_timestamp() ELSE queued_at END,
     ended_at = CASE WHEN $4 IN ('queued', 'waiting') THEN NULL ELSE clock_timestamp() END
 WHERE job_id = $1 AND position = $2 AND shard = $3;

@@ -76,6 +76,8 @@ RETURNING true;
 SELECT EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < statement_timestamp())
     OR EXISTS (SELECT FROM tasks WHERE status = 'queued' AND not_before <= statement_timestamp())
     OR EXISTS (SELECT FROM tasks WHERE status = 'waiting' AND not_before <= statement_timestamp())
+    OR EXISTS (SELECT FROM result_waits AS w JOIN tasks AS t USING (job_id, position, shard)
+               WHERE w.awaited <= w.wakes_at AND t.status = 'waiting')
     OR EXISTS (SELECT FROM jobs WHERE ended_at IS NULL AND deadline <= statement_timestamp() AND status <> 'cancelling')
     OR EXISTS (SELECT FROM jobs WHERE status = 'paused' AND paused_until <= statement_timestamp());
 

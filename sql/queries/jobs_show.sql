@@ -49,10 +49,15 @@ FROM steps WHERE job_id = $1 ORDER BY position;
 SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
 
 -- name: list_step_work
--- What there is to do for each step, and how many workers serve it; one that was silent for a minute is lost.
-SELECT w.*, (SELECT count(*) FROM workers AS k WHERE k.service = w.step AND k.stopped_at IS NULL
-             AND k.heartbeat_at > now() - interval '60 seconds')::integer AS workers
-FROM step_work AS w ORDER BY step;
+-- What there is to do for each step, how many workers serve it, and why one of them puts its tasks off. A worker that
+-- was silent for a minute is lost.
+SELECT w.*, k.workers, k.paused
+FROM step_work AS w CROSS JOIN LATERAL (
+    SELECT count(*)::integer AS workers, max(k.breaker_reason) FILTER (WHERE k.breaker <> 'closed') AS paused
+    FROM workers AS k
+    WHERE k.service = w.step AND k.stopped_at IS NULL AND k.heartbeat_at > now() - interval '60 seconds'
+) AS k
+ORDER BY step;
 
 -- name: count_open_jobs
 -- Jobs that have not ended, by status.

@@ -164,7 +164,7 @@ SELECT pg_advisory_unlock(hashtextextended('windmill copies', 0));
 
 -- name: find_locations
 -- Of the locations $1 those that are registered.
-SELECT g.location, i.sample
+SELECT g.location, i.image_id, i.sample
 FROM unnest($1::text[]) AS g (location)
 JOIN images AS i ON md5(coalesce(i.image_path, i.image_url))::uuid = md5(g.location)::uuid;
 

@@ -116,6 +116,7 @@ async def test_a_healthy_fleet_has_no_problem(patient: Patient) -> None:
         "topology",
         "database",
         "services",
+        "engines",
         "images",
         "machine",
     }

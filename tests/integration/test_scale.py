@@ -25,6 +25,8 @@ BOUNDED = {
     "steps": "a few for each job",
     "tasks": "those of the jobs",
     "job_events": "what happened to jobs",
+    "result_waits": "tasks that wait for answers",
+    "awaited_results": "a window of images for each task that waits",
     "artifacts": "what tasks have made",
     "step_queues": "one for each kind of step",
     "turns": "one for each kind of turn that processes take",

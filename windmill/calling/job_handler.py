@@ -23,6 +23,7 @@ from windmill.core.outcomes import (
     after_refusal,
 )
 from windmill.core.services import Service
+from windmill.kernels.net.artifact_urls import is_artifact_url
 from windmill.kernels.net.store_urls import is_store_url
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class JobHandler(Generic[S]):
             return await self._unless_outage(state, unexpected(error), history)
 
     async def _try(self, state: ServiceState, job: S, history: History) -> Tried:
-        by_url = state.service.transport == "url" and job.image_url and not is_store_url(job.image_url)
+        by_url = state.service.transport == "url" and _is_on_the_web(job.image_url)
         started = state.clock()
         image = None if by_url else await self._read(job)
         sent = None if image is None else await self._fit(state.service, image)
@@ -163,6 +164,11 @@ class JobHandler(Generic[S]):
         except WindmillError as error:
             return error if error.code in _SAME_FOR_EVERY_READER and error.retry == "never" else None
         return await self._check(image)
+
+
+def _is_on_the_web(image_url: str | None) -> bool:
+    """Whether a service could fetch the image itself."""
+    return bool(image_url) and not is_store_url(image_url or "") and not is_artifact_url(image_url or "")
 
 
 def _noted(stored: Stored, sent: SentImage) -> Stored:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.artifact_urls import is_artifact_url
 from windmill.kernels.net.store_urls import is_store_url
 from windmill.kernels.text.json_readers import parse_time
 
@@ -50,7 +51,7 @@ class Job:
         jobs that have failed."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
-        if is_store_url(self.image_url):
+        if is_store_url(self.image_url) or is_artifact_url(self.image_url):
             return self.image_url
         try:
             parts = urlsplit(self.image_url)

@@ -142,7 +142,7 @@ class PresetSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSettings(StoreSettings):
+class ImageSettings(ArtifactSettings):
     """Where images may come from and how large they may be."""
 
     image_root: Path = setting("/", path)

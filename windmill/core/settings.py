@@ -17,7 +17,6 @@ from windmill.core.errors import ConfigInvalid, Problem
 from windmill.core.paths import CHECKOUT
 from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
-    ArtifactSettings,
     BrokerSettings,
     CallSettings,
     DerivationSettings,
@@ -52,7 +51,6 @@ class Settings(
     DerivationSettings,
     WriteSettings,
     CallSettings,
-    ArtifactSettings,
     PresetSettings,
     ImageSettings,
     BrokerSettings,

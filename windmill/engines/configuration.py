@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from windmill.core.errors import ConfigInvalid, Problem
-from windmill.core.service_entries import TLS_KEYS, header_templates
+from windmill.core.service_entries import MAX_ADDRESSES, TLS_KEYS, header_templates
 from windmill.core.service_urls import service_url
 from windmill.core.services import read_document
 from windmill.core.setting_parts import EngineSettings
@@ -23,9 +23,11 @@ from windmill.engines.entries import (
     BuiltinEntry,
     ComfyUiEntry,
     EngineEntry,
+    FleetEntry,
     HttpEntry,
     ModelFile,
     ProcessEntry,
+    Signature,
 )
 from windmill.kernels.text.json_readers import (
     DocumentInvalid,
@@ -44,7 +46,7 @@ from windmill.kernels.text.json_readers import (
     text,
 )
 
-DEFAULT = "default"
+DEFAULT, FLEET = "default", "fleet"
 MAX_BYTES = 2**40
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PARAMETER = matching(r"[A-Za-z][A-Za-z0-9_]{0,62}", "the name of a parameter: letters, digits and _")
@@ -80,6 +82,39 @@ def _command(value: object, key: str) -> tuple[str, ...]:
     return parts
 
 
+_read_http: Reader[HttpEntry] = dataclass_of(
+    HttpEntry,
+    {
+        **_COMMON,
+        **_REMOTE,
+        "urls": list_of(service_url, "URLs"),
+        "path": matching(r"/\S*", "a path that begins with /"),
+        "body": one_of(get_args(BodyForm)),
+        "sign": one_of(get_args(Signature)),
+        "aws_service": matching(r"[a-z0-9-]{1,63}", "the name by which AWS signs, such as sagemaker or bedrock"),
+        "aws_region": matching(r"[a-z0-9-]{1,63}", "a region such as eu-central-1"),
+        "shared_folder": matching(r"/.*", "an absolute path"),
+        "download_from": list_of(_HOST, "hosts"),
+    },
+)
+
+
+def _http(value: object, key: str) -> HttpEntry:
+    """The keys, and how they go together."""
+    own = mapping(value, key)
+    urls = own.get("urls")
+    if urls is not None and "url" in own:
+        raise rejected_value(f"{key}.url", own["url"], "and urls exclude each other")
+    if urls is not None and (not isinstance(urls, list) or not urls):
+        raise rejected_value(f"{key}.urls", urls, "must name a URL at least")
+    entry = _read_http({**own, "url": urls[0]} if urls else own, key)
+    if len(set(entry.urls)) < len(entry.urls) or len(entry.urls) > MAX_ADDRESSES:
+        raise rejected_value(f"{key}.urls", len(entry.urls), f"must be different URLs, at most {MAX_ADDRESSES}")
+    if entry.sign and entry.body == "multipart":
+        raise rejected_value(f"{key}.sign", entry.sign, "needs the body raw, json or base64: its digest is signed")
+    return entry
+
+
 _READERS: dict[str, Reader[EngineEntry]] = {
     "builtin": dataclass_of(BuiltinEntry, _COMMON),
     "process": dataclass_of(
@@ -93,18 +128,17 @@ _READERS: dict[str, Reader[EngineEntry]] = {
             "environment": dict_of(text),
         },
     ),
-    "http": dataclass_of(
-        HttpEntry,
+    "http": _http,
+    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE, "graphs": dict_of(text)}),
+    "fleet": dataclass_of(
+        FleetEntry,
         {
             **_COMMON,
-            **_REMOTE,
-            "path": matching(r"/\S*", "a path that begins with /"),
-            "body": one_of(get_args(BodyForm)),
-            "shared_folder": matching(r"/.*", "an absolute path"),
-            "download_from": list_of(_HOST, "hosts"),
+            "services": list_of(text, "names of services and sets"),
+            "window": integer(1, 10_000),
+            "resubmit_seconds": seconds(86_400),
         },
     ),
-    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE, "graphs": dict_of(text)}),
 }
 KINDS = tuple(_READERS)
 
@@ -131,7 +165,9 @@ def parse_engines(value: object, source: str) -> dict[str, EngineEntry]:
 
 
 def with_default(entries: dict[str, EngineEntry], settings: EngineSettings) -> dict[str, EngineEntry]:
-    """The entries with `default`: what MODEL_ADAPTER_TYPE says, else that of the file, else the built-in engine."""
+    """The entries with `fleet`, the services of this file, and with `default`: what MODEL_ADAPTER_TYPE says, else that
+    of the file, else the built-in engine."""
+    entries = {FLEET: FleetEntry(), **entries}
     if not settings.model_adapter_type:
         return {DEFAULT: BuiltinEntry(), **entries}
     if DEFAULT in entries:

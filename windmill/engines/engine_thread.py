@@ -7,8 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 
+from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.core.errors import WindmillError
-from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress
+from windmill.engines.engine import EngineRequest, EngineResult, OnProgress
+from windmill.engines.guard import GuardedEngine
 from windmill.engines.registry import Engines
 
 OpenEngines = Callable[[], AbstractAsyncContextManager[Engines]]
@@ -21,10 +23,22 @@ class EngineThread:
         self._open_engines = open_engines
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed_breaker = CircuitBreaker("engines")
+
+    @property
+    def engines(self) -> list[GuardedEngine]:
+        """Those that are open, for who counts; none before the first request."""
+        return list(self._engines.values()) if self._thread else []
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """That of an engine that is away, if there is one."""
+        breakers = [engine.breaker for engine in self.engines if engine.breaker.state != "closed"]
+        return next((one for one in breakers if one.state == "open"), next(iter(breakers), self._closed_breaker))
 
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
-    ) -> EngineOutput:
+    ) -> EngineResult:
         """Have the engine of this name do it; raises DEPENDENCY_MISSING if there is none. `on_progress` is called in
         the thread of the engines. When this returns or raises, nothing of the request runs any more."""
         await asyncio.to_thread(self._start)
@@ -49,7 +63,7 @@ class EngineThread:
 
     async def _run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, stop: asyncio.Event
-    ) -> EngineOutput:
+    ) -> EngineResult:
         if name not in self._engines:
             said = f"there is no engine {name} in this worker; known: {', '.join(self._engines)}"
             raise WindmillError("DEPENDENCY_MISSING", said, "add it under engines in service_config.json")

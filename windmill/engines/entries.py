@@ -6,7 +6,8 @@ from typing import Literal
 
 from windmill.core.service_urls import ServiceUrl
 
-BodyForm = Literal["multipart", "raw", "json"]
+BodyForm = Literal["multipart", "raw", "json", "base64"]
+Signature = Literal["", "aws"]
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -69,8 +70,15 @@ class RemoteEntry(CommonEntry):
 class HttpEntry(RemoteEntry):
     """A server that takes POST /infer."""
 
+    urls: tuple[ServiceUrl, ...] = ()
+    """Its addresses, if there are several; `url` is then the first."""
     path: str = "/infer"
     body: BodyForm = "multipart"
+    sign: Signature = ""
+    """How requests are signed: with AWS's Signature Version 4, by the AWS_ variables."""
+    aws_service: str = "sagemaker"
+    aws_region: str = ""
+    """Empty for AWS_REGION."""
     shared_folder: str = ""
     """Where storage that the server shares with this machine is mounted here: it may answer with paths below it."""
     download_from: tuple[str, ...] = ()
@@ -84,4 +92,19 @@ class ComfyUiEntry(RemoteEntry):
     graphs: Mapping[str, str] = field(default_factory=dict)
 
 
-EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry
+@dataclass(frozen=True, kw_only=True)
+class FleetEntry(CommonEntry):
+    """The services of the image fleet, through their queues. A service that has not answered an image after
+    `timeout_seconds` has failed with it."""
+
+    concurrency: int = 4
+    timeout_seconds: float = 3_600.0
+    services: tuple[str, ...] = ()
+    """Who is asked by a request that names nobody: services and sets; else those whose boxes are merged."""
+    window: int = 64
+    """So many images of a request are in the queues at once."""
+    resubmit_seconds: float = 60.0
+    """What was not answered for so long, while the queue of the service is empty, is submitted again."""
+
+
+EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry | FleetEntry

@@ -7,18 +7,22 @@ engine's check says that it is well.
 import asyncio
 import errno
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.calling.resizable_semaphore import ResizableSemaphore
 from windmill.core.errors import WindmillError
+from windmill.core.timings import ENGINE_SECONDS, Histogram
 from windmill.engines.cancelling import until_cancelled
 from windmill.engines.engine import (
     EngineHealth,
     EngineKind,
-    EngineOutput,
     EngineRequest,
+    EngineResult,
+    EngineWaits,
+    HasAddresses,
     ListsModels,
     OnProgress,
     OwnedEngine,
@@ -29,7 +33,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class GuardedEngine:
-    """An engine as jobs see it."""
+    """An engine as jobs see it. `calls` counts by outcome and error code."""
 
     def __init__(self, engine: OwnedEngine, entry: EngineEntry, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
@@ -37,6 +41,15 @@ class GuardedEngine:
         self._concurrency = entry.concurrency
         self.breaker = CircuitBreaker(engine.name, clock=clock)
         self.slots = ResizableSemaphore(entry.concurrency)
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.seconds = Histogram(ENGINE_SECONDS)
+        self.running = 0
+        self._clock = clock
+
+    @property
+    def addresses_away(self) -> int:
+        """How many of its addresses get no requests now."""
+        return self._engine.addresses_away if isinstance(self._engine, HasAddresses) else 0
 
     @property
     def name(self) -> str:
@@ -56,19 +69,35 @@ class GuardedEngine:
     async def close(self) -> None:
         await self._engine.close()
 
-    async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
+    async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineResult:
         """Run it in a slot; raises at once, with `retry_after`, while the breaker is open."""
         self._must_not_be_open()
         async with self._slot(cancelled):
             self._must_not_be_open()
             if self.breaker.state == "open":
                 await self._must_be_back()
-            try:
-                output = await self._in_time(request, on_progress, cancelled)
-            except WindmillError as error:
-                raise await self._blamed(error) from error
-            self._answered()
-            return output
+            return await self._counted(request, on_progress, cancelled)
+
+    async def _counted(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineResult:
+        """Run it now, and count what comes of it."""
+        began = self._clock()
+        self.running += 1
+        try:
+            result = await self._in_time(request, on_progress, cancelled)
+        except WindmillError as error:
+            blamed = await self._blamed(error)
+            self._count(began, "cancelled" if blamed.code == "CANCELLED" else "failed", blamed.code)
+            raise blamed from error
+        finally:
+            self.running -= 1
+        self._answered()
+        self._count(began, "waiting" if isinstance(result, EngineWaits) else "succeeded")
+        return result
+
+    def _count(self, began: float, outcome: str, code: str = "") -> None:
+        self.calls[outcome, code if outcome == "failed" else ""] += 1
+        if outcome in ("succeeded", "failed"):
+            self.seconds.note(self._clock() - began)
 
     def _must_not_be_open(self) -> None:
         left = self.breaker.seconds_left()
@@ -102,7 +131,7 @@ class GuardedEngine:
             if taken:
                 self.slots.release()
 
-    async def _in_time(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
+    async def _in_time(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineResult:
         try:
             async with asyncio.timeout(self._seconds) as limit:
                 return await self._engine.run(request, RisingProgress(on_progress), cancelled)

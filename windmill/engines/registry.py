@@ -10,7 +10,15 @@ from windmill.core.service_access import load_access
 from windmill.core.settings import ROOT, Settings, environment
 from windmill.engines.configuration import load_engines
 from windmill.engines.engine import OwnedEngine
-from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, EngineEntry, Headers, HttpEntry, ProcessEntry
+from windmill.engines.entries import (
+    BuiltinEntry,
+    ComfyUiEntry,
+    EngineEntry,
+    FleetEntry,
+    Headers,
+    HttpEntry,
+    ProcessEntry,
+)
 from windmill.engines.guard import GuardedEngine
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -77,6 +85,10 @@ def make_engine(name: str, entry: EngineEntry, environ: Mapping[str, str]) -> Ow
         return BuiltinEngine(name)
     if isinstance(entry, ProcessEntry):
         return _process(name, entry, environ)
+    if isinstance(entry, FleetEntry):
+        from windmill.engines.fleet.engine import FleetEngine
+
+        return FleetEngine(name, entry, Settings.from_env(environ))
     return _remote(name, entry, environ)
 
 
@@ -96,8 +108,9 @@ def _remote(name: str, entry: HttpEntry | ComfyUiEntry, environ: Mapping[str, st
     access = load_access([named], environ)[name]
     if isinstance(entry, HttpEntry):
         from windmill.engines.http.engine import HttpEngine
+        from windmill.engines.http.signing import request_signer
 
-        return HttpEngine(name, entry, access)
+        return HttpEngine(name, entry, access, request_signer(name, entry, environ))
     from windmill.engines.comfyui.engine import ComfyUiEngine
 
     return ComfyUiEngine(name, entry, access)

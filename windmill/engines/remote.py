@@ -9,10 +9,12 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from windmill.calling.reply_parser import parse_retry_after
 from windmill.core.errors import Code, WindmillError
 from windmill.core.service_access import ServiceAccess, tls_context
+from windmill.core.service_urls import ServiceUrl
 from windmill.engines.entries import RemoteEntry
 from windmill.kernels.text.printable import render_printable, shorten
 
@@ -39,9 +41,10 @@ Response = aiohttp.ClientResponse
 class Remote:
     """Requests to one server. Redirects are not followed: they would take keys elsewhere."""
 
-    def __init__(self, name: str, entry: RemoteEntry, access: ServiceAccess) -> None:
+    def __init__(self, name: str, entry: RemoteEntry, access: ServiceAccess, url: ServiceUrl | None = None) -> None:
+        """`url` is one of several addresses of the entry."""
         self.name = name
-        self.url = entry.url
+        self.url = url or entry.url
         self.max_bytes = entry.max_response_bytes
         self._access = access
         self._session: aiohttp.ClientSession | None = None
@@ -82,7 +85,7 @@ class Remote:
     async def request(
         self,
         method: str,
-        url: str,
+        url: str | URL,
         *,
         own: bool = True,
         refuse: bool = True,

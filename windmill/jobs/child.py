@@ -19,8 +19,9 @@ import orjson
 
 from windmill.core.errors import WindmillError
 from windmill.core.memory_kills import be_the_first_to_go
-from windmill.jobs.step import JobView, StepCatalog, TaskResult
+from windmill.jobs.step import JobView, StepCatalog, Suspended, TaskResult
 from windmill.jobs.task_run import GivenTask, TaskWork, run_step
+from windmill.storage.jobs.rows import TaskKey
 
 _PR_SET_PDEATHSIG = 1
 
@@ -62,7 +63,8 @@ async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None
     assert step, f"{order['source']} has no step {order['step']} in version {order['version']}"
     job = JobView(**{**order["job"], "public_id": uuid.UUID(order["job"]["public_id"])})
     files = {name: [Path(path) for path in paths] for name, paths in order["files"].items()}
-    work = TaskWork(order["name"], job, order["input"], order["parameters"], files, Path(order["scratch"]))
+    given = (order["name"], job, order["input"], order["parameters"], files, Path(order["scratch"]))
+    work = TaskWork(*given, key=TaskKey(*order["key"]), resumed=order["resumed"])
     task = GivenTask(**vars(work), report=lambda done: say({"progress": done}))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancelled.set)
     try:
@@ -72,7 +74,9 @@ async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None
         return {"error": {**told, "retry_after": error.retry_after}}
 
 
-def _render(result: TaskResult) -> Mapping[str, Any]:
+def _render(result: TaskResult | Suspended) -> Mapping[str, Any]:
+    if isinstance(result, Suspended):
+        return {"suspended": {**vars(result), "state": dict(result.state)}}
     files = [{"name": one.name, "path": str(one.path), "media_type": one.media_type} for one in result.artifacts]
     return {
         "output": dict(result.output),

@@ -14,7 +14,7 @@ import orjson
 
 from windmill.core.errors import WindmillError
 from windmill.core.memory_kills import kernel_kills
-from windmill.jobs.step import Step, TaskResult
+from windmill.jobs.step import Step, Suspended, TaskResult
 from windmill.jobs.task_run import STOP_SECONDS, TaskWork
 
 MOST_LINE = 64 * 2**20
@@ -50,12 +50,14 @@ class ChildRun:
                 "parameters": dict(work.parameters),
                 "files": {name: [str(path) for path in paths] for name, paths in work.files.items()},
                 "scratch": str(work.scratch),
+                "key": list(work.key),
+                "resumed": work.resumed,
             }
         )
         self._kills, self._kills_before = kills, kills()
         self._running = asyncio.ensure_future(self._run())
 
-    async def result(self) -> TaskResult:
+    async def result(self) -> TaskResult | Suspended:
         return await asyncio.shield(self._running)
 
     async def stop(self) -> None:
@@ -63,7 +65,7 @@ class ChildRun:
         self._running.cancel()
         await asyncio.wait([self._running])
 
-    async def _run(self) -> TaskResult:
+    async def _run(self) -> TaskResult | Suspended:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "windmill.jobs.child"),
@@ -77,7 +79,7 @@ class ChildRun:
         finally:
             await _end_group(child)
 
-    async def _follow(self, child: asyncio.subprocess.Process) -> TaskResult:
+    async def _follow(self, child: asyncio.subprocess.Process) -> TaskResult | Suspended:
         """Read what the child says until it has said what became of the task."""
         assert child.stdin
         assert child.stdout
@@ -102,9 +104,11 @@ class ChildRun:
         return WindmillError("PROCESS_FAILED", f"{process} {how} and said nothing", "read the log of the worker")
 
 
-def _read_end(said: Mapping[str, Any]) -> TaskResult:
+def _read_end(said: Mapping[str, Any]) -> TaskResult | Suspended:
     if "error" in said:
         raise WindmillError(**said["error"])
+    if "suspended" in said:
+        return Suspended(**said["suspended"])
     files = [FileOfChild(one["name"], Path(one["path"]), one["media_type"]) for one in said["artifacts"]]
     return TaskResult(said["output"], files, said["timings"], said["warnings"])
 

@@ -11,10 +11,12 @@ from windmill.jobs.job_book import JobBook
 from windmill.jobs.locked_job import close_book, open_book
 from windmill.jobs.outcomes import TaskEnding, TaskLost, TaskOutcome, TaskSucceeded, TaskWaits, decide
 from windmill.jobs.planning import plan_streamed_shard
-from windmill.jobs.states import TASK_MOVES
+from windmill.jobs.states import OPEN_TASKS, TASK_MOVES
 from windmill.jobs.step import StepLimits
+from windmill.jobs.waking import wake_within
 from windmill.storage.database import Connection
 from windmill.storage.jobs.claims import end_claim, lock_leased_task, lock_lost_task, save_artifacts
+from windmill.storage.jobs.result_waits import forget_result_wait, is_wait_over
 from windmill.storage.jobs.rows import LeasedTask, TaskKey
 from windmill.storage.transactions import transaction
 
@@ -69,7 +71,12 @@ async def _write(
         held=book.held and status == "queued",
         tries=int(ending.counts_as_try),
         lost=int(ending.counts_as_lost),
+        done=outcome.done if isinstance(outcome, TaskWaits) else 0.0,
     )
+    if ending.event == "wait" and await is_wait_over(connection, task.key):
+        await wake_within(connection, book, task.position, task.shard)
+    elif task.output and status not in OPEN_TASKS:
+        await forget_result_wait(connection, task.key)
     if isinstance(outcome, TaskSucceeded):
         await save_artifacts(connection, task.key, outcome.artifacts)
         _warn(book, task, outcome.warnings)

@@ -42,6 +42,7 @@ class TaskWaits:
 
     output: Document
     seconds: float
+    done: float = 0.0
 
 
 @dataclass(frozen=True)

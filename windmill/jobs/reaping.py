@@ -11,7 +11,7 @@ from windmill.jobs.locked_job import close_book, open_book
 from windmill.jobs.outcomes import TaskLost
 from windmill.jobs.planning import is_unplanned
 from windmill.jobs.requests import expire_job, resume_job
-from windmill.jobs.waking import wake_overdue_tasks
+from windmill.jobs.waking import wake_answered_tasks, wake_overdue_tasks
 from windmill.storage.jobs.rows import TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -24,7 +24,8 @@ async def reap(access: JobAccess, *, grace_seconds: float, lost: Counter[str] | 
     new_tasks: Counter[str] = Counter()
     new_tasks += await let_go_due_tasks(access)
     ended = await take_over_lost_tasks(access, grace_seconds, Counter() if lost is None else lost)
-    for change in [*ended, *await end_what_is_due(access), *await wake_overdue_tasks(access)]:
+    woken = [*await wake_answered_tasks(access), *await wake_overdue_tasks(access)]
+    for change in [*ended, *await end_what_is_due(access), *woken]:
         new_tasks.update(change.new_tasks)
     for job_id in await _find_unplanned(access):
         new_tasks.update(await plan_further(access, job_id))

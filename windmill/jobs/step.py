@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from windmill.storage.jobs.rows import Document
+from windmill.storage.jobs.rows import Document, TaskKey
 
 ShardInput = Document
 """What one task of a step is given; whatever is large stands in an artifact instead."""
@@ -69,8 +69,30 @@ class TaskResult:
     warnings: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Suspended:
+    """The task waits for something outside, and holds neither a slot nor a lease meanwhile. It runs again when that is
+    there, or after so many seconds at the latest, and is given `state` then, and its files only if it needs them. So
+    much of it is `done`, in 0..1."""
+
+    state: Document
+    seconds: float
+    done: float = 0.0
+    needs_files: bool = True
+
+
 class RunningTask(Protocol):
     """A task as its step sees it while it runs."""
+
+    @property
+    def key(self) -> TaskKey:
+        """What wakes a task that is suspended names it by this."""
+        ...
+
+    @property
+    def resumed(self) -> Document | None:
+        """The state with which it was suspended; None for one that begins."""
+        ...
 
     @property
     def name(self) -> str:
@@ -131,8 +153,8 @@ class Step(Protocol):
         streams is asked for each shard of the step before, and gives one task or none."""
         ...
 
-    async def run(self, task: RunningTask) -> TaskResult:
-        """Do one task; raises WindmillError."""
+    async def run(self, task: RunningTask) -> TaskResult | Suspended:
+        """Do one task, or as much of it as can be done now; raises WindmillError."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from windmill.core.errors import WindmillError
 from windmill.core.timings import STEP_SECONDS, Histogram
@@ -26,9 +27,27 @@ class StepSlotCount:
     size: int
 
 
+class StepBreaker(Protocol):
+    """Open while something is away that tasks of the step need; they are put off meanwhile."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def reason(self) -> WindmillError | None: ...
+
+
+@runtime_checkable
+class HasBreaker(Protocol):
+    """A step that needs something which may be away."""
+
+    @property
+    def breaker(self) -> StepBreaker: ...
+
+
 @dataclass(frozen=True)
 class NoBreaker:
-    """Steps have none: a task whose engine is away is put off."""
+    """For a step that needs nothing of the kind."""
 
     state: str = "closed"
     reason: WindmillError | None = None
@@ -45,12 +64,15 @@ class StepState:
     claims: Histogram = field(default_factory=lambda: Histogram(STEP_SECONDS))
     in_progress: int = 0
     tokens_taken: int = 0
-    breaker: NoBreaker = NoBreaker()
     adapts_concurrency: bool = False
 
     @property
     def name(self) -> str:
         return self.service.name
+
+    @property
+    def breaker(self) -> StepBreaker:
+        return self.service.breaker if isinstance(self.service, HasBreaker) else NoBreaker()
 
     @property
     def slot_count(self) -> int:

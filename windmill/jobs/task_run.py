@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from windmill.core.errors import WindmillError, unexpected
-from windmill.jobs.step import InputFiles, JobView, ShardInput, Step, TaskResult
-from windmill.storage.jobs.rows import Document
+from windmill.jobs.step import InputFiles, JobView, ShardInput, Step, Suspended, TaskResult
+from windmill.storage.jobs.rows import Document, TaskKey
 
 STOP_SECONDS = 0.5
 """What a task may take to stop by itself once it is cancelled."""
@@ -26,6 +26,8 @@ class TaskWork:
     parameters: Document
     files: InputFiles
     scratch: Path
+    key: TaskKey = field(kw_only=True)
+    resumed: Document | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class TaskRun(Protocol):
     @property
     def progress(self) -> float: ...
 
-    async def result(self) -> TaskResult:
-        """What it has made, when it is done; raises WindmillError."""
+    async def result(self) -> TaskResult | Suspended:
+        """What it has made, when it is done, or for what it waits; raises WindmillError."""
         ...
 
     async def stop(self) -> None:
@@ -54,7 +56,7 @@ class TaskRun(Protocol):
         ...
 
 
-async def run_step(step: Step, task: GivenTask) -> TaskResult:
+async def run_step(step: Step, task: GivenTask) -> TaskResult | Suspended:
     """Run a task in this loop; whatever a step raises is a WindmillError."""
     try:
         async with asyncio.timeout(step.limits.timeout_seconds):
@@ -81,13 +83,13 @@ class ThreadRun:
         self._step = step
         self._given = GivenTask(**vars(work), report=self._report)
         self._ours = asyncio.get_running_loop()
-        self._done: asyncio.Future[TaskResult] = self._ours.create_future()
+        self._done: asyncio.Future[TaskResult | Suspended] = self._ours.create_future()
         self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[TaskResult] | None = None
+        self._task: asyncio.Task[TaskResult | Suspended] | None = None
         self._thread = threading.Thread(target=self._run, name=f"step {step.name}", daemon=True)
         self._thread.start()
 
-    async def result(self) -> TaskResult:
+    async def result(self) -> TaskResult | Suspended:
         return await asyncio.shield(self._done)
 
     async def stop(self) -> None:
@@ -112,7 +114,7 @@ class ThreadRun:
     def _run(self) -> None:
         try:
             self._task = self._loop.create_task(run_step(self._step, self._given))
-            outcome: TaskResult | BaseException = self._loop.run_until_complete(self._task)
+            outcome: TaskResult | Suspended | BaseException = self._loop.run_until_complete(self._task)
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             outcome = error
         finally:
@@ -120,7 +122,7 @@ class ThreadRun:
         with contextlib.suppress(RuntimeError):  # the process ends
             self._ours.call_soon_threadsafe(self._settle, outcome)
 
-    def _settle(self, outcome: TaskResult | BaseException) -> None:
+    def _settle(self, outcome: TaskResult | Suspended | BaseException) -> None:
         if isinstance(outcome, BaseException):
             stopped = isinstance(outcome, asyncio.CancelledError)
             self._done.set_exception(WindmillError("CANCELLED", "the task was stopped") if stopped else outcome)

@@ -13,7 +13,8 @@ from windmill.jobs.claiming import begin_alone
 from windmill.jobs.ending import end_task
 from windmill.jobs.held_tasks import HeldTask, HeldTasks
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
-from windmill.jobs.step import InputFiles, JobView
+from windmill.jobs.step import InputFiles, JobView, Suspended
+from windmill.jobs.suspending import needs_files, resumed_state, suspend
 from windmill.jobs.task_files import TaskFiles
 from windmill.jobs.task_run import TaskRun, TaskWork, ThreadRun
 from windmill.jobs.turns import Turns
@@ -55,7 +56,7 @@ class TaskWorker:
         scratch = self._scratch / str(held.task.lease)
         scratch.mkdir(parents=True)
         try:
-            files = await self._bring(held, scratch / "inputs")
+            files = await self._bring(held, scratch / "inputs") if needs_files(held.task) else {}
             if files is None:
                 return None if held.asked.result() == "lost" else TaskReturned()
             held.run = self._start(held.task, files, scratch)
@@ -83,7 +84,8 @@ class TaskWorker:
         assert step, f"claimed what this process cannot run: {task.step} {task.step_version}"
         job = JobView(task.public_id, task.kind, task.inputs, task.parameters, task.principal)
         name = f"{task.public_id}-{task.position}-{task.shard}"
-        work = TaskWork(name, job, task.input, task.step_parameters, files, scratch)
+        given = (name, job, task.input, task.step_parameters, files, scratch)
+        work = TaskWork(*given, key=task.key, resumed=resumed_state(task))
         if step.limits.in_child:
             return ChildRun(step, self._access.catalog.source, work, self._access.settings.step_memory_bytes)
         return ThreadRun(step, work)
@@ -101,6 +103,8 @@ class TaskWorker:
                 return TaskReturned()
         try:
             made = ending.result()
+            if isinstance(made, Suspended):
+                return suspend(made)
             kept = await self._files.keep(made.artifacts)
             return TaskSucceeded(made.output, kept, made.timings, made.warnings)
         except WindmillError as error:

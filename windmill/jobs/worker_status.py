@@ -1,7 +1,7 @@
 """The state of a worker of steps for its log, its health checks and its metrics."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from windmill.core.settings import Settings
 from windmill.jobs.fleet_reaper import step_work_reader
@@ -15,10 +15,17 @@ from windmill.storage.database import Pool
 
 
 class StepWorkerStatus:
-    """Read from the parts of the process."""
+    """Read from the parts of the process. `further` are the samples of what its steps use."""
 
-    def __init__(self, worker: StepWorker, heartbeat: Heartbeat, settings: Settings, pool: Pool) -> None:
-        self._worker, self._heartbeat, self._pool = worker, heartbeat, pool
+    def __init__(
+        self,
+        worker: StepWorker,
+        heartbeat: Heartbeat,
+        settings: Settings,
+        pool: Pool,
+        further: Callable[[], Iterable[Sample]] = tuple,
+    ) -> None:
+        self._worker, self._heartbeat, self._pool, self._further = worker, heartbeat, pool, further
         self._work = step_work_reader(settings)
 
     def ready(self) -> Mapping[str, HealthCheck]:
@@ -35,7 +42,8 @@ class StepWorkerStatus:
         reconnects = reconnect_samples({"broker": worker.broker.ended, "database": worker.held.database.ended})
         own = [sample for state in worker.states for sample in step_samples(state)]
         fleet = await self._work.samples(self._pool)
-        return [*own, *published_token_samples(worker.published), *lost_lease_samples(worker.lost), *reconnects, *fleet]
+        tokens = [*published_token_samples(worker.published), *lost_lease_samples(worker.lost)]
+        return [*own, *tokens, *reconnects, *fleet, *self._further()]
 
     def counts(self) -> dict[str, int]:
         """The outcomes of all steps, for the log."""

@@ -7,6 +7,8 @@ from windmill.core.timings import Histogram
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 Combine = Literal["sum", "max"]
+BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
+"""What a gauge of the state of a breaker shows."""
 
 
 @dataclass(frozen=True)

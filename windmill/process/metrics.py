@@ -10,8 +10,9 @@ from windmill import VERSION
 from windmill.calling.service_addresses import ServiceAddresses
 from windmill.calling.service_state import ServiceState
 from windmill.core.timings import CommitTimings, RecordedCommitTimings, RecordedJobTimings
+from windmill.process.engine_metrics import ENGINE_METRICS
 from windmill.process.health import Health
-from windmill.process.metric import Metric, Sample
+from windmill.process.metric import BREAKER_NUMBERS, Metric, Sample
 from windmill.process.step_metrics import STEP_METRICS
 
 BUILD_INFO = Metric(
@@ -135,9 +136,9 @@ METRICS = (
     RECOMPUTES,
     BOX_CALLS,
     *STEP_METRICS,
+    *ENGINE_METRICS,
 )
 
-_BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
 _OUTCOMES = {
     "Stored": "stored",
     "RetryLater": "retry_later",
@@ -165,7 +166,7 @@ def call_samples(state: ServiceState) -> Iterator[Sample]:
     service = (state.service.name,)
     yield Sample(CALLS, service, state.slots.taken)
     yield Sample(CONCURRENCY, service, state.slots.size)
-    yield Sample(BREAKER, service, _BREAKER_NUMBERS[state.breaker.state])
+    yield Sample(BREAKER, service, BREAKER_NUMBERS[state.breaker.state])
     yield Sample(BLIND, service, int(state.blind))
     yield Sample(DEFECTS, service, state.defects)
     if state.addresses:

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from windmill.core.service_urls import service_url
 from windmill.engines.engine import EngineRequest, JsonValue
 from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, EngineEntry, HttpEntry, ProcessEntry
 from windmill.engines.registry import Engines, open_engines
+from windmill.storage.jobs.rows import TaskKey
 
 Behaviour = Literal[
     "paints",
@@ -49,7 +50,14 @@ class Rig(Protocol):
     """One kind of engine."""
 
     kind: str
+    makes: str
+    """The media type of what it makes."""
+    waits: bool
+    """Whether its requests wait outside of it, so that nothing of them runs that could be ended."""
     behaviours: tuple[Behaviour, ...]
+
+    @property
+    def environ(self) -> Mapping[str, str]: ...
 
     async def entry(self, behaviour: Behaviour, seconds: float) -> EngineEntry: ...
 
@@ -61,7 +69,16 @@ class Rig(Protocol):
 
 
 @dataclass
-class BuiltinRig:
+class _PaintingRig:
+    """What rigs have whose engines make pictures by themselves."""
+
+    makes: str = field(default="image/png", init=False)
+    waits: bool = field(default=False, init=False)
+    environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON, init=False)
+
+
+@dataclass
+class BuiltinRig(_PaintingRig):
     kind: str = "builtin"
     behaviours: tuple[Behaviour, ...] = ("paints",)
 
@@ -75,7 +92,7 @@ class BuiltinRig:
 
 
 @dataclass
-class ProcessRig:
+class ProcessRig(_PaintingRig):
     kind: str = "process"
     keep_alive: bool = False
     behaviours: tuple[Behaviour, ...] = (
@@ -96,7 +113,7 @@ class ProcessRig:
 
 
 @dataclass
-class HttpRig:
+class HttpRig(_PaintingRig):
     kind: str = "http"
     behaviours: tuple[Behaviour, ...] = (
         "paints", "hangs", "dies", "lies", "says nothing", "writes half", "writes a page",
@@ -142,8 +159,8 @@ class HttpRig:
 
 
 @dataclass
-class ComfyUiRig:
-    folder: Path
+class ComfyUiRig(_PaintingRig):
+    folder: Path = field(kw_only=True)
     kind: str = "comfyui"
     behaviours: tuple[Behaviour, ...] = (
         "paints", "hangs", "dies", "says nothing", "writes half", "writes a page",
@@ -205,9 +222,9 @@ async def http_server(
 
 
 @asynccontextmanager
-async def one_engine(entry: EngineEntry) -> AsyncIterator[Engines]:
+async def one_engine(entry: EngineEntry, environ: Mapping[str, str] = ENVIRON) -> AsyncIterator[Engines]:
     """The entry as the engine `it`."""
-    async with open_engines({"it": entry}, ENVIRON) as engines:
+    async with open_engines({"it": entry}, environ) as engines:
         yield engines
 
 
@@ -217,4 +234,4 @@ def request_in(folder: Path, name: str = "job-7_paint_0", **parameters: int | st
     photo = folder / "photo.png"
     photo.write_bytes(PNG)
     given = {"prompt": "a mill", "seed": 0, **parameters}
-    return EngineRequest(name, {"input": photo}, given, folder / "scratch" / name, GRAPH)
+    return EngineRequest(name, {"input": photo}, given, folder / "scratch" / name, GRAPH, TaskKey(7, 0, 0), "job-7")

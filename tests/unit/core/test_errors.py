@@ -128,6 +128,7 @@ READERS_OF_SETTINGS = {
     # The entries of engines, and the variables that they name.
     "windmill/engines/configuration.py",
     "windmill/engines/registry.py",
+    "windmill/engines/http/signing.py",
     # The settings allow a store, and what reads it is not installed.
     "windmill/media/image/store_reader.py",
     "windmill/storage/artifacts/opening.py",

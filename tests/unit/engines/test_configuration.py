@@ -10,7 +10,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
 from windmill.engines.configuration import load_engines, parse_engines
 from windmill.engines.engine import EngineRequest
-from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, HttpEntry, ProcessEntry
+from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, FleetEntry, HttpEntry, ProcessEntry
 from windmill.engines.registry import open_engines
 
 SOURCE = "service_config.json"
@@ -60,6 +60,37 @@ def test_all_mistakes_are_told_at_once_each_with_its_place() -> None:
         assert place in said, place
     assert "did you mean 'command'" in said
     assert "secret" not in said
+
+
+def test_an_engine_may_have_several_addresses() -> None:
+    (entry,) = parse_engines({"gpu": {"kind": "http", "urls": ["http://a:1", "http://b:1/x"]}}, SOURCE).values()
+    assert isinstance(entry, HttpEntry)
+    assert [str(url) for url in entry.urls] == ["http://a:1", "http://b:1/x"]
+    assert entry.url == entry.urls[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"url": "http://a", "urls": ["http://b"]}, "exclude each other"),
+        ({"urls": []}, "must name a URL at least"),
+        ({"urls": ["http://a", "http://a:80"]}, "must be different URLs"),
+        ({"url": "http://a", "sign": "aws"}, "needs the body raw, json or base64"),
+        ({"url": "http://a", "sign": "gcp", "body": "json"}, "sign"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], said: str) -> None:
+    assert said in refused({"gpu": {"kind": "http", **keys}})
+
+
+def test_the_fleet_is_an_engine_without_an_entry_and_with_one(tmp_path: Path) -> None:
+    config = tmp_path / SOURCE
+    config.write_text('{"services": {}}')
+    assert load_engines(config, Settings.from_env({}), tmp_path)["fleet"] == FleetEntry()
+    own = {"fleet": {"kind": "fleet", "window": 8, "services": ["detectors"], "resubmit_seconds": 5}}
+    config.write_text(json.dumps({"services": {}, "engines": own}))
+    entry = load_engines(config, Settings.from_env({}), tmp_path)["fleet"]
+    assert entry == FleetEntry(window=8, services=("detectors",), resubmit_seconds=5)
 
 
 def test_a_key_in_the_file_is_refused() -> None:

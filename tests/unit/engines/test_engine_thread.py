@@ -68,7 +68,9 @@ class ThreadScene:
 
     async def run(self, name: str = "slow", cancelled: asyncio.Event | None = None, **parameters: str) -> EngineOutput:
         request = EngineRequest("job-1", {}, parameters, Path("/nowhere"))
-        return await self.thread.run(name, request, self.progress.append, cancelled or asyncio.Event())
+        result = await self.thread.run(name, request, self.progress.append, cancelled or asyncio.Event())
+        assert isinstance(result, EngineOutput)
+        return result
 
 
 @pytest.fixture
@@ -121,3 +123,12 @@ async def test_closing_closes_the_engines(scene: ThreadScene) -> None:
     await scene.run(at_once="yes")
     scene.thread.close()
     assert scene.engine.closed
+
+
+def test_an_engine_that_is_away_is_told_by_its_breaker(scene: ThreadScene) -> None:
+    assert (scene.thread.engines, scene.thread.breaker.state) == ([], "closed")
+    asyncio.run(scene.run(at_once="yes"))
+    (engine,) = scene.thread.engines
+    assert scene.thread.breaker.state == "closed"
+    engine.breaker.trip(WindmillError("SERVICE_UNREACHABLE", "it is away"))
+    assert scene.thread.breaker is engine.breaker

@@ -8,7 +8,15 @@ import pytest
 
 from tests.waiting import settled
 from windmill.core.errors import Code, WindmillError
-from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, OnProgress
+from windmill.engines.engine import (
+    EngineHealth,
+    EngineKind,
+    EngineOutput,
+    EngineRequest,
+    EngineResult,
+    EngineWaits,
+    OnProgress,
+)
 from windmill.engines.entries import BuiltinEntry
 from windmill.engines.guard import GuardedEngine
 
@@ -26,6 +34,7 @@ class FakeEngine:
         self.well = True
         self.raises: Exception | None = None
         self.progress: tuple[float, ...] = ()
+        self.result: EngineResult = DONE
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.running = self.most = self.runs = self.checks = 0
@@ -34,7 +43,7 @@ class FakeEngine:
         self.checks += 1
         return EngineHealth(self.well, "well" if self.well else "it is away")
 
-    async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
+    async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineResult:
         self.runs += 1
         self.running += 1
         self.most = max(self.most, self.running)
@@ -44,7 +53,7 @@ class FakeEngine:
             await self.go_on.wait()
             if self.raises:
                 raise self.raises
-            return DONE
+            return self.result
         finally:
             self.running -= 1
 
@@ -63,7 +72,7 @@ def guarded(fake: FakeEngine, clock: Callable[[], float], **entry: float) -> Gua
     return GuardedEngine(fake, BuiltinEntry(**entry), clock=clock)  # type: ignore[arg-type]
 
 
-async def run(engine: GuardedEngine, told: list[float] | None = None) -> EngineOutput:
+async def run(engine: GuardedEngine, told: list[float] | None = None) -> EngineResult:
     return await engine.run(REQUEST, (told if told is not None else list[float]()).append, asyncio.Event())
 
 
@@ -176,3 +185,22 @@ async def test_a_cancelled_job_says_nothing_about_the_engine() -> None:
     engine = guarded(fake, Clock())
     assert (await failure(engine)).code == "CANCELLED"
     assert (engine.breaker.state, fake.checks) == ("closed", 0)
+
+
+async def test_what_becomes_of_requests_is_counted() -> None:
+    fake, clock = FakeEngine(), Clock()
+    engine = guarded(fake, clock)
+    await run(engine)
+    fake.result = EngineWaits({}, 60, 0.5)
+    assert await run(engine) == fake.result
+    fake.raises = WindmillError("SERVICE_ERROR", "it broke")
+    await failure(engine)
+    fake.raises = WindmillError("CANCELLED", "the job was cancelled")
+    await failure(engine)
+    assert engine.calls == {
+        ("succeeded", ""): 1,
+        ("waiting", ""): 1,
+        ("failed", "SERVICE_ERROR"): 1,
+        ("cancelled", ""): 1,
+    }
+    assert (sum(engine.seconds.counts), engine.running) == (2, 0)

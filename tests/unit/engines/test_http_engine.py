@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import hashlib
 import io
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,18 @@ from aiohttp import web
 
 from tests.conformance.engines.painter import PNG
 from tests.conformance.engines.rigs import http_server, request_in, zip_of
-from windmill.core.errors import Code, Retry, WindmillError
+from tests.waiting import until
+from windmill.core.errors import Code, ConfigInvalid, Retry, WindmillError
 from windmill.core.service_access import ServiceAccess
 from windmill.core.service_urls import service_url
 from windmill.engines.engine import EngineOutput, EngineRequest
 from windmill.engines.entries import HttpEntry
+from windmill.engines.http.aws_signature import AwsCredentials, AwsScope, SignedRequest, signature_headers
 from windmill.engines.http.engine import HttpEngine
+from windmill.engines.http.signing import request_signer
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ACCOUNT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_REGION": "eu-central-1"}
 KEYS = ServiceAccess((("Authorization", "Bearer abcdefgh"),), ("Bearer abcdefgh", "abcdefgh"))
 
 
@@ -43,7 +49,8 @@ class Server:
         return await self.answer(request)
 
     async def run(self, request: EngineRequest, **entry: Any) -> EngineOutput:  # noqa: ANN401 - any key of an entry
-        engine = HttpEngine("it", HttpEntry(url=service_url(self.url, "url"), **entry), KEYS)
+        made = HttpEntry(url=service_url(self.url, "url"), **entry)
+        engine = HttpEngine("it", made, KEYS, request_signer("it", made, ACCOUNT))
         try:
             return await engine.run(request, lambda _: None, asyncio.Event())
         finally:
@@ -261,3 +268,161 @@ async def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     engine = HttpEngine("it", HttpEntry(url=service_url("http://127.0.0.1:1", "url")), KEYS)
     assert not (await engine.check()).ok
     await engine.close()
+
+
+class SignatureCheck:
+    """A server that does what AWS does: it computes the signature of what has arrived, and compares."""
+
+    def __init__(self, secret: str = "s3cret") -> None:
+        self.secret = secret
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if request.headers.get("Authorization") != self.expected(request, body):
+            return web.json_response({"message": "The request signature does not match"}, status=403)
+        self.bodies.append(body)
+        return web.json_response({"predictions": []})
+
+    def expected(self, request: web.Request, body: bytes) -> str:
+        scope, signed = request.headers["Authorization"].split(", ")[:2]
+        names = signed.removeprefix("SignedHeaders=").split(";")
+        _, day, region, service, _ = scope.split("/")
+        headers = {name: request.headers[name] for name in names if not name.startswith("x-amz-")}
+        at = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        assert day == f"{at:%Y%m%d}"
+        assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
+        asked = SignedRequest(
+            request.method, request.rel_url.raw_path, headers, hashlib.sha256(body).hexdigest(), request.query.items()
+        )
+        account = AwsCredentials("AKIDEXAMPLE", self.secret)
+        return signature_headers(asked, account, AwsScope(region, service), at)["Authorization"]
+
+
+@pytest.mark.parametrize("body", ["raw", "json", "base64"])
+async def test_a_signed_request_is_signed_as_it_arrives(body: str, tmp_path: Path) -> None:
+    check = SignatureCheck()
+    async with server(check) as it:
+        request = request_in(tmp_path, prompt="a mill & more/+")
+        await it.run(request, body=body, sign="aws", path="/endpoints/my%20model/invocations")
+        assert "/eu-central-1/sagemaker/aws4_request" in it.asked[0].headers["Authorization"]
+        assert len(check.bodies) == 1
+
+
+async def test_a_request_that_is_signed_with_another_secret_is_refused_and_costs_no_try(tmp_path: Path) -> None:
+    async with server(SignatureCheck("another")) as it:
+        error = await it.failure(request_in(tmp_path), body="json", sign="aws")
+        assert (error.code, error.retry) == ("SERVICE_REJECTED", "pause")
+
+
+def test_signing_needs_an_account() -> None:
+    entry = HttpEntry(url=service_url("http://h", "url"), body="json", sign="aws")
+    with pytest.raises(ConfigInvalid, match="AWS_SECRET_ACCESS_KEY"):
+        request_signer("it", entry, {"AWS_ACCESS_KEY_ID": "id"})
+    assert request_signer("it", HttpEntry(url=service_url("http://h", "url")), {}) is None
+
+
+async def test_a_base64_body_holds_nothing_but_the_picture_and_what_was_given(tmp_path: Path) -> None:
+    bodies: list[Any] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        bodies.append(orjson.loads(await request.read()))
+        return web.json_response({"predictions": [{"label": "mill"}], "image": "what it was asked"})
+
+    async with server(answer) as it:
+        request = replace(request_in(tmp_path), parameters={"task": "detect", "top": 5, "style": None})
+        output = await it.run(request, body="base64")
+        assert bodies == [{"image": base64.b64encode(PNG).decode(), "top": 5}]
+        assert names(output) == ["answer.json"]
+
+
+async def test_an_answer_to_a_base64_body_without_predictions_is_none(tmp_path: Path) -> None:
+    for document, code in (({"labels": []}, "BAD_RESPONSE"), ({"success": False, "error": "no"}, "SERVICE_ERROR")):
+        async with server(says(document)) as it:
+            assert (await it.failure(request_in(tmp_path), body="base64")).code == code
+
+
+class SeveralServers:
+    """Servers of one engine, each of which answers as it is told."""
+
+    def __init__(self, *servers: Server) -> None:
+        self.servers = servers
+        urls = tuple(service_url(one.url, "urls") for one in servers)
+        self.engine = HttpEngine("it", HttpEntry(url=urls[0], urls=urls), KEYS)
+
+    async def run(self, folder: Path, name: str = "job-7_paint_0") -> EngineOutput:
+        return await self.engine.run(request_in(folder, name), lambda _: None, asyncio.Event())
+
+    @property
+    def posts(self) -> list[int]:
+        return [sum(asked.method == "POST" for asked in one.asked) for one in self.servers]
+
+
+async def test_a_request_goes_to_the_address_with_the_fewest_in_hand(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(_request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response(body=PNG, content_type="image/png")
+
+    async with server(slow) as one, server(slow) as other:
+        several = SeveralServers(one, other)
+        runs = [asyncio.create_task(several.run(tmp_path, f"job-{number}")) for number in range(4)]
+        await until(lambda: sum(several.posts) == 4)
+        assert several.posts == [2, 2]
+        go_on.set()
+        await asyncio.gather(*runs)
+        await several.engine.close()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_what_fails_at_an_address_that_is_away_is_done_at_another(status: int, tmp_path: Path) -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=502 if request.method == "GET" else status)
+
+    async with server(broken) as ill, server(sends(PNG, "image/png")) as well:
+        several = SeveralServers(ill, well)
+        for number in range(3):
+            assert names(await several.run(tmp_path, f"job-{number}")) == ["output.png"]
+        assert several.posts == [1, 3]
+        assert several.engine.addresses_away == 1
+        health = await several.engine.check()
+        assert (health.ok, health.says.startswith("1 of 2 addresses answer")) == (True, True)
+        await several.engine.close()
+
+
+async def test_a_failure_at_an_address_that_is_well_is_the_jobs(tmp_path: Path) -> None:
+    async def fails(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=405 if request.method == "GET" else 500)
+
+    async with server(fails) as one, server(fails) as other:
+        several = SeveralServers(one, other)
+        with pytest.raises(WindmillError, match="SERVICE_ERROR") as failed:
+            await several.run(tmp_path)
+        assert (failed.value.retry, sum(several.posts)) == ("later", 1)
+        await several.engine.close()
+
+
+async def test_when_all_addresses_are_away_jobs_wait_and_the_one_that_is_back_gets_them(tmp_path: Path) -> None:
+    back = asyncio.Event()
+
+    async def away(request: web.Request) -> web.StreamResponse:
+        if back.is_set():
+            return web.Response(body=PNG, content_type="image/png")
+        return web.Response(status=503 if request.method == "POST" else 502)
+
+    async with server(away) as one, server(away) as other:
+        several = SeveralServers(one, other)
+        with pytest.raises(WindmillError, match="all 2 addresses of it are away") as failed:
+            await several.run(tmp_path)
+        assert failed.value.retry == "pause"
+        back.set()
+
+        async def works() -> bool:
+            try:
+                return bool(await several.run(tmp_path))
+            except WindmillError:
+                return False
+
+        await until(works)
+        await several.engine.close()

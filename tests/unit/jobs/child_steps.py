@@ -5,7 +5,16 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from windmill.jobs.step import JobView, RunningTask, ShardInput, StepCatalog, StepInputs, StepLimits, TaskResult
+from windmill.jobs.step import (
+    JobView,
+    RunningTask,
+    ShardInput,
+    StepCatalog,
+    StepInputs,
+    StepLimits,
+    Suspended,
+    TaskResult,
+)
 
 
 @dataclass(frozen=True)
@@ -21,8 +30,12 @@ class EndingStep:
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:
         return []
 
-    async def run(self, task: RunningTask) -> TaskResult:
+    async def run(self, task: RunningTask) -> TaskResult | Suspended:
         match task.input["end"]:
+            case "waits" if task.resumed is None:
+                return Suspended({"key": list(task.key)}, 60, 0.5, needs_files=False)
+            case "waits":
+                return TaskResult(task.resumed or {})
             case "memory":
                 bytearray(2**31)
             case "killed":

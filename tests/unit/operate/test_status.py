@@ -282,6 +282,13 @@ def test_steps_are_shown_where_there_is_work_or_a_worker_and_those_that_nobody_r
     ]
 
 
+def test_a_step_whose_engine_is_away_says_why_its_tasks_are_put_off() -> None:
+    paused = replace(UPSCALE, step="engine", paused="SERVICE_UNREACHABLE: the engine comfy is not well")
+    text = render_steps(FleetStatus(0, [], steps=[paused, GRAIN]))
+    assert "engine waits: SERVICE_UNREACHABLE: the engine comfy is not well\n" in text
+    assert "grain waits" not in text
+
+
 def test_a_fleet_without_jobs_shows_nothing_of_them() -> None:
     assert render_steps(FleetStatus(0, [], steps=[IDLE])) == ""
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from tests.unit.kernels.pictures.made_pictures import scene
 from windmill.core.errors import Code, WindmillError
-from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress, ProducedFile
-from windmill.jobs.step import JobView, StepInputs
+from windmill.engines.engine import EngineOutput, EngineRequest, EngineWaits, OnProgress, ProducedFile
+from windmill.jobs.step import JobView, StepInputs, Suspended, TaskResult
+from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.jobs.task_run import GivenTask
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.catalog import STEPS
@@ -21,14 +22,20 @@ from windmill.pipelines.job_steps.engine_step import EngineStep, name_each
 from windmill.pipelines.job_steps.picture_task import PictureTask
 from windmill.pipelines.presets.known_steps import KNOWN_STEPS, RERUN_JOB
 from windmill.pipelines.presets.preset import ENGINE
+from windmill.storage.jobs.rows import TaskKey
 
 JOB = JobView(uuid.UUID(int=1), "test", {}, {}, "")
 
 
 def given(
-    scratch: Path, parameters: Mapping[str, Any], files: Mapping[str, Sequence[Path]], **of_step: object
+    scratch: Path,
+    parameters: Mapping[str, Any],
+    files: Mapping[str, Sequence[Path]],
+    resumed: Mapping[str, Any] | None = None,
+    **of_step: object,
 ) -> GivenTask:
-    return GivenTask("1-0-0", JOB, {"parameters": parameters}, of_step, files, scratch, lambda _: None)
+    given = ("1-0-0", JOB, {"parameters": parameters}, of_step, files, scratch, lambda _: None)
+    return GivenTask(*given, key=TaskKey(1, 0, 0), resumed=resumed)
 
 
 @dataclass
@@ -37,17 +44,21 @@ class FakeEngines:
 
     failures: Mapping[str, Code] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    waits: EngineWaits | None = None
+    breaker: StepBreaker = field(default_factory=NoBreaker)
     asked: dict[str, EngineRequest] = field(default_factory=dict)
 
     async def run(self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> Any:  # noqa: ANN401
         self.asked[name] = request
         if name in self.failures:
             raise WindmillError(self.failures[name], f"{name} could not")
-        return EngineOutput([ProducedFile("a.png", request.out / "a.png", "image/png")], self.facts)
+        if self.waits:
+            return self.waits
+        return EngineOutput([ProducedFile("a.png", request.out / "a.png", "image/png")], self.facts, ["told"])
 
 
-async def drawn(engines: FakeEngines, scratch: Path, *names: str) -> Any:  # noqa: ANN401 - a TaskResult
-    task = given(scratch, {"prompt": "a cat"}, {}, task="generate_image", engines=list(names))
+async def drawn(engines: FakeEngines, scratch: Path, *names: str, resumed: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - a TaskResult
+    task = given(scratch, {"prompt": "a cat"}, {}, resumed, task="generate_image", engines=list(names))
     return await EngineStep(engines).run(task)
 
 
@@ -69,6 +80,7 @@ async def test_a_step_on_pictures_makes_a_png_of_its_files(tmp_path: Path) -> No
     Image.fromarray(scene()).save(tmp_path / "in.png")
     step = PictureTask(PICTURE_STEPS["upscale"], max_pixels=lambda: 10**6)
     made = await step.run(given(tmp_path, {"factor": 2}, {"picture": [tmp_path / "in.png"]}))
+    assert isinstance(made, TaskResult)
     (file,) = made.artifacts
     assert (file.name, file.media_type) == ("picture.png", "image/png")
     with Image.open(file.path) as picture:
@@ -85,7 +97,7 @@ async def test_a_step_on_pictures_keeps_to_the_limit_of_pixels(tmp_path: Path) -
 async def test_the_preferred_engine_does_the_work_and_the_others_are_not_asked(tmp_path: Path) -> None:
     engines = FakeEngines()
     made = await drawn(engines, tmp_path, "best", "second")
-    assert (made.output["engine"], made.output["passed_over"], made.warnings) == ("best", [], [])
+    assert (made.output["engine"], made.output["passed_over"], made.warnings) == ("best", [], ["best: told"])
     assert list(engines.asked) == ["best"]
     assert engines.asked["best"].parameters == {"task": "generate_image", "prompt": "a cat"}
 
@@ -95,7 +107,7 @@ async def test_the_next_engine_does_it_where_one_cannot_and_the_job_says_so(tmp_
     made = await drawn(FakeEngines({"best": code}), tmp_path, "best", "second")
     assert made.output["engine"] == "second"
     assert made.output["passed_over"] == [f"best: {code}: best could not"]
-    assert made.warnings == [f"second was used instead of best: {code}: best could not"]
+    assert made.warnings == [f"second was used instead of best: {code}: best could not", "second: told"]
 
 
 @pytest.mark.parametrize("code", ["USAGE", "CANCELLED", "IMAGE_UNREADABLE"])
@@ -121,7 +133,29 @@ async def test_a_job_fails_at_once_where_every_engine_lacks_something(tmp_path: 
 
 async def test_what_no_model_has_made_is_told_with_the_job(tmp_path: Path) -> None:
     made = await drawn(FakeEngines(facts={"simulated": True, "says": "no model was asked"}), tmp_path, "default")
-    assert made.warnings == ["default: no model was asked"]
+    assert made.warnings == ["default: no model was asked", "default: told"]
+
+
+async def test_a_task_whose_engine_waits_is_suspended_and_goes_on_with_that_engine(tmp_path: Path) -> None:
+    engines = FakeEngines({"best": "DEPENDENCY_MISSING"}, waits=EngineWaits({"asked": 5}, 60, 0.5))
+    begun = await drawn(engines, tmp_path, "best", "fleet")
+    passed_over = ["best: DEPENDENCY_MISSING: best could not"]
+    state = {"engine": "fleet", "state": {"asked": 5}, "passed_over": passed_over}
+    assert begun == Suspended(state, 60, 0.5, needs_files=False)
+    engines.asked, engines.waits = {}, None
+    made = await drawn(engines, tmp_path, "best", "fleet", resumed=begun.state)
+    assert list(engines.asked) == ["fleet"]
+    request = engines.asked["fleet"]
+    assert (request.resumed, request.task, request.group) == ({"asked": 5}, TaskKey(1, 0, 0), f"job-{JOB.public_id}")
+    assert made.output["passed_over"] == passed_over
+
+
+async def test_where_another_engine_may_have_to_take_over_a_task_keeps_its_files(tmp_path: Path) -> None:
+    begun = await drawn(FakeEngines(waits=EngineWaits({}, 60, 0)), tmp_path, "fleet", "second")
+    assert begun.needs_files
+    engines = FakeEngines({"fleet": "SERVICE_TIMEOUT"})
+    made = await drawn(engines, tmp_path, "fleet", "second", resumed=begun.state)
+    assert (made.output["engine"], engines.asked["second"].resumed) == ("second", None)
 
 
 def test_further_files_of_an_input_have_its_name_and_a_number() -> None:

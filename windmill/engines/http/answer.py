@@ -56,12 +56,20 @@ def read_answer(document: object, hide: Callable[[str], str] = str) -> Answer:
     them."""
     if not isinstance(document, dict):
         return Document()
-    if document.get("success") is False or document.get("status") == "error":
-        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {hide(_reason(document))}")
+    _must_not_have_failed(document, hide)
     for names, shape in ((PATHS, _paths), (URLS, _urls), (DATA, _inline)):
         if texts := _texts(document, names):
             return shape(texts)
     return Document()
+
+
+def read_predictions(document: object, hide: Callable[[str], str] = str) -> Answer:
+    """The same for a model that answers predictions; raises BAD_RESPONSE if there are none."""
+    if isinstance(document, dict):
+        _must_not_have_failed(document, hide)
+        if isinstance(document.get("predictions"), list):
+            return Document()
+    raise bad_output('it answered JSON without a list "predictions"')
 
 
 def suffix_of(data: bytes) -> str:
@@ -98,6 +106,11 @@ def _decoded(text: str) -> bytes:
         return base64.b64decode(text[prefix.end() :] if prefix else text, validate=True)
     except binascii.Error as error:
         raise bad_output("it answered a picture that is not base64") from error
+
+
+def _must_not_have_failed(document: Mapping[str, object], hide: Callable[[str], str]) -> None:
+    if document.get("success") is False or document.get("status") == "error":
+        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {hide(_reason(document))}")
 
 
 def _reason(document: Mapping[str, object]) -> str:

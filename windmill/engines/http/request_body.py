@@ -55,7 +55,16 @@ def _json(request: EngineRequest, _files: ExitStack) -> dict[str, Any]:
     return {"data": orjson.dumps(document), "headers": {"Content-Type": "application/json"}}
 
 
-_FORMS = {"multipart": _multipart, "raw": _raw, "json": _json}
+def _base64(request: EngineRequest, _files: ExitStack) -> dict[str, Any]:
+    """`image` is the input in base64, beside nothing but the parameters that were given: hosted models are strict."""
+    if request.main_input is None:
+        raise WindmillError("USAGE", "a request with the body base64 needs a picture")
+    given = {name: value for name, value in request.parameters.items() if value is not None and name != "task"}
+    document = {**given, "image": _encoded(request.main_input)}
+    return {"data": orjson.dumps(document), "headers": {"Content-Type": "application/json"}}
+
+
+_FORMS = {"multipart": _multipart, "raw": _raw, "json": _json, "base64": _base64}
 
 
 def parameters_of(request: EngineRequest) -> Mapping[str, JsonValue]:

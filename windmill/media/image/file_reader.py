@@ -24,8 +24,12 @@ class FileReader:
     side effects.
     """
 
-    def __init__(self, root: Path, max_bytes: int, descriptors: str = _DESCRIPTORS) -> None:
+    def __init__(
+        self, root: Path, max_bytes: int, descriptors: str = _DESCRIPTORS, *, setting: str = "IMAGE_ROOT"
+    ) -> None:
+        """`setting` names the root in errors."""
         self._root = root
+        self._setting = setting
         self._max_bytes = max_bytes
         self._archives = ArchiveReader()
         self._descriptors = descriptors
@@ -93,7 +97,7 @@ class FileReader:
         if not real.startswith(self._inside):
             self._must_have_root()  # without a root everything lies outside
         if not real.startswith(self._inside):
-            raise WindmillError("IMAGE_FORBIDDEN", f"{image_path} lies outside IMAGE_ROOT={self._root}")
+            raise WindmillError("IMAGE_FORBIDDEN", f"{image_path} lies outside {self._setting}={self._root}")
 
     def _translated(self, error: OSError | ValueError, path: str, image_path: str) -> WindmillError:
         """Translate a failed read. It reveals nothing about paths outside the root, not even whether they exist."""
@@ -125,7 +129,7 @@ class FileReader:
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
         remedy = "mount it; jobs wait meanwhile"
-        raise WindmillError("IMAGE_NOT_FOUND", f"IMAGE_ROOT={self._root} {reason}", remedy, retry="pause")
+        raise WindmillError("IMAGE_NOT_FOUND", f"{self._setting}={self._root} {reason}", remedy, retry="pause")
 
 
 def _as_prefix(folder: str) -> str:

@@ -7,11 +7,13 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.media.image_header import dimensions, format_of
+from windmill.kernels.net.artifact_urls import is_artifact_url
 from windmill.kernels.net.store_urls import is_store_url
 from windmill.media.image.file_reader import FileReader
 from windmill.media.image.reader_threads import ReaderThreads
 
 if TYPE_CHECKING:
+    from windmill.media.image.artifact_reader import ArtifactReader
     from windmill.media.image.store_reader import StoreReader
     from windmill.media.image.url_fetcher import UrlFetcher
 
@@ -32,6 +34,7 @@ class ImageSource:
         self._url_seconds = url_seconds
         self._fetcher: UrlFetcher | None = None
         self._stores: StoreReader | None = None
+        self._artifacts: ArtifactReader | None = None
         self._threads = ReaderThreads(FileReader(settings.image_root, settings.max_image_bytes).read)
         self._opened = AsyncExitStack()
 
@@ -43,11 +46,13 @@ class ImageSource:
         await self._opened.aclose()
 
     async def read(self, job: Job) -> bytes:
-        """The file at the job's path or, without a path, at its URL, on the web or in a store."""
+        """The file at the job's path or, without a path, at its URL: on the web, in a store, or among the artifacts."""
         if job.image_path:
             data = await self._threads.read(job.image_path)
         elif is_store_url(job.image_url or ""):
             data = await self._opened_stores().read(job.image_url or "")
+        elif is_artifact_url(job.image_url or ""):
+            data = await (await self._opened_artifacts()).read(job.image_url or "")
         else:
             data = await (await self._opened_fetcher()).read(job.image_url or "")
         self._must_be_worth_sending(data)
@@ -69,6 +74,14 @@ class ImageSource:
 
             self._stores = StoreReader(self._settings, self._url_seconds)
         return self._stores
+
+    async def _opened_artifacts(self) -> "ArtifactReader":
+        if self._artifacts is None:
+            from windmill.media.image.artifact_reader import ArtifactReader
+
+            reader = ArtifactReader(self._settings, self._url_seconds)
+            self._artifacts = await self._opened.enter_async_context(reader)
+        return self._artifacts
 
     def _must_be_worth_sending(self, data: bytes) -> None:
         if not looks_like_image(data):

@@ -17,6 +17,7 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "topology": ("QUEUE", "RETRY", "SERVICE"),
     "database": ("DB",),
     "services": ("SERVICE",),
+    "engines": ("SERVICE", "MODEL", "PYTHON", "AWS", "DB", "QUEUE"),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
 }
 """Prefixes of the settings that an area needs."""

@@ -78,6 +78,8 @@ class StepStatus:
     waiting: int
     unplanned: int
     workers: int
+    paused: str | None = None
+    """Why tasks of the step are put off: an engine is away, as one of its workers says."""
 
 
 MOST_MARKS = 100_000

@@ -121,7 +121,8 @@ def render_steps(status: FleetStatus) -> str:
         return ""
     headings = ["step", "claimable", "running", "lost", "put off", "waiting", "to plan", "workers"]
     table = render_table(headings, [_step_cells(one) for one in steps]) if steps else ""
-    return f"\n{table}jobs: {jobs or 'none is open'}\n"
+    paused = "".join(f"{one.step} waits: {one.paused}\n" for one in steps if one.paused)
+    return f"\n{table}{paused}jobs: {jobs or 'none is open'}\n"
 
 
 def _has_work(one: StepStatus) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from windmill.core.errors import ERROR_CODES, Retry, WindmillError
-from windmill.engines.engine import EngineOutput
+from windmill.engines.engine import EngineResult
 
 _HOPE: Sequence[Retry] = ("pause", "later", "never")
 """An engine that may be back soon is worth waiting for, whatever the others lack."""
@@ -27,14 +27,14 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What was made, by whom, and instead of whom."""
+    """What was made or begun, by whom, and instead of whom."""
 
     engine: str
-    output: EngineOutput
+    output: EngineResult
     passed_over: Sequence[PassedOver]
 
 
-async def use_preferred(engines: Sequence[str], use: Callable[[str], Awaitable[EngineOutput]]) -> Chosen:
+async def use_preferred(engines: Sequence[str], use: Callable[[str], Awaitable[EngineResult]]) -> Chosen:
     """Try one engine after the other."""
     passed_over: list[PassedOver] = []
     for engine in engines:

@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Protocol
 
 from windmill.core.errors import WindmillError
-from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress
-from windmill.jobs.step import InputFiles, JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
-from windmill.pipelines.job_steps.engine_choice import Chosen, use_preferred
+from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits, OnProgress
+from windmill.jobs.step import (
+    InputFiles,
+    JobView,
+    RunningTask,
+    ShardInput,
+    StepInputs,
+    StepLimits,
+    Suspended,
+    TaskResult,
+)
+from windmill.jobs.step_state import StepBreaker
+from windmill.pipelines.job_steps.engine_choice import use_preferred
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run, plan_runs
 from windmill.pipelines.presets.preset import ENGINE
+from windmill.storage.jobs.rows import Document
 
 LIMITS = StepLimits(concurrency=4, timeout_seconds=604_800)
 """The entry of an engine says how many requests it takes at once, and how long each may take."""
@@ -20,9 +31,31 @@ LIMITS = StepLimits(concurrency=4, timeout_seconds=604_800)
 class RunsEngines(Protocol):
     """Has an engine do a piece of work."""
 
+    @property
+    def breaker(self) -> StepBreaker: ...
+
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
-    ) -> EngineOutput: ...
+    ) -> EngineResult: ...
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engines may do the task. One that is resumed goes on with the engine that has begun it, and its state."""
+
+    engines: Sequence[str]
+    passed_over: Sequence[str] = ()
+    state: Document | None = None
+
+    @staticmethod
+    def of(task: RunningTask) -> "EngineChoice":
+        engines, kept = list(task.parameters["engines"]), task.resumed
+        if kept is None:
+            return EngineChoice(engines)
+        return EngineChoice(engines[engines.index(kept["engine"]) :], kept["passed_over"], kept["state"])
+
+    def state_of(self, engine: str) -> Document | None:
+        return self.state if engine == self.engines[0] else None
 
 
 @dataclass(frozen=True)
@@ -36,18 +69,30 @@ class EngineStep:
     deterministic: bool = False
     streams: bool = False
 
+    @property
+    def breaker(self) -> StepBreaker:
+        """Open while an engine is away."""
+        return self.engines.breaker
+
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:
         return plan_runs(job, inputs)
 
-    async def run(self, task: RunningTask) -> TaskResult:
-        inputs = name_each(task.files)
+    async def run(self, task: RunningTask) -> TaskResult | Suspended:
+        inputs, choice = name_each(task.files), EngineChoice.of(task)
         parameters = {"task": task.parameters["task"], **parameters_of_run(task)}
 
-        async def use(engine: str) -> EngineOutput:
-            request = EngineRequest(task.name, inputs, parameters, task.scratch / engine)
+        async def use(engine: str) -> EngineResult:
+            scratch, group = task.scratch / engine, f"job-{task.job.public_id}"
+            resumed = choice.state_of(engine)
+            request = EngineRequest(task.name, inputs, parameters, scratch, None, task.key, group, resumed)
             return await self.engines.run(engine, request, task.progress, task.cancelled)
 
-        return _result(await use_preferred(task.parameters["engines"], use))
+        chosen = await use_preferred(choice.engines, use)
+        passed_over = [*choice.passed_over, *map(str, chosen.passed_over)]
+        if isinstance(chosen.output, EngineWaits):
+            has_others = chosen.engine != choice.engines[-1]
+            return _suspended(chosen.engine, chosen.output, passed_over, needs_files=has_others)
+        return _result(chosen.engine, chosen.output, passed_over)
 
 
 def name_each(files: InputFiles) -> Mapping[str, Path]:
@@ -62,15 +107,20 @@ def name_each(files: InputFiles) -> Mapping[str, Path]:
     return named
 
 
-def _result(chosen: Chosen) -> TaskResult:
-    passed_over = [str(one) for one in chosen.passed_over]
-    output = {"engine": chosen.engine, "facts": dict(chosen.output.facts), "passed_over": passed_over}
-    return TaskResult(output, chosen.output.files, warnings=_warnings(chosen, passed_over))
+def _suspended(engine: str, waits: EngineWaits, passed_over: Sequence[str], *, needs_files: bool) -> Suspended:
+    """Another engine that may have to take over needs the files."""
+    state = {"engine": engine, "state": dict(waits.state), "passed_over": list(passed_over)}
+    return Suspended(state, waits.seconds, waits.done, needs_files)
 
 
-def _warnings(chosen: Chosen, passed_over: Sequence[str]) -> list[str]:
+def _result(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> TaskResult:
+    output = {"engine": engine, "facts": dict(made.facts), "passed_over": list(passed_over)}
+    return TaskResult(output, made.files, warnings=_warnings(engine, made, passed_over))
+
+
+def _warnings(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> list[str]:
     """What somebody must know who takes the result for that of the preferred engine."""
-    warnings = [f"{chosen.engine} was used instead of {one}" for one in passed_over]
-    if chosen.output.facts.get("simulated"):
-        warnings.append(f"{chosen.engine}: {chosen.output.facts.get('says')}")
-    return warnings
+    warnings = [f"{engine} was used instead of {one}" for one in passed_over]
+    if made.facts.get("simulated"):
+        warnings.append(f"{engine}: {made.facts.get('says')}")
+    return [*warnings, *(f"{engine}: {one}" for one in made.warnings)]

@@ -9,7 +9,12 @@ from windmill.pipelines.presets.expressions import Expression
 from windmill.pipelines.values import JsonValue, ValueSpec
 
 Category = Literal[
-    "image_generation", "video_generation", "character_performance", "post_processing", "hybrid_pipeline"
+    "image_generation",
+    "video_generation",
+    "character_performance",
+    "post_processing",
+    "hybrid_pipeline",
+    "image_analysis",
 ]
 STANDARD = "standard"
 """The level of a preset that names none, and the default one where there is one of this name."""

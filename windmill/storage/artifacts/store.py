@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.artifact_urls import artifact_path
 
 CHUNK = 1024 * 1024
 """Bytes that are read, hashed and written at a time, so a file of any size needs little memory."""
@@ -72,8 +73,8 @@ class ArtifactStore(Protocol):
 
 
 def blob_key(sha256: str) -> str:
-    """Where a file with this digest lies: 256 folders, so that none grows too large to list."""
-    return checked_key(f"{sha256[:2]}/{sha256}")
+    """Where a file with this digest lies."""
+    return checked_key(artifact_path(sha256))
 
 
 def is_key(text: str) -> bool:

@@ -55,9 +55,10 @@ async def end_claim(
     held: bool,
     tries: int,
     lost: int,
+    done: float = 0.0,
 ) -> None:
-    """Write what has become of a task whose row is locked."""
-    changes = (status, output, code, message, delay, held, tries, lost, task.ran)
+    """Write what has become of a task whose row is locked. So much is done of one that waits."""
+    changes = (status, output, code, message, delay, held, tries, lost, task.ran, done)
     await connection.execute(queries()["end_task"], *task.key, *changes)
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -96,6 +96,8 @@ class ClaimedTask:
     parameters: Document
     principal: str
     step_parameters: Document
+    output: Document = field(default_factory=dict)
+    """What was kept when the task was suspended."""
 
     @property
     def key(self) -> TaskKey:
