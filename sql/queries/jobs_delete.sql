@@ -28,5 +28,6 @@ WITH found AS (SELECT seq FROM job_events WHERE job_id = $1 LIMIT $2),
 SELECT count(*)::integer FROM gone;
 
 -- name: delete_job
-WITH gone AS (DELETE FROM steps WHERE job_id = $1)
+WITH steps_gone AS (DELETE FROM steps WHERE job_id = $1),
+     consents_gone AS (DELETE FROM job_consents WHERE job_id = $1)
 DELETE FROM jobs WHERE job_id = $1 AND status = 'deleting';

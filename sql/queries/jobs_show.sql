@@ -22,12 +22,41 @@ SELECT job_id, public_id, kind, preset, status, priority, principal, progress, e
 FROM jobs WHERE public_id = $1;
 
 -- name: show_steps
-SELECT coalesce(parameters ->> 'name', step) AS name, step, status, skip_reason, planned, settled, failed, waited, ran
+SELECT coalesce(parameters ->> 'name', step) AS name, step, version, status, skip_reason, planned, settled, failed,
+       waited, ran, started_at, ended_at
 FROM steps WHERE job_id = $1 ORDER BY position;
+
+-- name: show_job_request
+-- What a job was asked for.
+SELECT inputs, parameters, preset_version, idempotency_key, dedupe_key FROM jobs WHERE job_id = $1;
+
+-- name: show_job_consents
+SELECT text, reason, given_by, given_at FROM job_consents WHERE job_id = $1 ORDER BY given_at, text;
+
+-- name: show_step_parameters
+SELECT parameters FROM steps WHERE job_id = $1 ORDER BY position;
+
+-- name: show_step_engines
+-- Which engines did the shards of each step, and what the first shard of each says of it.
+SELECT position, output ->> 'engine' AS engine, count(*)::integer AS shards,
+       (array_agg(output -> 'facts' ORDER BY shard))[1] AS facts
+FROM tasks WHERE job_id = $1 AND status = 'succeeded' AND output ? 'engine' GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: show_failed_tasks
+-- The first $2 tasks of a job that have failed.
+SELECT coalesce(s.parameters ->> 'name', s.step) AS step, t.shard, t.error_code, t.message, t.attempt, t.tries, t.lost,
+       t.worker, t.ran, t.ended_at
+FROM tasks AS t JOIN steps AS s ON s.job_id = t.job_id AND s.position = t.position
+WHERE t.job_id = $1 AND t.status = 'failed' ORDER BY t.position, t.shard LIMIT $2;
 
 -- name: list_events
 -- The events of the job $1 after the number $2.
 SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: list_last_events
+-- The last $2 events of the job $1.
+SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1
+AND seq > (SELECT last_event FROM jobs WHERE job_id = $1) - $2::bigint ORDER BY seq;
 
 -- name: list_step_work
 -- What there is to do for each step, and how many workers serve it; one that was silent for a minute is lost.

@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from windmill.cli.job_filters import add_choice, filter_of, must_be_a_choice
-from windmill.cli.options import Commands, add_json, age, async_command, print_result
+from windmill.cli.options import Commands, add_json, age, async_command, print_result, who
 from windmill.cli.progress import ProgressBars
 from windmill.core.errors import ERROR_CODES
 from windmill.core.settings import Settings
@@ -38,14 +37,6 @@ Of one job or several, or with --all of every job that matches the filters and o
 that only says how many these are. It can be interrupted, and asked for again.
 """
 Made = Callable[[argparse.Namespace], JobChange]
-
-
-def who() -> str:
-    """Who is told to have asked; in a container the account may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "the command line"
 
 
 def _pausing(given: argparse.Namespace) -> JobChange:

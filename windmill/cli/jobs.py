@@ -3,19 +3,18 @@
 import argparse
 import asyncio
 import uuid
-from typing import Any
-
-import orjson
 
 from windmill.cli.job_actions import add_actions
 from windmill.cli.job_filters import add_filters, filter_of
+from windmill.cli.job_fork import add_fork
 from windmill.cli.job_submission import add_submission
 from windmill.cli.options import Commands, add_json, int_between, print_result, sync_command
 from windmill.core.settings import Settings
-from windmill.jobs.forking import Changes, fork_job
-from windmill.operate.jobs.asking import ask_of_job
-from windmill.operate.jobs.reading import list_events, list_jobs, show_job
-from windmill.operate.jobs.render import render_events, render_job, render_jobs
+from windmill.operate.jobs.comparing import compare_jobs
+from windmill.operate.jobs.details import show_details
+from windmill.operate.jobs.reading import list_events, list_jobs
+from windmill.operate.jobs.render import render_events, render_jobs
+from windmill.operate.jobs.render_details import render_comparison, render_details
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -30,7 +29,7 @@ def add_to(commands: Commands) -> None:
     add_submission(actions)
     _add_views(actions)
     add_actions(actions)
-    _add_fork(actions)
+    add_fork(actions)
 
 
 def _add_views(actions: Commands) -> None:
@@ -43,6 +42,9 @@ def _add_views(actions: Commands) -> None:
     add_json(listing)
     listing.set_defaults(start=sync_command(run_list))
     _add_job_action(actions, "show", "tell all about a job").set_defaults(start=sync_command(run_show))
+    compare = _add_job_action(actions, "compare", "tell in what two jobs differ, such as a fork and its original")
+    compare.add_argument("other", type=uuid.UUID, metavar="OTHER", help="the id of another job")
+    compare.set_defaults(start=sync_command(run_compare))
     logs = _add_job_action(actions, "logs", "tell what has happened to a job")
     logs.add_argument("--after", type=int_between(0), default=0, metavar="N", help="only what came after event N")
     logs.add_argument("--limit", type=int_between(1, 100_000), default=1_000, help="at most so many (default: 1000)")
@@ -64,8 +66,14 @@ def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
-    job = asyncio.run(show_job(settings, arguments.job))
-    print_result(job, render_job(job), as_json=arguments.json)
+    job = asyncio.run(show_details(settings, arguments.job))
+    print_result(job, render_details(job), as_json=arguments.json)
+    return DONE
+
+
+def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
+    found = asyncio.run(compare_jobs(settings, arguments.job, arguments.other))
+    print_result(found, render_comparison(found), as_json=arguments.json)
     return DONE
 
 
@@ -73,34 +81,3 @@ def run_logs(settings: Settings, arguments: argparse.Namespace) -> int:
     events = asyncio.run(list_events(settings, arguments.job, arguments.after, arguments.limit))
     print_result(events, render_events(events), as_json=arguments.json)
     return DONE
-
-
-def _add_fork(actions: Commands) -> None:
-    action = _add_job_action(actions, "fork", "make a new job from the finished steps of another")
-    action.add_argument("--from-step", required=True, metavar="STEP", help="the first step that runs anew")
-    action.add_argument("--inputs", type=_document, metavar="JSON", help="other inputs (default: those of the job)")
-    action.add_argument("--parameters", type=_document, metavar="JSON", help="other parameters")
-    action.set_defaults(start=sync_command(run_fork))
-
-
-def run_fork(settings: Settings, arguments: argparse.Namespace) -> int:
-    changes = Changes(inputs=arguments.inputs, parameters=arguments.parameters)
-    job = asyncio.run(
-        ask_of_job(
-            settings,
-            arguments.job,
-            lambda access, job_id: fork_job(access, job_id, arguments.from_step, changes),
-        )
-    )
-    print_result(job, render_job(job), as_json=arguments.json)
-    return DONE
-
-
-def _document(text: str) -> dict[str, Any]:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a JSON object")
-    return found

@@ -16,6 +16,8 @@ from windmill.storage.queries import queries
 
 Shown = dict[str, Any]
 """What is shown of a job, a step or an event, as JSON: a value for each column."""
+_DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts")
+"""Columns that hold JSON."""
 
 
 NEWEST = 2**63 - 1
@@ -40,13 +42,18 @@ async def _key(rows: database.Connection, public_id: uuid.UUID) -> int:
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        job = await rows.fetchrow(queries()["show_job"], public_id)
-        if job is None:
-            raise no_job(public_id)
-        steps = await rows.fetch(queries()["show_steps"], job["job_id"])
-        outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
+        return shown(await read_job(rows, public_id))
+
+
+async def read_job(rows: database.Connection, public_id: uuid.UUID) -> Shown:
+    """The same with its key, `job_id`, before it is shown."""
+    job = await rows.fetchrow(queries()["show_job"], public_id)
+    if job is None:
+        raise no_job(public_id)
+    steps = await rows.fetch(queries()["show_steps"], job["job_id"])
+    outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
     cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
-    return {**shown(job), **cost, **outlook, "steps": [shown(step) for step in steps]}
+    return {**job, **cost, **outlook, "steps": [shown(step) for step in steps]}
 
 
 async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
@@ -70,7 +77,7 @@ def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
 
 
 def _value(name: str, value: object) -> object:
-    if isinstance(value, str) and name in ("warnings", "data"):
+    if isinstance(value, str) and name in _DOCUMENTS:
         return orjson.loads(value)
     if isinstance(value, datetime):
         return value.isoformat()

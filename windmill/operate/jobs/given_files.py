@@ -1,0 +1,76 @@
+"""The files that a job is submitted with: of this machine, which are stored now, or in the store already."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from windmill.core.errors import WindmillError
+from windmill.engines.outputs import media_type_of
+from windmill.jobs.access import JobAccess
+from windmill.operate.jobs.preset_orders import Paths, Texts, file_inputs
+from windmill.pipelines.presets.preset import Preset
+from windmill.storage.artifacts.store import ArtifactStore, blob_key
+from windmill.storage.artifacts.table import find_artifact
+from windmill.storage.jobs.rows import StoredArtifact
+from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
+FilesOfInputs = Mapping[str, Sequence[StoredArtifact]]
+
+
+@dataclass(frozen=True)
+class GivenFiles:
+    """Stores files and looks them up."""
+
+    access: JobAccess
+    store: ArtifactStore
+
+    async def of_order(self, preset: Preset, inputs: Texts, files: Paths) -> FilesOfInputs:
+        """The files of each input, in the order of the command line: those in the store, then those that come now."""
+        found = {}
+        for name in file_inputs(preset, inputs, files):
+            known = [await self._known(sha256) for sha256 in inputs.get(name, ())]
+            new = [await self._stored(path) for path in files.get(name, ())]
+            found[name] = _numbered(name, [*known, *new])
+        return found
+
+    async def of_job(self, job_id: int) -> list[StoredArtifact]:
+        """The files that a job was given."""
+        async with transaction(self.access.pool, self.access.settings) as connection:
+            return [StoredArtifact(**row) for row in await connection.fetch(queries()["list_given_files"], job_id)]
+
+    async def _known(self, sha256: str) -> StoredArtifact:
+        async with transaction(self.access.pool, self.access.settings) as connection:
+            row = await find_artifact(connection, blob_key(sha256))
+        if row is None:
+            said = f"no job has a file {sha256}"
+            raise WindmillError("NOT_FOUND", said, "give a file of this machine: --file NAME=PATH")
+        return StoredArtifact(row.name, row.media_type, row.bytes, sha256, row.key)
+
+    async def _stored(self, path: Path) -> StoredArtifact:
+        blob = await self.store.put(path, media_type_of(path.name))
+        return StoredArtifact(path.name, blob.media_type, blob.size, blob.sha256, blob.key)
+
+
+def ids_of(preset: Preset, files: FilesOfInputs) -> dict[str, Any]:
+    """What the inputs are that are files."""
+    found = {name: [file.sha256 for file in group] for name, group in files.items()}
+    return {name: ids if preset.inputs[name].type == "images" else ids[0] for name, ids in found.items()}
+
+
+def input_of(file: StoredArtifact) -> str:
+    """The input that a given file belongs to."""
+    return file.name.rpartition("/")[0]
+
+
+def _numbered(name: str, files: Sequence[StoredArtifact]) -> list[StoredArtifact]:
+    return [replace(file, name=f"{name}/{number}{_suffix(file.name)}") for number, file in enumerate(files, 1)]
+
+
+def _suffix(name: str) -> str:
+    """Which kind of file it is; nothing else of the name goes further."""
+    suffix = Path(name).suffix
+    return suffix.lower() if _SUFFIX.fullmatch(suffix) else ""
