@@ -79,9 +79,11 @@ class HttpEntry(RemoteEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class ComfyUiEntry(RemoteEntry):
-    """A ComfyUI server. `graphs` are files with the graph of each task that a preset may name."""
+    """A ComfyUI server. `graphs` are files with the graph of each task that a preset may name; `checkpoint` takes the
+    place of the one that a preset names."""
 
     graphs: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: str = ""
 
 
 EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry

@@ -62,7 +62,7 @@ def test_a_list_can_be_of_a_category_or_of_an_engine(run: Run) -> None:
     assert {one["id"] for one in by_engine} >= {"cinematic_portrait_v1"}
     assert all(one["engines"] == ["local_comfy"] for one in by_engine)
     by_category = json.loads(run("list", "--category", "post_processing", "--json")[1])["presets"]
-    assert [one["id"] for one in by_category] == ["upscale_denoise_image_v1"]
+    assert [one["id"] for one in by_category] == ["comfy_film_look_v1", "upscale_denoise_image_v1"]
 
 
 def test_a_file_with_mistakes_is_told_on_standard_error_and_the_others_are_listed(run: Run, tmp_path: Path) -> None:

@@ -73,4 +73,7 @@ def _warnings(chosen: Chosen, passed_over: Sequence[str]) -> list[str]:
     warnings = [f"{chosen.engine} was used instead of {one}" for one in passed_over]
     if chosen.output.facts.get("simulated"):
         warnings.append(f"{chosen.engine}: {chosen.output.facts.get('says')}")
+    ignored = chosen.output.facts.get("ignored")
+    if isinstance(ignored, list) and ignored:
+        warnings.append(f"{chosen.engine}: its graph has no place for {', '.join(map(str, ignored))}")
     return warnings
