@@ -90,3 +90,15 @@ SELECT s.step, s.status, s.streams, s.planned, s.settled, s.plan_cursor IS NULL 
        (SELECT coalesce(sum(k.concurrency), 0) FROM workers AS k WHERE k.service = s.step AND k.stopped_at IS NULL
         AND k.heartbeat_at > now() - interval '60 seconds')::integer AS slots
 FROM steps AS s WHERE s.job_id = $1 ORDER BY s.position;
+
+-- name: measure_presets
+-- What the newest jobs took that were made of presets in one go: the median by preset and level, of at most $2 jobs each
+-- among the last $1 that have ended.
+SELECT preset, quality, count(*)::integer AS jobs,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+FROM (SELECT preset, parameters ->> 'quality' AS quality, extract(epoch FROM ended_at - started_at)::float8 AS seconds,
+             row_number() OVER (PARTITION BY preset, parameters ->> 'quality' ORDER BY ended_at DESC) AS number
+      FROM (SELECT * FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT $1) AS newest
+      WHERE status = 'succeeded' AND preset IS NOT NULL AND started_at IS NOT NULL AND attempt = 1
+        AND forked_from IS NULL AND parameters ->> 'quality' IS NOT NULL) AS taken
+WHERE number <= $2 GROUP BY preset, quality;
