@@ -52,6 +52,9 @@ Code = Literal[
     "BUSY",
     "CONFLICT",
     "CONFIG_INVALID",
+    "ENGINE_OFFLINE",
+    "ENGINE_TIMEOUT",
+    "SAFETY_FILTER",
     "PROCESS_FAILED",
     "PROCESS_NOT_STARTED",
     "OUT_OF_MEMORY",
@@ -187,6 +190,15 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "BUSY": ErrorSpec("later", "nobody", _TRY_AGAIN, 503, "wait until the other process is done, then try again"),
     "CONFLICT": ErrorSpec("never", "input", _MISUSED, 409, "remove what is in the way, or choose something else"),
     "CONFIG_INVALID": ErrorSpec("never", "operator", _MISUSED, 500, "correct the settings named in the message"),
+    "ENGINE_OFFLINE": ErrorSpec(
+        "pause", "service", _FAILED, 503, "start the engine, or correct its entry under engines in SERVICE_CONFIG"
+    ),
+    "ENGINE_TIMEOUT": ErrorSpec(
+        "later", "service", _FAILED, 504, "raise timeout_seconds of the engine, or ask for less at once"
+    ),
+    "SAFETY_FILTER": ErrorSpec(
+        "never", "input", _FAILED, 422, "ask for something else: the engine refuses to make this"
+    ),
     "PROCESS_FAILED": ErrorSpec(
         "later", "service", _FAILED, 502, "read the last lines of its log, which the message quotes"
     ),

@@ -111,7 +111,7 @@ class GuardedEngine:
                 raise
             said = f"the engine {self.name} was not done within {self._seconds:g} s"
             remedy = "raise timeout_seconds of the engine, or ask for less"
-            raise WindmillError("SERVICE_TIMEOUT", said, remedy) from None
+            raise WindmillError("ENGINE_TIMEOUT", said, remedy) from None
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
@@ -152,4 +152,4 @@ class RisingProgress:
 
 def _unwell(name: str, health: EngineHealth, error: WindmillError | None = None) -> WindmillError:
     said = f"the engine {name} is not well: {health.says}" + (f"; before that: {error.message}" if error else "")
-    return WindmillError("SERVICE_UNREACHABLE", said, "start the engine, or correct its entry", "pause", reached=False)
+    return WindmillError("ENGINE_OFFLINE", said, "start the engine, or correct its entry", "pause", reached=False)

@@ -94,7 +94,7 @@ async def test_a_failure_of_an_ill_engine_costs_no_job_a_try() -> None:
     fake.raises, fake.well = WindmillError("SERVICE_ERROR", "it broke"), False
     engine = guarded(fake, Clock())
     error = await failure(engine)
-    assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
+    assert (error.code, error.retry) == ("ENGINE_OFFLINE", "pause")
     assert "it is away" in error.message
     assert "it broke" in error.message
     assert engine.breaker.state == "open"
@@ -113,7 +113,7 @@ async def test_while_it_is_ill_jobs_are_turned_away_at_once_and_told_when_to_com
 
 async def test_it_gets_a_job_again_when_its_check_says_so() -> None:
     fake, clock = FakeEngine(), Clock()
-    fake.raises, fake.well = WindmillError("SERVICE_UNREACHABLE", "away"), False
+    fake.raises, fake.well = WindmillError("ENGINE_OFFLINE", "away"), False
     engine = guarded(fake, clock, concurrency=3)
     await failure(engine)
     clock.now += 60
@@ -160,7 +160,7 @@ async def test_the_time_limit_is_told_as_such() -> None:
     fake = FakeEngine()
     fake.go_on.clear()
     error = await failure(guarded(fake, Clock(), timeout_seconds=0.01))
-    assert (error.code, error.retry) == ("SERVICE_TIMEOUT", "later")
+    assert (error.code, error.retry) == ("ENGINE_TIMEOUT", "later")
     assert fake.running == 0
 
 

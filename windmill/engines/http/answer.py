@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
 from windmill.engines.outputs import bad_output
+from windmill.engines.told_codes import told_code
 
 PATHS = ("frames_path", "output_path", "path", "paths")
 URLS = ("output_url", "url", "urls")
@@ -52,12 +53,13 @@ Answer = Paths | Urls | Inline | Document
 
 
 def read_answer(document: object, hide: Callable[[str], str] = str) -> Answer:
-    """What the answer says; raises SERVICE_ERROR for one that says that it failed, with its words as `hide` leaves
-    them."""
+    """What the answer says; raises SERVICE_ERROR, or the code that it names, for one that says that it failed, with its
+    words as `hide` leaves them."""
     if not isinstance(document, dict):
         return Document()
     if document.get("success") is False or document.get("status") == "error":
-        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {hide(_reason(document))}")
+        said = f"the engine says that it failed: {hide(_reason(document))}"
+        raise WindmillError(told_code(document) or "SERVICE_ERROR", said)
     for names, shape in ((PATHS, _paths), (URLS, _urls), (DATA, _inline)):
         if texts := _texts(document, names):
             return shape(texts)

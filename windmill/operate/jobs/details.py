@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from windmill import VERSION
+from windmill.core.errors import ERROR_CODES
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.text.redaction import redactor
 from windmill.kernels.text.structural_redaction import redact_by_structure
@@ -41,6 +42,7 @@ async def _details(rows: database.Connection, job: Shown) -> Shown:
     return {
         **shown(job),
         **request,
+        "remedy": next((spec.remedy for code, spec in ERROR_CODES.items() if code == job["error_code"]), None),
         "consents": await listed(queries()["show_job_consents"]),
         "steps": steps,
         "failed_shards": await listed(queries()["show_failed_tasks"], MOST_FAILED),
