@@ -64,7 +64,12 @@ def name_each(files: InputFiles) -> Mapping[str, Path]:
 
 def _result(chosen: Chosen) -> TaskResult:
     passed_over = [str(one) for one in chosen.passed_over]
-    output = {"engine": chosen.engine, "facts": dict(chosen.output.facts), "passed_over": passed_over}
+    output: dict[str, object] = {
+        "engine": chosen.engine,
+        "facts": dict(chosen.output.facts),
+        "passed_over": passed_over,
+    }
+    output["files"] = len(chosen.output.files)
     return TaskResult(output, chosen.output.files, warnings=_warnings(chosen, passed_over))
 
 

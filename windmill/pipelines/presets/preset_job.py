@@ -1,7 +1,8 @@
 """The job of a request: the steps of its plan, written down for workers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from windmill.core.errors import WindmillError
@@ -31,6 +32,7 @@ def job_of_request(
     """The steps in their order, skipped ones with the reason. `engines` takes the place of those of the preset;
     `reruns` has the other job for each step that runs one again."""
     plan = [part for step in plan_steps(request) for part in _parts(step, engines, reruns or {})]
+    _must_be_countable(plan)
     versions = {step.name: step.version for step in catalog}
     places = {step.name: place for place, step in enumerate(plan)}
     preset = request.preset
@@ -42,6 +44,15 @@ def job_of_request(
         preset=preset.id,
         preset_version=preset.version,
     )
+
+
+def _must_be_countable(plan: Sequence[PlannedStep]) -> None:
+    """Files are divided when a step is planned, which knows only how many the step before has made."""
+    running = [step for step in plan if not step.skipped]
+    for before, step in pairwise(running):
+        if step.batch and step.batch.count is None and step.inputs[step.batch.input].name != before.name:
+            said = f"the step {step.name} has a batch_size, but {step.batch.input} is not made by the step before it"
+            raise WindmillError("USAGE", said, "give it those files, or remove batch_size")
 
 
 def _parts(step: PlannedStep, engines: Sequence[str], reruns: Mapping[str, Rerun]) -> Iterator[PlannedStep]:
@@ -94,6 +105,8 @@ def _parameters(step: PlannedStep, places: Mapping[str, int]) -> dict[str, Any]:
         "files": {name: _place(source, places) for name, source in step.inputs.items()},
         "each": list(step.parameters),
     }
+    if step.batch:
+        written["batch"] = {name: value for name, value in asdict(step.batch).items() if value is not None}
     if step.run == ENGINE:
         written |= {"task": step.task, "engines": list(step.engines)}
     return written

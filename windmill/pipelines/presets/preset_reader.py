@@ -173,6 +173,7 @@ _STEP = dataclass_of(
         "inputs": _dict_of_named(read_expression),
         "parameters": _dict_of_named(read_expression),
         "repeat": read_expression,
+        "batch_size": read_expression,
         "engines": list_of(NAME, "names of engines"),
     },
 )
