@@ -18,11 +18,11 @@ from windmill.operate.jobs.job_filter import JobFilter
 from windmill.operate.jobs.many_jobs import change_matching
 from windmill.operate.jobs.retention import removing
 from windmill.storage import database
-from windmill.storage.jobs.rows import StoredArtifact
+from windmill.storage.jobs.rows import GivenConsent, StoredArtifact
 
 pytestmark = pytest.mark.database
 
-TABLES = ("jobs", "steps", "tasks", "job_events", "artifacts")
+TABLES = ("jobs", "steps", "tasks", "job_events", "artifacts", "job_consents")
 
 
 class Store:
@@ -51,7 +51,7 @@ async def jobs(fleet: Fleet, settings: Settings) -> AsyncIterator[JobScene]:
 
 async def finished(jobs: JobScene, *files: str, **given: object) -> int:
     """A job that has made these files."""
-    job = await jobs.submit(cut=1, **given)
+    job = await jobs.submit(cut=1, consents=[GivenConsent("I may", "it asks", "ann")], **given)
     made = [StoredArtifact(name, "image/png", 1, f"digest of {name}", f"key/{name}") for name in files]
     await jobs.end(await jobs.claimed("cut"), TaskSucceeded({}, made))
     await jobs.succeed(await jobs.claimed("join"))

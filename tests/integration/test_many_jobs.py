@@ -18,6 +18,7 @@ from windmill.operate.jobs.job_filter import PAGE, JobFilter
 from windmill.operate.jobs.many_jobs import change_matching, preview_many
 from windmill.operate.progress import ProgressUpdate
 from windmill.storage import database
+from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 
@@ -158,3 +159,14 @@ async def test_what_changes_between_the_count_and_its_turn_is_passed_over(scene:
     report = await change_matching(scene.jobs.access, replace(action, ask=ask), JobFilter(), asyncio.Event())
     assert (report.done, report.refused) == (1, 1)
     assert await scene.jobs.status(kept) == "cancelled"
+
+
+async def test_a_page_of_a_list_is_read_along_the_ids_and_not_out_of_all_jobs(scene: CommandScene) -> None:
+    await ended(scene, 2_000)
+    await scene.jobs.rows.execute("ANALYZE jobs")
+    for query, more in (("list_jobs", (2**63 - 1, 50)), ("next_jobs", (0, 2**62, 50))):
+        statement, arguments = queries()[query], JobFilter(kinds=["made"]).arguments
+        plan = await scene.jobs.rows.fetch(f"EXPLAIN {statement}", *arguments, *more)
+        text = "\n".join(row[0] for row in plan)
+        assert "jobs_pkey" in text
+        assert "Function Scan" not in text

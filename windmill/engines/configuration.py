@@ -65,6 +65,7 @@ _COMMON: dict[str, Reader[Any]] = {
     "timeout_seconds": seconds(604_800),
     "models": list_of(_MODEL, "models"),
     "models_folder": text,
+    "tasks": list_of(text, "names of tasks"),
 }
 _REMOTE: dict[str, Reader[Any]] = {
     "url": service_url,

@@ -30,6 +30,8 @@ class CommonEntry:
     models: tuple[ModelFile, ...] = ()
     models_folder: str = ""
     """The folder that the files of the models are named in."""
+    tasks: tuple[str, ...] = ()
+    """What it can do, of the tasks that presets name; empty for whatever it is asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ class GuardedEngine:
         self._engine = engine
         self._seconds = entry.timeout_seconds
         self._concurrency = entry.concurrency
+        self._tasks = entry.tasks
         self.breaker = CircuitBreaker(engine.name, clock=clock)
         self.slots = ResizableSemaphore(entry.concurrency)
 
@@ -58,6 +59,7 @@ class GuardedEngine:
 
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
         """Run it in a slot; raises at once, with `retry_after`, while the breaker is open."""
+        self._must_do(str(request.parameters.get("task") or ""))
         self._must_not_be_open()
         async with self._slot(cancelled):
             self._must_not_be_open()
@@ -69,6 +71,12 @@ class GuardedEngine:
                 raise await self._blamed(error) from error
             self._answered()
             return output
+
+    def _must_do(self, task: str) -> None:
+        """What an engine cannot do, it would do as something else: a face would be drawn anew, and not restored."""
+        if self._tasks and task and task not in self._tasks:
+            said = f"the engine {self.name} does not do {task}; it does {', '.join(self._tasks)}"
+            raise WindmillError("DEPENDENCY_MISSING", said, "name another engine, or add it to tasks of its entry")
 
     def _must_not_be_open(self) -> None:
         left = self.breaker.seconds_left()

@@ -176,3 +176,16 @@ async def test_a_cancelled_job_says_nothing_about_the_engine() -> None:
     engine = guarded(fake, Clock())
     assert (await failure(engine)).code == "CANCELLED"
     assert (engine.breaker.state, fake.checks) == ("closed", 0)
+
+
+@pytest.mark.parametrize(("task", "runs"), [("generate_image", 1), ("", 1), ("restore_faces", 0)])
+async def test_an_engine_is_not_asked_for_a_task_that_it_cannot_do(task: str, runs: int) -> None:
+    fake = FakeEngine()
+    engine = GuardedEngine(fake, BuiltinEntry(tasks=("generate_image",)))
+    request = EngineRequest("job-1", {}, {"task": task}, Path("/nowhere"))
+    if runs:
+        await engine.run(request, lambda _: None, asyncio.Event())
+    else:
+        with pytest.raises(WindmillError, match="DEPENDENCY_MISSING: the engine it does not do restore_faces"):
+            await engine.run(request, lambda _: None, asyncio.Event())
+    assert fake.runs == runs

@@ -80,5 +80,5 @@ def _warnings(chosen: Chosen, passed_over: Sequence[str]) -> list[str]:
         warnings.append(f"{chosen.engine}: {chosen.output.facts.get('says')}")
     ignored = chosen.output.facts.get("ignored")
     if isinstance(ignored, list) and ignored:
-        warnings.append(f"{chosen.engine}: its graph has no place for {', '.join(map(str, ignored))}")
+        warnings.append(f"{chosen.engine} has no use for {', '.join(map(str, ignored))}")
     return warnings
