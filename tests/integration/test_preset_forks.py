@@ -129,6 +129,9 @@ async def test_another_file_takes_the_place_of_the_one_before_and_those_of_other
     details = await scene.details(await scene.fork(job, "draw", files={"face": [scene.picture("three")]}, consent=True))
     given = [file["name"] for file in details["artifacts"] if file["step"] is None]
     assert given == ["face/1.png"]
+    one = (await scene.details(job))["inputs"]["face"][0]
+    named = await scene.details(await scene.fork(job, "draw", values={"face": [one]}, consent=True))
+    assert [file["sha256"] for file in named["artifacts"] if file["step"] is None] == named["inputs"]["face"] == [one]
     assert details["inputs"]["face"] == [details["artifacts"][0]["sha256"]]
 
 

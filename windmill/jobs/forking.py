@@ -37,7 +37,7 @@ async def fork_job(access: JobAccess, job_id: int, from_step: str, changes: Chan
             raise WindmillError("CONFLICT", "the job is being deleted")
         if book.job.preset and changes.steps is None and (changes.inputs, changes.parameters) != (None, None):
             said = "the steps of a preset are worked out of its inputs, which takes the preset"
-            raise WindmillError("CONFLICT", said, "fork it by windmill.operate.jobs.preset_forks")
+            raise WindmillError("CONFLICT", said, "submit the preset again with other inputs")
         first = _position(book, from_step)
         fork = await insert_job(connection, _new_job(book, first, changes), forked_from=job_id)
         assert fork is not None

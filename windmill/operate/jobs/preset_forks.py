@@ -8,7 +8,7 @@ from typing import Any
 
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.jobs.access import JobAccess
+from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.submitting import NewJob, NewStep
 from windmill.operate.jobs.given_files import FilesOfInputs, GivenFiles, ids_of, input_of
@@ -18,7 +18,7 @@ from windmill.operate.jobs.reading import Shown, show_job
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import job_of_request
-from windmill.pipelines.presets.preset_library import load_presets
+from windmill.pipelines.presets.preset_library import PresetLibrary, load_presets
 from windmill.pipelines.presets.preset_request import PresetRequest, consent_reason, consents_of, read_request
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
@@ -46,23 +46,37 @@ class ForkOrder:
 
 
 async def fork_preset_job(settings: Settings, public_id: uuid.UUID, order: ForkOrder) -> Shown:
-    """The new job; raises CONFLICT with the name of the first step before the fork that would change."""
-    library = load_presets(settings.presets_dir)
+    """The new job, over a connection of its own."""
     async with database.pool(settings, "windmill jobs", max_size=1) as pool:
         given = GivenFiles(JobAccess(pool, settings, STEPS), open_artifact_store(settings))
-        job = await read_job_order(given, public_id)
-        preset = library.get(job.preset).preset
-        request = _request(preset, job, order)
-        engines = order.engines or job.parameters.get("engines") or ()
-        again = await find_reruns(given, library, request, order.by if order.consent else None)
-        planned = job_of_request(request, STEPS, engines, again.reruns)
-        _must_stay(await _steps(given, job.job_id), planned, order.from_step, _changed(preset, job, request))
-        files = await given.of_order(preset, order.inputs, order.files)
-        request = replace(request, inputs={**request.inputs, **ids_of(preset, files)})
-        changes = await _changes(given, job, request, planned, files)
-        changes = replace(changes, consents=_consents(preset, job, request, order))
-        change = await fork_job(given.access, job.job_id, order.from_step, changes)
+        change = await fork_preset(given, load_presets(settings.presets_dir), public_id, order)
         return await show_job(settings, change.public_id)
+
+
+async def fork_preset(given: GivenFiles, library: PresetLibrary, public_id: uuid.UUID, order: ForkOrder) -> Change:
+    """Raises CONFLICT with the name of the first step before the fork that would change."""
+    job = await read_job_order(given, public_id)
+    preset = library.get(job.preset).preset
+    order = _with_named_files(preset, order)
+    request = _request(preset, job, order)
+    engines = order.engines or job.parameters.get("engines") or ()
+    again = await find_reruns(given, library, request, order.by if order.consent else None)
+    planned = job_of_request(request, STEPS, engines, again.reruns)
+    _must_stay(await _steps(given, job.job_id), planned, order.from_step, _changed(preset, job, request))
+    files = await given.of_order(preset, order.inputs, order.files)
+    request = replace(request, inputs={**request.inputs, **ids_of(preset, files)})
+    changes = await _changes(given, job, request, planned, files)
+    changes = replace(changes, consents=_consents(preset, job, request, order))
+    return await fork_job(given.access, job.job_id, order.from_step, changes)
+
+
+def _with_named_files(preset: Preset, order: ForkOrder) -> ForkOrder:
+    """Files that are named among typed values count as those that are named in texts."""
+    named = {name: value for name, value in order.values.items() if name in preset.inputs and value is not None}
+    ids = {name: value if isinstance(value, list) else [value] for name, value in named.items()}
+    files = {name: [*map(str, group)] for name, group in ids.items() if preset.inputs[name].is_file}
+    values = {name: value for name, value in order.values.items() if name not in files}
+    return replace(order, values=values, inputs={**files, **order.inputs})
 
 
 def _request(preset: Preset, job: JobOrder, order: ForkOrder) -> PresetRequest:
