@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := var/bench/venv
-CODE := windmill producers workers postprocessors dev farm deploy bench tests
+CODE := windmill producers workers postprocessors gateway dev farm deploy bench tests
 
 # Without bytecode every process of the tests and the demo would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,13 +77,15 @@ psql: $(READY) ## open a psql prompt on the database
 lock: $(READY) ## upgrade the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --upgrade --extra farm --extra local --extra stores --extra dev pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --upgrade --extra farm --extra gateway --extra local --extra stores --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra farm pyproject.toml -o requirements-farm.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra stores pyproject.toml -o requirements-stores.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra gateway pyproject.toml -o requirements-gateway.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

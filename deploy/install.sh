@@ -10,8 +10,8 @@ usage: deploy/install.sh [--dry-run] [--prefix DIR] [--farm] [NAME.env ...]
 
 Copies each NAME.env to /etc/windmill, unless it is there, and the code with its virtual environment to /opt/windmill.
 For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, a worker of jobs where it sets STEPS, and
-the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). Run it again
-after an update or an edit.
+the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,spatial_enrichment (or all). With
+NODE_RUN=yes all of it runs in one process instead. Run it again after an update or an edit.
 
   --dry-run    print what would be done
   --prefix     put everything under this directory, touch neither users nor systemd; needs no root
@@ -62,6 +62,11 @@ check_env_file() {
         "" | *[!A-Za-z0-9_-]*) fail "$1: the name may hold letters, digits, - and _" ;;
     esac
     is_postprocessor "$name" && fail "$1: is the name of a post-processor"
+    [ "$name" != run ] || fail "$1: windmill-run.service has a link of that name"
+    case $(value "$1" NODE_RUN) in
+        "" | yes | no) ;;
+        *) fail "$1: NODE_RUN: must be yes or no" ;;
+    esac
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         is_postprocessor "$one" || fail "$1: NODE_POSTPROCESSORS: there is no post-processor $one"
     done
@@ -119,7 +124,7 @@ copy_env_file() {
 
 copy_units() {
     run mkdir -p "$units/windmill.target.wants" "$units/multi-user.target.wants"
-    for unit in windmill.target $templates $farm_unit; do
+    for unit in windmill.target $programs $farm_unit; do
         run install -m 644 "$source/deploy/systemd/$unit" "$units/$unit"
     done
     run ln -sfn ../windmill.target "$units/multi-user.target.wants/windmill.target"
@@ -140,6 +145,11 @@ disable_all() {
 
 enable_node() { # the env file of a node
     name=$(basename "$1" .env)
+    if [ "$(value "$1" NODE_RUN)" = yes ]; then
+        run ln -sfn "$name.env" "$etc/run.env"
+        wanted windmill-run.service windmill-run.service
+        return 0
+    fi
     [ -z "$(value "$1" SERVICE_NAME)" ] || wanted "windmill-worker@$name.service" windmill-worker@.service
     [ -z "$(value "$1" STEPS)" ] || wanted "windmill-jobs@$name.service" windmill-jobs@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
@@ -192,7 +202,7 @@ uninstall_all() {
     stop_all
     disable_all
     run rm -f "$units/multi-user.target.wants/windmill.target"
-    for unit in windmill.target $templates windmill-farm.service; do
+    for unit in windmill.target $programs windmill-farm.service; do
         run rm -f "$units/$unit"
     done
     [ ! -d "$units/windmill.target.wants" ] || run rmdir "$units/windmill.target.wants"
@@ -205,8 +215,8 @@ uninstall_all() {
 
 dry=no uninstall=no purge=no prefix='' farm_unit=''
 lock=requirements.lock
-templates="windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
-parts="windmill producers workers postprocessors sql presets docs README.md service_config.json calibration.json"
+programs="windmill-run.service windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
+parts="windmill producers workers postprocessors gateway sql presets docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in
         --dry-run) dry=yes ;;

@@ -19,6 +19,7 @@ LOCKS = {
     "fleet": "requirements.lock",
     "farm": "requirements-farm.lock",
     "stores": "requirements-stores.lock",
+    "gateway": "requirements-gateway.lock",
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
     "test server": "dev/servers/swift.lock",

@@ -25,7 +25,8 @@ from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
 from windmill.process.metric import Sample
 from windmill.process.metrics import call_samples, reconnect_samples
-from windmill.process.runner import DONE, background, pause, run
+from windmill.process.parts import Part, run_alone
+from windmill.process.runner import background, pause, run
 from windmill.process.scraped_rows import ScrapedRows
 from windmill.storage import database
 from windmill.storage.migrations import check_schema
@@ -150,6 +151,15 @@ class PostProcessor:
         }
 
 
+def stages_part(make_runners: Sequence[MakeRunner]) -> Part:
+    """The post-processor of these stages."""
+
+    async def work(program: Program) -> None:
+        await PostProcessor(program, make_runners).run()
+
+    return Part("stages", "windmill-postprocessor", "postprocessors", work)
+
+
 def start(description: str, module: str, *make_runners: MakeRunner) -> int:
     """The main function of a post-processor module; returns its exit code."""
     argparse.ArgumentParser(
@@ -157,10 +167,4 @@ def start(description: str, module: str, *make_runners: MakeRunner) -> int:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-
-    async def main(settings: Settings, stop: asyncio.Event) -> int:
-        program = Program("windmill-postprocessor", "postprocessors", settings, stop)
-        await PostProcessor(program, make_runners).run()
-        return DONE
-
-    return run(main)
+    return run(partial(run_alone, stages_part(make_runners)))

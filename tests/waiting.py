@@ -45,6 +45,11 @@ async def settled() -> None:
     await turns(TURNS)
 
 
+async def at_work(seconds: float) -> None:
+    """What a stand-in does for so long: the time that its work takes, in which others can meet it."""
+    await asyncio.sleep(seconds)  # how long it takes is what the test gives
+
+
 async def forever() -> None:
     """What never comes to an end by itself."""
     await asyncio.Event().wait()

@@ -35,7 +35,8 @@ from windmill.media.image.fitting import ImageFitter
 from windmill.process import logs
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
-from windmill.process.runner import DONE, background, run
+from windmill.process.parts import Part, run_alone
+from windmill.process.runner import background, run
 from windmill.storage import database
 from windmill.storage.canaries import CanaryNotes
 from windmill.storage.fleet_slots import FleetSlotTable
@@ -110,12 +111,16 @@ def _announce(program: Program, services: Sequence[Service]) -> None:
     program.announce(logger, "consuming", f"consumes {names}", services=names)
 
 
+def part(settings: Settings, names: Sequence[str]) -> Part:
+    """The worker for these services and sets."""
+    services = load_fleet(settings.service_config).select(names)
+    return Part("services", "windmill-worker", "workers.generic", lambda program: work(program, services))
+
+
 async def main(settings: Settings, stop: Event) -> int:
     if not settings.service_name:
         raise ConfigInvalid([Problem("SERVICE_NAME", "", "must name a service, a comma list or a set such as all")])
-    services = load_fleet(settings.service_config).select(settings.service_name)
-    await work(Program("windmill-worker", "workers.generic", settings, stop), services)
-    return DONE
+    return await run_alone(part(settings, settings.service_name), settings, stop)
 
 
 if __name__ == "__main__":

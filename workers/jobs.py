@@ -9,12 +9,12 @@ second signal stops at once.
 """
 
 import argparse
+import asyncio
 import logging
 import sys
 import tempfile
 from asyncio import Event
 from collections.abc import Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from windmill.jobs.worker_status import StepWorkerStatus
 from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
-from windmill.process.runner import DONE, background, run
+from windmill.process.parts import Part, run_alone
+from windmill.process.runner import background, run
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
@@ -38,16 +39,16 @@ from windmill.storage.queries import queries
 logger = logging.getLogger("workers.jobs")
 
 
-def select_steps(catalog: StepCatalog, settings: Settings) -> list[Step]:
-    """The steps that STEPS names."""
+def select_steps(catalog: StepCatalog, settings: Settings, wanted: Sequence[str]) -> list[Step]:
+    """The steps of these names, or all of them if the only name is `all`."""
     known = {step.name: step for step in catalog}
-    names = list(known) if settings.steps == ("all",) else list(settings.steps)
+    names = list(known) if list(wanted) == ["all"] else list(wanted)
     taken = [name for name in known if name in load_fleet(settings.service_config).services]
     if taken:
         raise WindmillError("CONFLICT", f"{taken[0]} is the name of a step and of a service; they would share a queue")
     if not names or not set(names) <= set(known):
         allowed = f"must be all, or name some of: {', '.join(known)}"
-        raise ConfigInvalid([Problem("STEPS", ",".join(settings.steps), allowed)])
+        raise ConfigInvalid([Problem("STEPS", ",".join(wanted), allowed)])
     return [known[name] for name in names]
 
 
@@ -74,10 +75,21 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
                 await worker.run()
 
 
+def part(settings: Settings, names: Sequence[str], catalog: StepCatalog = STEPS) -> Part:
+    """The worker for steps of these names."""
+    steps = select_steps(catalog, settings, names)
+
+    async def work_and_close(program: Program) -> None:
+        try:
+            await work(program, catalog, steps)
+        finally:
+            await asyncio.to_thread(ENGINES.close)
+
+    return Part("steps", "windmill-jobs", "workers.jobs", work_and_close)
+
+
 async def main(catalog: StepCatalog, settings: Settings, stop: Event) -> int:
-    steps = select_steps(catalog, settings)
-    await work(Program("windmill-jobs", "workers.jobs", settings, stop), catalog, steps)
-    return DONE
+    return await run_alone(part(settings, settings.steps, catalog), settings, stop)
 
 
 def start(catalog: StepCatalog) -> int:
@@ -89,6 +101,4 @@ if __name__ == "__main__":
     argparse.ArgumentParser(
         prog="python -m workers.jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    with closing(ENGINES):
-        code = start(STEPS)
-    sys.exit(code)
+    sys.exit(start(STEPS))

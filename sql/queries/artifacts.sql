@@ -18,3 +18,17 @@ GROUP BY 1 ORDER BY 1 LIMIT $2;
 SELECT coalesce(s.parameters ->> 'name', s.step) AS step, a.shard, a.name, a.media_type, a.bytes, a.sha256, a.created_at
 FROM artifacts AS a LEFT JOIN steps AS s ON s.job_id = a.job_id AND s.position = a.position
 WHERE a.job_id = $1 ORDER BY a.position, a.shard, a.name;
+
+-- name: page_of_artifacts
+-- The next $5 files of the job $1 after the one at ($2, $3, $4).
+SELECT coalesce(s.parameters ->> 'name', s.step) AS step, a.position, a.shard, a.name, a.media_type, a.bytes, a.sha256,
+       a.created_at
+FROM artifacts AS a LEFT JOIN steps AS s ON s.job_id = a.job_id AND s.position = a.position
+WHERE a.job_id = $1 AND (a.position, a.shard, a.name) > ($2::smallint, $3::integer, $4::text)
+ORDER BY a.position, a.shard, a.name LIMIT $5;
+
+-- name: find_visible_artifact
+-- A file with this key of a job of the principal $2; NULL is any.
+SELECT a.position, a.shard, a.name, a.media_type, a.bytes, a.key
+FROM artifacts AS a JOIN jobs AS j ON j.job_id = a.job_id
+WHERE a.key = $1 COLLATE "C" AND ($2::text IS NULL OR j.principal = $2) LIMIT 1;

@@ -8,7 +8,8 @@ SELECT * FROM jobs WHERE job_id = $1 FOR NO KEY UPDATE;
 SELECT * FROM jobs WHERE job_id = $1 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: find_job
-SELECT job_id FROM jobs WHERE public_id = $1;
+-- Of the principal $2; NULL is any.
+SELECT job_id FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: read_steps
 SELECT * FROM steps WHERE job_id = $1 ORDER BY position;

@@ -28,6 +28,14 @@ WITH found AS (SELECT seq FROM job_events WHERE job_id = $1 LIMIT $2),
 SELECT count(*)::integer FROM gone;
 
 -- name: delete_job
-WITH steps_gone AS (DELETE FROM steps WHERE job_id = $1),
+-- What its tasks took stays counted against quotas of seconds.
+WITH spent AS (
+    SELECT j.principal, j.created_at, sum(s.ran) AS seconds FROM jobs AS j JOIN steps AS s ON s.job_id = j.job_id
+    WHERE j.job_id = $1 AND j.status = 'deleting' GROUP BY j.job_id
+), counted AS (
+    UPDATE api_keys AS k SET deleted_seconds = k.deleted_seconds + spent.seconds
+    FROM spent WHERE k.principal = spent.principal AND k.quota_seconds IS NOT NULL AND spent.seconds > 0
+                 AND spent.created_at >= k.quota_since
+), steps_gone AS (DELETE FROM steps WHERE job_id = $1),
      consents_gone AS (DELETE FROM job_consents WHERE job_id = $1)
 DELETE FROM jobs WHERE job_id = $1 AND status = 'deleting';

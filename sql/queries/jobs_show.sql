@@ -15,11 +15,39 @@ SELECT count(*) AS jobs, max(job_id) AS last FROM matching_jobs($1, $2, $3, $4, 
 SELECT job_id, public_id FROM matching_jobs($1, $2, $3, $4, $5, $6)
 WHERE job_id > $7 AND job_id <= $8 ORDER BY job_id LIMIT $9;
 
--- name: show_job
+-- name: page_of_all_jobs
+-- The next $5 before the one with the id $4, the newest first: in the states $1, of the preset $2, with the error $3;
+-- NULL is any.
 SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
+       started_at, ended_at
+FROM jobs
+WHERE ($1::text[] IS NULL OR status = ANY ($1)) AND ($2::text IS NULL OR preset = $2)
+  AND ($3::text IS NULL OR error_code = $3) AND job_id < $4
+ORDER BY job_id DESC LIMIT $5;
+
+-- name: page_of_own_jobs
+-- The same of the principal $6: a statement of its own, so that its plan reads no jobs of others.
+SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
+       started_at, ended_at
+FROM jobs
+WHERE principal = $6 AND ($1::text[] IS NULL OR status = ANY ($1)) AND ($2::text IS NULL OR preset = $2)
+  AND ($3::text IS NULL OR error_code = $3) AND job_id < $4
+ORDER BY job_id DESC LIMIT $5;
+
+-- name: has_job_ended
+SELECT ended_at IS NOT NULL FROM jobs WHERE job_id = $1;
+
+-- name: is_any_step_served
+-- Whether a worker that is alive serves a step; one that was silent for a minute is lost.
+SELECT EXISTS (SELECT FROM workers AS k JOIN step_queues AS q ON q.step = k.service
+               WHERE k.stopped_at IS NULL AND k.heartbeat_at > now() - interval '60 seconds');
+
+-- name: show_job
+-- Of the principal $2; NULL is any.
+SELECT job_id, last_event, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
        started_at, ended_at, attempt, warnings, deadline, failure_budget, paused_by, pause_reason, paused_until,
        (SELECT f.public_id FROM jobs AS f WHERE f.job_id = jobs.forked_from) AS forked_from
-FROM jobs WHERE public_id = $1;
+FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: show_steps
 SELECT coalesce(parameters ->> 'name', step) AS name, step, version, status, skip_reason, planned, settled, failed,

@@ -3,16 +3,16 @@
 -- name: insert_job
 -- No row if a job with one of its keys is there.
 INSERT INTO jobs (kind, preset, preset_version, inputs, parameters, status, priority, principal, idempotency_key,
-                  dedupe_key, forked_from, deadline, failure_budget)
-VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12)
+                  dedupe_key, forked_from, deadline, failure_budget, request_digest)
+VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT DO NOTHING
 RETURNING job_id;
 
 -- name: find_job_by_keys
 -- The job of the principal $1 with this idempotency key $2, or else with this kind $3 and dedupe key $4.
-SELECT job_id, public_id, status, idempotency_key IS NOT DISTINCT FROM $2 AND $2::text IS NOT NULL AS same_request
+SELECT job_id, public_id, status, request_digest, idempotency_key IS NOT DISTINCT FROM $2 AND $2::text IS NOT NULL AS same_request
 FROM jobs WHERE principal = $1 AND (idempotency_key = $2 OR (kind = $3 AND dedupe_key = $4))
-ORDER BY 4 DESC LIMIT 1;
+ORDER BY same_request DESC LIMIT 1;
 
 -- name: insert_steps
 INSERT INTO steps (job_id, position, step, version, streams, parameters, weight, cost, skip_reason, status, plan_cursor)
@@ -33,10 +33,11 @@ INSERT INTO job_consents (job_id, text, reason, given_by, given_at)
 SELECT $2, text, reason, given_by, given_at FROM job_consents WHERE job_id = $1 ON CONFLICT DO NOTHING;
 
 -- name: read_job_order
--- What a job of a preset was asked for, and whether somebody confirmed anything for it.
+-- What a job of a preset was asked for, and whether somebody confirmed anything for it; of the principal $2, NULL is
+-- any.
 SELECT job_id, public_id, status, preset, inputs, parameters,
        EXISTS (SELECT FROM job_consents AS c WHERE c.job_id = jobs.job_id) AS confirmed
-FROM jobs WHERE public_id = $1;
+FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: list_given_files
 -- The files that the job $1 was submitted with.

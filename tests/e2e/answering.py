@@ -1,11 +1,12 @@
 """A service that gives one fixed answer at once, or after so long, under a name:
 python -m tests.e2e.answering PORT [SECONDS [NAME]]"""
 
-import asyncio
 import sys
 
 import orjson
 from aiohttp import web
+
+from tests.waiting import at_work
 
 NAME = sys.argv[3] if len(sys.argv) > 3 and __name__ == "__main__" else "yolo"
 ANSWER = orjson.dumps(
@@ -29,7 +30,7 @@ SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 and __name__ == "__main__" els
 
 async def answer(request: web.Request) -> web.Response:
     await request.read()
-    await asyncio.sleep(SECONDS)  # the time that it takes, as a service
+    await at_work(SECONDS)
     return web.Response(body=ANSWER, content_type="application/json")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tests.unit.loopback import Site, listening, reply, request_of
+from tests.waiting import at_work
 
 WORK_SECONDS = 0.002
 """Long enough for another call to come meanwhile."""
@@ -45,7 +46,7 @@ class FrailService:
             for one in self._working_for:
                 one.transport.abort()
         try:
-            await asyncio.sleep(WORK_SECONDS)  # its work
+            await at_work(WORK_SECONDS)
         finally:
             self._working_for.discard(writer)
         is_blind = self.overlaps and self.breaks == "blind"

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.waiting import at_work
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.settings import Settings
 from windmill.derive.recompute import DerivedStage
@@ -80,7 +81,7 @@ async def _write(pool: Pool, todo: list[tuple[int, str]], dice: random.Random, h
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(SAVE, image_id, service, reply(service, dice))
             if dice.random() < 0.3:  # rows become visible in another order than the one in which they are stamped
-                await asyncio.sleep(dice.random() * held_seconds)  # so long a row waits for its commit
+                await at_work(dice.random() * held_seconds)  # so long a row waits for its commit
 
 
 def reply(service: str, dice: random.Random) -> str:

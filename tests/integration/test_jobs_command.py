@@ -73,7 +73,7 @@ async def test_a_job_that_has_ended_is_removed_and_no_other(scene: CommandScene)
     job = await scene.jobs.submit()
     public_id = await scene.jobs.public_id(job)
     refused = await scene.run("rm", public_id)
-    assert (refused.code, "CONFLICT: a job that is queued cannot delete" in refused.out) == (2, True)
+    assert (refused.code, "CONFLICT: the job is queued" in refused.out) == (2, True)
     await scene.run("cancel", public_id)
     removed = (await scene.run("rm", public_id, "--json")).json()
     assert (removed["done"], removed["files"]) == (1, 0)
@@ -112,7 +112,7 @@ async def test_watching_follows_a_job_to_its_end_and_ends_with_its_exit_code(sce
 async def test_what_cannot_be_done_says_why(scene: CommandScene) -> None:
     job = await scene.jobs.submit()
     refused = await scene.run("retry", job)
-    assert (refused.code, "a job that is queued cannot rerun" in refused.err) == (2, True)
+    assert (refused.code, "the job is queued; only one that has ended can run again" in refused.err) == (2, True)
     for action in ("show", "logs", "cancel"):
         unknown = await scene.run(action, uuid.uuid4())
         assert (unknown.code, "NOT_FOUND" in unknown.err) == (2, True)

@@ -14,7 +14,7 @@ from tests.integration.fleet import Fleet
 from tests.integration.tls import Certificates, make_certificates
 from tests.integration.tls_gateway import KEY, TlsGateway, listens, tls_gateway
 from tests.unit.loopback import Site, listening, reply, request_of
-from tests.waiting import until
+from tests.waiting import at_work, until
 from windmill.calling.probe_image import PROBE_IMAGE
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import WindmillError
@@ -42,7 +42,7 @@ async def standin() -> AsyncIterator[Site]:
         while True:
             request = await request_of(reader)
             site.requests.append(request)
-            await asyncio.sleep(0.02)  # the time that it takes, as a service
+            await at_work(0.02)
             writer.write(reply(ANSWER) if request.startswith(b"POST") else reply(WITHOUT_IMAGE, "400 Bad Request"))
             await writer.drain()
 

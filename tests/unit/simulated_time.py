@@ -33,6 +33,12 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         return self._leaping.waited
 
 
+async def pass_time(seconds: float) -> None:
+    """Let simulated time pass; in a loop of real time it fails."""
+    assert isinstance(asyncio.get_running_loop(), SimulatedTimeLoop)
+    await asyncio.sleep(seconds)  # no real time passes
+
+
 def in_simulated_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run a test in a loop of this kind."""
 

@@ -31,7 +31,7 @@ def test_the_table_of_error_codes_is_what_the_code_says_of_them() -> None:
 EXIT_CODES = {DONE, FAILED, INTERRUPTED} | {kind.exit_code for kind in ERROR_CODES.values()}
 HELPS = [
     (file.relative_to(ROOT).as_posix(), said)
-    for folder in ("windmill", "producers", "postprocessors", "workers", "dev", "deploy")
+    for folder in ("windmill", "producers", "postprocessors", "workers", "gateway", "dev", "deploy")
     for file in sorted((ROOT / folder).rglob("*.py"))
     for said in re.findall(r"exit codes: ((?:.|\n)*?)\"\"\"", file.read_text())
 ]
@@ -89,7 +89,7 @@ def test_every_module_that_is_named_exists() -> None:
     """`docs/extending.md` names modules that its reader writes."""
     pages = [document.read_text() for document in DOCUMENTS if document.name != "extending.md"]
     named = set(re.findall(r"`((?:[a-z]\w*/)*\w+\.py)`", "\n".join(pages)))
-    roots = ("bench", "deploy", "dev", "postprocessors", "producers", "tests", "windmill", "workers")
+    roots = ("bench", "deploy", "dev", "gateway", "postprocessors", "producers", "tests", "windmill", "workers")
     modules = [file for root in roots for file in (ROOT / root).rglob("*.py")]
     there = {"/".join(file.parts[-count:]) for file in modules for count in range(1, 6)}
     assert len(named) > 20

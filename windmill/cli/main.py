@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from windmill.cli import (
     artifacts,
@@ -11,26 +10,31 @@ from windmill.cli import (
     engines,
     failed,
     jobs,
+    keys,
     partitions,
     plan,
     presets,
     queues,
     recompute,
     repair,
+    run,
     setup,
     show,
     status,
 )
+from windmill.cli.parsing import command_parser, start
 
 MISUSED = 2
 GROUPS = (
     setup,
+    run,
     status,
     show,
     queues,
     failed,
     jobs,
     artifacts,
+    keys,
     repair,
     recompute,
     calibrate,
@@ -42,24 +46,12 @@ GROUPS = (
 )
 
 
-def _program() -> str:
-    """As it was called: the installed command, or the module."""
-    called = Path(sys.argv[0]).name
-    return called if called == "windmill" else "python -m windmill"
-
-
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog=_program(), description="Set up, inspect and repair the fleet.")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in GROUPS:
-        group.add_to(commands)
-    return top
+    return command_parser(GROUPS)
 
 
 def main() -> int:
     if len(sys.argv) == 1:
         parser().print_help(sys.stderr)
         return MISUSED
-    arguments = parser().parse_args()
-    start = arguments.start
-    return int(start(arguments))
+    return start(parser())

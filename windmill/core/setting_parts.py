@@ -39,9 +39,12 @@ ModelAdapter = Literal["", "mock", "python", "http"]
 SessionAttributes = Literal["", "any", "primary", "read-write"]
 
 
-def setting(default: str, parse: Callable[[str], object] | PathParser, *, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
-    """Declare a variable: named as the field in upper case, with its default as written in `.env`."""
-    return field(metadata={"default": default, "parse": parse}, repr=not secret)
+def setting(
+    default: str, parse: Callable[[str], object] | PathParser, *, secret: bool = False, fallback: str = ""
+) -> Any:  # noqa: ANN401 - a field of any type
+    """Declare a variable: named as the field in upper case, with its default as written in `.env`. `fallback` is a
+    variable of other programs that is read where this one is not set."""
+    return field(metadata={"default": default, "parse": parse, "fallback": fallback}, repr=not secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,3 +210,13 @@ class ProcessSettings:
     def worker_name(self) -> str:
         """WORKER_ID, or host and process: unique among the processes that run now."""
         return self.worker_id or f"{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """Where the gateway listens, and how much it takes."""
+
+    gateway_host: str = setting("127.0.0.1", non_empty)
+    gateway_port: int = setting("8000", integer(0, 65_535), fallback="PORT")
+    gateway_max_upload_bytes: int = setting("209715200", integer(1_024, 1_099_511_627_776))
+    gateway_requests_per_minute: int = setting("600", integer(1, 10_000_000))

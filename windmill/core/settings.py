@@ -24,6 +24,7 @@ from windmill.core.setting_parts import (
     DerivationSettings,
     EngineSettings,
     FleetSettings,
+    GatewaySettings,
     ImageSettings,
     JobSettings,
     PresetSettings,
@@ -47,6 +48,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 @dataclass(frozen=True, kw_only=True)
 class Settings(
     ProcessSettings,
+    GatewaySettings,
     JobSettings,
     DerivationSettings,
     WriteSettings,
@@ -84,10 +86,14 @@ class Settings(
 
 def _declared(environ: Mapping[str, str]) -> list[tuple[str, str, Callable[[str], Any]]]:
     return [
-        (name, environ.get(name, declared.metadata["default"]), _parser(declared.metadata["parse"], environ))
+        (name, _raw(name, declared.metadata, environ), _parser(declared.metadata["parse"], environ))
         for declared in fields(Settings)
         for name in [declared.name.upper()]
     ]
+
+
+def _raw(name: str, metadata: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    return environ.get(name, environ.get(metadata["fallback"], metadata["default"]))
 
 
 def _parser(kind: Callable[[str], Any] | PathParser, environ: Mapping[str, str]) -> Callable[[str], Any]:

@@ -41,6 +41,13 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def __add__(self, other: "Histogram") -> "Histogram":
+        """Of the values of both, which have the same bounds."""
+        both = Histogram(self.bounds)
+        both.counts = [own + its for own, its in zip(self.counts, other.counts, strict=True)]
+        both.total = self.total + other.total
+        return both
+
 
 class JobTimings:
     """The timings of the jobs of one service; this one discards them."""

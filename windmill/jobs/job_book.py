@@ -13,7 +13,7 @@ class JobBook:
     claimable, by step, and `cancels_open` says that all tasks that do not run are to be cancelled."""
 
     def __init__(self, job: JobRow, steps: list[StepRow]) -> None:
-        self.job = job
+        self.job = self.job_before = job
         self._steps = {step.position: step for step in steps}
         self._read = dict(self._steps)
         self.events: list[JobEventRow] = []

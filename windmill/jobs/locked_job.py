@@ -41,6 +41,8 @@ async def close_book(
         await _follow_progress(connection, book, tell=tell_progress)
     await save_steps(connection, book.job.job_id, book.changed_steps)
     await save_job(connection, book.job, book.events, ended=book.ended)
+    if access.witness:
+        await access.witness.closing(connection, book.job_before, book.job)
     return Change(book.job.job_id, book.job.public_id, book.job.status, dict(+book.new_tasks), _unplanned(access, book))
 
 
@@ -52,6 +54,8 @@ async def locked_book(access: JobAccess, job_id: int) -> AsyncIterator[tuple[Con
         book = await open_book(connection, job_id)
         if book is None:
             raise WindmillError("NOT_FOUND", "the job is gone", "list the jobs: python -m windmill jobs list")
+        if access.witness:
+            access.witness.opened(book.job)
         yield connection, book
 
 

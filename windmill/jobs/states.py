@@ -70,6 +70,15 @@ TASK_MOVES = _table(
 ENDS_AS: Mapping[str, JobEnd] = MappingProxyType({"cancel": "cancelled", "expire": "expired", "give_up": "failed"})
 """What a job ends as, by the event that asked for the end."""
 
+_ONLY_FOR: Mapping[JobEvent, str] = MappingProxyType(
+    {
+        "resume": "; only a paused one can be resumed",
+        "rerun": "; only one that has ended can run again",
+        "delete": "; cancel it first, or wait for its end",
+    }
+)
+"""What to know when a job is asked for what its state does not allow."""
+
 ENDED_JOBS = frozenset({"succeeded", "deleting", *get_args(JobEnd)})
 OPEN_TASKS = frozenset({"queued", "running", "waiting"})
 
@@ -78,7 +87,7 @@ def next_job_status(status: str, event: JobEvent, ends_as: str | None = None) ->
     """The state that the event leads to; raises CONFLICT if it is not possible in this state."""
     found = JOB_MOVES[status].get(event)
     if found is None:
-        raise WindmillError("CONFLICT", f"a job that is {status} cannot {event.replace('_', ' ')}")
+        raise WindmillError("CONFLICT", f"the job is {status}{_ONLY_FOR.get(event, '')}")
     if found == "ended":
         assert ends_as, "a job that is cancelling notes what it ends as"
         return _as_status(ends_as)

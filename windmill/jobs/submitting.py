@@ -39,8 +39,8 @@ class NewStep:
 
 @dataclass(frozen=True)
 class NewJob:
-    """What is submitted. `idempotency_key` names this request, `dedupe_key` the same work however often it is asked
-    for."""
+    """What is submitted. `idempotency_key` names this request, whose digest tells it from another one under the same
+    key; `dedupe_key` names the same work however often it is asked for."""
 
     kind: str
     steps: Sequence[NewStep]
@@ -51,6 +51,7 @@ class NewJob:
     priority: int = 0
     principal: str = ""
     idempotency_key: str | None = None
+    request_digest: str | None = None
     dedupe_key: str | None = None
     on_duplicate: OnDuplicate = "rerun_if_failed"
     deadline: datetime | None = None
@@ -62,10 +63,12 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The job that stands for what was submitted; it is `new`, or was there before."""
+    """The job that stands for what was submitted; it is `new`, or was there before. `replayed`: the same request has
+    made it."""
 
     change: Change
     new: bool
+    replayed: bool = False
 
 
 async def submit_job(access: JobAccess, new: NewJob) -> Submitted:
@@ -73,7 +76,7 @@ async def submit_job(access: JobAccess, new: NewJob) -> Submitted:
     async with transaction(access.pool, access.settings) as connection:
         job_id = await insert_job(connection, new)
         if job_id is None:
-            return Submitted(await _duplicate(connection, access, new), new=False)
+            return await _duplicate(connection, access, new)
         return Submitted(await start_job(connection, access, job_id), new=True)
 
 
@@ -85,7 +88,7 @@ async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | 
         queries()["insert_job"],
         *(new.kind, new.preset, new.preset_version, render_jsonb(dict(new.inputs)), render_jsonb(dict(new.parameters))),
         *(new.priority, new.principal, new.idempotency_key, new.dedupe_key, forked_from),
-        *(new.deadline, new.failure_budget),
+        *(new.deadline, new.failure_budget, new.request_digest),
     )
     if job_id is not None:
         columns = ("step", "version", "streams", "parameters", "weight", "cost", "skip_reason")
@@ -136,7 +139,7 @@ async def start_job(connection: Connection, access: JobAccess, job_id: int) -> C
     return await close_book(connection, access, book)
 
 
-async def _duplicate(connection: Connection, access: JobAccess, new: NewJob) -> Change:
+async def _duplicate(connection: Connection, access: JobAccess, new: NewJob) -> Submitted:
     """The job that is there, run again if it failed and that is wanted."""
     found = await connection.fetchrow(
         queries()["find_job_by_keys"], new.principal, new.idempotency_key, new.kind, new.dedupe_key
@@ -144,21 +147,28 @@ async def _duplicate(connection: Connection, access: JobAccess, new: NewJob) -> 
     if found is None:
         raise WindmillError("BUSY", "a job with the same key was removed meanwhile")
     same_request = found["same_request"]
-    if not same_request and new.on_duplicate == "reject":
+    if same_request:
+        _must_be_the_same(new, found["request_digest"])
+    elif new.on_duplicate == "reject":
         raise WindmillError("CONFLICT", f"job {found['public_id']} does the same work")
     book = await open_book(connection, found["job_id"])
     assert book
     failed = book.job.status in ("failed", "cancelled", "expired")
     if failed and not same_request and new.on_duplicate == "rerun_if_failed":
         await rerun_within(connection, access, book)
-        return await close_book(connection, access, book)
-    return Change(book.job.job_id, book.job.public_id, book.job.status)
+        return Submitted(await close_book(connection, access, book), new=False)
+    return Submitted(Change(book.job.job_id, book.job.public_id, book.job.status), new=False, replayed=same_request)
 
 
-async def find_job(access: JobAccess, public_id: uuid.UUID) -> int:
-    """The key of a job by the id that users know; raises NOT_FOUND."""
+def _must_be_the_same(new: NewJob, digest: str | None) -> None:
+    if new.request_digest and digest and new.request_digest != digest:
+        raise WindmillError("IDEMPOTENCY_MISMATCH", "another request was made under this Idempotency-Key")
+
+
+async def find_job(access: JobAccess, public_id: uuid.UUID, principal: str | None = None) -> int:
+    """The key of a job by the id that users know; raises NOT_FOUND, too, if it is of another principal than this."""
     async with transaction(access.pool, access.settings) as connection:
-        job_id = await connection.fetchval(queries()["find_job"], public_id)
+        job_id = await connection.fetchval(queries()["find_job"], public_id, principal)
     if not isinstance(job_id, int):
         raise no_job(public_id)
     return job_id

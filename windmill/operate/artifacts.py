@@ -25,7 +25,7 @@ TITLE = "windmill artifacts"
 async def list_artifacts(settings: Settings, public_id: uuid.UUID) -> list[Shown]:
     """The files of a job; those that it was submitted with have no step."""
     async with database.connection(settings, TITLE) as rows:
-        job_id = await rows.fetchval(queries()["find_job"], public_id)
+        job_id = await rows.fetchval(queries()["find_job"], public_id, None)
         if job_id is None:
             raise no_job(public_id)
         return [shown(row) for row in await rows.fetch(queries()["list_artifacts"], job_id)]

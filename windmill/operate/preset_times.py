@@ -38,7 +38,12 @@ async def read_preset_times(settings: DatabaseSettings) -> PresetTimes:
 
 async def _measure(settings: DatabaseSettings) -> PresetTimes:
     async with database.connection(settings, "windmill presets") as rows:
-        found = await rows.fetch(queries()["measure_presets"], LOOKED_AT, NEWEST)
+        return await measure_presets(rows)
+
+
+async def measure_presets(rows: database.Connection) -> PresetTimes:
+    """The same over this connection."""
+    found = await rows.fetch(queries()["measure_presets"], LOOKED_AT, NEWEST)
     times: dict[str, dict[str, PresetTime]] = {}
     for row in found:
         if row["jobs"] >= FEWEST:

@@ -33,6 +33,16 @@ class Health:
         return _report(self._alive | self._ready)
 
 
+def merge_reports(reports: Mapping[str, HealthReport]) -> HealthReport:
+    """The reports of the parts of a process as one. A check fails if it does in any part, and says in which."""
+    failing: dict[str, list[str]] = {}
+    for part, report in reports.items():
+        for check, trouble in report.failing.items():
+            failing.setdefault(check, []).append(f"{part}: {trouble}")
+    ok = dict.fromkeys(check for report in reports.values() for check in report.ok if check not in failing)
+    return HealthReport(list(ok), {check: "; ".join(troubles) for check, troubles in failing.items()})
+
+
 def _report(checks: Mapping[str, HealthCheck]) -> HealthReport:
     results = {name: _run(check) for name, check in checks.items()}
     return HealthReport(

@@ -57,6 +57,12 @@ class Program:
         """Send systemd's watchdog signals and serve health and metrics while the block runs. `ready` are the readiness
         checks."""
         health = Health(alive={"main loop": self.notifier.stalled}, ready={"running": self._stopping, **ready})
+        async with self.watched(health, samples):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def watched(self, health: Health, samples: ReadSamples) -> AsyncIterator[None]:
+        """The same with a health of one's own."""
         async with (
             background(self.notifier.send_watchdog()),
             serve_metrics_and_health(self.settings, self.module, health, samples),

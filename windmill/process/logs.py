@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,12 @@ MAX_TEXT, MAX_TRACE = 8_000, 64_000
 """Characters of a message or value, and of a stack trace: a name in them may be as long as a message of the broker."""
 
 Redact = Callable[[str], str]
+
+PART: ContextVar[str] = ContextVar("part", default="")
+"""The part of the process that the current task belongs to, where there are several: each of their lines names it."""
+
+_hidden: set[str] = set()
+"""Secrets that became known after the start, to any part of the process."""
 
 
 def extras(record: logging.LogRecord) -> dict[str, Any]:
@@ -83,13 +90,22 @@ class JsonFormatter(_Formatter):
 
 def hide(settings: Settings, secrets: Iterable[str]) -> None:
     """Redact these values, too: keys of services, which are known only once the services are."""
-    configure(settings.log_level, settings.log_format, (*settings.secrets(), *secrets))
+    _hidden.update(secrets)
+    configure(settings.log_level, settings.log_format, (*settings.secrets(), *_hidden))
+
+
+def name_part(record: logging.LogRecord) -> bool:
+    """A filter that passes every record, and adds the key `part` to those of a part."""
+    if part := PART.get():
+        record.part = part
+    return True
 
 
 def configure(level: str, log_format: LogFormat, secrets: Iterable[str] = ()) -> None:
     """Log to standard error, with the secrets redacted."""
     redact = redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(name_part)
     handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The AMQP client logs each step of a lost connection at WARNING; Outage logs it once.

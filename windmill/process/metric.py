@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from windmill.core.timings import Histogram
 
 MetricKind = Literal["counter", "gauge", "histogram"]
+Combine = Literal["sum", "max"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Metric:
     kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
+    combine: Combine = "max"
+    """How a gauge that several parts of one process report becomes one number. Counters and histograms are added."""
 
 
 class Sample(NamedTuple):

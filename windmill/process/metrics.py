@@ -37,11 +37,17 @@ URGENT_JOBS = Metric(
     "Outcomes of jobs from the urgent queue, which windmill_jobs_total includes",
     ("service",),
 )
-IN_PROGRESS = Metric("windmill_jobs_in_progress", "gauge", "Jobs delivered and not yet settled", ("service",))
+IN_PROGRESS = Metric("windmill_jobs_in_progress", "gauge", "Jobs delivered and not yet settled", ("service",), "sum")
 CALLS = Metric(
-    "windmill_calls_in_flight", "gauge", "Jobs or boxes that hold one of the service's call slots now", ("service",)
+    "windmill_calls_in_flight",
+    "gauge",
+    "Jobs or boxes that hold one of the service's call slots now",
+    ("service",),
+    "sum",
 )
-CONCURRENCY = Metric("windmill_concurrency", "gauge", "Concurrent calls that this process allows itself", ("service",))
+CONCURRENCY = Metric(
+    "windmill_concurrency", "gauge", "Concurrent calls that this process allows itself", ("service",), "sum"
+)
 BREAKER = Metric("windmill_breaker_state", "gauge", "0 closed, 1 half-open, 2 open: the service is down", ("service",))
 ADDRESSES_AWAY = Metric(
     "windmill_addresses_away", "gauge", "Addresses of a service with several that get no calls now", ("service",)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import turns
 from windmill.core.errors import WindmillError
 from windmill.storage.artifacts.store import ArtifactStore, StoredBlob, blob_key
 
@@ -143,7 +144,7 @@ async def test_a_put_that_is_cancelled_leaves_nothing_under_the_final_name(
     with source.open("wb") as file:
         file.truncate(100 * 1024 * 1024)
     putting = asyncio.create_task(store.put(source, "a/b"))
-    await asyncio.sleep(0)  # it has begun
+    await turns(1)  # it has begun
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting

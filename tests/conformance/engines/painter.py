@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-STUBBORN = "import os,signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); time.sleep(600)"
+STUBBORN = "import os,signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); signal.pause()"
 
 
 def paint(behaviour: str, out: Path, seed: object) -> str:
@@ -58,7 +59,7 @@ def _hang(frames: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", STUBBORN])
     (frames.parent / "pids.txt").write_text(f"{os.getpid()} {child.pid}")
     tell(10)
-    time.sleep(600)  # until it is killed
+    signal.pause()
 
 
 def _eat(_frames: Path) -> None:

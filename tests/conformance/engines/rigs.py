@@ -1,6 +1,5 @@
 """Engines of every kind that behave as a test asks, with the servers behind them."""
 
-import asyncio
 import io
 import os
 import sys
@@ -16,6 +15,7 @@ from aiohttp import web
 
 from dev.farm.comfyui.server import ComfyUiStandIn, serving
 from tests.conformance.engines.painter import PNG
+from tests.waiting import forever
 from windmill.core.service_urls import service_url
 from windmill.engines.engine import EngineRequest, JsonValue
 from windmill.engines.entries import BuiltinEntry, ComfyUiEntry, EngineEntry, HttpEntry, ProcessEntry
@@ -126,7 +126,7 @@ class HttpRig:
 
     async def _answer(self, behaviour: Behaviour, request: web.Request) -> web.StreamResponse:
         if behaviour == "hangs":
-            await asyncio.sleep(600)  # until the caller gives up
+            await forever()
         if behaviour in ("dies", "writes half"):
             reply = web.StreamResponse(headers={"Content-Type": "image/png", "Content-Length": str(len(PNG))})
             await reply.prepare(request)

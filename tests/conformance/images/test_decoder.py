@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.conformance.images.hostile_files import flat_png, jpeg_of_many_scans, picture
-from tests.waiting import until
+from tests.waiting import turns, until
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.kernels.boxes.crop_regions import Rectangle
@@ -225,7 +225,7 @@ async def test_questions_that_are_given_up_before_their_child_runs_leave_none_be
     async with decoding() as decoder:
         for _ in range(20):
             asked = asyncio.create_task(decoder.fault_of(GOOD))
-            await asyncio.sleep(0)
+            await turns(1)
             asked.cancel()
             await asyncio.wait([asked])
         assert decoder.pids == []

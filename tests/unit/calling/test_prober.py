@@ -1,11 +1,9 @@
 """What a prober does besides waking a service that was away: it shows the canary to one that works."""
 
-import asyncio
-
 from tests.fake_canary_table import FakeCanaryTable
 from tests.fake_slot_table import FakeSlotTable
 from tests.unit.world import Clock
-from tests.waiting import until
+from tests.waiting import turns, until
 from windmill.calling.canary_watch import CanaryWatch
 from windmill.calling.fleet_slots import FleetSlots
 from windmill.calling.prober import Prober
@@ -74,7 +72,7 @@ async def test_an_idle_service_is_not_disturbed() -> None:
     bench = Bench()
     bench.clock.now += 3600
     bench.prober.probe_when_due()
-    await asyncio.sleep(0)
+    await turns(1)
     assert bench.sent == 0
 
 

@@ -91,11 +91,19 @@ def test_every_code_says_whose_doing_it_is_how_a_command_ends_and_what_a_request
         assert HTTPStatus(kind.http_status) in (range(400, 500) if refused else range(500, 600)), code
 
 
+REFUSED_REQUESTS = {
+    "AUTH_MISSING", "AUTH_INVALID", "AUTH_EXPIRED", "PERMISSION_DENIED", "CONTRACT_MISMATCH", "METHOD_NOT_ALLOWED",
+    "PAYLOAD_TOO_LARGE", "MEDIA_TYPE_UNSUPPORTED", "RANGE_NOT_SATISFIABLE", "PRECONDITION_REQUIRED",
+    "PRECONDITION_FAILED", "IDEMPOTENCY_MISMATCH", "INSUFFICIENT_FUNDS",
+}  # fmt: skip
+"""What only requests over HTTP are answered with."""
+
+
 def test_the_exit_code_tells_what_may_do_later_from_what_never_will() -> None:
-    assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 75} == {"BUSY"}
+    assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 75} == {"BUSY", "RATE_LIMIT_EXCEEDED"}
     assert {code for code, kind in ERROR_CODES.items() if kind.exit_code == 70} == {"DEFECT"}
     mistakes = {code for code, kind in ERROR_CODES.items() if kind.exit_code == 2}
-    assert mistakes == {"USAGE", "NOT_FOUND", "CONFLICT", "CONFIG_INVALID", "CONSENT_MISSING"}
+    assert mistakes == {"USAGE", "NOT_FOUND", "CONFLICT", "CONFIG_INVALID", "CONSENT_MISSING", *REFUSED_REQUESTS}
     assert {ERROR_CODES[code].retry for code in mistakes} == {"never"}
 
 

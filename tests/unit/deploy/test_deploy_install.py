@@ -150,6 +150,25 @@ def test_a_machine_that_names_steps_gets_a_worker_for_jobs(install: Install, pre
     assert (prefix / "etc/systemd/system/windmill-jobs@.service").is_file()
 
 
+def test_a_small_machine_runs_everything_in_one_process(install: Install, prefix: Path, tmp_path: Path) -> None:
+    node = tmp_path / "pi.env"
+    node.write_text("NODE_RUN=yes\nSERVICE_NAME=light\nSTEPS=all\nNODE_POSTPROCESSORS=all\n")
+    install(node)
+    assert wanted(prefix) == {"windmill-run.service"}
+    assert (prefix / "etc/systemd/system/windmill.target.wants/windmill-run.service").resolve().is_file()
+    assert (prefix / "etc/windmill/run.env").readlink() == Path("pi.env")
+
+
+def test_a_machine_that_has_grown_gets_its_programs_back(install: Install, prefix: Path, tmp_path: Path) -> None:
+    node = tmp_path / "pi.env"
+    node.write_text("NODE_RUN=yes\n")
+    install(node)
+    (prefix / "etc/windmill/pi.env").write_text("NODE_RUN=no\nSERVICE_NAME=clip\n")
+    install()
+    assert wanted(prefix) == {"windmill-worker@pi.service"}
+    assert [file.name for file in (prefix / "etc/windmill").iterdir()] == ["pi.env"]
+
+
 def test_without_a_file_it_brings_up_to_date_what_is_there(install: Install, prefix: Path) -> None:
     install(K3, MAIN)
     before = everything(prefix)
@@ -225,6 +244,8 @@ def test_uninstalling_what_is_not_there_is_fine(install: Install, prefix: Path) 
         ("a b.env", "", "letters, digits"),
         ("consensus.env", "", "name of a post-processor"),
         ("k9.env", "NODE_POSTPROCESSORS=consensus,merger", "no post-processor merger"),
+        ("run.env", "NODE_RUN=yes", "has a link of that name"),
+        ("k9.env", "NODE_RUN=all", "must be yes or no"),
     ],
 )
 def test_a_wrong_file_is_told_before_anything_is_done(

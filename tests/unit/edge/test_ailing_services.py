@@ -11,7 +11,7 @@ import pytest
 
 from tests.fake_broker import URGENT, FakeBroker
 from tests.fake_table import FakeTable
-from tests.unit.simulated_time import in_simulated_time
+from tests.unit.simulated_time import in_simulated_time, pass_time
 from tests.unit.world import JOB
 from tests.waiting import until
 from windmill.broker import Consumer, Publisher, ServiceConsumers
@@ -121,7 +121,7 @@ class FlappingService:
     async def answer(self, image: bytes) -> Stored:
         await self.connect()
         left = self.UP - now() % self.CYCLE
-        await asyncio.sleep(min(left, self.CALL))
+        await pass_time(min(left, self.CALL))
         if left < self.CALL:
             raise WindmillError("BAD_RESPONSE", "clip cut the reply off")
         return parse_reply(200, OK)
@@ -134,7 +134,7 @@ async def test_a_service_that_is_up_for_hardly_longer_than_a_call_is_used_while_
     random.seed(seed)
     service = FlappingService()
     async with Lane(service.answer, 40, service.connect).working() as lane:
-        await asyncio.sleep(92)
+        await pass_time(92)
     assert len(lane.good) == 40
     assert {row.attempt for row in lane.good} == {1}, "no try was spent"
     assert lane.bad == []
@@ -149,7 +149,7 @@ async def test_after_an_outage_few_calls_begin_at_a_time_and_then_more_and_more(
         if 1 < now() < 10:
             raise WindmillError("SERVICE_UNREACHABLE", "refused", reached=False)
         in_flight += 1
-        await asyncio.sleep(1)
+        await pass_time(1)
         if image != PROBE and now() > 10:
             at_the_end_of_a_call.append(in_flight)
         in_flight -= 1
@@ -170,7 +170,7 @@ def refusing(status: int, refused: set[int], retry_after: str | None) -> Answer:
     """A service that something stands in front of which dislikes some images."""
 
     async def answer(image: bytes) -> Stored:
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         turned_away = image != PROBE and int(image) in refused
         return parse_reply(status if turned_away else 200, OK, retry_after=retry_after if turned_away else None)
 
@@ -207,11 +207,11 @@ async def test_images_that_are_always_turned_away_hold_up_no_other_and_are_parke
 @in_simulated_time
 async def test_a_service_that_turns_everything_away_for_an_hour_costs_no_job_anything(status: int) -> None:
     async def answer(_: bytes) -> Stored:
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         return parse_reply(status if now() < 3600 else 200, OK)
 
     async with Lane(answer, 100).working() as lane:
-        await asyncio.sleep(3600)
+        await pass_time(3600)
         assert lane.table.written == []
         assert lane.calls < 300
         await until(lambda: len(lane.good) == 100, 100)
@@ -235,7 +235,7 @@ async def test_the_wait_that_a_service_asks_all_for_is_kept() -> None:
 @in_simulated_time
 async def test_an_outage_whose_every_reply_is_large_or_finds_the_image_large_parks_no_job(code: Code) -> None:
     async def answer(_: bytes) -> Stored:
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         if now() < 60:
             raise WindmillError(code, "5 MB of debug page")
         return parse_reply(200, OK)
@@ -250,7 +250,7 @@ async def test_an_outage_whose_every_reply_is_large_or_finds_the_image_large_par
 @in_simulated_time
 async def test_an_image_that_is_too_large_for_a_service_that_answers_others_is_parked_at_once(code: Code) -> None:
     async def answer(image: bytes) -> Stored:
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         if image == b"7":
             raise WindmillError(code, "too large")
         return parse_reply(200, OK)

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from tests.waiting import until
+from tests.waiting import at_work, until
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
@@ -47,7 +47,7 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         for _ in range(self.settles):
             self.settled += 1
-            await asyncio.sleep(broker_session.TICK_SECONDS * 2)
+            await at_work(broker_session.TICK_SECONDS * 2)
         if self.fails:
             raise GONE
         await stop.wait()

@@ -26,7 +26,7 @@ if not os.fork():
     if os.fork():
         os._exit(0)
     os.write(writing, str(os.getpid()).encode())
-    time.sleep(600)  # until it is killed
+    signal.pause()
 print(os.getpid(), os.read(reading, 99).decode(), flush=True)
 time.sleep(float(sys.argv[1]))
 """
@@ -113,7 +113,7 @@ async def test_a_cancelled_task_waits_for_the_end_of_its_processes() -> None:
     task = asyncio.create_task(hold())
     await until(lambda: pids)
     task.cancel()
-    await asyncio.sleep(0)  # a second one, while the first is at work
+    await turns(1)  # a second one, while the first is at work
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

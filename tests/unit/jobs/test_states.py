@@ -86,7 +86,7 @@ def test_the_document_draws_the_tables(moves: Moves) -> None:
 
 
 def test_a_job_that_is_cancelling_cannot_be_rerun() -> None:
-    with pytest.raises(WindmillError, match="a job that is cancelling cannot rerun"):
+    with pytest.raises(WindmillError, match="the job is cancelling; only one that has ended can run again"):
         next_job_status("cancelling", "rerun")
 
 

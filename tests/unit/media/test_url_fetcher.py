@@ -15,7 +15,7 @@ from yarl import URL
 
 from tests.unit.imaging import JPEG, at_url, refusal, refused, source
 from tests.unit.loopback import reply, serving
-from tests.waiting import forever
+from tests.waiting import at_work, forever
 from windmill.core.errors import WindmillError
 from windmill.kernels.net.private_hosts import looks_like_address
 from windmill.media.image.url_fetcher import MAX_REDIRECTS, UrlFetcher
@@ -317,7 +317,7 @@ async def test_a_body_that_drips_is_given_up_when_its_time_is_over(root: Path) -
 
 async def test_all_redirects_together_have_the_time_of_one_fetch(root: Path) -> None:
     async def slowly(path: str, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.2)  # less than the time of one fetch, and three of them are more
+        await at_work(0.2)  # less than the time of one fetch, and three of them are more
         writer.write(redirecting(2)(path))
         await writer.drain()
 

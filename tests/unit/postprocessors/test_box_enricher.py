@@ -19,7 +19,7 @@ from tests.fake_slot_table import FakeSlotTable
 from tests.unit.imaging import NOON
 from tests.unit.loopback import Site, reply, serving
 from tests.unit.world import Clock
-from tests.waiting import until
+from tests.waiting import at_work, until
 from windmill.calling.canaries import image_for_probes
 from windmill.calling.service_client import ServiceClient
 from windmill.core.errors import Code, Retry, WindmillError
@@ -116,7 +116,7 @@ class World:
         self.most_under_way[name] = max(self.most_under_way[name], self.under_way[name])
         try:
             if self.seconds:
-                await asyncio.sleep(self.seconds)  # the service is at work, so that calls can meet
+                await at_work(self.seconds)
             writer.write(self._said(name, request))
             await writer.drain()
         finally:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.world import Clock
 from windmill.core.outages import Outage
-from windmill.process.health import Health, HealthCheck, HealthReport
+from windmill.process.health import Health, HealthCheck, HealthReport, merge_reports
 from windmill.process.systemd import STALL_SECONDS, Notifier
 
 
@@ -45,6 +45,17 @@ def test_a_process_that_waits_is_alive_and_one_that_is_not_alive_is_not_ready(
 def test_a_check_that_raises_fails_and_hides_no_other() -> None:
     report = Health(alive={"one": broken, "other": well}, ready={}).alive()
     assert report == HealthReport(["other"], {"one": "the check itself failed: RuntimeError('no such thing')"})
+
+
+def test_a_check_of_several_parts_fails_if_it_does_in_one_and_says_in_which() -> None:
+    reports = {
+        "services": HealthReport(["running", "broker"], {"database": "away"}),
+        "stages": HealthReport(["running"], {"database": "unavailable for 3 s"}),
+        "steps": HealthReport(["database"], {"broker": "away"}),
+    }
+    assert merge_reports(reports) == HealthReport(
+        ["running"], {"database": "services: away; stages: unavailable for 3 s", "broker": "steps: away"}
+    )
 
 
 def test_a_main_loop_without_an_iteration_for_long_is_stalled_until_the_next_one() -> None:

@@ -1,5 +1,6 @@
 """Log lines for people and for machines."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -201,3 +202,42 @@ def test_the_passwords_of_the_settings_stay_out_of_the_log(capsys: pytest.Captur
     logs.configure("INFO", "text", settings.secrets())
     logging.getLogger("some.module").info("refused hunter2! of guest at localhost")
     assert capsys.readouterr().err.endswith("refused *** of guest at localhost\n"), "guest is known to everyone"
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[str]]]:
+    """Reads the lines that the log has written since a test configured it."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield lambda: capsys.readouterr().err.splitlines()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+async def test_a_line_of_a_part_names_it_also_where_a_task_of_it_writes_it(
+    log: Callable[[], list[str]],
+) -> None:
+    logs.configure("INFO", "text")
+    logger = logging.getLogger("windmill.process.heartbeat")
+
+    async def part(name: str) -> None:
+        logs.PART.set(name)
+        await asyncio.create_task(says())
+
+    async def says() -> None:
+        logger.info("beats")
+
+    await asyncio.gather(*(asyncio.create_task(part(name)) for name in ("services", "steps")))
+    logger.info("beats")
+    assert [line.partition(" beats")[2] for line in log()] == [" part=services", " part=steps", ""]
+
+
+def test_what_one_part_hides_stays_hidden_when_another_hides_more(
+    log: Callable[[], list[str]],
+) -> None:
+    settings = Settings.from_env({"LOG_FORMAT": "text"})
+    logs.hide(settings, ["key-of-clip"])
+    logs.hide(settings, ["key-of-face"])
+    logging.getLogger("windmill").info("refused key-of-clip and key-of-face")
+    (line,) = log()
+    assert line.endswith("refused *** and ***")

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.parallel import free_offset
 from tests.unit.world import JOB, World, take
-from tests.waiting import settled, turns
+from tests.waiting import at_work, settled, turns
 from windmill import VERSION
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ConfigInvalid, DataRefused, WindmillError
@@ -202,7 +202,7 @@ async def test_without_a_port_no_step_is_measured(world: World) -> None:
 
 async def test_commits_show_their_rows_and_how_long_they_took() -> None:
     async def save(rows: Sequence[ResultRow]) -> None:
-        await asyncio.sleep(0.02)  # how long it takes is what is measured
+        await at_work(0.02)  # how long it takes is what is measured
 
     commits = RecordedCommitTimings()
     writer = ResultWriter(save, batch_rows=3, batch_seconds=0.01, in_progress=lambda: 99, commits=commits)

@@ -13,7 +13,7 @@ import orjson
 
 from windmill.core.errors import WindmillError
 from windmill.engines.comfyui.graph import Graph, class_types
-from windmill.engines.comfyui.history import Finished, MadeFile, is_known, read_history
+from windmill.engines.comfyui.history import Finished, ServerFile, is_known, read_history
 from windmill.engines.comfyui.refusals import choices_of, missing_file, missing_nodes, node_faults, refused_graph
 from windmill.engines.outputs import bad_output, media_type_of
 from windmill.engines.remote import Remote, excerpt, refusal
@@ -87,7 +87,7 @@ class ComfyUiClient:
         await self._post("/queue", {"delete": [prompt_id]})
         await self._post("/interrupt", {"prompt_id": prompt_id})
 
-    async def fetch(self, file: MadeFile, target: Path) -> None:
+    async def fetch(self, file: ServerFile, target: Path) -> None:
         async with self._remote.request("GET", self._remote.address("/view"), params=file.query) as reply:
             await self._remote.save(reply, target)
 

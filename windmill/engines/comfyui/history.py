@@ -13,7 +13,7 @@ TEMPORARY = "temp"
 
 
 @dataclass(frozen=True)
-class MadeFile:
+class ServerFile:
     """A file that a node has saved, as /view wants it named."""
 
     filename: str
@@ -30,7 +30,7 @@ class Finished:
     """A prompt that has ended, well or not."""
 
     graph: object
-    files: tuple[MadeFile, ...]
+    files: tuple[ServerFile, ...]
     failure: WindmillError | None
 
 
@@ -45,7 +45,7 @@ def read_history(document: object, prompt_id: str) -> Finished | None:
     return Finished(graph, tuple(_files(row.get("outputs"))), _failure(status) if failed else None)
 
 
-def files_to_fetch(finished: Finished) -> tuple[MadeFile, ...]:
+def files_to_fetch(finished: Finished) -> tuple[ServerFile, ...]:
     """What it made; previews only if there is nothing else. Raises if there is nothing at all, or if a name leads
     elsewhere."""
     kept = tuple(file for file in finished.files if file.type != TEMPORARY) or finished.files
@@ -63,13 +63,13 @@ def is_known(queue: object, prompt_id: str) -> bool:
     return any(len(row) > 1 and row[1] == prompt_id for row in rows)
 
 
-def _files(outputs: object) -> Iterator[MadeFile]:
+def _files(outputs: object) -> Iterator[ServerFile]:
     """Every list of files of every node: pictures, sounds and films are told under names of their own."""
     for node in as_object(outputs).values():
         for files in as_object(node).values():
             for file in map(as_object, as_list(files)):
                 if isinstance(file.get("filename"), str):
-                    yield MadeFile(
+                    yield ServerFile(
                         file["filename"], str(file.get("subfolder") or ""), str(file.get("type") or "output")
                     )
 

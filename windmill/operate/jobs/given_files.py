@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from windmill.core.errors import WindmillError
 from windmill.engines.outputs import media_type_of
 from windmill.jobs.access import JobAccess
 from windmill.operate.jobs.preset_orders import Paths, Texts, file_inputs
+from windmill.operate.jobs.serving_artifacts import find_visible_artifact
 from windmill.pipelines.presets.preset import Preset
-from windmill.storage.artifacts.store import ArtifactStore, blob_key
-from windmill.storage.artifacts.table import find_artifact
+from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.jobs.rows import StoredArtifact
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -23,10 +22,11 @@ FilesOfInputs = Mapping[str, Sequence[StoredArtifact]]
 
 @dataclass(frozen=True)
 class GivenFiles:
-    """Stores files and looks them up."""
+    """Stores files and looks them up. `principal` is whose jobs are looked at, None all."""
 
     access: JobAccess
-    store: ArtifactStore
+    store: ArtifactStore | None = None
+    principal: str | None = None
 
     async def of_order(self, preset: Preset, inputs: Texts, files: Paths) -> FilesOfInputs:
         """The files of each input, in the order of the command line: those in the store, then those that come now."""
@@ -34,7 +34,7 @@ class GivenFiles:
         for name in file_inputs(preset, inputs, files):
             known = [await self._known(sha256) for sha256 in inputs.get(name, ())]
             new = [await self._stored(path) for path in files.get(name, ())]
-            found[name] = _numbered(name, [*known, *new])
+            found[name] = numbered_files(name, [*known, *new])
         return found
 
     async def of_job(self, job_id: int) -> list[StoredArtifact]:
@@ -43,14 +43,11 @@ class GivenFiles:
             return [StoredArtifact(**row) for row in await connection.fetch(queries()["list_given_files"], job_id)]
 
     async def _known(self, sha256: str) -> StoredArtifact:
-        async with transaction(self.access.pool, self.access.settings) as connection:
-            row = await find_artifact(connection, blob_key(sha256))
-        if row is None:
-            said = f"no job has a file {sha256}"
-            raise WindmillError("NOT_FOUND", said, "give a file of this machine: --file NAME=PATH")
+        row = await find_visible_artifact(self.access, sha256, self.principal)
         return StoredArtifact(row.name, row.media_type, row.bytes, sha256, row.key)
 
     async def _stored(self, path: Path) -> StoredArtifact:
+        assert self.store, "files of this machine need a store"
         blob = await self.store.put(path, media_type_of(path.name))
         return StoredArtifact(path.name, blob.media_type, blob.size, blob.sha256, blob.key)
 
@@ -66,7 +63,8 @@ def input_of(file: StoredArtifact) -> str:
     return file.name.rpartition("/")[0]
 
 
-def _numbered(name: str, files: Sequence[StoredArtifact]) -> list[StoredArtifact]:
+def numbered_files(name: str, files: Sequence[StoredArtifact]) -> list[StoredArtifact]:
+    """The files of an input, named as those are that a job is given."""
     return [replace(file, name=f"{name}/{number}{_suffix(file.name)}") for number, file in enumerate(files, 1)]
 
 

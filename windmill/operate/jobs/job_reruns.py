@@ -100,9 +100,9 @@ async def _follow(given: GivenFiles, library: PresetLibrary, step: PlannedStep) 
 
 
 async def read_job_order(given: GivenFiles, public_id: uuid.UUID) -> JobOrder:
-    """Raises NOT_FOUND, and USAGE for a job that no preset has made."""
+    """Raises NOT_FOUND, also for a job of another principal, and USAGE for a job that no preset has made."""
     async with transaction(given.access.pool, given.access.settings) as connection:
-        row = await connection.fetchrow(queries()["read_job_order"], public_id)
+        row = await connection.fetchrow(queries()["read_job_order"], public_id, given.principal)
     if row is None:
         raise no_job(public_id)
     if row["preset"] is None:

@@ -16,7 +16,7 @@ from windmill.storage.queries import queries
 
 Shown = dict[str, Any]
 """What is shown of a job, a step or an event, as JSON: a value for each column."""
-_DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts")
+_DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts", "before", "after")
 """Columns that hold JSON."""
 
 
@@ -32,8 +32,8 @@ async def list_jobs(
         return [shown(row) for row in await rows.fetch(queries()["list_jobs"], *chosen.arguments, first, limit)]
 
 
-async def _key(rows: database.Connection, public_id: uuid.UUID) -> int:
-    job_id = await rows.fetchval(queries()["find_job"], public_id)
+async def _key(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> int:
+    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
     if not isinstance(job_id, int):
         raise no_job(public_id)
     return job_id
@@ -45,9 +45,9 @@ async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
         return shown(await read_job(rows, public_id))
 
 
-async def read_job(rows: database.Connection, public_id: uuid.UUID) -> Shown:
-    """The same with its key, `job_id`, before it is shown."""
-    job = await rows.fetchrow(queries()["show_job"], public_id)
+async def read_job(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> Shown:
+    """The same with its key, `job_id`, before it is shown; NOT_FOUND, too, if it is of another principal than this."""
+    job = await rows.fetchrow(queries()["show_job"], public_id, principal)
     if job is None:
         raise no_job(public_id)
     steps = await rows.fetch(queries()["show_steps"], job["job_id"])
@@ -67,8 +67,15 @@ async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:
     """What has happened to a job since the event `after`; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        job_id = await _key(rows, public_id)
-        return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
+        return await read_events(rows, public_id, after, limit)
+
+
+async def read_events(
+    rows: database.Connection, public_id: uuid.UUID, after: int, limit: int, principal: str | None = None
+) -> list[Shown]:
+    """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
+    job_id = await _key(rows, public_id, principal)
+    return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
 
 
 def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record

@@ -47,6 +47,7 @@ class JobRow:
     paused_until: datetime | None
     preset: str | None
     preset_version: int | None
+    last_event: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What needs no key: health, the meaning of error codes, and the description of the interface."""

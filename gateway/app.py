@@ -1,0 +1,54 @@
+"""The application: all nouns, one form of errors, and the description of it all."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from gateway import errors
+from gateway.about.routes import router as about
+from gateway.artifacts.routes import router as artifacts
+from gateway.audit.routes import router as audit
+from gateway.context import Gateway
+from gateway.guard import scope_of
+from gateway.jobs.asking_routes import router as job_requests
+from gateway.jobs.routes import router as jobs
+from gateway.keys.routes import router as keys
+from gateway.presets.routes import router as presets
+from windmill import VERSION
+
+ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, keys, audit)
+"""One for each noun; a further one is added here."""
+SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A key, as `windmill keys create` prints it."}}
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    app = FastAPI(title="Windmill", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.gateway = gateway
+    errors.install(app)
+    for router in ROUTERS:
+        # As they are: a router that is included has its routes made anew for each request.
+        app.router.routes.extend(router.routes)
+    app.state.openapi = openapi(routes_of(app))
+    return app
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    return [route for route in app.routes if isinstance(route, APIRoute)]
+
+
+def openapi(routes: Sequence[APIRoute]) -> dict[str, Any]:
+    """The description, in which each route names the scope that it needs."""
+    document = get_openapi(title="Windmill", version=VERSION, openapi_version="3.1.0", routes=routes)
+    parts = document.setdefault("components", {})
+    parts["securitySchemes"] = SECURITY
+    problem = errors.ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts.setdefault("schemas", {}).update({**problem.pop("$defs", {}), "ProblemDetails": problem})
+    for route in routes:
+        for method in (route.methods or ()) if route.include_in_schema else ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["x-scope"] = scope_of(route)
+            operation["security"] = [] if scope_of(route) == "public" else [{"key": []}]
+    return document

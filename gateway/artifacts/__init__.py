@@ -1,0 +1,1 @@
+"""Routes under /artifacts, and their shapes."""

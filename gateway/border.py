@@ -1,0 +1,84 @@
+"""The outermost part: every request gets an id, is looked at before anything reads its body, and is logged."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.bodies import Message, body_limit, counted
+from gateway.context import Gateway
+from gateway.errors import as_windmill_error, problem_response
+from gateway.host_rules import foreign_request
+from gateway.request_state import REQUEST_ID, RequestState, keep_state, request_id_of
+
+logger = logging.getLogger("gateway")
+
+ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+class Border:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app, self._gateway = app, gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"]
+        state = RequestState(request_id_of(given[0] if given else None))
+        keep_state(scope, state)
+        token = REQUEST_ID.set(state.request_id)
+        try:
+            await self._serve(scope, receive, _Answer(send, state), state)
+        finally:
+            REQUEST_ID.reset(token)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer", state: RequestState) -> None:
+        started = time.monotonic()
+        try:
+            limit = await self._admit(scope)
+            await self._app(scope, counted(receive, limit), answer)
+        except Exception as error:
+            failure = as_windmill_error(error)
+            if failure.code == "DEFECT":
+                logger.exception("unexpected fault")
+            if not answer.status:
+                state.headers["Connection"] = "close"
+                await problem_response(failure, state.request_id, scope["path"])(scope, receive, answer)
+        finally:
+            self._log(scope, state, answer.status, time.monotonic() - started)
+
+    async def _admit(self, scope: Scope) -> int:
+        """How large the body may be; raises WindmillError."""
+        if self._gateway.local and not await self._gateway.keys.required():
+            refused = foreign_request(scope["headers"])
+            if refused:
+                raise refused
+        return body_limit(scope["headers"], self._gateway.settings.gateway_max_upload_bytes)
+
+    def _log(self, scope: Scope, state: RequestState, status: int, seconds: float) -> None:
+        told: dict[str, Any] = {"method": scope["method"], "path": scope["path"], "status": status}
+        told["ms"] = round(seconds * 1000, 1)
+        if state.caller:
+            told["principal"] = state.caller.principal
+        logger.info("request", extra=told)
+
+
+class _Answer:
+    """Sends the answer with the headers that every one has; remembers its status."""
+
+    def __init__(self, send: Callable[[Message], Awaitable[None]], state: RequestState) -> None:
+        self._send, self._state = send, state
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = {**ALWAYS, **self._state.headers, "X-Request-ID": self._state.request_id}
+            there = {name.lower() for name, _ in message["headers"]}
+            added = [(name.lower().encode(), value.encode("latin-1")) for name, value in own.items()]
+            message["headers"] = [*message["headers"], *(one for one in added if one[0] not in there)]
+        await self._send(message)

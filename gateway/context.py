@@ -1,0 +1,53 @@
+"""What every route works with."""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from gateway.cursors import Cursors
+from gateway.key_ring import KeyRing
+from gateway.preset_shelf import PresetShelf
+from gateway.rate_limits import RateLimits
+from gateway.request_state import state_of
+from windmill.core.settings import Settings
+from windmill.jobs.access import ChangeWitness, JobAccess
+from windmill.storage.artifacts.store import ArtifactStore
+from windmill.storage.audit_log import Actor
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of one process."""
+
+    settings: Settings
+    access: JobAccess
+    store: ArtifactStore
+    keys: KeyRing
+    cursors: Cursors
+    rates: RateLimits
+    presets: PresetShelf = field(compare=False)
+    local: bool = True
+    """Whether it listens on this machine alone."""
+
+    def watched(self, witness: ChangeWitness) -> JobAccess:
+        """The access for a change that is watched."""
+        return replace(self.access, witness=witness)
+
+
+def gateway_of(request: Request) -> Gateway:
+    gateway = request.app.state.gateway
+    assert isinstance(gateway, Gateway)
+    return gateway
+
+
+def actor_of(request: Request) -> Actor:
+    """Who makes this request, for the audit log."""
+    state = state_of(request)
+    assert state.caller, "the route asks for no key"
+    return state.caller.actor(state.request_id)
+
+
+Context = Annotated[Gateway, Depends(gateway_of)]
+Who = Annotated[Actor, Depends(actor_of)]

@@ -1,0 +1,85 @@
+"""Every route says whom it admits, in the signature of its handler: `caller: Operator`. A route that says nothing
+cannot be made. Who asks is found out before the body is read."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.caller import LOCAL, Caller, RouteScope
+from gateway.context import Gateway, gateway_of
+from gateway.errors import PROBLEMS
+from gateway.request_state import state_of
+from windmill.core.errors import WindmillError
+
+
+class Requires:
+    """A dependency that names the scope of its route."""
+
+    def __init__(self, scope: RouteScope) -> None:
+        self.scope = scope
+
+    def __call__(self, request: Request) -> Caller | None:
+        return state_of(request).caller
+
+
+PUBLIC = Depends(Requires("public"))
+"""For `dependencies=[PUBLIC]` of a route that needs no key."""
+Viewer = Annotated[Caller, Depends(Requires("viewer"))]
+Operator = Annotated[Caller, Depends(Requires("operator"))]
+Admin = Annotated[Caller, Depends(Requires("admin"))]
+
+
+class GuardedRoute(APIRoute):
+    """Admits a request before FastAPI reads its body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, needed = super().get_route_handler(), scope_of(self)
+
+        async def guarded(request: Request) -> Response:
+            await admit(request, needed)
+            return await handle(request)
+
+        return guarded
+
+
+def scope_of(route: APIRoute) -> RouteScope:
+    """What the route asks of its callers."""
+    found = [one.call.scope for one in route.dependant.dependencies if isinstance(one.call, Requires)]
+    if len(found) != 1:
+        raise TypeError(f"{route.path} must say whom it admits, once: caller: Viewer, Operator or Admin, or PUBLIC")
+    return found[0]
+
+
+def noun_router(noun: str) -> APIRouter:
+    """A router for the routes of one noun."""
+    return APIRouter(route_class=GuardedRoute, tags=[noun], responses=PROBLEMS)
+
+
+async def admit(request: Request, needed: RouteScope) -> None:
+    """Find out who asks, count the request, and see whether they may; raises WindmillError."""
+    if needed == "public":
+        return
+    gateway, state = gateway_of(request), state_of(request)
+    state.caller = await identify(gateway, request)
+    if key := state.caller.key:
+        state.headers.update(gateway.rates.take(key.prefix, time.monotonic(), key.requests_per_minute))
+        if key.quota_jobs is not None:
+            state.headers["RateLimit-Policy"] += f', "jobs";q={key.quota_jobs}'
+            state.headers["RateLimit"] += f', "jobs";r={max(key.quota_jobs - key.jobs_made, 0)}'
+    state.caller.must_be(needed)
+
+
+async def identify(gateway: Gateway, request: Request) -> Caller:
+    """Who asks; raises AUTH_MISSING, AUTH_INVALID or AUTH_EXPIRED."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and text.strip():
+        key = await gateway.keys.find(text.strip())
+        return Caller(key.principal, key.scope, key)
+    if gateway.local and not await gateway.keys.required():
+        return LOCAL
+    raise WindmillError("AUTH_MISSING", "this needs a key")

@@ -1,0 +1,1 @@
+"""Routes under /jobs, and their shapes."""

@@ -1,0 +1,50 @@
+"""The body of POST /jobs as a job."""
+
+from dataclasses import replace
+
+from gateway.caller import Caller
+from gateway.context import Gateway
+from gateway.jobs.shapes import JobPlan, NewJobBody, PlannedStepShape
+from windmill.jobs.submitting import NewJob
+from windmill.operate.jobs.preset_requests import PresetAsk, job_of_preset
+from windmill.pipelines.presets.preset_library import PresetLibrary
+
+
+async def new_job(gateway: Gateway, caller: Caller, body: NewJobBody, key: str | None, digest: str) -> NewJob:
+    """Checked in full; raises what is wrong with it."""
+    priority = caller.priority(body.priority)
+    library = await gateway.presets.library()
+    preset = library.get(body.preset).preset
+    ask = PresetAsk(body.inputs, body.quality, body.engines, body.consent_given)
+    by = caller.principal or "somebody here"
+    job = await job_of_preset(gateway.access, library, preset, ask, caller.sees, by)
+    return replace(
+        job,
+        priority=priority,
+        principal=caller.principal,
+        idempotency_key=key,
+        request_digest=digest if key else None,
+        dedupe_key=body.dedupe_key,
+        on_duplicate=body.on_duplicate,
+        deadline=body.deadline,
+        failure_budget=body.failure_budget,
+    )
+
+
+def plan_of(job: NewJob, library: PresetLibrary) -> JobPlan:
+    """What would be made."""
+    assert job.preset
+    assert job.preset_version is not None
+    quality = str(job.parameters["quality"])
+    return JobPlan(
+        preset=job.preset,
+        preset_version=job.preset_version,
+        quality=quality,
+        steps=[
+            PlannedStepShape(
+                name=str(step.parameters.get("name") or step.step), step=step.step, skip_reason=step.skip_reason
+            )
+            for step in job.steps
+        ],
+        estimated_seconds=library.get(job.preset).preset.estimated_seconds.get(quality),
+    )

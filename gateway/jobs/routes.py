@@ -1,0 +1,116 @@
+"""Jobs: made from presets, listed, shown and deleted."""
+
+import uuid
+from typing import Annotated, Literal, get_args
+
+from fastapi import Query, Request, Response
+
+from gateway.conditions import preferred_wait
+from gateway.context import Context, Gateway, Who
+from gateway.errors import hide_paths
+from gateway.guard import Operator, Viewer, noun_router
+from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
+from gateway.jobs.answering import answer_job, summary
+from gateway.jobs.making import new_job, plan_of
+from gateway.jobs.shapes import EventList, EventQuery, JobAnswer, JobEvent, JobList, JobPlan, JobQuery, NewJobBody
+from windmill.core.errors import WindmillError
+from windmill.jobs.states import JobStatus
+from windmill.jobs.submitting import find_job, submit_job
+from windmill.operate.jobs.recorded_change import RecordedChange
+from windmill.operate.jobs.serving import VisibleJobs, list_visible_events, page_of_jobs, remove, wait_for_end
+
+router = noun_router("jobs")
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    response_model=JobAnswer,
+    responses={
+        200: {"model": JobAnswer | JobPlan, "description": "It has ended already, was there, or was only checked."}
+    },
+)
+async def make_job(
+    request: Request,
+    gateway: Context,
+    caller: Operator,
+    who: Who,
+    body: NewJobBody,
+    key: IdempotencyKey = None,
+    validate_only: Annotated[Literal["true", "false"], Query()] = "false",
+) -> Response:
+    """Make a job of a preset. `?validate_only=true` only says what it would be; `Prefer: wait=10` answers 200 if it
+    ends so soon."""
+    job = await new_job(gateway, caller, body, key, digest_of("POST /jobs", body))
+    if validate_only == "true":
+        return Response(plan_of(job, await gateway.presets.library()).model_dump_json(), media_type="application/json")
+    submitted = await submit_job(gateway.watched(RecordedChange(who, "jobs.create", key=caller.key)), job)
+    status = 201 if submitted.new or submitted.replayed else 200
+    waited = preferred_wait(request)
+    if waited is not None and await wait_for_end(gateway.access, submitted.change.job_id, waited):
+        status = 200
+    response = await answer_job(request, gateway, caller, submitted.change.public_id, status)
+    if submitted.replayed:
+        response.headers[REPLAYED] = "true"
+    if waited is not None:
+        response.headers["Preference-Applied"] = f"wait={waited:g}"
+    return response
+
+
+@router.get("/jobs")
+async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> JobList:
+    """Your jobs, the newest first."""
+    wanted = {"list": "jobs", "sees": caller.sees, "status": query.status, "preset": query.preset, "code": query.code}
+    chosen = VisibleJobs(_statuses(query.status), query.preset, query.code)
+    before = gateway.cursors.open(wanted, query.cursor)
+    page = await page_of_jobs(gateway.access, chosen, before, query.limit, caller.sees)
+    jobs = [summary(job) for job in page.jobs]
+    return JobList(jobs=jobs, count=len(jobs), next_cursor=gateway.cursors.seal_next(wanted, page.last))
+
+
+def _statuses(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    named = [one.strip() for one in text.split(",") if one.strip()]
+    for one in named:
+        if one not in get_args(JobStatus):
+            raise WindmillError("USAGE", f"{one:.40} is no state of a job; there are {', '.join(get_args(JobStatus))}")
+    return named
+
+
+@router.get("/jobs/{job_id}", response_model=JobAnswer, responses={304: {"description": "It is as you know it."}})
+async def show_job(request: Request, gateway: Context, caller: Viewer, job_id: uuid.UUID) -> Response:
+    """All of a job. `Prefer: wait=10` answers once it has ended, or after so long."""
+    waited = preferred_wait(request)
+    if waited is not None:
+        await _wait(gateway, job_id, caller.sees, waited)
+    response = await answer_job(request, gateway, caller, job_id)
+    if waited is not None:
+        response.headers["Preference-Applied"] = f"wait={waited:g}"
+    return response
+
+
+async def _wait(gateway: Gateway, job_id: uuid.UUID, sees: str | None, seconds: float) -> None:
+    await wait_for_end(gateway.access, await find_job(gateway.access, job_id, sees), seconds)
+
+
+@router.delete("/jobs/{job_id}", status_code=204)
+async def delete_job(gateway: Context, caller: Operator, who: Who, job_id: uuid.UUID) -> None:
+    """Delete a job that has ended, with its files; 409 for any other."""
+    await remove(gateway.watched(RecordedChange(who, "jobs.delete")), job_id, caller.sees, gateway.store)
+
+
+@router.get("/jobs/{job_id}/events")
+async def list_events(
+    gateway: Context, caller: Viewer, job_id: uuid.UUID, query: Annotated[EventQuery, Query()]
+) -> EventList:
+    """What has happened to a job after the event `after`, in order."""
+    rows = await list_visible_events(gateway.access, job_id, query.after, query.limit, caller.sees)
+    events = [JobEvent.model_validate(_without_paths(row)) for row in rows]
+    return EventList(events=events, count=len(events), last=events[-1].seq if events else query.after)
+
+
+def _without_paths(event: dict[str, object]) -> dict[str, object]:
+    data = event["data"]
+    assert isinstance(data, dict)
+    return {**event, "data": {name: hide_paths(one) if isinstance(one, str) else one for name, one in data.items()}}

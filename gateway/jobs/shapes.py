@@ -1,0 +1,153 @@
+"""Jobs outside: what is sent and what is answered."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StrictBool, StrictInt
+
+from gateway.shape import JsonObject, PageQuery, Shape
+from windmill.jobs.states import JobStatus
+
+Priority = Annotated[StrictInt, Field(ge=-9, le=9)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class NewJobBody(Shape):
+    """A preset with its inputs; files are named by the ids of artifacts."""
+
+    preset: Name = Field(examples=["cinematic_portrait_v1"])
+    inputs: JsonObject = Field(default={}, examples=[{"prompt": "a lighthouse"}])
+    quality: Name | None = None
+    engines: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    consent_given: StrictBool = False
+    priority: Priority | None = None
+    dedupe_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    on_duplicate: Literal["return", "reject", "rerun_if_failed"] = "rerun_if_failed"
+    deadline: AwareDatetime | None = None
+    failure_budget: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+
+
+class JobSummary(Shape):
+    """A job in a list."""
+
+    public_id: str
+    kind: str
+    preset: str | None
+    status: JobStatus
+    priority: int
+    principal: str
+    progress: float
+    error_code: str | None
+    message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class JobStep(Shape):
+    """A step of a job; `waited` and `ran` are seconds of all its tasks."""
+
+    name: str
+    step: str
+    status: str
+    skip_reason: str | None
+    planned: int
+    settled: int
+    failed: int
+    waited: float
+    ran: float
+
+
+class JobDetails(JobSummary):
+    """All of a job. `tasks_ahead`, `eta_seconds` and `waits_for` are there while it goes on, where they are known."""
+
+    attempt: int
+    warnings: list[str]
+    deadline: datetime | None
+    failure_budget: int
+    paused_by: str | None
+    pause_reason: str | None
+    paused_until: datetime | None
+    forked_from: str | None
+    cost_seconds: float
+    tasks_ahead: int | None = None
+    eta_seconds: float | None = None
+    waits_for: str | None = None
+    steps: list[JobStep]
+
+
+class JobAnswer(Shape):
+    job: JobDetails
+
+
+class JobList(Shape):
+    jobs: list[JobSummary]
+    count: int
+    next_cursor: str | None
+
+
+class JobQuery(PageQuery):
+    """`status` may name several, separated by commas."""
+
+    status: Annotated[str, Field(max_length=200)] | None = None
+    preset: Name | None = None
+    code: Name | None = None
+
+
+class PlannedStepShape(Shape):
+    name: str
+    step: str
+    skip_reason: str | None
+
+
+class JobPlan(Shape):
+    """What a job would be: nothing was stored."""
+
+    valid: Literal[True] = True
+    preset: str
+    preset_version: int
+    quality: str
+    steps: list[PlannedStepShape]
+    estimated_seconds: float | None
+
+
+class PauseBody(Shape):
+    reason: Annotated[str, Field(max_length=1_000)] = ""
+    until: AwareDatetime | None = None
+
+
+class RetryBody(Shape):
+    from_step: Name | None = None
+
+
+class ForkBody(Shape):
+    from_step: Name
+    inputs: JsonObject | None = None
+    parameters: JsonObject | None = None
+
+
+class JobPatch(Shape):
+    priority: Priority
+
+
+class EventQuery(Shape):
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
+class JobEvent(Shape):
+    seq: int
+    at: datetime
+    kind: str
+    level: str
+    position: int | None
+    shard: int | None
+    data: dict[str, Any]
+
+
+class EventList(Shape):
+    """`last` is what `after` is in the next request."""
+
+    events: list[JobEvent]
+    count: int
+    last: int

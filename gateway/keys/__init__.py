@@ -1,0 +1,1 @@
+"""Routes under /keys, and their shapes."""

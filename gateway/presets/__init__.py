@@ -1,0 +1,1 @@
+"""Routes under /presets, and their shapes."""

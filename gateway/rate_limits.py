@@ -1,0 +1,44 @@
+"""How many requests a key may make: a bucket that holds a minute's worth, and fills evenly. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from windmill.core.errors import WindmillError
+
+MOST = 10_000
+
+
+@dataclass
+class _Bucket:
+    left: float
+    at: float
+
+
+class RateLimits:
+    """The buckets of this process, by key. Mutable."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._buckets: dict[str, _Bucket] = {}
+
+    def take(self, key: str, now: float, per_minute: int | None = None) -> dict[str, str]:
+        """Count a request; the headers that tell what is left. Raises RATE_LIMIT_EXCEEDED."""
+        most = per_minute or self._per_minute
+        bucket = self._bucket(key, now, most)
+        bucket.left, bucket.at = min(most, bucket.left + (now - bucket.at) * most / 60), now
+        if bucket.left < 1:
+            wait = math.ceil((1 - bucket.left) * 60 / most)
+            raise WindmillError("RATE_LIMIT_EXCEEDED", f"more than {most:,} requests in a minute", retry_after=wait)
+        bucket.left -= 1
+        return limit_headers(most, bucket.left)
+
+    def _bucket(self, key: str, now: float, most: int) -> _Bucket:
+        if key not in self._buckets and len(self._buckets) >= MOST:
+            self._buckets.clear()
+        return self._buckets.setdefault(key, _Bucket(most, now))
+
+
+def limit_headers(most: int, left: float) -> dict[str, str]:
+    """As the draft of the RateLimit headers has them: the policy, what is left, and when all is there again."""
+    full = math.ceil((most - left) * 60 / most)
+    return {"RateLimit-Policy": f'"requests";q={most};w=60', "RateLimit": f'"requests";r={int(left)};t={full}'}

@@ -1,0 +1,36 @@
+"""The parser of the command line, with the commands of the modules that it is given."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from windmill.cli.options import Commands
+
+
+class CommandGroup(Protocol):
+    """A module that adds commands."""
+
+    def add_to(self, commands: Commands) -> None: ...
+
+
+def command_parser(groups: Iterable[CommandGroup]) -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog=_program(), description="Run, set up, inspect and repair the fleet.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for group in groups:
+        group.add_to(commands)
+    return top
+
+
+def start(parser: argparse.ArgumentParser) -> int:
+    """Run the command that the user typed; its exit code."""
+    arguments = parser.parse_args()
+    start = arguments.start
+    return int(start(arguments))
+
+
+def _program() -> str:
+    """As it was called: the installed command, or the module."""
+    called = Path(sys.argv[0]).name
+    return called if called == "windmill" else "python -m windmill"

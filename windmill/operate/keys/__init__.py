@@ -1,0 +1,1 @@
+"""Keys of the gateway: made, listed, rotated and revoked."""
