@@ -13,9 +13,11 @@ from windmill.pipelines.presets.preset_library import PresetLibrary
 async def new_job(gateway: Gateway, caller: Caller, body: NewJobBody, key: str | None, digest: str) -> NewJob:
     """Checked in full; raises what is wrong with it."""
     priority = caller.priority(body.priority)
-    preset = (await gateway.presets.library()).get(body.preset).preset
+    library = await gateway.presets.library()
+    preset = library.get(body.preset).preset
     ask = PresetAsk(body.inputs, body.quality, body.engines, body.consent_given)
-    job = await job_of_preset(gateway.access, preset, ask, caller.sees)
+    by = caller.principal or "somebody here"
+    job = await job_of_preset(gateway.access, library, preset, ask, caller.sees, by)
     return replace(
         job,
         priority=priority,

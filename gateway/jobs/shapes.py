@@ -49,6 +49,7 @@ class JobStep(Shape):
 
     name: str
     step: str
+    version: int
     status: str
     skip_reason: str | None
     planned: int
@@ -56,6 +57,8 @@ class JobStep(Shape):
     failed: int
     waited: float
     ran: float
+    started_at: datetime | None
+    ended_at: datetime | None
 
 
 class JobDetails(JobSummary):

@@ -23,6 +23,8 @@ class PresetShape(Shape):
     quality_levels: dict[str, dict[str, Any]]
     default_quality: str
     estimated_seconds: dict[str, float]
+    estimated_time_seconds: dict[str, float]
+    measured_jobs: dict[str, int]
     inputs_schema: dict[str, Any]
     steps: list[dict[str, Any]]
     consent: dict[str, Any] | None

@@ -97,7 +97,8 @@ WITH gone AS (DELETE FROM artifacts WHERE job_id = $1 AND position >= $2)
 DELETE FROM tasks WHERE job_id = $1 AND position >= $2;
 
 -- name: copy_finished_steps
--- The steps of the job $1 before the position $3, with their tasks and artifacts, for the job $2.
+-- The steps of the job $1 before the position $3, with their tasks and artifacts, for the job $2; the files that it was
+-- submitted with only if $4.
 WITH copied_tasks AS (
     INSERT INTO tasks (job_id, position, shard, step, step_version, principal, status, tag, place, attempt, tries,
                        input, output, error_code, message, progress, queued_at, claimed_at, ended_at, waited, ran)
@@ -107,7 +108,7 @@ WITH copied_tasks AS (
 ), copied_artifacts AS (
     INSERT INTO artifacts (job_id, position, shard, name, media_type, bytes, sha256, key, created_at, expires_at)
     SELECT $2, position, shard, name, media_type, bytes, sha256, key, created_at, expires_at
-    FROM artifacts WHERE job_id = $1 AND position < $3
+    FROM artifacts WHERE job_id = $1 AND position < $3 AND (position >= 0 OR $4)
 )
 UPDATE steps AS mine
 SET status = theirs.status, planned = theirs.planned, plan_cursor = theirs.plan_cursor, settled = theirs.settled,

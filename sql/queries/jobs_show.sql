@@ -1,10 +1,19 @@
 -- What people see of jobs.
 
 -- name: list_jobs
--- The newest first; only those in the states $1 unless it is NULL.
+-- A page of the jobs that match $1 to $6: the newest first, and only those before the id $7.
 SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
        started_at, ended_at
-FROM jobs WHERE $1::text[] IS NULL OR status = ANY ($1) ORDER BY job_id DESC LIMIT $2;
+FROM matching_jobs($1, $2, $3, $4, $5, $6) WHERE job_id < $7 ORDER BY job_id DESC LIMIT $8;
+
+-- name: count_jobs
+-- How many jobs match $1 to $6, and the last of them.
+SELECT count(*) AS jobs, max(job_id) AS last FROM matching_jobs($1, $2, $3, $4, $5, $6);
+
+-- name: next_jobs
+-- A page of the jobs that match $1 to $6: the oldest first, after the id $7 and up to $8.
+SELECT job_id, public_id FROM matching_jobs($1, $2, $3, $4, $5, $6)
+WHERE job_id > $7 AND job_id <= $8 ORDER BY job_id LIMIT $9;
 
 -- name: page_of_all_jobs
 -- The next $5 before the one with the id $4, the newest first: in the states $1, of the preset $2, with the error $3;
@@ -41,12 +50,41 @@ SELECT job_id, last_event, public_id, kind, preset, status, priority, principal,
 FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: show_steps
-SELECT coalesce(parameters ->> 'name', step) AS name, step, status, skip_reason, planned, settled, failed, waited, ran
+SELECT coalesce(parameters ->> 'name', step) AS name, step, version, status, skip_reason, planned, settled, failed,
+       waited, ran, started_at, ended_at
 FROM steps WHERE job_id = $1 ORDER BY position;
+
+-- name: show_job_request
+-- What a job was asked for.
+SELECT inputs, parameters, preset_version, idempotency_key, dedupe_key FROM jobs WHERE job_id = $1;
+
+-- name: show_job_consents
+SELECT text, reason, given_by, given_at FROM job_consents WHERE job_id = $1 ORDER BY given_at, text;
+
+-- name: show_step_parameters
+SELECT parameters FROM steps WHERE job_id = $1 ORDER BY position;
+
+-- name: show_step_engines
+-- Which engines did the shards of each step, and what the first shard of each says of it.
+SELECT position, output ->> 'engine' AS engine, count(*)::integer AS shards,
+       (array_agg(output -> 'facts' ORDER BY shard))[1] AS facts
+FROM tasks WHERE job_id = $1 AND status = 'succeeded' AND output ? 'engine' GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: show_failed_tasks
+-- The first $2 tasks of a job that have failed.
+SELECT coalesce(s.parameters ->> 'name', s.step) AS step, t.shard, t.error_code, t.message, t.attempt, t.tries, t.lost,
+       t.worker, t.ran, t.ended_at
+FROM tasks AS t JOIN steps AS s ON s.job_id = t.job_id AND s.position = t.position
+WHERE t.job_id = $1 AND t.status = 'failed' ORDER BY t.position, t.shard LIMIT $2;
 
 -- name: list_events
 -- The events of the job $1 after the number $2.
 SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: list_last_events
+-- The last $2 events of the job $1.
+SELECT seq, at, kind, level, position, shard, data FROM job_events WHERE job_id = $1
+AND seq > (SELECT last_event FROM jobs WHERE job_id = $1) - $2::bigint ORDER BY seq;
 
 -- name: list_step_work
 -- What there is to do for each step, how many workers serve it, and why one of them puts its tasks off. A worker that
@@ -85,3 +123,15 @@ SELECT s.step, s.status, s.streams, s.planned, s.settled, s.plan_cursor IS NULL 
        (SELECT coalesce(sum(k.concurrency), 0) FROM workers AS k WHERE k.service = s.step AND k.stopped_at IS NULL
         AND k.heartbeat_at > now() - interval '60 seconds')::integer AS slots
 FROM steps AS s WHERE s.job_id = $1 ORDER BY s.position;
+
+-- name: measure_presets
+-- What the newest jobs took that were made of presets in one go: the median by preset and level, of at most $2 jobs each
+-- among the last $1 that have ended.
+SELECT preset, quality, count(*)::integer AS jobs,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+FROM (SELECT preset, parameters ->> 'quality' AS quality, extract(epoch FROM ended_at - started_at)::float8 AS seconds,
+             row_number() OVER (PARTITION BY preset, parameters ->> 'quality' ORDER BY ended_at DESC) AS number
+      FROM (SELECT * FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT $1) AS newest
+      WHERE status = 'succeeded' AND preset IS NOT NULL AND started_at IS NOT NULL AND attempt = 1
+        AND forked_from IS NULL AND parameters ->> 'quality' IS NOT NULL) AS taken
+WHERE number <= $2 GROUP BY preset, quality;

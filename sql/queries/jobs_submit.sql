@@ -21,6 +21,34 @@ SELECT $1, place - 1, step, version, streams, parameters::jsonb, weight, cost, s
 FROM unnest($2::text[], $3::integer[], $4::boolean[], $5::text[], $6::real[], $7::real[], $8::text[])
      WITH ORDINALITY AS given (step, version, streams, parameters, weight, cost, skip_reason, place);
 
+-- name: insert_consents
+INSERT INTO job_consents (job_id, text, reason, given_by, given_at)
+SELECT $1, text, reason, given_by, coalesce(given_at, clock_timestamp())
+FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS given (text, reason, given_by, given_at)
+ON CONFLICT DO NOTHING;
+
+-- name: copy_consents
+-- Those of the job $1 hold for the job $2, too.
+INSERT INTO job_consents (job_id, text, reason, given_by, given_at)
+SELECT $2, text, reason, given_by, given_at FROM job_consents WHERE job_id = $1 ON CONFLICT DO NOTHING;
+
+-- name: read_job_order
+-- What a job of a preset was asked for, and whether somebody confirmed anything for it; of the principal $2, NULL is
+-- any.
+SELECT job_id, public_id, status, preset, inputs, parameters,
+       EXISTS (SELECT FROM job_consents AS c WHERE c.job_id = jobs.job_id) AS confirmed
+FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
+
+-- name: list_given_files
+-- The files that the job $1 was submitted with.
+SELECT name, media_type, bytes AS size, sha256, key FROM artifacts WHERE job_id = $1 AND position = -1 ORDER BY name;
+
+-- name: list_failed_engines
+-- The engines of the steps of a job whose tasks ended with an error, with the error.
+SELECT DISTINCT t.error_code, s.parameters -> 'engines' AS engines
+FROM tasks AS t JOIN steps AS s ON s.job_id = t.job_id AND s.position = t.position
+WHERE t.job_id = $1 AND t.status IN ('failed', 'cancelled') AND t.error_code IS NOT NULL AND s.parameters ? 'engines';
+
 -- name: read_fair_queue
 -- The virtual time of the step $1, and the last tag of the principal $2 among its open tasks in other jobs than $3.
 SELECT greatest(coalesce((SELECT virtual_time FROM step_queues WHERE step = $1), 0),

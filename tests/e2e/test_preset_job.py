@@ -1,18 +1,22 @@
 """Presets run as jobs, from the command that submits one to the file that is fetched."""
 
+import json
 import signal
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.integration.fleet import Command, Fleet
+from tests.unit.examples import example
 from tests.unit.kernels.pictures.made_pictures import scene as made_scene
 from tests.waiting import until
 from windmill import broker
-from windmill.core.settings import Settings
+from windmill.core.settings import ROOT, Settings
 from windmill.pipelines.job_steps.catalog import STEPS
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
@@ -78,6 +82,70 @@ async def test_a_preset_makes_a_picture_although_a_worker_is_killed_meanwhile(sc
     assert "skipped: the quality is low, not one of standard, pro" in shown.out
     (left,) = [worker for worker in scene.workers.values() if worker.process.poll() is None]
     assert (await left.stop()).code == 0
+
+
+async def test_the_presets_of_the_documentation_run_as_they_are_written(scene: PresetScene, tmp_path: Path) -> None:
+    """One of steps that there are, and one of a step that its reader has written: a program."""
+    (tmp_path / "presets").mkdir()
+    for preset in (example("presets.md", "{", 0), example("presets.md", "{", 1)):
+        (tmp_path / "presets" / f"{json.loads(preset)['id']}.json").write_text(preset)
+    (tmp_path / "mirror.py").write_text(program())
+    entry = example("presets.md", '"mirror": {').replace("var/mirror.py", str(tmp_path / "mirror.py"))
+    entry = entry.replace("python3", sys.executable)
+    (tmp_path / "config.json").write_text(f'{{"services": {{}}, "engines": {{{entry}}}}}')
+    scene.fleet.environ |= {
+        "PRESETS_DIR": str(tmp_path / "presets"),
+        "SERVICE_CONFIG": str(tmp_path / "config.json"),
+    }
+    source = Image.fromarray(made_scene())
+    source.save(tmp_path / "picture.png")
+    await scene.worker("one")
+    sizes = {}
+    for preset, more in (("soft_film", ("--quality", "pro")), ("mirrored_film", ())):
+        job = await scene.submit(preset, *more, "--file", f"photo={tmp_path / 'picture.png'}")
+        assert (await scene.asked("jobs", "watch", job))["status"] == "succeeded"
+        (path,) = await scene.asked("artifacts", "fetch", job, "--to", str(tmp_path / preset))
+        with Image.open(path) as picture:
+            sizes[preset] = picture.size
+    assert sizes == {"soft_film": (256, 192), "mirrored_film": (128, 96)}
+    (path,) = await scene.asked("artifacts", "fetch", job, "--step", "mirror", "--to", str(tmp_path / "mirror"))
+    with Image.open(path) as picture:
+        assert ImageOps.mirror(picture.convert("RGB")).tobytes() == source.tobytes()
+
+
+def program() -> str:
+    """The one that the page has its reader save."""
+    text = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
+    return textwrap.dedent(text[text.index("       import argparse") : text.index("2. Its entry")])
+
+
+async def test_a_failed_preset_is_repaired_by_another_engine_and_a_fork_keeps_what_was_made(scene: PresetScene) -> None:
+    await scene.worker("one")
+    asked = ("--input", "prompt_template=shot {shot_number}", "--input", "seed=3", "--quality", "low")
+    failed = await scene.submit("storyboard_builder_v1", *asked, "--engine", "nobody")
+    watched = await scene.fleet.run("windmill", "jobs", "watch", failed)
+    assert watched.code != 0
+    repair = ("repair_pipeline_v1", "--input", f"failed_job_id={failed}", "--engine", "default")
+    job = await scene.submit(*repair)
+    ended = await scene.asked("jobs", "watch", job)
+    assert [(step["name"], step["settled"], step["status"]) for step in ended["steps"]] == [
+        ("rerun_job.generate_shots", 2, "succeeded"),
+        ("rerun_job.contact_sheet", 1, "succeeded"),
+    ]
+    portrait = ("cinematic_portrait_v1", "--input", "prompt=a", "--input", "seed=3", "--engine", "default")
+    first = await scene.submit(*portrait, "--quality", "pro")
+    await scene.asked("jobs", "watch", first)
+    fork = (await scene.asked("jobs", "fork", first, "--from-step", "apply_color_grading", "--input", "seed=3"))[
+        "public_id"
+    ]
+    await scene.asked("jobs", "watch", fork)
+    compared = await scene.asked("jobs", "compare", first, fork)
+    assert len(compared["artifacts"]) == 4
+    assert all(one["equal"] for one in compared["artifacts"])
+    refused = await scene.fleet.run(
+        "windmill", "jobs", "fork", first, "--from-step", "apply_film_grain", "--input", "seed=4"
+    )
+    assert "the step generate_image before apply_film_grain would change: seed" in refused.err
 
 
 async def test_a_file_is_given_its_results_are_fetched_and_nothing_is_left_of_a_removed_job(

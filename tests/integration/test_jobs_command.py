@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.fleet import Finished, Fleet
 from tests.job_scene import JobScene
+from windmill import VERSION
 from windmill.core.settings import Settings
 from windmill.jobs.submitting import NewStep
 from windmill.storage import database
@@ -72,9 +73,10 @@ async def test_a_job_that_has_ended_is_removed_and_no_other(scene: CommandScene)
     job = await scene.jobs.submit()
     public_id = await scene.jobs.public_id(job)
     refused = await scene.run("rm", public_id)
-    assert (refused.code, "CONFLICT: the job is queued" in refused.err) == (2, True)
+    assert (refused.code, "CONFLICT: the job is queued" in refused.out) == (2, True)
     await scene.run("cancel", public_id)
-    assert (await scene.run("rm", public_id, "--json")).json() == {"jobs": 1, "files": 0}
+    removed = (await scene.run("rm", public_id, "--json")).json()
+    assert (removed["done"], removed["files"]) == (1, 0)
     assert "NOT_FOUND" in (await scene.run("show", public_id)).err
 
 
@@ -94,8 +96,8 @@ async def test_steps_are_shown_and_named_as_their_job_calls_them_and_with_why_th
     assert "skipped: the quality is low" in (await scene.run("show", job)).out
     again = await scene.run("retry", job, "--from-step", "slice", "--json")
     assert again.json()["status"] == "queued"
-    fork = await scene.run("fork", job, "--from-step", "slice", "--inputs", "{}")
-    assert (fork.code, "submit the preset again" in fork.err) == (2, True)
+    fork = await scene.run("fork", job, "--from-step", "slice", "--input", "look=cool")
+    assert (fork.code, "there is no preset 'some'" in fork.err) == (2, True)
 
 
 async def test_watching_follows_a_job_to_its_end_and_ends_with_its_exit_code(scene: CommandScene) -> None:
@@ -114,3 +116,42 @@ async def test_what_cannot_be_done_says_why(scene: CommandScene) -> None:
     for action in ("show", "logs", "cancel"):
         unknown = await scene.run(action, uuid.uuid4())
         assert (unknown.code, "NOT_FOUND" in unknown.err) == (2, True)
+
+
+async def test_all_that_is_known_of_a_job_is_one_document_without_secrets_and_with_its_prompts(
+    scene: CommandScene,
+) -> None:
+    prompt = "a secret garden, password: swordfish"
+    steps = (NewStep("cut", 1, parameters={"name": "draw", "each": [{"prompt": prompt, "checkpoint": "sd.ckpt"}]}),)
+    job = await scene.jobs.submit(
+        cut=3,
+        steps=steps,
+        inputs={"prompt": prompt, "api_key": "abc"},
+        failure_budget=2,
+        preset="film",
+        preset_version=4,
+    )
+    await scene.jobs.succeed(await scene.jobs.claimed(), engine="best", facts={"seed": 7})
+    await scene.jobs.fail(await scene.jobs.claimed(), message="refused: https://ann:pw@host/")
+    document = (await scene.run("show", job, "--json")).json()
+    assert (document["inputs"]["prompt"], document["inputs"]["api_key"]) == (prompt, "***")
+    (step,) = document["steps"]
+    assert (step["name"], step["models"], step["parameters"]["each"][0]["prompt"]) == ("draw", ["sd.ckpt"], prompt)
+    assert step["engines"] == [{"engine": "best", "shards": 1, "facts": {"seed": 7}}]
+    (failed,) = document["failed_shards"]
+    assert (failed["step"], failed["error_code"], failed["message"]) == ("draw", "USAGE", "refused: https://***@host/")
+    assert [event["kind"] for event in document["events"]][-1] == "task_failed"
+    assert document["versions"] == {"windmill": VERSION, "preset": 4, "steps": {"cut": 1}}
+    text = (await scene.run("show", job)).out
+    for said in (prompt, "draw: best with sd.ckpt, 1 shard(s)", "draw 1: USAGE: refused", "last events"):
+        assert said in text
+
+
+async def test_a_fork_is_compared_with_its_original(scene: CommandScene) -> None:
+    job = await scene.jobs.submit()
+    await scene.jobs.run_step("cut")
+    fork = (await scene.run("fork", job, "--from-step", "join", "--inputs", '{"join": 3}', "--json")).json()
+    found = (await scene.run("compare", job, fork["public_id"], "--json")).json()
+    assert found["inputs"] == {"cut": [1, None], "join": [1, 3]}
+    assert found["differs"]["forked_from"] == [None, str(await scene.jobs.public_id(job))]
+    assert "inputs.join" in (await scene.run("compare", job, fork["public_id"])).out

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from windmill.cli.options import Commands, add_json, async_command, print_result, sync_command
+from windmill.cli.options import Commands, add_json, async_command, print_result, sync_command, who
 from windmill.core.settings import Settings
 from windmill.jobs.requests import PRIORITIES
 from windmill.operate.jobs.reading import Shown
@@ -29,13 +29,7 @@ WATCH = "Tell what happens to a job until it has ended. The exit code is 0 if it
 def add_submission(actions: Commands) -> None:
     add = actions.add_parser("submit", help="submit a job", description=SUBMIT)
     add.add_argument("--preset", required=True, metavar="ID", help="what to make: a preset")
-    add.add_argument("--input", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="an input")
-    add.add_argument("--file", action="append", default=[], type=_pair, metavar="NAME=PATH", help="an input: a file")
-    add.add_argument("--quality", metavar="LEVEL", help="one of the levels of the preset")
-    add.add_argument(
-        "--engine", action="append", default=[], metavar="NAME", help="instead of the preset's, the preferred one first"
-    )
-    add.add_argument("--consent", action="store_true", help="confirm what the preset asks to confirm")
+    add_request(add)
     add.add_argument("--priority", type=int, default=0, choices=PRIORITIES, metavar="N", help="from -9 to 9")
     add.add_argument("--key", metavar="TEXT", help="names this request: sent again, it makes no second job")
     add_json(add)
@@ -46,6 +40,17 @@ def add_submission(actions: Commands) -> None:
     watch.set_defaults(start=async_command(run_watch))
 
 
+def add_request(add: argparse.ArgumentParser) -> None:
+    """What somebody asks of a preset."""
+    add.add_argument("--input", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="an input")
+    add.add_argument("--file", action="append", default=[], type=_pair, metavar="NAME=PATH", help="an input: a file")
+    add.add_argument("--quality", metavar="LEVEL", help="one of the levels of the preset")
+    add.add_argument(
+        "--engine", action="append", default=[], metavar="NAME", help="instead of the preset's, the preferred one first"
+    )
+    add.add_argument("--consent", action="store_true", help="confirm what the preset asks to confirm")
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not name or not sign:
@@ -53,25 +58,31 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+def grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for name, value in pairs:
         groups.setdefault(name, []).append(value)
     return groups
 
 
+def grouped_paths(pairs: Sequence[tuple[str, str]]) -> dict[str, list[Path]]:
+    return {name: [*map(Path, paths)] for name, paths in grouped(pairs).items()}
+
+
 def run_submit(settings: Settings, arguments: argparse.Namespace) -> int:
-    from windmill.operate.jobs.preset_jobs import PresetOrder, submit_preset
+    from windmill.operate.jobs.preset_jobs import submit_preset
+    from windmill.operate.jobs.preset_orders import PresetOrder
 
     order = PresetOrder(
         preset=arguments.preset,
-        inputs=_grouped(arguments.input),
-        files={name: [*map(Path, paths)] for name, paths in _grouped(arguments.file).items()},
+        inputs=grouped(arguments.input),
+        files=grouped_paths(arguments.file),
         quality=arguments.quality,
         engines=arguments.engine,
         consent=arguments.consent,
         priority=arguments.priority,
         key=arguments.key,
+        by=who(),
     )
     job = asyncio.run(submit_preset(settings, order))
     print_result(job, render_job(job), as_json=arguments.json)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -80,6 +81,14 @@ def _id(text: str, source: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**63:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} in {source[:80]!r} is not an image id")
     return int(text)
+
+
+def who() -> str:
+    """Who is told to have asked; in a container the account may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the command line"
 
 
 def print_result(document: object, text: str, *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ others start without.
 """
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
 from typing import get_args
@@ -14,6 +15,7 @@ import orjson
 from windmill.cli.options import Commands, add_json, print_result, sync_command
 from windmill.core.errors import ERROR_CODES, ConfigInvalid
 from windmill.core.settings import Settings
+from windmill.operate.preset_times import read_preset_times
 from windmill.pipelines.presets.preset import Category
 from windmill.process.runner import DONE
 
@@ -60,14 +62,20 @@ def _add_show(actions: Commands) -> None:
 
 
 def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
+    from windmill.engines.registry import configured_engines
     from windmill.operate import presets as view
     from windmill.pipelines.presets.preset_library import load_presets
 
     library = load_presets(settings.presets_dir)
     presets = view.select_presets(library, arguments.category, arguments.engine)
     unavailable = view.select_unavailable(library, arguments.category) if arguments.all else []
-    document = view.render_presets_json(presets, unavailable, library.problems)
-    print_result(document, view.render_presets_table(presets, unavailable), as_json=arguments.json)
+    configured = configured_engines(settings)
+    if arguments.json:
+        times = asyncio.run(read_preset_times(settings))
+        document = view.render_presets_json(presets, unavailable, library.problems, configured, times)
+        print_result(document, "", as_json=True)
+    else:
+        sys.stdout.write(view.render_presets_table(presets, unavailable, configured if arguments.all else None))
     if library.problems:
         sys.stderr.write("".join(f"{problem}\n" for problem in library.problems))
     return MISTAKEN if library.problems else DONE
@@ -82,7 +90,8 @@ def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.schema:
         sys.stdout.write(orjson.dumps(request_schema(found.preset), option=orjson.OPT_INDENT_2).decode() + "\n")
         return DONE
-    print_result(preset_document(found.preset), render_preset_text(found), as_json=arguments.json)
+    times = asyncio.run(read_preset_times(settings)).get(found.preset.id, {})
+    print_result(preset_document(found.preset, times), render_preset_text(found, times), as_json=arguments.json)
     return DONE
 
 

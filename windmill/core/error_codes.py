@@ -50,6 +50,9 @@ Code = Literal[
     "IDEMPOTENCY_MISMATCH",
     "RATE_LIMIT_EXCEEDED",
     "INSUFFICIENT_FUNDS",
+    "ENGINE_OFFLINE",
+    "ENGINE_TIMEOUT",
+    "SAFETY_FILTER",
     "PROCESS_FAILED",
     "PROCESS_NOT_STARTED",
     "OUT_OF_MEMORY",
@@ -199,6 +202,15 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
     "IDEMPOTENCY_MISMATCH": ErrorSpec("never", "input", _MISUSED, 422, "use a new Idempotency-Key for another request"),
     "RATE_LIMIT_EXCEEDED": ErrorSpec("later", "input", _TRY_AGAIN, 429, "wait as long as Retry-After says"),
     "INSUFFICIENT_FUNDS": ErrorSpec("never", "input", _MISUSED, 402, "ask an administrator for a larger quota"),
+    "ENGINE_OFFLINE": ErrorSpec(
+        "pause", "service", _FAILED, 503, "start the engine, or correct its entry under engines in SERVICE_CONFIG"
+    ),
+    "ENGINE_TIMEOUT": ErrorSpec(
+        "later", "service", _FAILED, 504, "raise timeout_seconds of the engine, or ask for less at once"
+    ),
+    "SAFETY_FILTER": ErrorSpec(
+        "never", "input", _FAILED, 422, "ask for something else: the engine refuses to make this"
+    ),
     "PROCESS_FAILED": ErrorSpec(
         "later", "service", _FAILED, 502, "read the last lines of its log, which the message quotes"
     ),

@@ -14,6 +14,7 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.foreign_settings import meaning_of, translated
 from windmill.core.paths import CHECKOUT
 from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
@@ -145,8 +146,9 @@ def environment(local: Path = LOCAL_ENV) -> dict[str, str]:
 
 
 def named_by_user() -> dict[str, str]:
-    """The variables of the process environment and of `.env`."""
-    return _read(_env_file()) | dict(os.environ)
+    """The variables of the process environment and of `.env`, with ours that those of other systems make."""
+    named = _read(_env_file()) | dict(os.environ)
+    return named | translated(named)
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def misspelt(names: Iterable[str]) -> Sequence[Problem]:
     return [
         Problem(name, "***", f"is not a setting; did you mean {match[0]}?")
         for name, match in nearest.items()
-        if match and name not in known
+        if match and name not in known and meaning_of(name) is None
     ]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.paths import user_or_packaged_file
 from windmill.core.service_entries import MAX_ADDRESSES, TLS_KEYS, header_templates
 from windmill.core.service_urls import service_url
 from windmill.core.services import read_document
@@ -66,6 +67,7 @@ _COMMON: dict[str, Reader[Any]] = {
     "timeout_seconds": seconds(604_800),
     "models": list_of(_MODEL, "models"),
     "models_folder": text,
+    "tasks": list_of(text, "names of tasks"),
 }
 _REMOTE: dict[str, Reader[Any]] = {
     "url": service_url,
@@ -129,7 +131,7 @@ _READERS: dict[str, Reader[EngineEntry]] = {
         },
     ),
     "http": _http,
-    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE, "graphs": dict_of(text)}),
+    "comfyui": dataclass_of(ComfyUiEntry, {**_COMMON, **_REMOTE, "graphs": dict_of(text), "checkpoint": text}),
     "fleet": dataclass_of(
         FleetEntry,
         {
@@ -205,11 +207,16 @@ def _with_absolute_paths(entry: EngineEntry, home: Path) -> EngineEntry:
     if entry.models_folder:
         entry = replace(entry, models_folder=str(home / Path(entry.models_folder).expanduser()))
     if isinstance(entry, ComfyUiEntry):
-        graphs = {task: str(home / Path(path).expanduser()) for task, path in entry.graphs.items()}
+        graphs = {task: _graph_file(path, home) for task, path in entry.graphs.items()}
         return replace(entry, graphs=graphs)
     if isinstance(entry, ProcessEntry):
         return replace(entry, command=tuple(_absolute(part, home) for part in entry.command))
     return entry
+
+
+def _graph_file(path: str, home: Path) -> str:
+    """The user's own file, or else one that ships with Windmill: presets/graphs/upscale.json."""
+    return str(user_or_packaged_file(Path(path).expanduser(), home))
 
 
 def _absolute(part: str, home: Path) -> str:

@@ -31,6 +31,8 @@ class CommonEntry:
     models: tuple[ModelFile, ...] = ()
     models_folder: str = ""
     """The folder that the files of the models are named in."""
+    tasks: tuple[str, ...] = ()
+    """What it can do, of the tasks that presets name; empty for whatever it is asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +89,11 @@ class HttpEntry(RemoteEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class ComfyUiEntry(RemoteEntry):
-    """A ComfyUI server. `graphs` are files with the graph of each task that a preset may name."""
+    """A ComfyUI server. `graphs` are files with the graph of each task that a preset may name; `checkpoint` takes the
+    place of the one that a preset names."""
 
     graphs: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ class GuardedEngine:
         self._engine = engine
         self._seconds = entry.timeout_seconds
         self._concurrency = entry.concurrency
+        self._tasks = entry.tasks
         self.breaker = CircuitBreaker(engine.name, clock=clock)
         self.slots = ResizableSemaphore(entry.concurrency)
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -71,6 +72,7 @@ class GuardedEngine:
 
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineResult:
         """Run it in a slot; raises at once, with `retry_after`, while the breaker is open."""
+        self._must_do(str(request.parameters.get("task") or ""))
         self._must_not_be_open()
         async with self._slot(cancelled):
             self._must_not_be_open()
@@ -98,6 +100,12 @@ class GuardedEngine:
         self.calls[outcome, code if outcome == "failed" else ""] += 1
         if outcome in ("succeeded", "failed"):
             self.seconds.note(self._clock() - began)
+
+    def _must_do(self, task: str) -> None:
+        """What an engine cannot do, it would do as something else: a face would be drawn anew, and not restored."""
+        if self._tasks and task and task not in self._tasks:
+            said = f"the engine {self.name} does not do {task}; it does {', '.join(self._tasks)}"
+            raise WindmillError("DEPENDENCY_MISSING", said, "name another engine, or add it to tasks of its entry")
 
     def _must_not_be_open(self) -> None:
         left = self.breaker.seconds_left()
@@ -140,7 +148,7 @@ class GuardedEngine:
                 raise
             said = f"the engine {self.name} was not done within {self._seconds:g} s"
             remedy = "raise timeout_seconds of the engine, or ask for less"
-            raise WindmillError("SERVICE_TIMEOUT", said, remedy) from None
+            raise WindmillError("ENGINE_TIMEOUT", said, remedy) from None
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
@@ -181,4 +189,4 @@ class RisingProgress:
 
 def _unwell(name: str, health: EngineHealth, error: WindmillError | None = None) -> WindmillError:
     said = f"the engine {name} is not well: {health.says}" + (f"; before that: {error.message}" if error else "")
-    return WindmillError("SERVICE_UNREACHABLE", said, "start the engine, or correct its entry", "pause", reached=False)
+    return WindmillError("ENGINE_OFFLINE", said, "start the engine, or correct its entry", "pause", reached=False)

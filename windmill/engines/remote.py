@@ -16,22 +16,24 @@ from windmill.core.errors import Code, WindmillError
 from windmill.core.service_access import ServiceAccess, tls_context
 from windmill.core.service_urls import ServiceUrl
 from windmill.engines.entries import RemoteEntry
+from windmill.engines.told_codes import told_code
 from windmill.kernels.text.printable import render_printable, shorten
 
 CONNECT_SECONDS = 10.0
 MAX_JSON_BYTES = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
 _EXCERPT = 300
+_REFUSAL_BYTES = 64 * 1024
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "windmill"}
 _LOCKED = (401, 403, 407)
 _BY_STATUS: dict[int, Code] = {
-    404: "SERVICE_UNREACHABLE",
-    405: "SERVICE_UNREACHABLE",
-    408: "SERVICE_TIMEOUT",
+    404: "ENGINE_OFFLINE",
+    405: "ENGINE_OFFLINE",
+    408: "ENGINE_TIMEOUT",
     429: "SERVICE_OVERLOADED",
-    502: "SERVICE_UNREACHABLE",
+    502: "ENGINE_OFFLINE",
     503: "SERVICE_OVERLOADED",
-    504: "SERVICE_TIMEOUT",
+    504: "ENGINE_TIMEOUT",
     507: "SERVICE_ERROR",
 }
 _OTHER_ADDRESS = "correct the url of the engine in SERVICE_CONFIG"
@@ -147,25 +149,36 @@ class Remote:
 
     def _unreachable(self, error: Exception) -> WindmillError:
         said = f"the engine {self.name} cannot be reached at {self.url.origin}: {error}"
-        return WindmillError("SERVICE_UNREACHABLE", said, f"start it, or {_OTHER_ADDRESS}", reached=False)
+        return WindmillError("ENGINE_OFFLINE", said, f"start it, or {_OTHER_ADDRESS}", reached=False)
 
     async def _refusal(self, reply: Response) -> WindmillError:
-        body = excerpt(await reply.content.read(4 * _EXCERPT))
+        body = await reply.content.read(_REFUSAL_BYTES)
         wait = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
-        return refusal(self.name, reply.status, self.hide(body), wait)
+        return refusal(self.name, reply.status, self.hide(excerpt(body)), wait, told_code(_document(body)))
 
 
-def refusal(name: str, status: int, said: str, retry_after: float | None = None) -> WindmillError:
-    """The error for a reply that is not 200."""
+def refusal(
+    name: str, status: int, said: str, retry_after: float | None = None, told: Code | None = None
+) -> WindmillError:
+    """The error for a reply that is not 200; `told` is the code that it names itself."""
     text = f"the engine {name} answered {status}: {said}"
+    if told:
+        return WindmillError(told, text)
     if status in _LOCKED:
         remedy = "correct the headers of the engine in SERVICE_CONFIG"
         return WindmillError("SERVICE_REJECTED", text, remedy, "pause", retry_after)
     code = _BY_STATUS.get(status) or ("SERVICE_ERROR" if status >= 500 else "SERVICE_REJECTED")
     if status < 400:
         code = "BAD_RESPONSE"
-    remedy = f"start it, or {_OTHER_ADDRESS}" if code == "SERVICE_UNREACHABLE" else ""
+    remedy = f"start it, or {_OTHER_ADDRESS}" if code == "ENGINE_OFFLINE" else ""
     return WindmillError(code, text, remedy, retry_after=retry_after)
+
+
+def _document(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def excerpt(body: bytes) -> str:

@@ -16,7 +16,7 @@ from windmill.jobs.rerunning import rerun_within
 from windmill.storage.artifacts.table import GIVEN
 from windmill.storage.database import Connection
 from windmill.storage.jobs.claims import save_artifacts
-from windmill.storage.jobs.rows import Document, StoredArtifact, TaskKey
+from windmill.storage.jobs.rows import Document, GivenConsent, StoredArtifact, TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -58,6 +58,7 @@ class NewJob:
     failure_budget: int = 0
     files: Sequence[StoredArtifact] = ()
     """What it is given: in the store already, and each named INPUT/NUMBER."""
+    consents: Sequence[GivenConsent] = ()
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,15 @@ async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | 
         values[3] = [render_jsonb(dict(one)) for one in values[3]]
         await connection.execute(queries()["insert_steps"], job_id, *values)
         await save_artifacts(connection, TaskKey(job_id, GIVEN, 0), new.files)
+        await _save_consents(connection, job_id, new.consents)
     assert job_id is None or isinstance(job_id, int)
     return job_id
+
+
+async def _save_consents(connection: Connection, job_id: int, consents: Sequence[GivenConsent]) -> None:
+    if consents:
+        columns = [[getattr(one, name) for one in consents] for name in ("text", "reason", "given_by", "given_at")]
+        await connection.execute(queries()["insert_consents"], job_id, *columns)
 
 
 def _effective(steps: Sequence[NewStep]) -> list[NewStep]:

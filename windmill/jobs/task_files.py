@@ -1,7 +1,8 @@
 """The files of tasks: what a task is given comes out of the store, and what it has made goes there.
 
 The parameters of a step say under "files" where those of each input are: `{"step": 2}` are all files that the step at
-that position has made, `{"input": "photo"}` those that the job was submitted with.
+that position has made, `{"input": "photo"}` those that the job was submitted with. A task whose input has a "part",
+such as `{"input": "photo", "first": 8, "count": 4}`, gets only these of that input.
 """
 
 import asyncio
@@ -45,7 +46,9 @@ class StoredTaskFiles:
             return {}
         async with transaction(self._access.pool, self._access.settings) as connection:
             rows = await read_artifacts(connection, task.job_id, [_position(place) for place in places.values()])
-        return {name: await self._fetch(select_files(rows, place), folder / name) for name, place in places.items()}
+        part = task.input.get("part")
+        chosen = {name: select_part(select_files(rows, place), name, part) for name, place in places.items()}
+        return {name: await self._fetch(files, folder / name) for name, files in chosen.items()}
 
     async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
         return [await self._put(file) for file in made]
@@ -67,6 +70,13 @@ def select_files(rows: Sequence[ArtifactRow], place: Place) -> list[ArtifactRow]
     prefix = f"{place['input']}/" if "input" in place else ""
     found = [row for row in rows if row.position == _position(place) and row.name.startswith(prefix)]
     return sorted(found, key=lambda row: (row.shard, natural_key(row.name)))
+
+
+def select_part(rows: Sequence[ArtifactRow], name: str, part: Place | None) -> Sequence[ArtifactRow]:
+    """Those of the input that the task is to work on."""
+    if part is None or part["input"] != name:
+        return rows
+    return rows[part["first"] : part["first"] + part["count"]]
 
 
 def _position(place: Place) -> int:

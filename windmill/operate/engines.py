@@ -62,7 +62,7 @@ async def _installed(engine: GuardedEngine, folders: Iterable[str]) -> list[str]
 
 
 def _unwell(kind: str) -> Code:
-    return "PROCESS_NOT_STARTED" if kind == "process" else "SERVICE_UNREACHABLE"
+    return "PROCESS_NOT_STARTED" if kind == "process" else "ENGINE_OFFLINE"
 
 
 def address_of(entry: EngineEntry) -> str:

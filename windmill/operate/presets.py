@@ -1,9 +1,10 @@
 """Presets as people and programs read them: the list, one in full, and the outcome of a check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from windmill.core.errors import Problem
+from windmill.operate.preset_times import PresetTimes, TimesOfLevels
 from windmill.pipelines.presets.conditions import AllOf, Comparison, Condition, Not
 from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
 from windmill.pipelines.presets.preset_library import FoundPreset, PresetLibrary
@@ -31,20 +32,45 @@ def engines_of(preset: Preset) -> list[str]:
     return list(dict.fromkeys([*preset.engines, *(name for step in preset.steps for name in step.engines)]))
 
 
-def render_presets_table(presets: Sequence[FoundPreset], unavailable: Sequence[UnavailablePreset]) -> str:
-    rows: list[tuple[object, ...]] = [
-        (one.preset.id, one.preset.version, one.preset.category, ", ".join(engines_of(one.preset)) or None, one.origin)
-        for one in presets
-    ]
+def missing_engines(preset: Preset, configured: Collection[str]) -> list[str]:
+    """What has to be configured before all of its steps can run: of the engines of a step, one at least."""
+    steps = (step for step in preset.steps if step.run == ENGINE)
+    choices = dict.fromkeys(step.engines or preset.engines for step in steps)
+    return [f"an engine named {' or '.join(names)}" for names in choices if not set(names) & set(configured)]
+
+
+def render_presets_table(
+    presets: Sequence[FoundPreset], unavailable: Sequence[UnavailablePreset], configured: Collection[str] | None = None
+) -> str:
+    """With the names of the engines that are `configured`, also what is missing for each preset."""
+    rows: list[tuple[object, ...]] = [_preset_row(one, configured) for one in presets]
     rows += [(one.id, None, one.category, None, f"missing: {one.missing}") for one in unavailable]
     return _aligned([("preset", "version", "category", "engines", "from"), *rows])
 
 
+def _preset_row(one: FoundPreset, configured: Collection[str] | None) -> tuple[object, ...]:
+    missing = missing_engines(one.preset, configured) if configured is not None else []
+    told = f"{one.origin}; missing: {', '.join(missing)}" if missing else one.origin
+    engines = ", ".join(engines_of(one.preset)) or None
+    return (one.preset.id, one.preset.version, one.preset.category, engines, told)
+
+
 def render_presets_json(
-    presets: Sequence[FoundPreset], unavailable: Sequence[UnavailablePreset], problems: Sequence[Problem]
+    presets: Sequence[FoundPreset],
+    unavailable: Sequence[UnavailablePreset],
+    problems: Sequence[Problem],
+    configured: Collection[str],
+    times: PresetTimes,
 ) -> dict[str, Any]:
     return {
-        "presets": [{"origin": one.origin, **preset_document(one.preset)} for one in presets],
+        "presets": [
+            {
+                "origin": one.origin,
+                "missing": missing_engines(one.preset, configured),
+                **preset_document(one.preset, times.get(one.preset.id, {})),
+            }
+            for one in presets
+        ],
         "unavailable": [{"id": one.id, "category": one.category, "missing": one.missing} for one in unavailable],
         "problems": render_problems(problems),
     }
@@ -59,8 +85,9 @@ def render_problems(problems: Sequence[Problem]) -> list[dict[str, str]]:
     ]
 
 
-def preset_document(preset: Preset) -> dict[str, Any]:
-    """What a program needs to know to offer it: without how its steps are wired."""
+def preset_document(preset: Preset, times: TimesOfLevels) -> dict[str, Any]:
+    """What a program needs to know to offer it: without how its steps are wired. `estimated_time_seconds` is measured
+    for the levels in `measured_jobs`, and else what the preset says."""
     return {
         "id": preset.id,
         "version": preset.version,
@@ -72,6 +99,8 @@ def preset_document(preset: Preset) -> dict[str, Any]:
         "quality_levels": {level: dict(values) for level, values in preset.quality_levels.items()},
         "default_quality": preset.usual_quality,
         "estimated_seconds": dict(preset.estimated_seconds),
+        "estimated_time_seconds": {**preset.estimated_seconds, **{level: one.seconds for level, one in times.items()}},
+        "measured_jobs": {level: one.jobs for level, one in times.items()},
         "inputs_schema": request_schema(preset),
         "steps": [_step_document(step) for step in preset.steps],
         "consent": _consent_document(preset),
@@ -115,7 +144,7 @@ def render_condition(condition: Condition) -> str:
 _TESTS: Mapping[str, str] = {"equals": "is", "at_least": "is at least", "at_most": "is at most"}
 
 
-def render_preset_text(found: FoundPreset) -> str:
+def render_preset_text(found: FoundPreset, times: TimesOfLevels) -> str:
     """One preset in full."""
     preset = found.preset
     parts = [
@@ -123,7 +152,7 @@ def render_preset_text(found: FoundPreset) -> str:
         f"category  {preset.category}\nengines   {', '.join(engines_of(preset)) or 'none needed'}\n",
         _section("needs", preset.requirements),
         "\ninputs\n" + _aligned([_input_row(*one) for one in preset.inputs.items()], "  "),
-        "\nquality levels\n" + _render_levels(preset),
+        "\nquality levels\n" + _render_levels(preset, times),
         "\nsteps\n" + _aligned([_step_row(step) for step in preset.steps], "  "),
         _section("consent", _consent_lines(preset)),
         _section("safety", preset.safety_notes),
@@ -149,9 +178,9 @@ def _input_row(name: str, spec: ValueSpec) -> tuple[str, str]:
     return name, f"{spec.description or name}: {allowed_values(spec).removeprefix('must be ')}; {needed}"
 
 
-def _render_levels(preset: Preset) -> str:
+def _render_levels(preset: Preset, times: TimesOfLevels) -> str:
     rows = [
-        (level, *(f"{key} {_shown(value)}" for key, value in sorted(values.items())), *_seconds(preset, level))
+        (level, *(f"{key} {_shown(value)}" for key, value in sorted(values.items())), *_seconds(preset, level, times))
         for level, values in preset.quality_levels.items()
     ]
     return _aligned(rows, "  ")
@@ -161,9 +190,11 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _seconds(preset: Preset, level: str) -> tuple[str, str]:
-    seconds = preset.estimated_seconds.get(level)
+def _seconds(preset: Preset, level: str, times: TimesOfLevels) -> tuple[str, str]:
+    seconds, measured = preset.estimated_seconds.get(level), times.get(level)
     default = "(the default)" if level == preset.usual_quality else ""
+    if measured:
+        return f"{measured.seconds:.3g} s, measured on {measured.jobs} jobs", default
     return "" if seconds is None else f"about {seconds:g} s", default
 
 

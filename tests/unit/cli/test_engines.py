@@ -44,7 +44,7 @@ def test_the_list_tells_kind_and_place(tmp_path: Path) -> None:
 async def test_what_is_wrong_is_told_by_code_with_its_remedy(tmp_path: Path) -> None:
     reports = await check_engines(entries(tmp_path, "0" * 64))
     assert [report.codes for report in reports] == [
-        ["CHECKSUM_MISMATCH"], ["SERVICE_UNREACHABLE"], ["PROCESS_NOT_STARTED"],
+        ["CHECKSUM_MISMATCH"], ["ENGINE_OFFLINE"], ["PROCESS_NOT_STARTED"],
     ]  # fmt: skip
     assert exit_code_of(reports) == 1
     text = render_reports_text(reports)

@@ -17,6 +17,8 @@ Run = Callable[..., tuple[int, str, str]]
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs the command; own presets lie in the folder `own`."""
     monkeypatch.setenv("PRESETS_DIR", str(tmp_path / "own"))
+    monkeypatch.setenv("DB_HOST", "127.0.0.1")
+    monkeypatch.setenv("DB_PORT", "1")
     (tmp_path / "own").mkdir()
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -57,12 +59,27 @@ def test_all_shows_what_cannot_be_run_yet_with_what_is_missing(run: Run) -> None
     assert len(document["unavailable"]) >= 5
 
 
+def test_all_tells_which_engines_have_to_be_configured_first(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def line() -> str:
+        return next(line for line in run("list", "--all")[1].splitlines() if line.startswith("cinematic_portrait_v1"))
+
+    assert line().endswith("shipped; missing: an engine named local_comfy")
+    engines = {"local_comfy": {"kind": "comfyui", "url": "http://localhost:8188"}}
+    (tmp_path / "config.json").write_text(json.dumps({"services": {}, "engines": engines}))
+    monkeypatch.setenv("SERVICE_CONFIG", str(tmp_path / "config.json"))
+    assert line().endswith("shipped")
+    listed = {one["id"]: one["missing"] for one in json.loads(run("list", "--json")[1])["presets"]}
+    assert listed["cinematic_portrait_v1"] == []
+
+
 def test_a_list_can_be_of_a_category_or_of_an_engine(run: Run) -> None:
     by_engine = json.loads(run("list", "--engine", "local_comfy", "--json")[1])["presets"]
     assert {one["id"] for one in by_engine} >= {"cinematic_portrait_v1"}
     assert all(one["engines"] == ["local_comfy"] for one in by_engine)
     by_category = json.loads(run("list", "--category", "post_processing", "--json")[1])["presets"]
-    assert [one["id"] for one in by_category] == ["upscale_denoise_image_v1"]
+    assert [one["id"] for one in by_category] == ["comfy_film_look_v1", "upscale_denoise_image_v1"]
 
 
 def test_a_file_with_mistakes_is_told_on_standard_error_and_the_others_are_listed(run: Run, tmp_path: Path) -> None:

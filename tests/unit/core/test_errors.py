@@ -114,6 +114,7 @@ def test_a_file_that_cannot_be_opened_is_told_from_one_of_another_kind() -> None
 
 
 READERS_OF_SETTINGS = {
+    "windmill/core/foreign_settings.py",
     "windmill/core/settings.py",
     "windmill/core/services.py",
     "windmill/core/service_access.py",  # variables and files that service_config.json names

@@ -5,7 +5,7 @@ import pytest
 
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import EngineRequest, JsonValue
-from windmill.engines.process.arguments import child_environment, command_line, request_line
+from windmill.engines.process.arguments import child_environment, command_line, ignored_parameters, request_line
 
 OUT = "/s/out"
 
@@ -69,3 +69,8 @@ def test_a_program_sees_no_password() -> None:
     environ = {"PATH": "/bin", "LC_ALL": "C", "DB_PASSWORD": "x", "QUEUE_PASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     made = child_environment(environ, {"TOKEN": "mine"}, Path("/s"))
     assert made == {"PATH": "/bin", "LC_ALL": "C", "PYTHONUNBUFFERED": "1", "TMPDIR": "/s", "TOKEN": "mine"}
+
+
+def test_parameters_that_the_program_does_not_take_are_known() -> None:
+    given = request(prompt="a", task="draw", seed=1, steps=25, cfg=7.0, style=None, checkpoint=None)
+    assert ignored_parameters(given, ["cfg"]) == ["steps"]

@@ -103,7 +103,7 @@ async def test_a_failure_of_an_ill_engine_costs_no_job_a_try() -> None:
     fake.raises, fake.well = WindmillError("SERVICE_ERROR", "it broke"), False
     engine = guarded(fake, Clock())
     error = await failure(engine)
-    assert (error.code, error.retry) == ("SERVICE_UNREACHABLE", "pause")
+    assert (error.code, error.retry) == ("ENGINE_OFFLINE", "pause")
     assert "it is away" in error.message
     assert "it broke" in error.message
     assert engine.breaker.state == "open"
@@ -122,7 +122,7 @@ async def test_while_it_is_ill_jobs_are_turned_away_at_once_and_told_when_to_com
 
 async def test_it_gets_a_job_again_when_its_check_says_so() -> None:
     fake, clock = FakeEngine(), Clock()
-    fake.raises, fake.well = WindmillError("SERVICE_UNREACHABLE", "away"), False
+    fake.raises, fake.well = WindmillError("ENGINE_OFFLINE", "away"), False
     engine = guarded(fake, clock, concurrency=3)
     await failure(engine)
     clock.now += 60
@@ -169,7 +169,7 @@ async def test_the_time_limit_is_told_as_such() -> None:
     fake = FakeEngine()
     fake.go_on.clear()
     error = await failure(guarded(fake, Clock(), timeout_seconds=0.01))
-    assert (error.code, error.retry) == ("SERVICE_TIMEOUT", "later")
+    assert (error.code, error.retry) == ("ENGINE_TIMEOUT", "later")
     assert fake.running == 0
 
 
@@ -204,3 +204,16 @@ async def test_what_becomes_of_requests_is_counted() -> None:
         ("cancelled", ""): 1,
     }
     assert (sum(engine.seconds.counts), engine.running) == (2, 0)
+
+
+@pytest.mark.parametrize(("task", "runs"), [("generate_image", 1), ("", 1), ("restore_faces", 0)])
+async def test_an_engine_is_not_asked_for_a_task_that_it_cannot_do(task: str, runs: int) -> None:
+    fake = FakeEngine()
+    engine = GuardedEngine(fake, BuiltinEntry(tasks=("generate_image",)))
+    request = EngineRequest("job-1", {}, {"task": task}, Path("/nowhere"))
+    if runs:
+        await engine.run(request, lambda _: None, asyncio.Event())
+    else:
+        with pytest.raises(WindmillError, match="DEPENDENCY_MISSING: the engine it does not do restore_faces"):
+            await engine.run(request, lambda _: None, asyncio.Event())
+    assert fake.runs == runs

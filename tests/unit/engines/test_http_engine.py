@@ -240,11 +240,11 @@ STATUSES: list[tuple[int, Code, Retry]] = [
     (302, "BAD_RESPONSE", "later"),
     (400, "SERVICE_REJECTED", "never"),
     (401, "SERVICE_REJECTED", "pause"),
-    (404, "SERVICE_UNREACHABLE", "pause"),
+    (404, "ENGINE_OFFLINE", "pause"),
     (429, "SERVICE_OVERLOADED", "pause"),
     (500, "SERVICE_ERROR", "later"),
     (503, "SERVICE_OVERLOADED", "pause"),
-    (504, "SERVICE_TIMEOUT", "later"),
+    (504, "ENGINE_TIMEOUT", "later"),
 ]
 
 
@@ -261,10 +261,31 @@ async def test_a_status_has_its_code_and_shows_no_key(status: int, code: Code, r
         assert len(it.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, {"success": False, "error": "no", "error_code": "SAFETY_FILTER"}, "SAFETY_FILTER"),
+        (422, {"error": {"code": "SAFETY_FILTER", "message": "no"}}, "SAFETY_FILTER"),
+        (500, {"error": "CUDA out of memory", "error_code": "OUT_OF_MEMORY"}, "OUT_OF_MEMORY"),
+        (507, {"error_code": "DISK_FULL"}, "INSUFFICIENT_DISK_SPACE"),
+        (200, {"success": False, "error": "a safety filter, out of memory"}, "SERVICE_ERROR"),
+        (500, {"error_code": "DATABASE_UNAVAILABLE"}, "SERVICE_ERROR"),
+    ],
+)
+async def test_an_engine_may_name_the_code_itself_and_its_words_decide_nothing(
+    status: int, body: dict[str, object], code: Code, tmp_path: Path
+) -> None:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    async with server(answer) as it:
+        assert (await it.failure(request_in(tmp_path))).code == code
+
+
 async def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     it = Server(says({}), url="http://127.0.0.1:1")
     error = await it.failure(request_in(tmp_path))
-    assert (error.code, error.reached) == ("SERVICE_UNREACHABLE", False)
+    assert (error.code, error.reached) == ("ENGINE_OFFLINE", False)
     engine = HttpEngine("it", HttpEntry(url=service_url("http://127.0.0.1:1", "url")), KEYS)
     assert not (await engine.check()).ok
     await engine.close()

@@ -1,6 +1,6 @@
 """Which files a task is given."""
 
-from windmill.jobs.task_files import select_files
+from windmill.jobs.task_files import select_files, select_part
 from windmill.storage.artifacts.table import GIVEN, ArtifactRow
 
 
@@ -17,3 +17,10 @@ def test_what_a_step_has_made_comes_shard_by_shard_and_as_people_count() -> None
 def test_what_the_job_was_given_is_told_apart_by_input() -> None:
     rows = [row(GIVEN, 0, f"face/{number}.png") for number in (1, 10, 2)] + [row(GIVEN, 0, "face_mask/1.png")]
     assert [one.name for one in select_files(rows, {"input": "face"})] == ["face/1.png", "face/2.png", "face/10.png"]
+
+
+def test_a_task_may_get_a_part_of_the_files_of_one_input() -> None:
+    rows = [row(2, 0, f"{number}.png") for number in range(5)]
+    part = {"input": "frames", "first": 4, "count": 4}
+    assert [one.name for one in select_part(rows, "frames", part)] == ["4.png"]
+    assert select_part(rows, "mask", part) == select_part(rows, "frames", None) == rows

@@ -102,6 +102,13 @@ async def test_the_preferred_engine_does_the_work_and_the_others_are_not_asked(t
     assert engines.asked["best"].parameters == {"task": "generate_image", "prompt": "a cat"}
 
 
+async def test_what_an_engine_had_no_place_for_is_told(tmp_path: Path) -> None:
+    engines = FakeEngines()
+    engines.facts = {"ignored": ["sharpness", "style"]}
+    made = await drawn(engines, tmp_path, "best")
+    assert made.warnings == ["best has no use for sharpness, style"]
+
+
 @pytest.mark.parametrize("code", ["DEPENDENCY_MISSING", "SERVICE_UNREACHABLE", "OUT_OF_MEMORY", "BAD_RESPONSE"])
 async def test_the_next_engine_does_it_where_one_cannot_and_the_job_says_so(tmp_path: Path, code: Code) -> None:
     made = await drawn(FakeEngines({"best": code}), tmp_path, "best", "second")

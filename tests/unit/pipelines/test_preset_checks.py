@@ -83,7 +83,7 @@ def test_every_shipped_file_is_right() -> None:
         ("quality_levels", {"low": {"x": 1}, "pro": {}}, "quality_levels.pro.x", "other levels have a value"),
         ("quality_levels", {"low": {"x": [1]}}, "quality_levels.low.x", "plain text, number or boolean"),
         ("estimated_seconds", {"high": 3}, "estimated_seconds.high", "is no level; they are standard"),
-        ("failure_modes", {"offline": "start it"}, "failure_modes.offline", "the name of an error"),
+        ("failure_modes", {"offline": "start it"}, "failure_modes.offline", "is no error code"),
         ("consent", {"text": "ok", "if": 1}, "consent.if", "is not a known key"),
     ],
 )  # fmt: skip

@@ -5,9 +5,10 @@ import pytest
 from tests.unit.pipelines.made_presets import DRAWN
 from tests.unit.pipelines.test_preset_requests import request
 from windmill.core.errors import WindmillError
+from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import NewJob
 from windmill.pipelines.job_steps.catalog import STEPS
-from windmill.pipelines.presets.preset_job import job_of_request
+from windmill.pipelines.presets.preset_job import Rerun, job_of_request
 
 
 def job(name: str, quality: str | None = None, *engines: str, **inputs: object) -> NewJob:
@@ -54,5 +55,21 @@ def test_the_job_can_be_told_from_others_by_preset_version_quality_and_inputs() 
 
 
 def test_a_step_that_no_worker_can_do_is_refused_before_a_job_is_made() -> None:
-    with pytest.raises(WindmillError, match="DEPENDENCY_MISSING: the step rerun_job runs rerun_job"):
-        job("repair_pipeline_v1", failed_job_id="some")
+    with pytest.raises(WindmillError, match="DEPENDENCY_MISSING: the step sheet runs contact_sheet"):
+        job_of_request(request(DRAWN, prompt="a"), StepCatalog(step for step in STEPS if step.name == "engine"))
+
+
+def test_the_steps_of_another_job_take_the_place_of_the_one_that_runs_it_again() -> None:
+    again = Rerun(request("upscale_denoise_image_v1", "low", image="id"))
+    steps = job_of_request(request("repair_pipeline_v1", failed_job_id="x"), STEPS, (), {"rerun_job": again}).steps
+    assert [step.parameters["name"] for step in steps] == [
+        "rerun_job.denoise",
+        "rerun_job.upscale",
+        "rerun_job.sharpen",
+    ]
+    assert [step.parameters["files"] for step in steps] == [
+        {"picture": {"input": "rerun_job.image"}},
+        {"picture": {"step": 0}},
+        {},
+    ]
+    assert steps[2].skip_reason == "sharpen is false, not true"

@@ -17,7 +17,7 @@ from windmill.engines.comfyui.client import ComfyUiClient
 from windmill.engines.comfyui.events import PromptProgress
 from windmill.engines.comfyui.graph import Graph, render_graph
 from windmill.engines.comfyui.history import Finished, files_to_fetch
-from windmill.engines.comfyui.task_graphs import graph_of
+from windmill.engines.comfyui.task_graphs import graph_of, ignored_parameters
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, JsonValue, OnProgress
 from windmill.engines.entries import ComfyUiEntry
 from windmill.engines.outputs import gather, prepare
@@ -43,6 +43,7 @@ class ComfyUiEngine:
     def __init__(self, name: str, entry: ComfyUiEntry, access: ServiceAccess) -> None:
         self.name = name
         self._graphs = entry.graphs
+        self._own = {"checkpoint": entry.checkpoint} if entry.checkpoint else {}
         self._remote = Remote(name, entry, access)
         self._client = ComfyUiClient(self._remote)
 
@@ -67,7 +68,9 @@ class ComfyUiEngine:
         await until_cancelled(self._bring_home(finished, request), cancelled)
         files = await asyncio.to_thread(gather, request.out, request)
         on_progress(1.0)
-        return EngineOutput(files, {"engine": self.name, "kind": self.kind, "prompt_id": request.name})
+        facts: dict[str, JsonValue] = {"engine": self.name, "kind": self.kind, "prompt_id": request.name, **self._own}
+        ignored = ignored_parameters(request, graph)
+        return EngineOutput(files, facts | ({"ignored": ignored} if ignored else {}))
 
     async def close(self) -> None:
         await self._remote.close()
@@ -76,7 +79,7 @@ class ComfyUiEngine:
         self, request: EngineRequest, template: Mapping[str, JsonValue], on_progress: OnProgress
     ) -> Finished:
         uploads = {name: await self._client.upload(path) for name, path in request.inputs.items()}
-        graph = render_graph(template, request.name, uploads, request.parameters)
+        graph = render_graph(template, request.name, uploads, {**request.parameters, **self._own})
         done = await self._client.history(request.name)
         if done and not done.failure and done.graph == graph:
             return done

@@ -6,12 +6,14 @@ and not signs in text, so nothing that a user writes can be taken for one.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import JsonValue
 
 Graph = dict[str, dict[str, object]]
 PREFIX = "filename_prefix"
+_MARKS = ("$input", "$parameter")
 
 
 def render_graph(
@@ -20,6 +22,24 @@ def render_graph(
     """The graph with its marks filled in. What it saves goes into a folder of its own: without a name that is new, a
     server gives the files that the same graph once made, and not new ones."""
     return {node: _node(node, value, name, uploads, parameters) for node, value in graph.items()}
+
+
+class Marks(NamedTuple):
+    """What a graph has a place for."""
+
+    inputs: frozenset[str]
+    parameters: frozenset[str]
+
+
+def marks_of(graph: Mapping[str, JsonValue]) -> Marks:
+    """The inputs and the parameters that stand in the graph."""
+    values = [value for node in graph.values() for value in _inputs(node).values() if isinstance(value, Mapping)]
+    return Marks(*(frozenset(str(value[mark]) for value in values if mark in value) for mark in _MARKS))
+
+
+def _inputs(node: JsonValue) -> Mapping[str, JsonValue]:
+    inputs = node.get("inputs") if isinstance(node, Mapping) else None
+    return inputs if isinstance(inputs, Mapping) else {}
 
 
 def class_types(graph: Mapping[str, Mapping[str, object]]) -> list[str]:
@@ -44,7 +64,7 @@ def _node(
 def _filled(value: JsonValue, uploads: Mapping[str, str], parameters: Mapping[str, JsonValue]) -> object:
     if not isinstance(value, Mapping):
         return value
-    for mark, known in (("$input", uploads), ("$parameter", parameters)):
+    for mark, known in zip(_MARKS, (uploads, parameters), strict=True):
         wanted = value.get(mark)
         if isinstance(wanted, str):
             return _looked_up(wanted, known, value)

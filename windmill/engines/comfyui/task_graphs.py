@@ -1,4 +1,5 @@
-"""The graph of a request: its own, or the one that the entry of the engine has for its task."""
+"""The graph of a request: its own, or the one that the entry of the engine has for its task. What a preset hands to a
+graph of the entry is never left out in silence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from windmill.core.errors import WindmillError
+from windmill.engines.comfyui.graph import marks_of
 from windmill.engines.engine import EngineRequest, JsonValue
 
 
@@ -19,7 +21,20 @@ def graph_of(request: EngineRequest, engine: str, graphs: Mapping[str, str]) -> 
         raise WindmillError(
             "DEPENDENCY_MISSING", said + (", ".join(graphs) or "none"), f"add the file to graphs of {engine}"
         )
-    return _read(Path(graphs[task]))
+    graph = _read(Path(graphs[task]))
+    if unused := sorted(request.inputs.keys() - marks_of(graph).inputs):
+        said = (
+            f"the graph of {task} of the engine {engine} has no place for {', '.join(unused)}, and would leave it out"
+        )
+        raise WindmillError("DEPENDENCY_MISSING", said, f"name a graph with it under graphs of {engine}")
+    return graph
+
+
+def ignored_parameters(request: EngineRequest, graph: Mapping[str, JsonValue]) -> list[str]:
+    """Those that a graph of the entry has no place for; whoever wrote a graph into the request knows."""
+    if request.graph is not None:
+        return []
+    return sorted(request.parameters.keys() - marks_of(graph).parameters - {"task"})
 
 
 def _read(path: Path) -> Mapping[str, JsonValue]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
 from windmill.engines.outputs import bad_output
+from windmill.engines.told_codes import told_code
 
 PATHS = ("frames_path", "output_path", "path", "paths")
 URLS = ("output_url", "url", "urls")
@@ -52,8 +53,8 @@ Answer = Paths | Urls | Inline | Document
 
 
 def read_answer(document: object, hide: Callable[[str], str] = str) -> Answer:
-    """What the answer says; raises SERVICE_ERROR for one that says that it failed, with its words as `hide` leaves
-    them."""
+    """What the answer says; raises SERVICE_ERROR, or the code that it names, for one that says that it failed, with its
+    words as `hide` leaves them."""
     if not isinstance(document, dict):
         return Document()
     _must_not_have_failed(document, hide)
@@ -110,7 +111,8 @@ def _decoded(text: str) -> bytes:
 
 def _must_not_have_failed(document: Mapping[str, object], hide: Callable[[str], str]) -> None:
     if document.get("success") is False or document.get("status") == "error":
-        raise WindmillError("SERVICE_ERROR", f"the engine says that it failed: {hide(_reason(document))}")
+        said = f"the engine says that it failed: {hide(_reason(document))}"
+        raise WindmillError(told_code(document) or "SERVICE_ERROR", said)
 
 
 def _reason(document: Mapping[str, object]) -> str:

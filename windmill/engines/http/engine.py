@@ -67,7 +67,7 @@ class HttpEngine:
         """Raises if the address is away."""
         health = await self._check(self._remotes[address])
         if not health.ok:
-            raise WindmillError("SERVICE_UNREACHABLE", f"the engine {self.name} at {address.url}: {health.says}")
+            raise WindmillError("ENGINE_OFFLINE", f"the engine {self.name} at {address.url}: {health.says}")
 
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
         await asyncio.to_thread(prepare, request)

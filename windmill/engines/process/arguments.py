@@ -35,6 +35,12 @@ def command_line(command: Sequence[str], request: EngineRequest, names: Sequence
     return [*command, *(part for name, value in options.items() for part in _option(name, value))]
 
 
+def ignored_parameters(request: EngineRequest, names: Sequence[str]) -> list[str]:
+    """What the command line has no place for."""
+    given = {name for name, value in request.parameters.items() if value is not None}
+    return sorted(given - {"prompt", "style", "seed", "task", *names})
+
+
 def request_line(request: EngineRequest) -> bytes:
     """The same as one line of JSON, for a program that stays alive."""
     document = {

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.engines.cancelling import until_cancelled
-from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, OnProgress
+from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, JsonValue, OnProgress
 from windmill.engines.entries import ProcessEntry
 from windmill.engines.outputs import gather, must_have_room, prepare
-from windmill.engines.process.arguments import child_environment, command_line
+from windmill.engines.process.arguments import child_environment, command_line, ignored_parameters
 from windmill.engines.process.child import Child, Ending, not_started, running
 from windmill.engines.process.log_tail import LogTail
 from windmill.engines.process.output_lines import LineSplitter, frames_path_in, progress_in
@@ -69,7 +69,9 @@ class ProcessEngine:
         judge(ending, command[0], said.log, request.scratch)
         folder = outputs_folder(request, said.frames_path)
         files = await asyncio.to_thread(gather, folder, request)
-        return EngineOutput(files, {"engine": self.name, "kind": self.kind, "peak_bytes": ending.peak_bytes})
+        facts: dict[str, JsonValue] = {"engine": self.name, "kind": self.kind, "peak_bytes": ending.peak_bytes}
+        ignored = ignored_parameters(request, self._entry.parameters)
+        return EngineOutput(files, facts | ({"ignored": ignored} if ignored else {}))
 
     async def close(self) -> None:
         """There is nothing between two requests."""

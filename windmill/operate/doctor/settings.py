@@ -8,6 +8,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.foreign_settings import notes
 from windmill.core.paths import packaged_file
 from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
 from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
@@ -62,7 +63,14 @@ def examine(loaded: LoadedSettings) -> list[DoctorFinding]:
     merged = environment()
     files = [env_file(merged), LOCAL_ENV]
     origin = ok("settings", "files", render_origins(merged, {file: _read(file) for file in files if file.is_file()}))
-    return [*found, origin, *_in_use(loaded.settings), *(one for file in files for one in check_permissions(file))]
+    foreign = judge_foreign(merged)
+    return [
+        *found,
+        origin,
+        *_in_use(loaded.settings),
+        *foreign,
+        *(one for file in files for one in check_permissions(file)),
+    ]
 
 
 def env_file(merged: Mapping[str, str]) -> Path:
@@ -92,6 +100,15 @@ def _in_use(settings: Settings) -> list[DoctorFinding]:
         ok("settings", "statements", str(packaged_file("sql"))),
         ok("settings", "QUEUE_TYPE", settings.queue_type),
         ok("settings", "RETRY_DELAYS", f"{waits} s, {settings.max_retries} tries after the first"),
+    ]
+
+
+def judge_foreign(merged: Mapping[str, str]) -> list[DoctorFinding]:
+    """What became of variables that other systems have."""
+    remedy = "remove it; docs/coming-from.md has what to set instead"
+    return [
+        ok("settings", one.name, one.said) if one.useful else warning("settings", one.name, one.said, remedy)
+        for one in notes(merged)
     ]
 
 

@@ -1,18 +1,19 @@
 """What a program asks of a preset, with typed values and files that are in the store: checked, and made into a job."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import NewJob
-from windmill.operate.jobs.preset_jobs import numbered_files
+from windmill.operate.jobs.given_files import GivenFiles, numbered_files
+from windmill.operate.jobs.job_reruns import find_reruns
+from windmill.operate.jobs.preset_orders import draw_seed
 from windmill.operate.jobs.serving_artifacts import find_visible_artifact
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import job_of_request
-from windmill.pipelines.presets.preset_request import PresetRequest, read_request
-from windmill.pipelines.values import MAX_SEED
+from windmill.pipelines.presets.preset_library import PresetLibrary
+from windmill.pipelines.presets.preset_request import PresetRequest, consents_of, read_request
 from windmill.storage.jobs.rows import StoredArtifact
 
 
@@ -26,18 +27,27 @@ class PresetAsk:
     consent_given: bool = False
 
 
-async def job_of_preset(access: JobAccess, preset: Preset, ask: PresetAsk, principal: str | None) -> NewJob:
-    """The job; raises USAGE with every mistake, and NOT_FOUND for a file that the principal does not see."""
+async def job_of_preset(
+    access: JobAccess, library: PresetLibrary, preset: Preset, ask: PresetAsk, principal: str | None, by: str
+) -> NewJob:
+    """The job; raises USAGE with every mistake, and NOT_FOUND for a file or job that the principal does not see. `by`
+    is who confirms what is to be confirmed."""
     request = read_request(
         preset,
         ask.inputs,
         ask.quality,
         consent_given=ask.consent_given,
-        draw_seed=lambda: secrets.randbelow(MAX_SEED + 1),
+        draw_seed=draw_seed,
     )
-    job = job_of_request(request, STEPS, ask.engines)
+    confirmed_by = by if ask.consent_given else None
+    again = await find_reruns(GivenFiles(access, None, principal), library, request, confirmed_by)
+    job = job_of_request(request, STEPS, ask.engines, again.reruns)
     files = [await _files(access, request, name, principal) for name in _file_inputs(request)]
-    return replace(job, files=[file for group in files for file in group])
+    return replace(
+        job,
+        files=[*(file for group in files for file in group), *again.files],
+        consents=[*consents_of(request, by), *again.consents],
+    )
 
 
 def _file_inputs(request: PresetRequest) -> list[str]:

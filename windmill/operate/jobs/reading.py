@@ -1,7 +1,6 @@
 """Jobs, their steps and their events, read from the database."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,35 +9,51 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
+from windmill.operate.jobs.job_filter import JobFilter
 from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
 from windmill.storage import database
 from windmill.storage.queries import queries
 
 Shown = dict[str, Any]
 """What is shown of a job, a step or an event, as JSON: a value for each column."""
+_DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts", "before", "after")
+"""Columns that hold JSON."""
 
 
-async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: int) -> list[Shown]:
-    """The newest jobs, of any state if none is named."""
+NEWEST = 2**63 - 1
+
+
+async def list_jobs(
+    settings: DatabaseSettings, chosen: JobFilter, limit: int, before: uuid.UUID | None = None
+) -> list[Shown]:
+    """The newest jobs that match; with `before` only those submitted before that one, else NOT_FOUND if it is gone."""
     async with database.connection(settings, "windmill jobs") as rows:
-        return [shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
+        first = await _key(rows, before) if before else NEWEST
+        return [shown(row) for row in await rows.fetch(queries()["list_jobs"], *chosen.arguments, first, limit)]
+
+
+async def _key(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> int:
+    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
+    if not isinstance(job_id, int):
+        raise no_job(public_id)
+    return job_id
 
 
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        return await read_job(rows, public_id)
+        return shown(await read_job(rows, public_id))
 
 
 async def read_job(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> Shown:
-    """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
+    """The same with its key, `job_id`, before it is shown; NOT_FOUND, too, if it is of another principal than this."""
     job = await rows.fetchrow(queries()["show_job"], public_id, principal)
     if job is None:
         raise no_job(public_id)
     steps = await rows.fetch(queries()["show_steps"], job["job_id"])
     outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
     cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
-    return {**shown(job), **cost, **outlook, "steps": [shown(step) for step in steps]}
+    return {**job, **cost, **outlook, "steps": [shown(step) for step in steps]}
 
 
 async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
@@ -59,9 +74,7 @@ async def read_events(
     rows: database.Connection, public_id: uuid.UUID, after: int, limit: int, principal: str | None = None
 ) -> list[Shown]:
     """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
-    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
-    if job_id is None:
-        raise no_job(public_id)
+    job_id = await _key(rows, public_id, principal)
     return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
 
 
@@ -71,7 +84,7 @@ def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
 
 
 def _value(name: str, value: object) -> object:
-    if isinstance(value, str) and name in ("warnings", "data", "before", "after"):
+    if isinstance(value, str) and name in _DOCUMENTS:
         return orjson.loads(value)
     if isinstance(value, datetime):
         return value.isoformat()

@@ -6,15 +6,13 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from windmill.jobs.access import Change, JobAccess
-from windmill.jobs.deleting import delete_job
 from windmill.jobs.submitting import find_job
-from windmill.operate.jobs.asking import Request
+from windmill.operate.jobs.job_actions import Request
 from windmill.operate.jobs.reading import Shown, read_events, read_job, shown
+from windmill.operate.jobs.retention import DeletedFiles, removing
 from windmill.storage.artifacts.store import ArtifactStore
-from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -23,7 +21,7 @@ LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class JobFilter:
+class VisibleJobs:
     """Which jobs are listed; None is any."""
 
     statuses: Sequence[str] | None = None
@@ -40,7 +38,7 @@ class JobPage:
 
 
 async def page_of_jobs(
-    access: JobAccess, wanted: JobFilter, before: int | None, limit: int, principal: str | None
+    access: JobAccess, wanted: VisibleJobs, before: int | None, limit: int, principal: str | None
 ) -> JobPage:
     """The newest jobs before the one with this id."""
     sql = queries()
@@ -55,7 +53,7 @@ async def page_of_jobs(
 
 async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> Shown:
     async with transaction(access.pool, access.settings) as rows:
-        return await read_job(rows, public_id, principal)
+        return shown(await read_job(rows, public_id, principal))
 
 
 async def list_visible_events(
@@ -65,7 +63,7 @@ async def list_visible_events(
         return await read_events(rows, public_id, after, limit, principal)
 
 
-async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request) -> Change:
+async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request[Change]) -> Change:
     """Ask something of a job that the principal may see; the id in the answer is that of a fork if it made one."""
     return await request(access, await find_job(access, public_id, principal))
 
@@ -83,11 +81,7 @@ async def wait_for_end(access: JobAccess, job_id: int, seconds: float) -> bool:
 
 async def remove(access: JobAccess, public_id: uuid.UUID, principal: str | None, store: ArtifactStore) -> None:
     """Delete a job that has ended, with those of its files that nobody else has or may be storing just now."""
-
-    async def delete_files(keys: Sequence[str]) -> None:
-        await delete_old(store, keys, datetime.now(UTC) - LEFT_OVER)
-
-    await delete_job(access, await find_job(access, public_id, principal), delete_files)
+    await removing(DeletedFiles(store).delete).ask(access, await find_job(access, public_id, principal))
 
 
 async def is_any_step_served(access: JobAccess) -> bool:

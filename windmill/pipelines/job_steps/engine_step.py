@@ -114,7 +114,8 @@ def _suspended(engine: str, waits: EngineWaits, passed_over: Sequence[str], *, n
 
 
 def _result(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> TaskResult:
-    output = {"engine": engine, "facts": dict(made.facts), "passed_over": list(passed_over)}
+    output: dict[str, object] = {"engine": engine, "facts": dict(made.facts), "passed_over": list(passed_over)}
+    output["files"] = len(made.files)
     return TaskResult(output, made.files, warnings=_warnings(engine, made, passed_over))
 
 
@@ -123,4 +124,7 @@ def _warnings(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> li
     warnings = [f"{engine} was used instead of {one}" for one in passed_over]
     if made.facts.get("simulated"):
         warnings.append(f"{engine}: {made.facts.get('says')}")
+    ignored = made.facts.get("ignored")
+    if isinstance(ignored, list) and ignored:
+        warnings.append(f"{engine} has no use for {', '.join(map(str, ignored))}")
     return [*warnings, *(f"{engine}: {one}" for one in made.warnings)]

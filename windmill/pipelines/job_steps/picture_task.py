@@ -41,7 +41,9 @@ class PictureTask:
     async def run(self, task: RunningTask) -> TaskResult:
         must_have_room(task.scratch)
         made = await asyncio.to_thread(self._make, task)
-        return TaskResult({}, [ProducedFile(path.name, path, media_type_of(path.name)) for path in made])
+        return TaskResult(
+            {"files": len(made)}, [ProducedFile(path.name, path, media_type_of(path.name)) for path in made]
+        )
 
     def _make(self, task: RunningTask) -> Sequence[Path]:
         try:

@@ -31,6 +31,16 @@ class PlannedStep:
     parameters: tuple[Mapping[str, Any], ...]
     skipped: str = ""
     """Why it does not run; empty if it does."""
+    batch: "PlannedBatch | None" = None
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """How many files of an input the engine gets at a time, and how many there are; None if steps make them."""
+
+    input: str
+    size: int
+    count: int | None
 
 
 def plan_steps(request: PresetRequest) -> tuple[PlannedStep, ...]:
@@ -53,7 +63,18 @@ def _planned(request: PresetRequest, place: int, reasons: Mapping[str, str]) -> 
         return PlannedStep(step.name, step.run, step.task, engines, {}, (), reasons[step.name])
     found = {name: _source(request, one, reasons) for name, one in inputs_of(preset, place).items()}
     inputs = {name: source for name, source in found.items() if source}
-    return PlannedStep(step.name, step.run, step.task, engines, inputs, _parameters(step, request.known))
+    parameters, batch = _parameters(step, request.known), _batch(request, step, inputs)
+    return PlannedStep(step.name, step.run, step.task, engines, inputs, parameters, batch=batch)
+
+
+def _batch(request: PresetRequest, step: PresetStep, inputs: Mapping[str, FileSource]) -> PlannedBatch | None:
+    """None also if the input is not given, as it then has no files to divide."""
+    size = value_of(step.batch_size, request.known) if step.batch_size else None
+    name = next(iter(step.inputs or {}), "")
+    if size is None or name not in inputs:
+        return None
+    given = request.inputs.get(inputs[name].name) if inputs[name].kind == "input" else None
+    return PlannedBatch(name, size, len(given) if isinstance(given, list) else 1 if given else None)
 
 
 def _source(request: PresetRequest, expression: Expression | None, reasons: Mapping[str, str]) -> FileSource | None:

@@ -44,6 +44,8 @@ class PresetStep:
     parameters: Mapping[str, Expression] = field(default_factory=dict)
     repeat: Expression | None = None
     """How often it runs; `$each` counts from 1."""
+    batch_size: Expression | None = None
+    """How many files of its first input an engine gets at a time."""
     engines: tuple[str, ...] = ()
     """Engines of this step alone, in order of preference; empty for those of the preset."""
 

@@ -154,7 +154,7 @@ def _unused(preset: Preset) -> Iterator[Mistake]:
 def _all_references(preset: Preset) -> Iterator[Reference]:
     for step in preset.steps:
         expressions: list[Expression] = [*(step.inputs or {}).values(), *step.parameters.values()]
-        for expression in [*expressions, *([step.repeat] if step.repeat else [])]:
+        for expression in [*expressions, *(one for one in (step.repeat, step.batch_size) if one)]:
             yield from references(expression)
     for _, condition in _conditions(preset):
         yield from (one.value for one in comparisons(condition))

@@ -1,11 +1,13 @@
 """Reads a preset out of a JSON document: what each key may hold. How keys go together is checked in preset_checks."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.error_names import code_named
+from windmill.core.errors import ERROR_CODES, ConfigInvalid, Problem
 from windmill.kernels.text.json_readers import (
     DocumentInvalid,
     Mistake,
@@ -31,7 +33,6 @@ from windmill.pipelines.values import LARGEST, LIMITS, MAX_FILES, MAX_TEXT, VALU
 
 MAX_BYTES = 262_144
 NAME = matching(r"[a-z][a-z0-9_]{0,62}", "a name of small letters, digits and _ that begins with a letter")
-_CODE = r"[A-Z][A-Z_]{2,40}"
 
 
 def load_preset(path: Path) -> Preset:
@@ -153,9 +154,11 @@ def _dict_of_named(reader: Reader[Any]) -> Reader[dict[str, Any]]:
 
 
 def _codes(value: object, key: str) -> dict[str, str]:
-    code = matching(_CODE, "the name of an error, such as ENGINE_OFFLINE")
     for name in mapping(value, key):
-        code(name, f"{key}.{name}")
+        if code_named(name) is None:
+            near = difflib.get_close_matches(name, ERROR_CODES, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise rejected_value(f"{key}.{name}", name, f"is no error code; {hint}docs/errors.md has them all")
     return dict_of(text)(value, key)
 
 
@@ -170,6 +173,7 @@ _STEP = dataclass_of(
         "inputs": _dict_of_named(read_expression),
         "parameters": _dict_of_named(read_expression),
         "repeat": read_expression,
+        "batch_size": read_expression,
         "engines": list_of(NAME, "names of engines"),
     },
 )

@@ -11,6 +11,7 @@ from windmill.pipelines.presets.expressions import Known
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.schema import DIALECT, inputs_schema
 from windmill.pipelines.values import read_values
+from windmill.storage.jobs.rows import GivenConsent
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ def consent_reason(request: PresetRequest) -> str:
         return "it always does"
     decision = decide(consent.when, request.known)
     return decision.why if decision.met else ""
+
+
+def consents_of(request: PresetRequest, given_by: str) -> list[GivenConsent]:
+    """What somebody has confirmed by this request, if anything had to be."""
+    consent, reason = request.preset.consent, consent_reason(request)
+    return [GivenConsent(consent.text, reason, given_by)] if consent and reason else []
 
 
 def request_schema(preset: Preset) -> dict[str, Any]:

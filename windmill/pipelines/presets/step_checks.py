@@ -12,6 +12,8 @@ from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
 from windmill.pipelines.values import ValueSpec
 
 MAX_REPEAT = 1_000
+MAX_BATCH = 10_000
+_BATCH_SIZE = ValueSpec("integer", minimum=1, maximum=MAX_BATCH, required=True)
 _REPEAT = ValueSpec("integer", minimum=1, maximum=MAX_REPEAT, required=True)
 
 
@@ -20,6 +22,8 @@ def step_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
     step, key = preset.steps[place], f"steps[{place}]"
     if step.repeat:
         yield from value_mistakes(preset, step.repeat, _REPEAT, f"{key}.repeat")
+    if step.batch_size:
+        yield from value_mistakes(preset, step.batch_size, _BATCH_SIZE, f"{key}.batch_size")
     if step.run == ENGINE:
         yield from _engine_mistakes(preset, place)
     elif step.run not in KNOWN_STEPS:
@@ -35,7 +39,9 @@ def dangling_references(preset: Preset, place: int) -> Iterator[Mistake]:
     step = preset.steps[place]
     for key, expression in _expressions(step, f"steps[{place}]"):
         for one in references(expression):
-            if said := _nowhere(preset, place, one, repeated=step.repeat is not None and not key.endswith(".repeat")):
+            if said := _nowhere(
+                preset, place, one, repeated=step.repeat is not None and not key.endswith((".repeat", ".batch_size"))
+            ):
                 yield Mistake(key, str(one), said)
 
 
@@ -44,8 +50,9 @@ def _expressions(step: PresetStep, key: str) -> Iterator[tuple[str, Expression]]
     for group, expressions in groups.items():
         for name, expression in expressions.items():
             yield f"{key}.{group}.{name}", expression
-    if step.repeat:
-        yield f"{key}.repeat", step.repeat
+    for name, number in (("repeat", step.repeat), ("batch_size", step.batch_size)):
+        if number:
+            yield f"{key}.{name}", number
 
 
 def _nowhere(preset: Preset, place: int, reference: Reference, *, repeated: bool) -> str:
@@ -70,6 +77,8 @@ def _engine_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
         yield Mistake(f"{key}.task", ABSENT, 'is missing; say what the engine is to do, such as "generate_image"')
     if not (step.engines or preset.engines):
         yield Mistake("engines", ABSENT, "is missing; name the engines that can do it, the preferred one first")
+    if step.batch_size and not step.inputs:
+        yield Mistake(f"{key}.batch_size", "set", 'is for files; name them under "inputs"')
     yield from file_mistakes(preset, place)
     for name, expression in step.parameters.items():
         yield from file_references(preset, expression, f"{key}.parameters.{name}")
@@ -77,9 +86,9 @@ def _engine_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
 
 def _known_step_mistakes(preset: Preset, place: int, known: KnownStep) -> Iterator[Mistake]:
     step, key = preset.steps[place], f"steps[{place}]"
-    for name, given in (("task", step.task), ("engines", list(step.engines))):
+    for name, given in (("task", step.task), ("engines", list(step.engines)), ("batch_size", step.batch_size)):
         if given:
-            yield Mistake(f"{key}.{name}", given, f'is for steps with "run": "{ENGINE}"; remove it')
+            yield Mistake(f"{key}.{name}", str(given), f'is for steps with "run": "{ENGINE}"; remove it')
     if known.inputs and step.inputs is None and main_input(preset, place) is None:
         said = f'is missing: nothing comes before it. Name its files: "inputs": {{"{known.main_input}": "$..."}}'
         yield Mistake(f"{key}.inputs", ABSENT, said)

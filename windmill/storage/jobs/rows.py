@@ -147,6 +147,16 @@ class StoredArtifact:
     key: str
 
 
+@dataclass(frozen=True)
+class GivenConsent:
+    """What somebody has confirmed: the sentence, why it was asked for, who, and when: now if it is None."""
+
+    text: str
+    reason: str
+    given_by: str
+    given_at: datetime | None = None
+
+
 R = TypeVar("R", JobRow, StepRow, ClaimedTask, LeasedTask)
 _DOCUMENTS = frozenset({"inputs", "parameters", "input", "output", "step_parameters"})
 
