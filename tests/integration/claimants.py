@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from windmill.storage.jobs.rows import TaskKey
 class ClaimantProcess:
     """One that runs tests.integration.claimant."""
 
-    def __init__(self, environ: Mapping[str, str], folder: Path, pool_size: int = 4) -> None:
+    def __init__(self, environ: Mapping[str, str], folder: Path, pool_size: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.claimant", str(pool_size)],
             stdin=subprocess.PIPE,
@@ -50,6 +51,19 @@ class ClaimantProcess:
             assert process.stdin
             process.stdin.close()
             assert process.wait(30) == 0
+
+
+@contextmanager
+def claimant_processes(
+    environ: Mapping[str, str], folder: Path, *, pool_size: int = 4
+) -> Iterator[Sequence[ClaimantProcess]]:
+    """Two of them, so that a claim of one is one that the other does not have."""
+    two = [ClaimantProcess(environ, folder, pool_size) for _ in range(2)]
+    try:
+        yield two
+    finally:
+        for one in two:
+            one.close()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.integration.claimants import ClaimantProcess
+from tests.integration.claimants import ClaimantProcess, claimant_processes
 from tests.integration.job_histories import HistoryDatabase, JobHistories
 from windmill.core.settings import Settings
 
@@ -21,10 +21,8 @@ pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 @pytest.fixture
 def claimants(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Sequence[ClaimantProcess]]:
-    two = [ClaimantProcess(environ, tmp_path) for _ in range(2)]
-    yield two
-    for one in two:
-        one.close()
+    with claimant_processes(environ, tmp_path) as two:
+        yield two
 
 
 @pytest.mark.timeout(900)
