@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.worker_scene import WorkerScene, is_alive, worker_scene
-from tests.integration.fleet import Fleet
+from tests.integration.fleet import Fleet, waits_for_a_lock
 from tests.waiting import until
 from windmill.core.settings import Settings
 from windmill.jobs.forking import Changes, fork_job
@@ -122,6 +122,25 @@ async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing(scene: Wor
     await frozen.says("whose lease is lost")
     assert await scene.jobs.events(job) == before
     assert await scene.fleet.rows.fetchval("SELECT attempt FROM tasks") == 2
+
+
+async def test_a_worker_that_was_frozen_in_the_middle_of_a_transaction_holds_up_nobody(scene: WorkerScene) -> None:
+    frozen = await scene.worker("wait")
+    job = await scene.submit(NewStep("wait", 1))
+    await scene.started(1)
+    rows = scene.fleet.rows
+    async with scene.jobs.access.pool.acquire() as locking, locking.transaction():
+        await locking.execute("SELECT FROM jobs WHERE job_id = $1 FOR UPDATE", job)
+        scene.go()
+        await until(lambda: waits_for_a_lock(rows), 30, scene.fleet.logs)
+        frozen.process.send_signal(signal.SIGSTOP)
+    await scene.worker("wait")
+    await scene.becomes(job, "succeeded")
+    before = await scene.jobs.events(job)
+    frozen.process.send_signal(signal.SIGCONT)
+    await frozen.says("whose lease is lost")
+    assert await scene.jobs.events(job) == before
+    assert await rows.fetchval("SELECT attempt FROM tasks") == 2
 
 
 async def test_jobs_go_on_while_the_broker_is_away(scene: WorkerScene) -> None:
