@@ -59,7 +59,7 @@ class JobVerdict:
         ended = {effect["shard"]: effect["at"] for effect in effects}
         began = {(shard, lease) for shard, lease, _ in runs}
         return cls(
-            jobs=dict(await rows.fetch(JOBS)),
+            jobs={row[0]: row[1] for row in await rows.fetch(JOBS)},
             shards=len(expected),
             effects=len(effects),
             missing=len(set(expected) - set(times)),

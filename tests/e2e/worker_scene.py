@@ -67,5 +67,5 @@ def is_alive(process: int) -> bool:
     """Whether it is there and no zombie."""
     try:
         return " Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

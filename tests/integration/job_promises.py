@@ -77,4 +77,4 @@ class FinishedTasks:
 
 
 def _runs_again(row: Row, from_step: str | None) -> bool:
-    return row["step"] == from_step if from_step else row["status"] != "succeeded" or row["failed"] > 0
+    return bool(row["step"] == from_step if from_step else row["status"] != "succeeded" or row["failed"] > 0)
