@@ -51,14 +51,14 @@ async def is_cancelled(scene: WorkerScene, job: int) -> bool:
         return bool(await rows.fetchval("SELECT status = 'cancelled' FROM jobs WHERE job_id = $1", job))
 
 
-@pytest.mark.slow(reason="2 minutes: starts a hundred children, four at a time, and ends each by force")
+@pytest.mark.slow(reason="2 minutes: starts a hundred children, two at a time, and ends each by force")
 @pytest.mark.timeout(900)
 async def test_of_a_hundred_cancels_99_end_all_processes_within_two_seconds(
     scene: WorkerScene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
         await scene.worker("hang")
-    slots = asyncio.Semaphore(4)
+    slots = asyncio.Semaphore(2)
 
     async def one(number: int) -> float:
         async with slots:

@@ -34,7 +34,7 @@ EMPTY = "; ".join(f"DELETE FROM {table}" for table in ("jobs", "steps", "tasks",
 DUE = "UPDATE tasks SET not_before = now() WHERE not_before < 'infinity'"
 INDEX = st.integers(0, 9)
 STEP = st.sampled_from(NAMES)
-OUTCOME = st.sampled_from(["succeed", "USAGE", "DEFECT", "BUSY", "give_back", "wait"])
+OUTCOME = st.sampled_from(["succeed", "succeed", "USAGE", "DEFECT", "BUSY", "give_back", "wait"])
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,11 @@ class JobHistories(RuleBasedStateMachine):
         self._run(self._rows.execute(EMPTY))
         self._claimants[0].ask("purge")
 
-    @initialize(cut=st.integers(1, 3), budget=st.integers(0, 1), streams=st.booleans())
-    def begin(self, cut: int, budget: int, streams: bool) -> None:
+    @initialize(cut=st.integers(1, 3), budget=st.integers(0, 1), streams=st.booleans(), claimed=st.integers(0, 3))
+    def begin(self, cut: int, budget: int, streams: bool, claimed: int) -> None:
         self.submit(cut, budget, streams, None)
+        for turn in range(claimed):
+            self.claim(0, turn % 2)
 
     @precondition(lambda self: len(self.jobs) < MOST_JOBS)
     @rule(cut=st.integers(0, 2), budget=st.integers(0, 1), streams=st.booleans(), key=st.sampled_from([None, "a"]))
@@ -127,22 +129,22 @@ class JobHistories(RuleBasedStateMachine):
         self.live[held.key] = held
         return True
 
-    @rule(who=st.integers(0, 1))
-    def top_up(self, who: int) -> None:
+    @rule(what=st.sampled_from(["top_up", "duplicate", "lose"]), step=STEP, who=st.integers(0, 1))
+    def change_tokens(self, what: str, step: str, who: int) -> None:
+        match what:
+            case "top_up":
+                self._top_up(self._claimants[who])
+            case "duplicate":
+                self._claimants[who].ask("publish", step=step, number=2)
+            case _:
+                self._claimants[who].ask("purge")
+
+    def _top_up(self, claimant: ClaimantProcess) -> None:
         """Then there is a token for each task that can be claimed, and none was added beyond that."""
-        before = self._claimants[who].ask("tokens")
-        self._claimants[who].ask("top_up")
+        before = claimant.ask("tokens")
+        claimant.ask("top_up")
         claimable = dict(self._run(self._rows.fetch(CLAIMABLE)))
-        expected = {step: max(before[step], claimable.get(step, 0)) for step in NAMES}
-        assert self._claimants[who].ask("tokens") == expected
-
-    @rule(step=STEP)
-    def duplicate_tokens(self, step: str) -> None:
-        self._claimants[0].ask("publish", step=step, number=2)
-
-    @rule()
-    def lose_all_tokens(self) -> None:
-        self._claimants[0].ask("purge")
+        assert claimant.ask("tokens") == {step: max(before[step], claimable.get(step, 0)) for step in NAMES}
 
     @precondition(lambda self: self.live)
     @rule(index=INDEX, progress=st.floats(0, 1))
@@ -266,10 +268,10 @@ class JobHistories(RuleBasedStateMachine):
                 self._run(resume_job(self._scene.access, job, "me"))
         while self.live:
             self.end(0, "succeed")
-        self.lose_all_tokens()
+        self._claimants[0].ask("purge")
         for _ in range(MOST_ROUNDS):
             self.time_passes()
-            self._claimants[0].ask("top_up")
+            self._top_up(self._claimants[0])
             if not sum(self._use_up_tokens(step) for step in NAMES):
                 break
         for job in self.jobs:
