@@ -88,7 +88,7 @@ async def test_who_has_cancelled_a_hundred_thousand_tasks_starts_as_a_newcomer_w
     backlog = await scene.submit(WAIT, shards=100_000, principal="big")
 
     async def is_planned() -> bool:
-        return await scene.jobs.rows.fetchval(QUEUED, "big") == 100_000
+        return bool(await scene.jobs.rows.fetchval(QUEUED, "big") == 100_000)
 
     await until(is_planned, 200, scene.fleet.logs)
     began = time.monotonic()
