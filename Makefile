@@ -34,10 +34,10 @@ demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to re
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-test-slow: $(READY) ## run the slow tests, about ten minutes; each states why it is slow
+test-slow: $(READY) ## run the slow tests, about twenty minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
-chaos: $(READY) ## run the long fault tests, about ten minutes: kills, restarts, outages; prints counts
+chaos: $(READY) ## run the long fault tests, about twenty minutes: kills, restarts, outages; prints counts
 	$(BIN)/python -m pytest -m chaos tests/chaos
 
 check: $(READY) ## run the linter, type checker, import rules, licence check and unit tests

@@ -60,7 +60,8 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], fu
     """Run the worker until it stops. `further` are metrics of what its steps use."""
     settings = program.settings
     outage = Outage("the database")
-    async with database.pool(settings, program.title, max_size=8) as pool:
+    hang = settings.transaction_hang_seconds
+    async with database.pool(settings, program.title, max_size=8, hang_seconds=hang) as pool:
         if not await wait_for_database(program, pool, outage, queries()["job_tables_are_there"]):
             return
         with tempfile.TemporaryDirectory(prefix="windmill-") as scratch:

@@ -82,9 +82,8 @@ SELECT EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < stat
     OR EXISTS (SELECT FROM jobs WHERE status = 'paused' AND paused_until <= statement_timestamp());
 
 -- name: list_unattended_steps
--- Steps with work, for each of which at most $1 tokens are due, that no worker serves that sent a heartbeat in the last
--- $2 seconds.
-SELECT step, least(claimable + unplanned, $1::integer) AS tokens FROM step_work AS w
+-- Steps with work, and how many tasks, that no worker serves that sent a heartbeat in the last $1 seconds.
+SELECT step, claimable + unplanned AS tasks FROM step_work AS w
 WHERE claimable + unplanned > 0
   AND NOT EXISTS (SELECT FROM workers AS k WHERE k.service = w.step AND k.stopped_at IS NULL
-                  AND k.heartbeat_at > now() - make_interval(secs => $2));
+                  AND k.heartbeat_at > now() - make_interval(secs => $1));

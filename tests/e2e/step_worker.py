@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from windmill.core.errors import WindmillError
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepCatalog, StepInputs, StepLimits, TaskResult
 from workers.jobs import start
 
@@ -54,6 +55,21 @@ class WaitingStep(FolderStep):
             await asyncio.sleep(0.02)
 
 
+class BrokenStep(FolderStep):
+    """The last shard fails as long as there is a file `broken`."""
+
+    async def act(self, task: RunningTask, folder: Path) -> None:
+        if task.input["shard"] == task.job.inputs["shards"] - 1 and (folder / "broken").exists():
+            raise WindmillError("USAGE", "it is broken")
+
+
+class LongStep(FolderStep):
+    """Takes as many seconds as the job says."""
+
+    async def act(self, task: RunningTask, folder: Path) -> None:
+        await asyncio.sleep(task.job.inputs["seconds"])
+
+
 CATALOG = StepCatalog(
     [
         FolderStep("split", StepLimits(concurrency=4)),
@@ -61,6 +77,8 @@ CATALOG = StepCatalog(
         FolderStep("gather", StepLimits(concurrency=2)),
         WaitingStep("wait", StepLimits(concurrency=2)),
         WaitingStep("hang", StepLimits(concurrency=2, in_child=True)),
+        BrokenStep("break", StepLimits(concurrency=2)),
+        LongStep("long"),
     ],
     "tests.e2e.step_worker:CATALOG",
 )

@@ -2,71 +2,28 @@
 
 import os
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.step_worker import CATALOG
-from tests.integration.fleet import Command, Fleet
-from tests.job_scene import JobScene
+from tests.e2e.worker_scene import WorkerScene, is_alive, worker_scene
+from tests.integration.fleet import Fleet, waits_for_a_lock
 from tests.waiting import until
-from windmill import broker
 from windmill.core.settings import Settings
+from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import cancel_job
-from windmill.jobs.submitting import NewJob, NewStep, submit_job
-from windmill.storage import database
+from windmill.jobs.rerunning import rerun_job
+from windmill.jobs.submitting import NewStep
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 THREE = (NewStep("split", 1), NewStep("paint", 1, streams=True), NewStep("gather", 1))
 
 
-class WorkerScene:
-    """Workers, jobs in a folder, and what has run of them."""
-
-    def __init__(self, fleet: Fleet, jobs: JobScene, folder: Path) -> None:
-        self.fleet, self.jobs, self.folder = fleet, jobs, folder
-
-    async def worker(self, steps: str = "all", **variables: str) -> Command:
-        command = self.fleet.start("tests.e2e.step_worker", STEPS=steps, **variables)
-        await command.says(" running steps ")
-        return command
-
-    async def submit(self, *steps: NewStep, shards: int = 1) -> int:
-        inputs = {"folder": str(self.folder), "shards": shards}
-        return (await submit_job(self.jobs.access, NewJob("test", steps, inputs))).change.job_id
-
-    async def becomes(self, job: int, status: str, seconds: float = 60) -> None:
-        async def is_so() -> bool:
-            return await self.jobs.status(job) == status
-
-        await until(is_so, seconds, lambda: f"{status}\n{self.fleet.logs()}")
-
-    def runs(self) -> Counter[str]:
-        """How often each shard of each step was run."""
-        file = self.folder / "runs"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return Counter(line.rpartition(" ")[0] for line in lines)
-
-    async def started(self, runs: int) -> None:
-        await until(lambda: self.runs().total() >= runs, 60, lambda: f"{runs} runs\n{self.fleet.logs()}")
-
-    def go(self) -> None:
-        (self.folder / "go").touch()
-
-
 @pytest.fixture
-async def scene(fleet: Fleet, settings: Settings, tmp_path: Path) -> AsyncIterator[WorkerScene]:
-    fleet.environ |= {"TASK_LEASE_SECONDS": "3"}
-    async with database.pool(settings, "test", max_size=4) as pool:
-        folder = tmp_path / "pictures"
-        folder.mkdir()
-        yield WorkerScene(fleet, JobScene(pool, settings, fleet.rows, CATALOG), folder)
-    await fleet.kill_all()
-    async with broker.connection(settings, "test") as opened:
-        await broker.delete_step_queues(opened, settings, [step.name for step in CATALOG])
+async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[WorkerScene]:
+    async with worker_scene(fleet, settings) as opened:
+        yield opened
 
 
 async def test_two_workers_run_each_shard_of_each_step_once(scene: WorkerScene) -> None:
@@ -167,6 +124,25 @@ async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing(scene: Wor
     assert await scene.fleet.rows.fetchval("SELECT attempt FROM tasks") == 2
 
 
+async def test_a_worker_that_was_frozen_in_the_middle_of_a_transaction_holds_up_nobody(scene: WorkerScene) -> None:
+    frozen = await scene.worker("wait")
+    job = await scene.submit(NewStep("wait", 1))
+    await scene.started(1)
+    rows = scene.fleet.rows
+    async with scene.jobs.access.pool.acquire() as locking, locking.transaction():
+        await locking.execute("SELECT FROM jobs WHERE job_id = $1 FOR UPDATE", job)
+        scene.go()
+        await until(lambda: waits_for_a_lock(rows), 30, scene.fleet.logs)
+        frozen.process.send_signal(signal.SIGSTOP)
+    await scene.worker("wait")
+    await scene.becomes(job, "succeeded")
+    before = await scene.jobs.events(job)
+    frozen.process.send_signal(signal.SIGCONT)
+    await frozen.says("whose lease is lost")
+    assert await scene.jobs.events(job) == before
+    assert await rows.fetchval("SELECT attempt FROM tasks") == 2
+
+
 async def test_jobs_go_on_while_the_broker_is_away(scene: WorkerScene) -> None:
     await scene.worker(QUEUE_PORT="1")
     await scene.becomes(await scene.submit(*THREE, shards=2), "succeeded")
@@ -183,9 +159,22 @@ async def test_progress_of_a_running_task_is_told(scene: WorkerScene) -> None:
     assert (await scene.jobs.job(job))["progress"] == pytest.approx(0.25)
 
 
-def is_alive(process: int) -> bool:
-    """Whether it is there and no zombie."""
-    try:
-        return " Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
+async def test_what_has_run_does_not_run_again_when_its_job_is_retried_or_forked(scene: WorkerScene) -> None:
+    for _ in range(2):
+        await scene.worker("split,paint,break")
+    steps = (NewStep("split", 1), NewStep("paint", 1, streams=True), NewStep("break", 1))
+    broken = scene.folder / "broken"
+    broken.touch()
+    job = await scene.submit(*steps, shards=4)
+    await scene.becomes(job, "failed")
+    done = [f"{steps[position].step} {shard}" for (position, shard), status in (await scene.jobs.tasks(job)).items()
+            if status == "succeeded"]  # fmt: skip
+    assert len(done) >= 8
+    broken.unlink()
+    await rerun_job(scene.jobs.access, job)
+    await scene.becomes(job, "succeeded")
+    assert [scene.runs()[one] for one in done] == [1] * len(done)
+    before = scene.runs()
+    fork = (await fork_job(scene.jobs.access, job, "break", Changes())).job_id
+    await scene.becomes(fork, "succeeded")
+    assert scene.runs() - before == {f"break {shard}": 1 for shard in range(4)}

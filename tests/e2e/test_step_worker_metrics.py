@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.e2e.test_job_worker import WorkerScene, scene
+from tests.e2e.test_job_worker import scene
 from tests.e2e.test_metrics import HOST, becomes, failing, fetched, free_port, number
+from tests.e2e.worker_scene import WorkerScene
 from tests.waiting import until
 from windmill.jobs.submitting import NewStep
 

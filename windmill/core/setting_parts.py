@@ -195,6 +195,12 @@ class JobSettings(DatabaseSettings):
     priority_head_start_seconds: float = setting("600", seconds(0, 1_000_000))
     step_memory_bytes: int = setting("4294967296", integer(268_435_456, 1_099_511_627_776))
 
+    @property
+    def transaction_hang_seconds(self) -> float:
+        """How long a process may hang in a transaction on jobs: others wait for what it has locked, and have to renew
+        their own leases meanwhile."""
+        return self.task_lease_seconds / 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:

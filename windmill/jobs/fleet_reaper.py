@@ -5,6 +5,7 @@ of this package is loaded only once there is something to end."""
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -21,12 +22,18 @@ from windmill.storage.queries import queries
 logger = logging.getLogger(__name__)
 
 REAP_SECONDS = 2.0
-TOKEN_SECONDS = 10.0
-"""Between two looks, by anybody, for steps without workers: each step costs a question to the broker."""
+TOKEN_SECONDS = 1.5
+"""Between two looks, by anybody, for steps without workers."""
+ASK_SECONDS = 10.0
+"""Between two questions to the broker about the same work: each costs a connection."""
+EARLY = 0.75
+"""A turn is due after this share of the time between two: the pauses of a process differ, and if it is the only one and
+comes a little early, it must not wait for another whole one."""
 MOST_TOKENS = 100
 """For a step that no worker serves: they only have to be seen."""
-UNATTENDED_SECONDS = 60.0
-"""A worker that was silent for so long is lost."""
+UNATTENDED_SECONDS = 25.0
+"""A worker that was silent for so long is taken for lost: this is more than two heartbeats, and less than its leases
+last, so when they are over there are tokens at once. Tokens for a worker that was not lost do no harm."""
 
 
 class FleetReaper:
@@ -36,6 +43,7 @@ class FleetReaper:
         self._program, self._settings, self._pool = program, program.settings, pool
         self._seconds = reap_seconds
         self._work = step_work_reader(program.settings)
+        self._asked: tuple[Mapping[str, int], float] = ({}, 0.0)
         self.lost: Counter[str] = Counter()
 
     async def reap_for_ever(self) -> None:
@@ -49,7 +57,7 @@ class FleetReaper:
     async def _take_turns(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
-                if await self._fetchval(queries()["take_turn"], name, seconds):
+                if await self._fetchval(queries()["take_turn"], name, seconds * EARLY):
                     await work()
             except WindmillError as error:
                 logger.debug("not reaped", extra={"reason": str(error)})
@@ -74,11 +82,15 @@ class FleetReaper:
 
     async def top_up(self) -> None:
         """Publish the tokens that are missing."""
+        silent = min(UNATTENDED_SECONDS, self._settings.task_lease_seconds * 0.8)
         with translate_errors(self._settings):
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                rows = await connection.fetch(queries()["list_unattended_steps"], MOST_TOKENS, UNATTENDED_SECONDS)
-        if rows:
-            await publish_missing(self._settings, self._program.title, {row["step"]: row["tokens"] for row in rows})
+                rows = await connection.fetch(queries()["list_unattended_steps"], silent)
+        work, (asked, at) = {row["step"]: row["tasks"] for row in rows}, self._asked
+        if work and (work != asked or time.monotonic() >= at + ASK_SECONDS):
+            wanted = {step: min(tasks, MOST_TOKENS) for step, tasks in work.items()}
+            await publish_missing(self._settings, self._program.title, wanted)
+            self._asked = work, time.monotonic()
 
     async def _fetchval(self, statement: str, *given: object) -> object:
         with translate_errors(self._settings):

@@ -102,11 +102,15 @@ async def _open_any(settings: DatabaseSettings, *_: object, **given: Any) -> asy
 
 
 @asynccontextmanager
-async def pool(settings: DatabaseSettings, application: str, *, max_size: int = 4) -> AsyncIterator[Pool]:
-    """A pool that connects lazily, so that it survives restarts of the server."""
-    opened = await asyncpg.create_pool(
-        min_size=0, max_size=max_size, connect=partial(_open_any, settings), **connect_arguments(settings, application)
-    )
+async def pool(
+    settings: DatabaseSettings, application: str, *, max_size: int = 4, hang_seconds: float | None = None
+) -> AsyncIterator[Pool]:
+    """A pool that connects lazily, so that it survives restarts of the server. With `hang_seconds` a process that hangs
+    for so long in the middle of a transaction loses that connection: what it has locked is free for others."""
+    arguments = connect_arguments(settings, application)
+    if hang_seconds:
+        arguments["server_settings"]["idle_in_transaction_session_timeout"] = str(round(hang_seconds * 1000))
+    opened = await asyncpg.create_pool(min_size=0, max_size=max_size, connect=partial(_open_any, settings), **arguments)
     try:
         yield opened
     finally:
