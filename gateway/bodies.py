@@ -1,6 +1,8 @@
 """How much a body may hold, and of which kind it may be. It is counted as it comes, before anything is parsed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -9,6 +11,7 @@ from gateway.host_rules import Headers, values
 from windmill.core.errors import WindmillError
 
 MAX_JSON_BYTES = 1_048_576
+DISCARDED_BYTES, DISCARD_SECONDS = 1_048_576, 1
 _FILES = ("multipart/form-data", "application/octet-stream", "application/x-ndjson", "application/jsonl")
 
 Message = MutableMapping[str, Any]
@@ -33,20 +36,31 @@ def body_limit(headers: Headers, most: int) -> int:
     return limit
 
 
-def counted(receive: Receive, limit: int) -> Receive:
-    """The same body, which ends with an error once it is larger than the limit."""
-    taken = 0
+class CountedBody:
+    """The body of a request as it comes; it ends with an error once it is larger than `limit`."""
 
-    async def receive_some() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise HTTPException(413) from too_large(limit)
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._whole = False
+        self.limit = 0
+        self.taken = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._whole = not (message["type"] == "http.request" and message.get("more_body"))
+        self.taken += len(message.get("body", b""))
+        if self.taken > self.limit:
+            raise HTTPException(413) from too_large(self.limit)
         return message
 
-    return receive_some
+    async def discard(self) -> None:
+        """Take what is left of a small body that was refused. A connection that is closed while its client still sends
+        is reset, and the client may never see the answer."""
+        self.limit = self.taken + DISCARDED_BYTES
+        with suppress(HTTPException, TimeoutError):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                while not self._whole:
+                    await self()
 
 
 def too_large(limit: int) -> WindmillError:

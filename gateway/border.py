@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.bodies import Message, body_limit, counted
+from gateway.bodies import CountedBody, Message, body_limit
 from gateway.context import Gateway
 from gateway.errors import as_windmill_error, problem_response
 from gateway.host_rules import foreign_request
@@ -37,15 +37,16 @@ class Border:
             REQUEST_ID.reset(token)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer", state: RequestState) -> None:
-        started = time.monotonic()
+        started, body = time.monotonic(), CountedBody(receive)
         try:
-            limit = await self._admit(scope)
-            await self._app(scope, counted(receive, limit), answer)
+            body.limit = await self._admit(scope)
+            await self._app(scope, body, answer)
         except Exception as error:
             failure = as_windmill_error(error)
             if failure.code == "DEFECT":
                 logger.exception("unexpected fault")
             if not answer.status:
+                await body.discard()
                 state.headers["Connection"] = "close"
                 await problem_response(failure, state.request_id, scope["path"])(scope, receive, answer)
         finally:
