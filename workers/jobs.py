@@ -31,6 +31,7 @@ from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.runner import DONE, background, run
+from windmill.process.wanted_watch import WantedWatch
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
@@ -64,10 +65,14 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step]) ->
             worker = StepWorker(program, access, steps, Path(scratch), files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
             status = StepWorkerStatus(worker, heartbeat, settings, pool)
+            wanted = WantedWatch(pool, settings, worker.states)
+            if not await wanted.begin(program, outage):
+                return
             async with (
                 progress_log(logger, status.counts),
                 program.monitoring(status.ready(), status.samples),
                 background(heartbeat.run()),
+                background(wanted.watch_for_ever()),
             ):
                 names = ",".join(step.name for step in steps)
                 program.announce(logger, "running steps", f"runs {names}", steps=names)

@@ -28,6 +28,7 @@ BOUNDED = {
     "artifacts": "what tasks have made",
     "step_queues": "one for each kind of step",
     "turns": "one for each kind of turn that processes take",
+    "wanted_states": "one for each service and step",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

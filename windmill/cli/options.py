@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ import orjson
 
 from windmill.core.settings import Settings
 from windmill.process.runner import command, run
+from windmill.storage.audit_log import Actor
 
 Commands = Any
 """What `add_subparsers` returns; argparse has no public type for it."""
@@ -80,6 +82,14 @@ def _id(text: str, source: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**63:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} in {source[:80]!r} is not an image id")
     return int(text)
+
+
+def command_line_actor() -> Actor:
+    """Who uses the command line, for the audit log."""
+    try:
+        return Actor(f"command line, {getpass.getuser()}")
+    except (KeyError, OSError):
+        return Actor("command line")
 
 
 def print_result(document: object, text: str, *, as_json: bool) -> None:

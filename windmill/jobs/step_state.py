@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from windmill.core.errors import WindmillError
 from windmill.core.timings import STEP_SECONDS, Histogram
+from windmill.core.wanted_states import WantedStates
 from windmill.jobs.access import Change
 from windmill.jobs.outcomes import TaskEnding
 from windmill.jobs.step import Step
@@ -47,6 +48,7 @@ class StepState:
     tokens_taken: int = 0
     breaker: NoBreaker = NoBreaker()
     adapts_concurrency: bool = False
+    paused: bool = False
 
     @property
     def name(self) -> str:
@@ -59,6 +61,10 @@ class StepState:
     @property
     def slots(self) -> StepSlotCount:
         return StepSlotCount(self.slot_count)
+
+    def want(self, wanted: WantedStates) -> None:
+        """Claim nothing while people want a pause."""
+        self.paused = wanted.pause_of(self.name) is not None
 
     def claimed(self, seconds: float) -> None:
         """The database was asked for a task."""

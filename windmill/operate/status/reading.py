@@ -23,8 +23,10 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
 )
+from windmill.operate.wanted_states import is_altered
 from windmill.storage import database
 from windmill.storage.queries import queries
+from windmill.storage.wanted_states import read_wanted_states
 
 __all__ = ["LOST_SECONDS", "FleetStatus", "ServiceStatus", "StatusReader", "read_status", "status_reader"]
 
@@ -108,6 +110,8 @@ class StatusReader:
         status.workers = [_worker(row) for row in rows]
         status.steps = [StepStatus(**row) for row in await connection.fetch(sql["list_step_work"])]
         status.jobs = {row["status"]: row["jobs"] for row in await connection.fetch(sql["count_open_jobs"])}
+        wanted = await read_wanted_states(connection)
+        status.wanted = [one for one in wanted.by_name.values() if is_altered(one)]
         add_workers(status.services, status.workers)
         for one in status.services:
             _add_counts(one, [row for row in counts if row["service"] == one.service])
