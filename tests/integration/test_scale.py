@@ -54,6 +54,7 @@ OF_ALL_IMAGES = {
     "show_image_by_location": "one step in the index of where images lie, for each way to write a path",
     "newest_image_locations": "reads no further than it is told, from the end of the primary key",
     "register_images": "new images have no id yet",
+    "find_image_ids": "one step in the index of where images lie, for each location",
 }
 PRIMARY_KEYS = """
 SELECT c.relname AS name, array_agg(a.attname::text) AS columns
