@@ -1,5 +1,7 @@
 """How much a body may hold, and of which kind it may be. It is counted as it comes, before anything is parsed."""
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -9,6 +11,7 @@ from gateway.host_rules import Headers, values
 from windmill.core.errors import WindmillError
 
 MAX_JSON_BYTES = 1_048_576
+DROP_SECONDS = 1.0
 _FILES = ("multipart/form-data", "application/octet-stream", "application/x-ndjson", "application/jsonl")
 
 Message = MutableMapping[str, Any]
@@ -47,6 +50,18 @@ def counted(receive: Receive, limit: int) -> Receive:
         return message
 
     return receive_some
+
+
+async def drop_body(headers: Headers, receive: Receive) -> None:
+    """Read what a client is sending although it is refused, up to a point: one whose connection is closed while it
+    sends may never see why. One that asked before sending has sent nothing."""
+    dropped, more = 0, not values(headers, "expect")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROP_SECONDS):
+            while more and dropped < MAX_JSON_BYTES:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def too_large(limit: int) -> WindmillError:

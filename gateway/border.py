@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.bodies import Message, body_limit, counted
+from gateway.bodies import Message, body_limit, counted, drop_body
 from gateway.context import Gateway
 from gateway.errors import as_windmill_error, problem_response
 from gateway.host_rules import foreign_request
@@ -46,6 +46,7 @@ class Border:
             if failure.code == "DEFECT":
                 logger.exception("unexpected fault")
             if not answer.status:
+                await drop_body(scope["headers"], receive)
                 state.headers["Connection"] = "close"
                 await problem_response(failure, state.request_id, scope["path"])(scope, receive, answer)
         finally:

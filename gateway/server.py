@@ -56,6 +56,8 @@ async def serve(program: Program) -> None:
                     return
                 gateway = await open_gateway(program, pool)
                 await refuse_an_open_door(gateway)
+                if trouble := gateway.image_fleet.uploads.trouble():
+                    logger.warning("no images can be sent in", extra={"reason": str(trouble)})
                 async with (
                     gateway.image_fleet,
                     background(RunPublisher(program, pool, urgent=False).publish_for_ever()),

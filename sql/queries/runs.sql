@@ -34,14 +34,14 @@ UPDATE runs SET cancelled_at = now(), finished_at = now(), updated_at = now(), u
 WHERE run_id = $1;
 
 -- name: show_run
-SELECT run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id, last_image_id,
-       images, jobs, started_at, updated_at, finished_at, cancelled_at
+SELECT images, jobs, run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id,
+       last_image_id, started_at, updated_at, finished_at, cancelled_at
 FROM runs WHERE run_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: page_of_runs
 -- The newest $3 runs before $2, of the principal $1 or of all.
-SELECT run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id, last_image_id,
-       images, jobs, started_at, updated_at, finished_at, cancelled_at
+SELECT images, jobs, run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id,
+       last_image_id, started_at, updated_at, finished_at, cancelled_at
 FROM runs WHERE ($1::text IS NULL OR principal = $1) AND run_id < $2 ORDER BY run_id DESC LIMIT $3;
 
 -- name: count_run_answers

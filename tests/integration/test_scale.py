@@ -29,6 +29,9 @@ BOUNDED = {
     "step_queues": "one for each kind of step",
     "turns": "one for each kind of turn that processes take",
     "wanted_states": "one for each service and step",
+    "api_keys": "one for each program or person",
+    "audit_log": "one for each change that somebody asks for",
+    "gateway_secret": "one",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

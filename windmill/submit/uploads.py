@@ -27,12 +27,21 @@ class UploadFolder:
         """Store a file, if it begins as an image; once this returns, a power cut does not lose it."""
         return await asyncio.to_thread(self._keep, source, shown_name(name))
 
+    def trouble(self) -> ConfigInvalid | None:
+        """Why nothing can be sent in, if the folder is not where workers read."""
+        if self._folder.resolve().is_relative_to(self._image_root.resolve()):
+            return None
+        allowed = f"must lie below IMAGE_ROOT={self._image_root}, where workers read"
+        return ConfigInvalid([Problem("GATEWAY_UPLOADS_DIR", str(self._folder), allowed)])
+
     def _keep(self, source: IO[bytes], name: str) -> FoundImage | BadEntry:
         head = source.read(HEAD_BYTES)
         form = format_of(head)
         if form is None:
             return BadEntry(name, "does not begin as an image" if head else "is empty")
-        folder = self._checked_folder()
+        if trouble := self.trouble():
+            raise trouble
+        folder = self._folder.resolve()
         with explained_disk_errors(folder):
             make_folder(folder)
             with temporary_file(folder) as (temporary, target):
@@ -43,13 +52,6 @@ class UploadFolder:
                 make_folder(final.parent)
                 publish(target, temporary, final)
         return FoundImage(name, str(final), None, sample=sample_of(size, head))
-
-    def _checked_folder(self) -> Path:
-        folder = self._folder.resolve()
-        if not folder.is_relative_to(self._image_root.resolve()):
-            allowed = f"must lie below IMAGE_ROOT={self._image_root}, where workers read"
-            raise ConfigInvalid([Problem("GATEWAY_UPLOADS_DIR", str(self._folder), allowed)])
-        return folder
 
     def _pieces(self, head: bytes, source: IO[bytes]) -> Iterator[bytes]:
         """All of it, or a little more than may be kept."""

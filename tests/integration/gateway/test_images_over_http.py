@@ -71,7 +71,7 @@ async def urls_by_the_rules_for_workers(ann: httpx.AsyncClient) -> None:
 async def files_that_are_sent_in(ann: httpx.AsyncClient, root: Path) -> None:
     """Kept once, and known by their bytes."""
     large = picture("red") + b"\0" * 20_000
-    files = [
+    files: list[tuple[str, tuple[str, bytes] | tuple[str, bytes, str]]] = [
         ("files", ("../../x/päpst.png", picture("blue"), "text/html")),
         ("files", ("twice.png", picture("blue"))),
         ("files", ("page.png", b"<script>")),

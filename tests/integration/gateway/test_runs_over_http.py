@@ -90,6 +90,7 @@ async def refuse(scene: GatewayScene, ann: httpx.AsyncClient, bob: httpx.AsyncCl
     problem(await low.post("/runs", json=body), 402, "INSUFFICIENT_FUNDS")
 
 
+@pytest.mark.slow(reason="8 s: two gateways, one after the other")
 async def test_a_run_waits_for_a_producer_is_cancelled_and_gone_on_with_by_another_gateway(scene: GatewayScene) -> None:
     rows = scene.fleet.rows
     await rows.fetchval("SELECT pg_advisory_lock(hashtextextended('windmill producer', 0))")
@@ -124,7 +125,7 @@ async def test_one_image_is_tried_and_answered_as_services_answer(scene: Gateway
         await until(lambda: scene.fleet.depth(service, "_urgent"), 30)
         await scene.fleet.rows.execute(ANSWER, service, "", [image])
 
-    asked = ann.post(f"/images/{image}/try", json={"services": ["clip", "ocr"]}, headers={"Prefer": "wait=3"})
+    asked = ann.post(f"/images/{image}/try", json={"services": ["clip", "ocr"]}, headers={"Prefer": "wait=1"})
     partly, _ = await asyncio.gather(asked, answer("clip"))
     assert partly.status_code == 202, partly.text
     told = partly.json()

@@ -258,6 +258,13 @@ async def test_one_unavailable_service_does_not_block_the_others(world: World) -
     assert (world.calls["pose"], world.enricher.seconds_until_any_available()) == (0, 0)
 
 
+async def test_a_paused_service_gets_no_crop_and_is_waited_for(world: World) -> None:
+    world.enricher.states["face"].want(WantedStates.of([WantedState("face", paused=True)]))
+    enriched = await world.show(box())
+    assert (set(codes(enriched)), set(enriched.unavailable)) == ({"pose", "colors"}, {"face"})
+    assert world.calls["face"] == 0
+
+
 async def test_an_outage_costs_no_try_and_stops_the_calls(world: World) -> None:
     world.says["colors"] = [HANGS_UP]
     world.of_canary["colors"] = HANGS_UP

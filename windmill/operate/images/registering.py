@@ -85,7 +85,7 @@ def _entry(
     one: FoundImage | BadEntry, known: Mapping[str, tuple[int, int | None]], new: Mapping[str, int], root: Path
 ) -> RegisteredEntry:
     if isinstance(one, BadEntry):
-        return RegisteredEntry(shown_place(one.name, root), "bad", reason=one.reason)
+        return RegisteredEntry(shown_place(one.name, root), "bad", reason=one.reason.replace(f"={root}", ""))
     name = shown_place(one.location, root) if one.image_url else one.image_filename
     if one.location not in known:
         return RegisteredEntry(name, "bad", reason="it was removed meanwhile")
