@@ -12,14 +12,36 @@ from gateway.about.routes import router as about
 from gateway.artifacts.routes import router as artifacts
 from gateway.audit.routes import router as audit
 from gateway.context import Gateway
+from gateway.failed.routes import router as failed
 from gateway.guard import scope_of
+from gateway.images.file_routes import router as image_files
+from gateway.images.routes import router as images
+from gateway.images.trying_routes import router as image_tries
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
 from gateway.presets.routes import router as presets
+from gateway.runs.routes import router as runs
+from gateway.services.routes import router as services
+from gateway.status.routes import router as status
 from windmill import VERSION
 
-ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, keys, audit)
+ROUTERS: Sequence[APIRouter] = (
+    about,
+    jobs,
+    job_requests,
+    presets,
+    artifacts,
+    images,
+    image_files,
+    image_tries,
+    runs,
+    services,
+    failed,
+    status,
+    keys,
+    audit,
+)
 """One for each noun; a further one is added here."""
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A key, as `windmill keys create` prints it."}}
 

@@ -53,9 +53,11 @@ class CountedBody:
             raise HTTPException(413) from too_large(self.limit)
         return message
 
-    async def discard(self) -> None:
+    async def discard(self, headers: Headers) -> None:
         """Take what is left of a small body that was refused. A connection that is closed while its client still sends
-        is reset, and the client may never see the answer."""
+        is reset, and the client may never see the answer. One that asks before it sends has sent nothing."""
+        if values(headers, "expect"):
+            return
         self.limit = self.taken + DISCARDED_BYTES
         with suppress(HTTPException, TimeoutError):
             async with asyncio.timeout(DISCARD_SECONDS):

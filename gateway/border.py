@@ -46,7 +46,7 @@ class Border:
             if failure.code == "DEFECT":
                 logger.exception("unexpected fault")
             if not answer.status:
-                await body.discard()
+                await body.discard(scope["headers"])
                 state.headers["Connection"] = "close"
                 await problem_response(failure, state.request_id, scope["path"])(scope, receive, answer)
         finally:

@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from gateway.cursors import Cursors
+from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
@@ -28,6 +29,7 @@ class Gateway:
     cursors: Cursors
     rates: RateLimits
     presets: PresetShelf = field(compare=False)
+    image_fleet: ImageFleet = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
 

@@ -13,6 +13,7 @@ from gateway.app import create_app
 from gateway.border import Border
 from gateway.context import Gateway
 from gateway.cursors import Cursors
+from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
@@ -29,6 +30,7 @@ from windmill.storage import database
 from windmill.storage.api_keys import gateway_tables, read_gateway_secret
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.transactions import transaction
+from windmill.submit.run_publisher import RunPublisher
 
 logger = logging.getLogger("gateway")
 
@@ -52,9 +54,14 @@ async def serve(program: Program) -> None:
             async with program.monitoring(checks, reaper.samples):
                 if not await wait_for_database(program, pool, outage, gateway_tables()):
                     return
-                gateway = await open_gateway(settings, pool)
+                gateway = await open_gateway(program, pool)
                 await refuse_an_open_door(gateway)
+                if trouble := gateway.image_fleet.uploads.trouble():
+                    logger.warning("no images can be sent in", extra={"reason": str(trouble)})
                 async with (
+                    gateway.image_fleet,
+                    background(RunPublisher(program, pool, urgent=False).publish_for_ever()),
+                    background(RunPublisher(program, pool, urgent=True).publish_for_ever()),
                     background(_watch_database(settings, pool, outage)),
                     background(reaper.reap_for_ever()),
                     background(reaper.top_up_for_ever()),
@@ -62,7 +69,8 @@ async def serve(program: Program) -> None:
                     await _listen(program, gateway, opened)
 
 
-async def open_gateway(settings: Settings, pool: database.Pool) -> Gateway:
+async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
+    settings = program.settings
     async with transaction(pool, settings) as connection:
         secret = await read_gateway_secret(connection)
     return Gateway(
@@ -73,6 +81,7 @@ async def open_gateway(settings: Settings, pool: database.Pool) -> Gateway:
         Cursors(secret),
         RateLimits(settings.gateway_requests_per_minute),
         PresetShelf(settings.presets_dir),
+        ImageFleet(settings, pool, program.title),
         is_loopback(settings.gateway_host),
     )
 

@@ -106,8 +106,9 @@ class CropServices:
         """Probe services that are away."""
         try:
             while True:
-                for prober in self._probers:
-                    prober.probe_when_due()
+                for prober, state in zip(self._probers, self.states.values(), strict=True):
+                    if not state.paused:
+                        prober.probe_when_due()
                 await asyncio.sleep(self._probe_seconds)
         finally:
             for prober in self._probers:
@@ -130,7 +131,7 @@ async def _no_fault(_: bytes) -> None:
 def _is_available(state: ServiceState) -> bool:
     """While half-open, one trial call runs and the others wait for its outcome."""
     breaker = state.breaker.state
-    return breaker == "closed" or (breaker == "half-open" and not state.in_progress)
+    return not state.paused and (breaker == "closed" or (breaker == "half-open" and not state.in_progress))
 
 
 def _seconds_until_available(state: ServiceState) -> float:

@@ -28,6 +28,7 @@ from windmill.process.metrics import call_samples, reconnect_samples
 from windmill.process.parts import Part, run_alone
 from windmill.process.runner import background, pause, run
 from windmill.process.scraped_rows import ScrapedRows
+from windmill.process.wanted_watch import WantedWatch
 from windmill.storage import database
 from windmill.storage.migrations import check_schema
 from windmill.storage.queries import queries
@@ -81,11 +82,12 @@ class PostProcessor:
                 await stack.enter_async_context(make_runner(pool, settings, fleet))
                 for make_runner in self._make_runners
             ]
-            if not await self._registered(pool, fleet):
+            wanted = WantedWatch(pool, settings, [state for runner in self._runners for state in runner.states])
+            if not await self._registered(pool, fleet) or not await wanted.begin(program, self._new_outage()):
                 return
             stages = ",".join(runner.stage for runner in self._runners)
             program.announce(logger, "post-processing", f"post-processes {stages}", stages=stages)
-            async with background(reaper.reap_for_ever()):
+            async with background(reaper.reap_for_ever()), background(wanted.watch_for_ever()):
                 await self._run_loops(pool)
 
     async def _registered(self, pool: database.Pool, fleet: Fleet) -> bool:

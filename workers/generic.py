@@ -37,6 +37,7 @@ from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.parts import Part, run_alone
 from windmill.process.runner import background, run
+from windmill.process.wanted_watch import WantedWatch
 from windmill.storage import database
 from windmill.storage.canaries import CanaryNotes
 from windmill.storage.fleet_slots import FleetSlotTable
@@ -70,6 +71,9 @@ async def work(program: Program, services: Sequence[Service]) -> None:
         async with program.monitoring(status.ready(), status.samples):
             if not await wait_for_database(program, pool, status.database, queries()["tables_are_there"]):
                 return
+            wanted = WantedWatch(pool, settings, states)
+            if not await wanted.begin(program, status.database):
+                return
             watched = [service.name for service in services if service.canary]
             asking_again = ask_again_for_ever(pool, settings, watched, program.title)
             reaper = status.reaper
@@ -79,6 +83,7 @@ async def work(program: Program, services: Sequence[Service]) -> None:
                 background(asking_again),
                 background(reaper.reap_for_ever()),
                 background(reaper.top_up_for_ever()),
+                background(wanted.watch_for_ever()),
             ):
                 await consume(program, states, open_consumer, status.broker, lambda: _announce(program, services))
 

@@ -34,6 +34,7 @@ from windmill.process.lifecycle import Program, progress_log, wait_for_database
 from windmill.process.metric import Sample
 from windmill.process.parts import Part, run_alone
 from windmill.process.runner import background, run
+from windmill.process.wanted_watch import WantedWatch
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.queries import queries
@@ -70,10 +71,14 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], fu
             worker = StepWorker(program, access, steps, Path(scratch), files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
             status = StepWorkerStatus(worker, heartbeat, settings, pool, further)
+            wanted = WantedWatch(pool, settings, worker.states)
+            if not await wanted.begin(program, outage):
+                return
             async with (
                 progress_log(logger, status.counts),
                 program.monitoring(status.ready(), status.samples),
                 background(heartbeat.run()),
+                background(wanted.watch_for_ever()),
             ):
                 names = ",".join(step.name for step in steps)
                 program.announce(logger, "running steps", f"runs {names}", steps=names)

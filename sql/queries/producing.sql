@@ -58,9 +58,12 @@ VALUES ($1::text[], $2, $3, $4, $5, $4, $6)
 RETURNING run_id, first_image_id, until_image_id, last_image_id, images, jobs;
 
 -- name: note_run_progress
+-- Whether the run was cancelled meanwhile; then it ends here.
 UPDATE runs SET last_image_id = $2, images = $3, jobs = $4, updated_at = now(),
-                finished_at = CASE WHEN $5 THEN now() END
-WHERE run_id = $1;
+                until_image_id = CASE WHEN cancelled_at IS NULL THEN until_image_id ELSE $2 END,
+                finished_at = CASE WHEN $5 OR cancelled_at IS NOT NULL THEN now() END
+WHERE run_id = $1
+RETURNING cancelled_at IS NOT NULL;
 
 -- name: group_exists
 SELECT EXISTS (SELECT FROM image_groups WHERE image_group = $1);

@@ -14,6 +14,8 @@ from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import cancel_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.submitting import NewStep
+from windmill.operate.wanted_states import Pause, WantedChanges
+from windmill.storage.audit_log import Actor
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
@@ -34,6 +36,18 @@ async def test_two_workers_run_each_shard_of_each_step_once(scene: WorkerScene) 
         await scene.becomes(job, "succeeded")
     names = [f"{step} {shard}" for step in ("split", "paint", "gather") for shard in range(8)]
     assert scene.runs() == dict.fromkeys(names, 3)
+
+
+async def test_a_step_that_is_paused_is_not_begun_until_it_goes_on(scene: WorkerScene) -> None:
+    changes = WantedChanges(scene.jobs.access.pool, scene.fleet.settings, Actor("ann"))
+    await changes.pause(["gather"], Pause("new disks"))
+    worker = await scene.worker()
+    job = await scene.submit(*THREE, shards=2)
+    await scene.started(4)
+    await worker.says("paused: what is begun is finished")
+    assert (await scene.jobs.status(job), scene.runs()["gather 0"]) == ("running", 0)
+    await changes.resume(["gather"])
+    await scene.becomes(job, "succeeded")
 
 
 async def test_a_worker_that_serves_one_step_hands_on_to_one_that_serves_the_next(scene: WorkerScene) -> None:

@@ -30,6 +30,10 @@ BOUNDED = {
     "artifacts": "what tasks have made",
     "step_queues": "one for each kind of step",
     "turns": "one for each kind of turn that processes take",
+    "wanted_states": "one for each service and step",
+    "api_keys": "one for each program or person",
+    "audit_log": "one for each change that somebody asks for",
+    "gateway_secret": "one",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {
@@ -55,6 +59,7 @@ OF_ALL_IMAGES = {
     "show_image_by_location": "one step in the index of where images lie, for each way to write a path",
     "newest_image_locations": "reads no further than it is told, from the end of the primary key",
     "register_images": "new images have no id yet",
+    "find_image_ids": "one step in the index of where images lie, for each location",
 }
 PRIMARY_KEYS = """
 SELECT c.relname AS name, array_agg(a.attname::text) AS columns

@@ -24,6 +24,7 @@ from windmill.core.setting_parsers import Concurrency
 from windmill.core.setting_parts import CallSettings
 from windmill.core.settings import Settings
 from windmill.core.timings import JobTimings, RecordedJobTimings
+from windmill.core.wanted_states import WantedStates
 from windmill.kernels.flow.adaptive_concurrency import AdaptiveConcurrencyLimit
 from windmill.kernels.flow.retry_limit import FailureRate, allowed_tries
 
@@ -34,6 +35,10 @@ _UNLIMITED = nullcontext()
 
 class ServiceState:
     """One service as this process sees it. Mutable: calls report to it as they end."""
+
+    paused: bool = False
+    """Whether people want that no further job begins."""
+    _wanted_calls: int | None = None
 
     def __init__(
         self,
@@ -79,9 +84,20 @@ class ServiceState:
         self._latest_answered_start = float("-inf")
 
     @property
+    def name(self) -> str:
+        return self.service.name
+
+    @property
     def adapts_concurrency(self) -> bool:
         """Whether the concurrency limit is adaptive."""
-        return self._latency is not None
+        return self._latency is not None and self._wanted_calls is None
+
+    def want(self, wanted: WantedStates) -> None:
+        """Begin no further job while people want a pause, and make as many calls at once as they want."""
+        self.paused = wanted.pause_of(self.name) is not None
+        calls, most = wanted.concurrency_of(self.name), self.service.fleet_concurrency
+        self._wanted_calls = calls if calls is None or most is None else min(calls, most)
+        self._resize()
 
     async def __aenter__(self) -> "ServiceState":
         return self
@@ -131,7 +147,7 @@ class ServiceState:
     @property
     def _most_calls(self) -> int:
         """The number of calls in flight that the service takes while all is well."""
-        return self._latency.limit if self._latency else self._fixed_calls
+        return self._wanted_calls or (self._latency.limit if self._latency else self._fixed_calls)
 
     def _resize(self) -> None:
         size = self.ramp_up.allowed(self._most_calls, self._old_calls)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import difflib
 import sys
 from datetime import UTC, datetime
 
@@ -18,11 +17,12 @@ from windmill.cli.options import (
     print_result,
 )
 from windmill.cli.progress import ProgressBars
-from windmill.core.errors import ERROR_CODES, WindmillError
+from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import BrokerSettings, FleetSettings
 from windmill.core.settings import Settings
 from windmill.operate.dead_letters.by_image import render_images_text
+from windmill.operate.dead_letters.codes import checked_codes
 from windmill.operate.dead_letters.dead_letter import DeadLetterFilter
 from windmill.operate.dead_letters.listing import DeadLetterListing, list_dead_letters, show_dead_letters
 from windmill.operate.dead_letters.render import (
@@ -128,15 +128,10 @@ def _add_scan(add: argparse.ArgumentParser) -> None:
 
 def codes(text: str) -> frozenset[str]:
     """Error codes of windmill/core/errors.py."""
-    names = [part.strip().upper() for part in text.split(",") if part.strip()]
-    for name in names:
-        if name not in ERROR_CODES:
-            nearest = difflib.get_close_matches(name, ERROR_CODES, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(ERROR_CODES)}"
-            raise argparse.ArgumentTypeError(f"{name!r} is not an error code{hint}")
-    if not names:
-        raise argparse.ArgumentTypeError("no code is named")
-    return frozenset(names)
+    try:
+        return checked_codes(text.split(","))
+    except WindmillError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
 
 
 def selection(arguments: argparse.Namespace, now: datetime) -> DeadLetterFilter:

@@ -2,12 +2,19 @@
 
 import argparse
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 
-from windmill.cli.options import Commands, add_json, age, int_between, print_result, sync_command
+from windmill.cli.options import (
+    Commands,
+    add_json,
+    age,
+    command_line_actor,
+    int_between,
+    print_result,
+    sync_command,
+)
 from windmill.core.settings import Settings
 from windmill.jobs.requests import PRIORITIES
 from windmill.kernels.text.tables import render_table
@@ -25,7 +32,6 @@ from windmill.operate.keys.keys import (
 from windmill.process.runner import DONE
 from windmill.storage import database
 from windmill.storage.api_keys import ApiKey, KeyScope
-from windmill.storage.audit_log import Actor
 
 V = TypeVar("V")
 TITLE = "windmill keys"
@@ -71,13 +77,6 @@ def _add_named(actions: Commands, name: str, told: str) -> argparse.ArgumentPars
     return add
 
 
-def _actor() -> Actor:
-    try:
-        return Actor(f"command line, {getpass.getuser()}")
-    except (KeyError, OSError):
-        return Actor("command line")
-
-
 def _with_pool(settings: Settings, work: Callable[[database.Pool], Awaitable[V]]) -> V:
     async def run() -> V:
         async with database.pool(settings, TITLE, max_size=1) as pool:
@@ -98,12 +97,14 @@ def run_create(settings: Settings, arguments: argparse.Namespace) -> int:
         requests_per_minute=arguments.rate,
         expires_at=datetime.now(UTC) + arguments.expires if arguments.expires else None,
     )
-    return _print_made(_with_pool(settings, lambda pool: create_key(pool, settings, _actor(), new)), arguments)
+    return _print_made(
+        _with_pool(settings, lambda pool: create_key(pool, settings, command_line_actor(), new)), arguments
+    )
 
 
 def run_rotate(settings: Settings, arguments: argparse.Namespace) -> int:
     grace = arguments.grace.total_seconds() if arguments.grace else ROTATION_SECONDS
-    made = _with_pool(settings, lambda pool: rotate_key(pool, settings, _actor(), arguments.key, grace))
+    made = _with_pool(settings, lambda pool: rotate_key(pool, settings, command_line_actor(), arguments.key, grace))
     return _print_made(made, arguments)
 
 
@@ -120,7 +121,7 @@ def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def run_revoke(settings: Settings, arguments: argparse.Namespace) -> int:
-    key = _with_pool(settings, lambda pool: revoke_key(pool, settings, _actor(), arguments.key))
+    key = _with_pool(settings, lambda pool: revoke_key(pool, settings, command_line_actor(), arguments.key))
     print_result(shown_key(key), f"{key.prefix} is revoked\n", as_json=arguments.json)
     return DONE
 

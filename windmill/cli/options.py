@@ -14,6 +14,7 @@ import orjson
 
 from windmill.core.settings import Settings
 from windmill.process.runner import command, run
+from windmill.storage.audit_log import Actor
 
 Commands = Any
 """What `add_subparsers` returns; argparse has no public type for it."""
@@ -89,6 +90,11 @@ def who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "the command line"
+
+
+def command_line_actor() -> Actor:
+    """The same for the audit log."""
+    return Actor(f"command line, {who()}")
 
 
 def print_result(document: object, text: str, *, as_json: bool) -> None:

@@ -85,7 +85,8 @@ class _Lane:
 
 
 class ServiceConsumer:
-    """Consumes the two queues of one service. Pauses while the service or the database is away.
+    """Consumes the two queues of one service. Pauses while people want it, and while the service or the database is
+    away.
 
     Both queues are consumed at the same time, each with its own prefetch. Which of the jobs in hand begins next is
     decided where they wait for a slot of the service: urgent jobs overtake the ordinary ones that have not begun, of
@@ -155,7 +156,8 @@ class ServiceConsumer:
                     await lane.set_prefetch(self._wanted_prefetch(lane))
                 await self._wait_for_change()
                 await self._check_stalled()
-                self._prober.probe_when_due()
+                if not self.state.paused:
+                    self._prober.probe_when_due()
         finally:
             # Also after a lost session: the next one redelivers jobs that have not begun.
             for lane in self._lanes:
@@ -165,9 +167,9 @@ class ServiceConsumer:
             await lane.consumption.stop()
 
     def _wanted_prefetch(self, lane: _Lane) -> int:
-        """The prefetch for now; 0 while the service or the database is away."""
+        """The prefetch for now; 0 while the service is paused, or while it or the database is away."""
         breaker = self.state.breaker.state
-        if breaker == "open" or self._writer.away:
+        if self.state.paused or breaker == "open" or self._writer.away:
             return 0
         if lane.processor.has_suspects:
             return 1

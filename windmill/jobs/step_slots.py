@@ -15,6 +15,7 @@ from windmill.jobs.step import Step
 from windmill.jobs.step_state import StepState
 from windmill.jobs.task_worker import TaskWorker
 from windmill.jobs.token_feed import TokenFeed
+from windmill.process.runner import pause
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ class StepSlots:
 
     @property
     def idle(self) -> int:
-        """Slots that are free."""
-        return self.step.limits.concurrency - self.working
+        """Slots that may take a task."""
+        return 0 if self.state.paused else self.step.limits.concurrency - self.working
 
     def wake(self) -> None:
         """There may be a task: claim now."""
@@ -69,7 +70,7 @@ class StepSlots:
 
     async def _claim(self) -> bool:
         """Claim a task and start on it; whether there was one."""
-        if self._worker.turns.wanted_alone:
+        if self.state.paused or self._worker.turns.wanted_alone:
             return False
         before = time.monotonic()
         try:
@@ -107,7 +108,12 @@ class StepSlots:
             self._woken.set()
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Until a token comes, somebody wakes us, or a second has passed."""
+        """Until a token comes, somebody wakes us, or a second has passed. While the step is paused, tokens are left to
+        the queue."""
+        if self.state.paused:
+            await self._feed(lambda feed: feed.pause())
+            await pause(stop, IDLE_SECONDS)
+            return
         if await self._feed(lambda feed: feed.lull()):
             return
         await self._feed(lambda feed: feed.open())

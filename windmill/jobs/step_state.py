@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from windmill.core.errors import WindmillError
 from windmill.core.timings import STEP_SECONDS, Histogram
+from windmill.core.wanted_states import WantedStates
 from windmill.jobs.access import Change
 from windmill.jobs.outcomes import TaskEnding
 from windmill.jobs.step import Step
@@ -65,6 +66,7 @@ class StepState:
     in_progress: int = 0
     tokens_taken: int = 0
     adapts_concurrency: bool = False
+    paused: bool = False
 
     @property
     def name(self) -> str:
@@ -81,6 +83,10 @@ class StepState:
     @property
     def slots(self) -> StepSlotCount:
         return StepSlotCount(self.slot_count)
+
+    def want(self, wanted: WantedStates) -> None:
+        """Claim nothing while people want a pause."""
+        self.paused = wanted.pause_of(self.name) is not None
 
     def claimed(self, seconds: float) -> None:
         """The database was asked for a task."""

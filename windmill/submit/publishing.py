@@ -182,17 +182,16 @@ async def log_when_blocked(target: Blockable, poll_seconds: float = POLL_SECONDS
 
 async def publish_all(
     pages: AsyncIterator[ImagePage],
-    save_progress: Callable[[], Awaitable[None]],
+    save_progress: Callable[[], Awaitable[bool]],
     publisher: PagePublisher,
     session: ReconnectingPublisher,
     stop: asyncio.Event,
 ) -> None:
-    """Publish all pages, up to the limit, until `stop` is set."""
+    """Publish all pages, up to the limit, until `stop` is set or the run is cancelled, as saving its progress tells."""
     async with contextlib.aclosing(session):
         async for page in pages:
             await session.publish(page, publisher, stop)
-            await save_progress()
-            if stop.is_set() or publisher.limit_reached:
+            if await save_progress() or stop.is_set() or publisher.limit_reached:
                 return
 
 

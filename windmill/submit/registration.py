@@ -1,7 +1,7 @@
 """Registering images: a batch of entries in one transaction, and what became of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from windmill.storage.database import Connection
@@ -11,6 +11,8 @@ from windmill.submit.entry_types import BadEntry, Entry, FoundImage, IgnoredFile
 
 BATCH_IMAGES = 1000
 MAX_SHOWN_BAD = 20
+OnRegistered = Callable[[Connection, Mapping[str, int]], Awaitable[None]]
+"""Called with the ids of new images by location, in the transaction that makes them."""
 COLUMNS = ("image_filename", "image_path", "image_url", "image_group", "width", "height", "sample")
 
 
@@ -34,23 +36,32 @@ async def register_batch(
     group: str | None,
     counts: RegistrationCounts,
     finder: CopyFinder | None = None,
-) -> None:
-    """Register one batch, and count what became of it; without a `finder` copies are images like others."""
+    *,
+    on_registered: OnRegistered | None = None,
+) -> Mapping[str, int]:
+    """Register one batch, and count what became of it; without a `finder` copies are images like others. The ids of
+    those that are new, by location."""
+    new: Mapping[str, int] = {}
     good = [replace(entry, image_group=group or entry.image_group) for entry in batch if isinstance(entry, FoundImage)]
     bad = [entry for entry in batch if isinstance(entry, BadEntry)]
     if finder and any(entry.sample is not None for entry in good):
         async with finder.alone():
-            await _register(connection, good, await finder.look(good), counts)
+            new = await _register(connection, good, await finder.look(good), counts, on_registered)
     elif good:
-        await _register(connection, good, Copies(), counts)
+        new = await _register(connection, good, Copies(), counts, on_registered)
     counts.bad_count += len(bad)
     counts.bad += bad[: MAX_SHOWN_BAD - len(counts.bad)]
     counts.ignored.update(entry.suffix for entry in batch if isinstance(entry, IgnoredFile))
+    return new
 
 
 async def _register(
-    connection: Connection, good: Sequence[FoundImage], copies: Copies, counts: RegistrationCounts
-) -> None:
+    connection: Connection,
+    good: Sequence[FoundImage],
+    copies: Copies,
+    counts: RegistrationCounts,
+    on_registered: OnRegistered | None,
+) -> Mapping[str, int]:
     """Originals first, as their copies name them."""
     grouped = [(entry.location, entry.image_group) for entry in good if entry.image_group]
     originals = [entry for entry in good if not copies.has(entry.location)]
@@ -64,10 +75,13 @@ async def _register(
             if grouped
             else 0
         )
+        if on_registered and (new or copied):
+            await on_registered(connection, {**new, **copied})
     counts.registered += len(new) + len(copied)
     counts.copies += len(copied)
     counts.known += len(good) - len(new) - len(copied)
     counts.joined += joined
+    return {**new, **copied}
 
 
 async def _insert(

@@ -59,39 +59,43 @@ class Runs:
 
     async def resume_or_start(self, submission: Submission, *, record: bool) -> RunProgress:
         """Resume the unfinished run of this submission, or start one."""
-        until = await self._bound()
+        until = await self.bound()
         services = list(submission.services)
         if submission.image_ids is not None or not record:
-            return RunProgress(None, until, await self._first(submission))
+            return RunProgress(None, until, await self.first(submission))
         key = (services, submission.selection, submission.image_group)
         row = await self._connection.fetchrow(self._sql["continue_run"], *key, until, submission.urgent)
         if row is not None:
             context = {"run_id": row["run_id"], "behind_image": row["last_image_id"]}
             logger.info("resuming the interrupted run", extra=context)
         else:
-            first = await self._first(submission)
+            first = await self.first(submission)
             if first >= until:
                 return RunProgress(None, until, first)  # no new images; a timer must not add a row each time
             row = await self._connection.fetchrow(self._sql["start_run"], *key, first, until, submission.urgent)
         assert row is not None
         return RunProgress(row["run_id"], row["until_image_id"], row["last_image_id"], row["images"], row["jobs"])
 
-    async def _bound(self) -> int:
+    async def bound(self) -> int:
+        """The greatest id of the images that are registered now; none below it appears later."""
         async with self._connection.transaction():
             await self._connection.execute(self._sql["wait_for_registrations"])
             return int(await self._connection.fetchval(self._sql["greatest_image_id"]))
 
-    async def _first(self, submission: Submission) -> int:
+    async def first(self, submission: Submission) -> int:
+        """The id above which there may be images to submit."""
         if submission.selection != "new":
             return 0
         statement = self._sql["first_unsubmitted_image_id"]
         return int(await self._connection.fetchval(statement, list(submission.services), submission.image_group))
 
-    async def save_progress(self, progress: RunProgress, *, finished: bool) -> None:
+    async def save_progress(self, progress: RunProgress, *, finished: bool) -> bool:
+        """Whether the run was cancelled meanwhile."""
         if progress.run_id is None:
-            return
+            return False
         with translate_errors(self._settings):
-            await self._connection.execute(
+            cancelled = await self._connection.fetchval(
                 self._sql["note_run_progress"],
                 *(progress.run_id, progress.last, progress.images, progress.jobs, finished),
             )
+        return bool(cancelled)

@@ -20,6 +20,9 @@ SAMPLES = {
     "{preset_id}": "cinematic_portrait_v1",
     "{artifact_id}": "a" * 64,
     "{prefix}": "wm_aaaaaaaa",
+    "{image_id}": "1",
+    "{run_id}": "1",
+    "{name}": "nothing",
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
 ENDPOINTS = sorted(

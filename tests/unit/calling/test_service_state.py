@@ -12,7 +12,9 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import Code, WindmillError
 from windmill.core.outcomes import Unavailable
 from windmill.core.services import Service, load_fleet
+from windmill.core.setting_parsers import Concurrency
 from windmill.core.settings import ROOT, Settings
+from windmill.core.wanted_states import WantedState, WantedStates
 
 CLIP = replace(load_fleet(ROOT / "service_config.json").services["clip"], concurrency=4)
 SETTINGS = Settings.from_env({"MAX_RETRIES": "3"})
@@ -329,3 +331,15 @@ def test_how_long_a_call_takes_follows_the_answers(clock: Clock, state: ServiceS
 
 def test_a_job_gets_the_tries_that_it_was_promised(state: ServiceState) -> None:
     assert (state.tries(3), state.tries(12)) == (4, 12)
+
+
+@pytest.mark.parametrize(("configured", "most", "calls"), [("auto", None, 7), (4, None, 7), (4, 3, 3)])
+def test_so_many_calls_are_made_at_once_as_people_want_and_as_the_fleet_may(
+    configured: Concurrency, most: int | None, calls: int, world: World
+) -> None:
+    state = world.state(replace(CLIP, concurrency=configured, fleet_concurrency=most), SETTINGS)
+    usual = state.slots.size
+    state.want(WantedStates.of([WantedState("clip", concurrency=7)]))
+    assert (state.slots.size, state.adapts_concurrency, state.paused) == (calls, False, False)
+    state.want(WantedStates())
+    assert (state.slots.size, state.adapts_concurrency) == (usual, configured == "auto" and most is None)

@@ -16,6 +16,7 @@ from windmill.core.errors import Code, WindmillError
 from windmill.core.messages import OUTAGES_HEADER
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings
+from windmill.core.wanted_states import WantedState, WantedStates
 from windmill.edge import service_consumer as consumer_module
 from windmill.edge.service_consumer import (
     MAX_WAITING_FOR_COMMIT,
@@ -596,3 +597,24 @@ async def test_a_suspect_of_the_urgent_queue_runs_while_nothing_of_the_other_is_
     bench.world.gate.set()
     await running
     assert bench.world.events == ["call", "write", "ack"]
+
+
+async def test_a_paused_service_finishes_what_it_holds_takes_nothing_else_and_asks_the_service_nothing(
+    bench: Bench,
+) -> None:
+    bench.world.gate.clear()
+    held = asyncio.create_task(bench.queue.deliver())
+    await bench.settle()
+    bench.state.want(WantedStates.of([WantedState("clip", paused=True)]))
+    await bench.later(60)
+    assert bench.queue.events[-1] == "stop"
+    bench.world.gate.set()
+    await held
+    assert bench.world.events == ["call", "write", "ack"]
+    bench.state.breaker.trip(failing("SERVICE_UNREACHABLE"))
+    await bench.later(60)
+    assert "canary" not in bench.world.events
+    bench.state.want(WantedStates())
+    await bench.later(60)
+    assert "canary" in bench.world.events
+    assert bench.queue.events[-1].startswith("start")

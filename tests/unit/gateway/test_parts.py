@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from gateway.artifacts.ranges import wanted_part
-from gateway.bodies import body_limit
+from gateway.bodies import CountedBody, Message, body_limit
 from gateway.conditions import etag, matches, preferred_wait, required_version
 from gateway.cursors import Cursors
 from gateway.errors import hide_paths, problem_of
@@ -101,6 +101,24 @@ def test_a_body_is_judged_by_its_headers_before_it_is_read() -> None:
     ):
         with pytest.raises(WindmillError, match=code):
             body_limit(headers, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("headers", "read"),
+    [([], DISCARDED_BYTES + 65_536), ([(b"expect", b"100-continue")], 0)],
+)
+async def test_what_a_refused_client_sends_is_dropped_up_to_a_point(
+    headers: list[tuple[bytes, bytes]], read: int
+) -> None:
+    taken = 0
+
+    async def receive() -> Message:
+        nonlocal taken
+        taken += 65_536
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    await CountedBody(receive).discard(headers)
+    assert taken == read
 
 
 def test_a_key_is_known_by_its_hash_and_never_shown() -> None:

@@ -27,6 +27,7 @@ from windmill.core.messages import Job
 from windmill.core.outcomes import MAX_OUTAGES
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
+from windmill.core.wanted_states import WantedState, WantedStates
 from windmill.media.image.change import KnownImage
 from windmill.media.image.crops import Crop, cut_crops
 
@@ -256,6 +257,13 @@ async def test_one_unavailable_service_does_not_block_the_others(world: World) -
     assert codes(enriched) == {"colors": None, "face": None}
     assert set(enriched.unavailable) == {"pose"}
     assert (world.calls["pose"], world.enricher.seconds_until_any_available()) == (0, 0)
+
+
+async def test_a_paused_service_gets_no_crop_and_is_waited_for(world: World) -> None:
+    world.enricher.states["face"].want(WantedStates.of([WantedState("face", paused=True)]))
+    enriched = await world.show(box())
+    assert (set(codes(enriched)), set(enriched.unavailable)) == ({"pose", "colors"}, {"face"})
+    assert world.calls["face"] == 0
 
 
 async def test_an_outage_costs_no_try_and_stops_the_calls(world: World) -> None:

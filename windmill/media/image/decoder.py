@@ -85,6 +85,11 @@ class ImageDecoder:
         document, jpeg = await self._ask({"what": "reencode", "max_bytes": max_bytes}, image)
         return Reencoded(jpeg, _size(document["size"]), _size(document["image_size"]))
 
+    async def thumbnail(self, image: bytes, side: int) -> bytes:
+        """An upright JPEG, neither wider nor higher than `side`."""
+        _, jpeg = await self._ask({"what": "thumbnail", "side": side}, image)
+        return jpeg
+
     async def crop(self, image: bytes, boxes: Sequence[object], max_bytes: int = MAX_BYTES) -> list[Crop | None]:
         """A crop for each merged box (None for a box outside the image): at least the first, and as many as fit into
         `max_bytes`."""

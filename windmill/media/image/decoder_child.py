@@ -18,7 +18,7 @@ from windmill.core.memory_kills import be_the_first_to_go
 from windmill.media.image.crops import cut_crops
 from windmill.media.image.decode_check import fault_of_image
 from windmill.media.image.decoder_frames import OUT_OF_MEMORY, error_as_document, read_frame, write_frame
-from windmill.media.image.reencode import reencode
+from windmill.media.image.reencode import reencode, thumbnail
 
 Answer = tuple[dict[str, Any], bytes]
 
@@ -28,6 +28,7 @@ def answer(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: i
     tasks: dict[str, Callable[[], Answer]] = {
         "check": lambda: _check(body, max_pixels, max_memory),
         "reencode": lambda: _reencode(document, body, max_pixels, max_memory),
+        "thumbnail": lambda: _thumbnail(document, body, max_pixels, max_memory),
         "crop": lambda: _crop(document, body, max_pixels, max_memory),
     }
     try:
@@ -48,6 +49,10 @@ def _check(body: bytes, max_pixels: int, max_memory: int) -> Answer:
 def _reencode(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: int) -> Answer:
     made = reencode(body, max_pixels=max_pixels, max_bytes=document["max_bytes"], max_memory=max_memory)
     return {"size": made.size, "image_size": made.image_size}, made.jpeg
+
+
+def _thumbnail(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: int) -> Answer:
+    return {}, thumbnail(body, side=document["side"], max_pixels=max_pixels, max_memory=max_memory)
 
 
 def _crop(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: int) -> Answer:

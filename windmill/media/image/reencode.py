@@ -48,6 +48,14 @@ def reencode(data: bytes, *, max_pixels: int, max_bytes: int, max_memory: int | 
     raise WindmillError("IMAGE_TOO_LARGE", said)
 
 
+def thumbnail(data: bytes, *, side: int, max_pixels: int, max_memory: int | None = None) -> bytes:
+    """An upright JPEG without camera data, neither wider nor higher than `side`."""
+    with open_image(data, max_pixels, max_memory) as image:
+        picture = flatten(in_eight_bits(load_upright(image, data)))
+        picture.thumbnail((side, side), reducing_gap=2.0)
+        return _encode(picture, {})
+
+
 def _encode(picture: "Image", extras: "dict[str, bytes]") -> bytes:
     file = BytesIO()
     picture.save(file, "JPEG", quality=QUALITY, **extras)

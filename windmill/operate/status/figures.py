@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from windmill.core.wanted_states import WantedState
 from windmill.process.heartbeat import HeartbeatRow
 
 FRESH_SECONDS = 25.0
@@ -109,6 +110,8 @@ class FleetStatus:
     steps: list[StepStatus] = field(default_factory=list)
     jobs: dict[str, int] = field(default_factory=dict)
     """Jobs that have not ended, by status."""
+    wanted: list[WantedState] = field(default_factory=list)
+    """What people want of services and steps against what is configured."""
 
 
 def add_workers(services: Iterable[ServiceStatus], workers: Sequence[Worker]) -> None:

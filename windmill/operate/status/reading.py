@@ -11,6 +11,7 @@ from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.paths import packaged_file
 from windmill.core.services import Service
+from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
 from windmill.operate.status.figures import (
@@ -23,8 +24,11 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
 )
+from windmill.operate.wanted_states import is_altered
 from windmill.storage import database
 from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
+from windmill.storage.wanted_states import read_wanted_states
 
 __all__ = ["LOST_SECONDS", "FleetStatus", "ServiceStatus", "StatusReader", "read_status", "status_reader"]
 
@@ -108,6 +112,8 @@ class StatusReader:
         status.workers = [_worker(row) for row in rows]
         status.steps = [StepStatus(**row) for row in await connection.fetch(sql["list_step_work"])]
         status.jobs = {row["status"]: row["jobs"] for row in await connection.fetch(sql["count_open_jobs"])}
+        wanted = await read_wanted_states(connection)
+        status.wanted = [one for one in wanted.by_name.values() if is_altered(one)]
         add_workers(status.services, status.workers)
         for one in status.services:
             _add_counts(one, [row for row in counts if row["service"] == one.service])
@@ -124,6 +130,14 @@ class StatusReader:
         for one in status.services:
             one.urgent, one.parked = found.urgent[one.service], found.parked[one.service]
             one.queued = found.ordinary[one.service] + one.urgent
+
+
+async def read_workers(
+    pool: database.Pool, settings: DatabaseSettings, names: Sequence[str], lost_seconds: float = LOST_SECONDS
+) -> list[Worker]:
+    """The processes that serve these services and steps, or did so lately."""
+    async with transaction(pool, settings) as connection:
+        return [_worker(row) for row in await connection.fetch(queries()["list_workers"], list(names), lost_seconds)]
 
 
 def _worker(row: Any) -> Worker:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows

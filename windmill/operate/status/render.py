@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from windmill.core.outages import IMAGES_AWAY
+from windmill.core.wanted_states import EVERYTHING, WantedState
+from windmill.kernels.text.printable import render_printable
 from windmill.kernels.text.tables import render_table
 from windmill.operate.render import render_eta, render_span
 from windmill.operate.status.figures import (
@@ -99,7 +101,19 @@ def _render_details(status: FleetStatus) -> str:
     for one in status.services:
         if one.breaker_reason:
             lines.append(f"{one.service} {_render_standstill(one)}: {one.breaker_reason}")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, *map(_render_wanted, status.wanted)])
+
+
+def _render_wanted(one: WantedState) -> str:
+    name = "everything" if one.name == EVERYTHING else one.name
+    parts = [f"is paused{_render_until(one)}"] if one.paused else []
+    parts += [f"makes {one.concurrency} calls at once in each process"] if one.concurrency else []
+    reason = f": {one.reason}" if one.reason else ""
+    return render_printable(f"{name} {' and '.join(parts)}, as {one.owner or 'somebody here'} wants{reason}")
+
+
+def _render_until(one: WantedState) -> str:
+    return f" until {one.paused_until.isoformat(timespec='minutes')}" if one.paused_until else ""
 
 
 def _render_standstill(one: ServiceStatus) -> str:

@@ -87,6 +87,14 @@ def publish(opened: IO[bytes], temporary: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each on the disk before a file in it claims to be."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

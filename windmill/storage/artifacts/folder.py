@@ -11,9 +11,9 @@ from windmill.storage.artifacts.files import (
     chunks,
     explained_disk_errors,
     hashed,
+    make_folder,
     open_source,
     publish,
-    sync_folder,
     temporary_file,
 )
 from windmill.storage.artifacts.store import (
@@ -47,11 +47,11 @@ class FolderStore:
         """A file that is there already is replaced: that mends one that the disk has damaged, and makes it young again,
         so that no sweep takes it for left over before its row is written."""
         with open_source(source) as opened, explained_disk_errors(self._root):
-            _make_folder(self._incoming)
+            make_folder(self._incoming)
             with temporary_file(self._incoming) as (temporary, target):
                 sha256, size = hashed(chunks(opened, stop), target.write)
                 final = self._root / blob_key(sha256)
-                _make_folder(final.parent)
+                make_folder(final.parent)
                 publish(target, temporary, final)
         return StoredBlob(sha256, size, blob_key(sha256), media_type)
 
@@ -141,14 +141,6 @@ def _modified_before(path: Path, time: datetime) -> bool:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) < time
     except FileNotFoundError:  # it became whole just now
         return False
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each on the disk before a file in it claims to be."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
 
 
 async def _stoppable(work: Callable[[threading.Event], V]) -> V:

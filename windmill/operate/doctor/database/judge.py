@@ -29,6 +29,7 @@ PRIVILEGES = [
     *((name, privilege) for name in JOB_TABLES for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("turns", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
     ("step_work", "SELECT"),
+    *(("wanted_states", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
 ]
 """The privileges that workers, producers and commands need."""
 

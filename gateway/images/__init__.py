@@ -1,0 +1,1 @@
+"""Routes under /images, and their shapes."""

@@ -1,0 +1,1 @@
+"""Routes under /runs, and their shapes."""

@@ -1,0 +1,37 @@
+"""A run as an answer."""
+
+from dataclasses import asdict
+from typing import Any
+
+from gateway.context import Gateway
+from gateway.hiding import hide_paths_within
+from gateway.runs.shapes import ImageAnswers, RunDetails, RunSummary
+from windmill.operate.runs.outlook import MOST_COUNTED, RunRow, outlook
+from windmill.operate.runs.reading import AnsweredImage, count_answers
+
+_INNER = ("first_image_id", "until_image_id", "last_image_id", "image_group")
+
+
+def summary(run: RunRow) -> RunSummary:
+    return RunSummary.model_validate(_told(run))
+
+
+async def details(gateway: Gateway, run: RunRow) -> RunDetails:
+    """With how far it is; what the queues hold is asked only for a run that is too long to be counted, or goes on."""
+    counted = await count_answers(gateway.access.pool, gateway.settings, run)
+    done = run.finished_at is not None and sum(one.answered for one in (counted or {}).values()) >= run.jobs
+    ended = run.cancelled_at is not None or (done and run.jobs <= MOST_COUNTED)
+    services = {} if ended else {one.service: one for one in (await gateway.image_fleet.status()).services}
+    return RunDetails.model_validate({**_told(run), **asdict(outlook(run, counted, services))})
+
+
+def _told(run: RunRow) -> dict[str, Any]:
+    kept = {name: value for name, value in asdict(run).items() if name not in _INNER}
+    return {**kept, "services": list(run.services), "group": run.image_group, "published": round(run.published, 4)}
+
+
+def answers_of(image: AnsweredImage) -> ImageAnswers:
+    """What a service has sent is left as it is; what workers say of a failure tells of no folder."""
+    told = asdict(image)
+    answers = [{**one, "error_message": hide_paths_within(one["error_message"])} for one in told["answers"]]
+    return ImageAnswers.model_validate({**told, "answers": answers})

@@ -1,0 +1,116 @@
+"""Runs outside: images that are submitted to services."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import Field, StrictBool
+
+from gateway.shape import Cursor, PageQuery, Shape
+
+RunId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The number of the run")]
+ServiceNames = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+    Field(min_length=1, max_length=100, examples=[["all"]], description="Services, and sets of them"),
+]
+Group = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+class NewRunBody(Shape):
+    """Which images go to which services. `new` are those that were never submitted to them, `missing` those without an
+    answer, `failed` those whose answer is an error."""
+
+    services: ServiceNames
+    group: Group | None = Field(default=None, examples=["holidays"])
+    selection: Literal["new", "missing", "failed", "all"] = "new"
+    urgent: StrictBool = False
+
+
+class RunSummary(Shape):
+    """A run in a list. `principal` is null for the runs of producers. `published` is the share of its images whose jobs
+    are in the queues."""
+
+    run_id: int
+    services: list[str]
+    selection: str
+    group: str | None
+    urgent: bool
+    principal: str | None
+    images: int
+    jobs: int
+    published: float
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class RunDetails(RunSummary):
+    """`status` is queued, publishing, running, succeeded or cancelled. `answered` jobs have an answer, of which so many
+    are failures; unless it is `exact`, at least so many. `eta_seconds` is null while a service stands still."""
+
+    status: str
+    answered: int
+    failed: int | None
+    exact: bool
+    progress: float
+    eta_seconds: float | None
+
+
+class RunAnswer(Shape):
+    run: RunDetails
+
+
+class RunPlan(Shape):
+    """What a run would be: nothing was stored. Copies and images that were submitted before are counted as well."""
+
+    valid: Literal[True] = True
+    services: list[str]
+    group: str | None
+    images_at_most: int
+
+
+class RunList(Shape):
+    runs: list[RunSummary]
+    count: int
+    next_cursor: str | None
+
+
+class RunQuery(PageQuery):
+    """What the list of runs takes."""
+
+
+class ResultQuery(Shape):
+    """A page is of so many images, each with all its answers."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Cursor | None = None
+
+
+class ServiceAnswerShape(Shape):
+    """What a service said (`data`), or why it did not."""
+
+    service: str
+    data: Any
+    error_code: str | None
+    error_message: str | None
+    remedy: str | None
+    attempt: int
+    seconds: float | None
+    submitted_at: datetime
+    answered_at: datetime
+
+
+class ImageAnswers(Shape):
+    """An image with its answers; those of a copy are its original's."""
+
+    image_id: int
+    name: str
+    copy_of: int | None
+    answers: list[ServiceAnswerShape]
+
+
+class ResultList(Shape):
+    results: list[ImageAnswers]
+    count: int
+    next_cursor: str | None

@@ -1,0 +1,1 @@
+"""Routes under /services, and their shapes."""

@@ -1,0 +1,1 @@
+"""Routes under /status, and their shapes."""

@@ -1,0 +1,1 @@
+"""Images: registering them, listing them, and their files."""
