@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from gateway.artifacts.ranges import wanted_part
-from gateway.bodies import CountedBody, Message, body_limit
+from gateway.bodies import DISCARDED_BYTES, CountedBody, Message, body_limit
 from gateway.conditions import etag, matches, preferred_wait, required_version
 from gateway.cursors import Cursors
 from gateway.errors import hide_paths, problem_of
