@@ -17,7 +17,7 @@ from windmill.core.errors import WindmillError
 from windmill.jobs.states import JobStatus
 from windmill.jobs.submitting import find_job, submit_job
 from windmill.operate.jobs.recorded_change import RecordedChange
-from windmill.operate.jobs.serving import JobFilter, list_visible_events, page_of_jobs, remove, wait_for_end
+from windmill.operate.jobs.serving import ListFilter, list_visible_events, page_of_jobs, remove, wait_for_end
 
 router = noun_router("jobs")
 
@@ -61,7 +61,7 @@ async def make_job(
 async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> JobList:
     """Your jobs, the newest first."""
     wanted = {"list": "jobs", "sees": caller.sees, "status": query.status, "preset": query.preset, "code": query.code}
-    chosen = JobFilter(_statuses(query.status), query.preset, query.code)
+    chosen = ListFilter(_statuses(query.status), query.preset, query.code)
     before = gateway.cursors.open(wanted, query.cursor)
     page = await page_of_jobs(gateway.access, chosen, before, query.limit, caller.sees)
     jobs = [summary(job) for job in page.jobs]

@@ -38,10 +38,3 @@ WITH spent AS (
                  AND spent.created_at >= k.quota_since
 ), gone AS (DELETE FROM steps WHERE job_id = $1)
 DELETE FROM jobs WHERE job_id = $1 AND status = 'deleting';
-
--- name: list_jobs_to_delete
--- Jobs whose deletion was not finished, and those that ended more than $1 seconds ago; at most $2.
-(SELECT job_id FROM jobs WHERE ended_at IS NOT NULL AND status = 'deleting' ORDER BY ended_at LIMIT $2)
-UNION
-(SELECT job_id FROM jobs WHERE ended_at < clock_timestamp() - make_interval(secs => $1) ORDER BY ended_at LIMIT $2)
-LIMIT $2;

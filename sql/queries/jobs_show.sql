@@ -1,10 +1,19 @@
 -- What people see of jobs.
 
 -- name: list_jobs
--- The newest first; only those in the states $1 unless it is NULL.
+-- A page of the jobs that match $1 to $6: the newest first, and only those before the id $7.
 SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
        started_at, ended_at
-FROM jobs WHERE $1::text[] IS NULL OR status = ANY ($1) ORDER BY job_id DESC LIMIT $2;
+FROM matching_jobs($1, $2, $3, $4, $5, $6) WHERE job_id < $7 ORDER BY job_id DESC LIMIT $8;
+
+-- name: count_jobs
+-- How many jobs match $1 to $6, and the last of them.
+SELECT count(*) AS jobs, max(job_id) AS last FROM matching_jobs($1, $2, $3, $4, $5, $6);
+
+-- name: next_jobs
+-- A page of the jobs that match $1 to $6: the oldest first, after the id $7 and up to $8.
+SELECT job_id, public_id FROM matching_jobs($1, $2, $3, $4, $5, $6)
+WHERE job_id > $7 AND job_id <= $8 ORDER BY job_id LIMIT $9;
 
 -- name: page_of_all_jobs
 -- The next $5 before the one with the id $4, the newest first: in the states $1, of the preset $2, with the error $3;

@@ -1,5 +1,6 @@
 """Jobs that have ended are deleted whole, whenever the one that deletes is killed, and files that others have stay."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -13,7 +14,9 @@ from windmill.jobs.deleting import delete_job
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.outcomes import TaskSucceeded
 from windmill.jobs.rerunning import rerun_job
-from windmill.operate.jobs.retention import remove_ended_jobs, remove_job
+from windmill.operate.jobs.job_filter import JobFilter
+from windmill.operate.jobs.many_jobs import change_matching
+from windmill.operate.jobs.retention import removing
 from windmill.storage import database
 from windmill.storage.jobs.rows import StoredArtifact
 
@@ -78,6 +81,12 @@ async def test_a_file_that_another_job_has_stays_until_that_one_goes(jobs: JobSc
     assert store.deleted == ["key/own", "key/a"]
 
 
+async def removed_after(jobs: JobScene, store: Store, age: timedelta) -> int:
+    """How many jobs are removed that ended longer ago."""
+    chosen = JobFilter(older_than=age)
+    return (await change_matching(jobs.access, removing(store.delete), chosen, asyncio.Event())).done
+
+
 async def test_a_deletion_that_failed_is_taken_up_again(jobs: JobScene, store: Store) -> None:
     job = await finished(jobs, "a")
     store.away = True
@@ -85,7 +94,7 @@ async def test_a_deletion_that_failed_is_taken_up_again(jobs: JobScene, store: S
         await delete_job(jobs.access, job, store.delete)
     assert await jobs.status(job) == "deleting"
     store.away = False
-    assert await remove_ended_jobs(jobs.access.settings, timedelta(days=30), store.delete) == 1
+    assert await removed_after(jobs, store, timedelta(days=30)) == 1
     assert (store.deleted, await rows_left(jobs, job)) == (["key/a"], {})
 
 
@@ -111,14 +120,14 @@ async def test_the_same_request_makes_a_new_job_once_the_old_one_is_being_delete
 async def test_a_job_that_has_not_ended_is_not_deleted(jobs: JobScene, store: Store) -> None:
     job = await jobs.submit(cut=2)
     with pytest.raises(WindmillError, match="CONFLICT"):
-        await remove_job(jobs.access.settings, await jobs.public_id(job), store.delete)
+        await removing(store.delete).ask(jobs.access, job)
     assert await jobs.status(job) == "queued"
 
 
 async def test_jobs_go_once_they_ended_long_enough_ago(jobs: JobScene, store: Store) -> None:
     old, young, open_job = await finished(jobs, "a"), await finished(jobs, "b"), await jobs.submit()
     await jobs.rows.execute("UPDATE jobs SET ended_at = now() - interval '31 days' WHERE job_id = $1", old)
-    assert await remove_ended_jobs(jobs.access.settings, timedelta(days=30), store.delete) == 1
+    assert await removed_after(jobs, store, timedelta(days=30)) == 1
     assert store.deleted == ["key/a"]
     assert await rows_left(jobs, old) == {}
     assert [await jobs.status(job) for job in (young, open_job)] == ["succeeded", "queued"]

@@ -72,9 +72,10 @@ async def test_a_job_that_has_ended_is_removed_and_no_other(scene: CommandScene)
     job = await scene.jobs.submit()
     public_id = await scene.jobs.public_id(job)
     refused = await scene.run("rm", public_id)
-    assert (refused.code, "CONFLICT: the job is queued" in refused.err) == (2, True)
+    assert (refused.code, "CONFLICT: a job that is queued cannot delete" in refused.out) == (2, True)
     await scene.run("cancel", public_id)
-    assert (await scene.run("rm", public_id, "--json")).json() == {"jobs": 1, "files": 0}
+    removed = (await scene.run("rm", public_id, "--json")).json()
+    assert (removed["done"], removed["files"]) == (1, 0)
     assert "NOT_FOUND" in (await scene.run("show", public_id)).err
 
 

@@ -2,26 +2,20 @@
 
 import argparse
 import asyncio
-import getpass
 import uuid
-from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 import orjson
 
+from windmill.cli.job_actions import add_actions
+from windmill.cli.job_filters import add_filters, filter_of
 from windmill.cli.job_submission import add_submission
-from windmill.cli.options import Commands, add_json, age, int_between, print_result, sync_command
+from windmill.cli.options import Commands, add_json, int_between, print_result, sync_command
 from windmill.core.settings import Settings
 from windmill.jobs.forking import Changes, fork_job
-from windmill.jobs.requests import PRIORITIES, cancel_job, change_priority, pause_job, resume_job
-from windmill.jobs.rerunning import rerun_job
-from windmill.jobs.states import JobStatus
-from windmill.operate.jobs.asking import Request, ask_of_job
+from windmill.operate.jobs.asking import ask_of_job
 from windmill.operate.jobs.reading import list_events, list_jobs, show_job
 from windmill.operate.jobs.render import render_events, render_job, render_jobs
-from windmill.operate.jobs.retention import remove_jobs
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -35,18 +29,17 @@ def add_to(commands: Commands) -> None:
     actions = add.add_subparsers(dest="action", required=True, metavar="ACTION")
     add_submission(actions)
     _add_views(actions)
-    _add_removal(actions)
-    for name, told, request in ASKED:
-        action = _add_job_action(actions, name, told)
-        action.set_defaults(start=sync_command(_asking(request)))
-        if name in OPTIONS:
-            OPTIONS[name](action)
+    add_actions(actions)
+    _add_fork(actions)
 
 
 def _add_views(actions: Commands) -> None:
-    listing = actions.add_parser("list", help="list the newest jobs", description="List the newest jobs.")
-    listing.add_argument("--status", action="append", choices=get_args(JobStatus), help="only these; may be repeated")
+    listing = actions.add_parser("list", help="list jobs", description="List jobs, the newest first.")
+    add_filters(listing)
     listing.add_argument("--limit", type=int_between(1, 10_000), default=50, help="at most so many (default: 50)")
+    listing.add_argument(
+        "--before", type=uuid.UUID, metavar="JOB", help="only jobs submitted before this one: the next page"
+    )
     add_json(listing)
     listing.set_defaults(start=sync_command(run_list))
     _add_job_action(actions, "show", "tell all about a job").set_defaults(start=sync_command(run_show))
@@ -64,8 +57,9 @@ def _add_job_action(actions: Commands, name: str, told: str) -> argparse.Argumen
 
 
 def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
-    jobs = asyncio.run(list_jobs(settings, arguments.status or [], arguments.limit))
-    print_result(jobs, render_jobs(jobs), as_json=arguments.json)
+    jobs = asyncio.run(list_jobs(settings, filter_of(arguments), arguments.limit, arguments.before))
+    more = f"the next page: --before {jobs[-1]['public_id']}\n" if len(jobs) == arguments.limit else ""
+    print_result(jobs, render_jobs(jobs) + more, as_json=arguments.json)
     return DONE
 
 
@@ -81,74 +75,25 @@ def run_logs(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _add_removal(actions: Commands) -> None:
-    removal = actions.add_parser(
-        "rm",
-        help="remove jobs that have ended",
-        description="Remove jobs that have ended, with their logs and the files that no other job has. Files that are "
-        "younger than a day are left to `artifacts sweep`.",
-    )
-    which = removal.add_mutually_exclusive_group(required=True)
-    which.add_argument("job", type=uuid.UUID, nargs="?", metavar="JOB", help="the id of the job")
-    which.add_argument("--older-than", type=age, metavar="SPAN", help="all that ended longer ago, such as 30d")
-    add_json(removal)
-    removal.set_defaults(start=sync_command(run_remove))
+def _add_fork(actions: Commands) -> None:
+    action = _add_job_action(actions, "fork", "make a new job from the finished steps of another")
+    action.add_argument("--from-step", required=True, metavar="STEP", help="the first step that runs anew")
+    action.add_argument("--inputs", type=_document, metavar="JSON", help="other inputs (default: those of the job)")
+    action.add_argument("--parameters", type=_document, metavar="JSON", help="other parameters")
+    action.set_defaults(start=sync_command(run_fork))
 
 
-def run_remove(settings: Settings, arguments: argparse.Namespace) -> int:
-    removed = asyncio.run(remove_jobs(settings, arguments.job, arguments.older_than))
-    said = f"removed {removed.jobs:,} jobs and {removed.files:,} files of theirs\n"
-    print_result(asdict(removed), said, as_json=arguments.json)
-    return DONE
-
-
-def _asking(request: Callable[[argparse.Namespace], Request]) -> Callable[[Settings, argparse.Namespace], int]:
-    def run_request(settings: Settings, arguments: argparse.Namespace) -> int:
-        job = asyncio.run(ask_of_job(settings, arguments.job, request(arguments)))
-        print_result(job, render_job(job), as_json=arguments.json)
-        return DONE
-
-    return run_request
-
-
-def _who() -> str:
-    """Who is told to have asked; in a container the account may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "the command line"
-
-
-def _pause(arguments: argparse.Namespace) -> Request:
-    until = datetime.now(UTC) + arguments.duration if arguments.duration else None
-    return lambda access, job_id: pause_job(access, job_id, _who(), arguments.reason, until)
-
-
-def _fork(arguments: argparse.Namespace) -> Request:
+def run_fork(settings: Settings, arguments: argparse.Namespace) -> int:
     changes = Changes(inputs=arguments.inputs, parameters=arguments.parameters)
-    return lambda access, job_id: fork_job(access, job_id, arguments.from_step, changes)
-
-
-ASKED: list[tuple[str, str, Callable[[argparse.Namespace], Request]]] = [
-    ("cancel", "cancel a job", lambda _: lambda access, job_id: cancel_job(access, job_id, _who())),
-    ("pause", "start nothing more of a job until it is resumed", _pause),
-    (
-        "resume",
-        "let a paused job go on",
-        lambda _: lambda access, job_id: resume_job(access, job_id, _who()),
-    ),
-    (
-        "retry",
-        "run a job again that has ended, from the step that failed",
-        lambda given: lambda access, job_id: rerun_job(access, job_id, given.from_step),
-    ),
-    ("fork", "make a new job from the finished steps of another", _fork),
-    (
-        "priority",
-        "let a job go before or behind others",
-        lambda given: lambda access, job_id: change_priority(access, job_id, given.priority),
-    ),
-]
+    job = asyncio.run(
+        ask_of_job(
+            settings,
+            arguments.job,
+            lambda access, job_id: fork_job(access, job_id, arguments.from_step, changes),
+        )
+    )
+    print_result(job, render_job(job), as_json=arguments.json)
+    return DONE
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -159,28 +104,3 @@ def _document(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a JSON object")
     return found
-
-
-def _add_pause_options(action: argparse.ArgumentParser) -> None:
-    action.add_argument("--reason", default="", help="why, for others to read")
-    action.add_argument(
-        "--for", dest="duration", type=age, metavar="SPAN", help="resume by itself after it, such as 12h"
-    )
-
-
-def _add_fork_options(action: argparse.ArgumentParser) -> None:
-    action.add_argument("--from-step", required=True, metavar="STEP", help="the first step that runs anew")
-    action.add_argument("--inputs", type=_document, metavar="JSON", help="other inputs (default: those of the job)")
-    action.add_argument("--parameters", type=_document, metavar="JSON", help="other parameters")
-
-
-OPTIONS: dict[str, Callable[[argparse.ArgumentParser], Any]] = {
-    "pause": _add_pause_options,
-    "fork": _add_fork_options,
-    "retry": lambda action: action.add_argument(
-        "--from-step", metavar="STEP", help="also what had succeeded from this step on"
-    ),
-    "priority": lambda action: action.add_argument(
-        "priority", type=int, choices=PRIORITIES, metavar="N", help="from -9 to 9; higher ones start first"
-    ),
-}

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from windmill.core.errors import WindmillError
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.job_book import JobBook
 from windmill.jobs.planning import is_unplanned, plan_started_steps
@@ -47,10 +48,12 @@ async def close_book(
 
 @asynccontextmanager
 async def locked_book(access: JobAccess, job_id: int) -> AsyncIterator[tuple[Connection, JobBook]]:
-    """The book of a job in a transaction that commits when the block ends well; the block closes the book."""
+    """The book of a job in a transaction that commits when the block ends well; the block closes the book. Raises
+    NOT_FOUND if the job was deleted meanwhile."""
     async with transaction(access.pool, access.settings) as connection:
         book = await open_book(connection, job_id)
-        assert book, f"job {job_id} is gone"
+        if book is None:
+            raise WindmillError("NOT_FOUND", "the job is gone", "list the jobs: python -m windmill jobs list")
         if access.witness:
             access.witness.opened(book.job)
         yield connection, book

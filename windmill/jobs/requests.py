@@ -55,12 +55,14 @@ async def resume_job(access: JobAccess, job_id: int, by: str) -> Change:
 
 
 async def change_priority(access: JobAccess, job_id: int, priority: int) -> Change:
-    """The next claim goes by the new priority."""
+    """The next claim goes by the new priority. With the one that it has, the job keeps its place."""
     if priority not in PRIORITIES:
         raise WindmillError("USAGE", f"the priority {priority} is not in {PRIORITIES[0]}..{PRIORITIES[-1]}")
     async with locked_book(access, job_id) as (connection, book):
         if book.ended or book.job.status == "cancelling":
             raise WindmillError("CONFLICT", f"the job is {book.job.status}")
+        if book.job.priority == priority:
+            return Change(job_id, book.job.public_id, book.job.status)
         book.change_job(priority=priority)
         await _retag(connection, access, book)
         book.tell("priority", priority=priority)

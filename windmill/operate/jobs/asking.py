@@ -2,19 +2,17 @@
 whatever has to be planned is planned by a worker."""
 
 import uuid
-from collections.abc import Awaitable, Callable
 
 from windmill.core.setting_parts import JobSettings
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import find_job
+from windmill.operate.jobs.job_actions import Request
 from windmill.operate.jobs.reading import Shown, show_job
 from windmill.storage import database
 
-Request = Callable[[JobAccess, int], Awaitable[Change]]
 
-
-async def ask_of_job(settings: JobSettings, public_id: uuid.UUID, request: Request) -> Shown:
+async def ask_of_job(settings: JobSettings, public_id: uuid.UUID, request: Request[Change]) -> Shown:
     """Do it; the job as it is then, or the new one if the request made one."""
     async with database.pool(settings, "windmill jobs", max_size=1) as pool:
         access = JobAccess(pool, settings, StepCatalog([]))

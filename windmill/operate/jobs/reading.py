@@ -1,7 +1,6 @@
 """Jobs, their steps and their events, read from the database."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
+from windmill.operate.jobs.job_filter import JobFilter
 from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -18,10 +18,23 @@ Shown = dict[str, Any]
 """What is shown of a job, a step or an event, as JSON: a value for each column."""
 
 
-async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: int) -> list[Shown]:
-    """The newest jobs, of any state if none is named."""
+NEWEST = 2**63 - 1
+
+
+async def list_jobs(
+    settings: DatabaseSettings, chosen: JobFilter, limit: int, before: uuid.UUID | None = None
+) -> list[Shown]:
+    """The newest jobs that match; with `before` only those submitted before that one, else NOT_FOUND if it is gone."""
     async with database.connection(settings, "windmill jobs") as rows:
-        return [shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
+        first = await _key(rows, before) if before else NEWEST
+        return [shown(row) for row in await rows.fetch(queries()["list_jobs"], *chosen.arguments, first, limit)]
+
+
+async def _key(rows: database.Connection, public_id: uuid.UUID) -> int:
+    job_id = await rows.fetchval(queries()["find_job"], public_id)
+    if not isinstance(job_id, int):
+        raise no_job(public_id)
+    return job_id
 
 
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:

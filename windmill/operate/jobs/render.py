@@ -1,8 +1,9 @@
 """Jobs as text for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from windmill.kernels.text.tables import render_table
+from windmill.operate.jobs.many_jobs import ManyJobs
 from windmill.operate.jobs.reading import Shown
 from windmill.operate.render import render_span
 
@@ -24,6 +25,19 @@ def render_job(job: Shown) -> str:
     )
     headings = ("step", "runs", "status", "shards", "settled", "failed", "waited s", "ran s")
     return told + "\n" + render_table(headings, [_step_row(step) for step in job["steps"]])
+
+
+def render_many(report: ManyJobs, more: Mapping[str, int]) -> str:
+    """What became of many jobs."""
+    if report.preview:
+        return f"would {report.action} {report.matched:,} jobs; add --yes to do it\n"
+    lines = [f"{report.action}: {report.done:,} of {report.matched:,} jobs"]
+    lines += [f"{name}: {number:,}" for name, number in more.items()]
+    lines += [f"{one.job}: {one.error_code}: {one.message}" for one in report.told]
+    untold = report.refused - len(report.told)
+    lines += [f"and {untold:,} more were refused"] if untold else []
+    lines += ["interrupted; the same command goes on with those that are left"] if report.interrupted else []
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _told(name: str, value: object) -> object:

@@ -1,71 +1,26 @@
-"""Deleting jobs that ended long ago, and one that somebody wants gone."""
+"""Deleting jobs that have ended."""
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from windmill.core.setting_parts import JobSettings
-from windmill.core.settings import Settings
-from windmill.jobs.access import JobAccess
 from windmill.jobs.deleting import DeleteFiles, delete_job
-from windmill.jobs.step import StepCatalog
-from windmill.jobs.submitting import find_job
-from windmill.storage import database
-from windmill.storage.artifacts.opening import open_artifact_store
+from windmill.jobs.states import ENDED_JOBS
+from windmill.operate.jobs.job_actions import JobAction
+from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
-from windmill.storage.queries import queries
-
-PAGE = 100
-NAME = "windmill jobs"
 
 
-@dataclass
-class Removed:
-    """How much was deleted."""
+class DeletedFiles:
+    """Deletes files that no other job has, but for those that somebody may be storing just now; counts them."""
 
-    jobs: int = 0
-    files: int = 0
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+        self.number = 0
 
-
-async def remove_jobs(settings: Settings, public_id: uuid.UUID | None, older_than: timedelta | None) -> Removed:
-    """Delete one job, or all that ended so long ago, with those of their files that nobody else has or may be storing
-    just now."""
-    removed = Removed()
-    store = open_artifact_store(settings)
-
-    async def delete_files(keys: Sequence[str]) -> None:
-        removed.files += await delete_old(store, keys, datetime.now(UTC) - LEFT_OVER)
-
-    if public_id:
-        await remove_job(settings, public_id, delete_files)
-        removed.jobs = 1
-    elif older_than:
-        removed.jobs = await remove_ended_jobs(settings, older_than, delete_files)
-    return removed
+    async def delete(self, keys: Sequence[str]) -> None:
+        self.number += await delete_old(self._store, keys, datetime.now(UTC) - LEFT_OVER)
 
 
-async def remove_job(settings: JobSettings, public_id: uuid.UUID, delete_files: DeleteFiles) -> None:
-    """Delete a job with all that it made; raises CONFLICT if it has not ended, and NOT_FOUND."""
-    async with database.pool(settings, NAME, max_size=1) as pool:
-        access = JobAccess(pool, settings, StepCatalog([]))
-        await delete_job(access, await find_job(access, public_id), delete_files)
-
-
-async def remove_ended_jobs(settings: JobSettings, older_than: timedelta, delete_files: DeleteFiles) -> int:
-    """Delete the jobs that ended so long ago, and those whose deletion was interrupted; how many."""
-    removed = 0
-    async with database.pool(settings, NAME, max_size=1) as pool:
-        access = JobAccess(pool, settings, StepCatalog([]))
-        while found := await _to_delete(access, older_than):
-            for job_id in found:
-                await delete_job(access, job_id, delete_files)
-            removed += len(found)
-    return removed
-
-
-async def _to_delete(access: JobAccess, older_than: timedelta) -> list[int]:
-    with database.translate_errors(access.settings):
-        async with access.pool.acquire(timeout=database.CONNECT_SECONDS) as connection:
-            rows = await connection.fetch(queries()["list_jobs_to_delete"], older_than.total_seconds(), PAGE)
-    return [row["job_id"] for row in rows]
+def removing(delete_files: DeleteFiles) -> JobAction:
+    """Deletes a job with all that it made. One after the other: of two that share a file, the last takes it along."""
+    return JobAction("remove", ENDED_JOBS, lambda access, job: delete_job(access, job, delete_files), at_once=1)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.deleting import delete_job
 from windmill.jobs.submitting import find_job
-from windmill.operate.jobs.asking import Request
+from windmill.operate.jobs.job_actions import Request
 from windmill.operate.jobs.reading import Shown, read_events, read_job, shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class JobFilter:
+class ListFilter:
     """Which jobs are listed; None is any."""
 
     statuses: Sequence[str] | None = None
@@ -40,7 +40,7 @@ class JobPage:
 
 
 async def page_of_jobs(
-    access: JobAccess, wanted: JobFilter, before: int | None, limit: int, principal: str | None
+    access: JobAccess, wanted: ListFilter, before: int | None, limit: int, principal: str | None
 ) -> JobPage:
     """The newest jobs before the one with this id."""
     sql = queries()
@@ -65,7 +65,7 @@ async def list_visible_events(
         return await read_events(rows, public_id, after, limit, principal)
 
 
-async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request) -> Change:
+async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request[Change]) -> Change:
     """Ask something of a job that the principal may see; the id in the answer is that of a fork if it made one."""
     return await request(access, await find_job(access, public_id, principal))
 
