@@ -11,15 +11,31 @@ from gateway import errors
 from gateway.about.routes import router as about
 from gateway.artifacts.routes import router as artifacts
 from gateway.audit.routes import router as audit
+from gateway.batches.routes import router as batches
+from gateway.bulk.routes import router as bulk
 from gateway.context import Gateway
+from gateway.events.routes import router as events
 from gateway.guard import scope_of
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
 from gateway.presets.routes import router as presets
+from gateway.webhooks.routes import router as webhooks
 from windmill import VERSION
 
-ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, keys, audit)
+ROUTERS: Sequence[APIRouter] = (
+    about,
+    jobs,
+    job_requests,
+    events,
+    bulk,
+    batches,
+    presets,
+    artifacts,
+    webhooks,
+    keys,
+    audit,
+)
 """One for each noun; a further one is added here."""
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A key, as `windmill keys create` prints it."}}
 

@@ -12,6 +12,7 @@ from tests.integration.test_jobs_command import CommandScene
 from tests.job_scene import JobScene
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
+from windmill.jobs.access import Change, JobAccess
 from windmill.operate.jobs.job_actions import cancelling, giving_priority, pausing, resuming, retrying
 from windmill.operate.jobs.job_filter import PAGE, JobFilter
 from windmill.operate.jobs.many_jobs import change_matching, preview_many
@@ -149,10 +150,10 @@ async def test_what_changes_between_the_count_and_its_turn_is_passed_over(scene:
 
     action = cancelling("ann")
 
-    async def ask(access: object, job_id: int) -> object:
+    async def ask(access: JobAccess, job_id: int) -> Change:
         if job_id == gone:
             raise WindmillError("NOT_FOUND", "the job is gone")
-        return await action.ask(scene.jobs.access, job_id)
+        return await action.ask(access, job_id)
 
     report = await change_matching(scene.jobs.access, replace(action, ask=ask), JobFilter(), asyncio.Event())
     assert (report.done, report.refused) == (1, 1)

@@ -213,6 +213,13 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WebhookSettings(DatabaseSettings):
+    """Which private servers may be told of events."""
+
+    webhook_url_allow: tuple[str, ...] = setting("", hosts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
     """Where the gateway listens, and how much it takes."""
 
@@ -220,3 +227,4 @@ class GatewaySettings:
     gateway_port: int = setting("8000", integer(0, 65_535), fallback="PORT")
     gateway_max_upload_bytes: int = setting("209715200", integer(1_024, 1_099_511_627_776))
     gateway_requests_per_minute: int = setting("600", integer(1, 10_000_000))
+    gateway_streams_per_key: int = setting("20", integer(1, 100_000))

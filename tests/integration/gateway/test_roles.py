@@ -20,6 +20,9 @@ SAMPLES = {
     "{preset_id}": "cinematic_portrait_v1",
     "{artifact_id}": "a" * 64,
     "{prefix}": "wm_aaaaaaaa",
+    "{webhook_id}": str(uuid.UUID(int=2)),
+    "{bulk_id}": str(uuid.UUID(int=3)),
+    "{batch_id}": str(uuid.UUID(int=4)),
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
 ENDPOINTS = sorted(
