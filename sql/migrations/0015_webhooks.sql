@@ -2,7 +2,7 @@
 
 -- kinds: the events of a job's log that are sent. all_principals: of the jobs of everybody. After a rotation messages
 -- carry the signature of the secret before as well, until previous_until. failing_since: the first failure after the
--- last success. The lease is that of the one process that sends to it.
+-- last success; nothing is sent until held_until. The lease is that of the one process that sends to it.
 CREATE TABLE webhooks (
     webhook_id      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     principal       text NOT NULL,
@@ -16,6 +16,7 @@ CREATE TABLE webhooks (
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_success_at timestamptz,
     failing_since   timestamptz,
+    held_until      timestamptz,
     disabled_at     timestamptz,
     disabled_reason text,
     lease           uuid,

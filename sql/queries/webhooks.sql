@@ -20,6 +20,7 @@ SELECT * FROM webhooks WHERE webhook_id = $1 AND ($2::text IS NULL OR principal 
 UPDATE webhooks
 SET url = coalesce($2, url), kinds = coalesce($3, kinds), description = coalesce($4, description),
     failing_since = CASE WHEN $5 THEN NULL ELSE failing_since END,
+    held_until = CASE WHEN $5 THEN NULL ELSE held_until END,
     disabled_at = CASE WHEN $5 THEN NULL WHEN NOT $5 THEN coalesce(disabled_at, clock_timestamp()) ELSE disabled_at END,
     disabled_reason = CASE WHEN $5 THEN NULL WHEN NOT $5 THEN coalesce(disabled_reason, $6) ELSE disabled_reason END
 WHERE webhook_id = $1;
@@ -59,6 +60,7 @@ UPDATE webhooks AS w SET lease = $1, lease_until = clock_timestamp() + make_inte
 WHERE w.webhook_id = (
     SELECT f.webhook_id FROM webhooks AS f
     WHERE f.disabled_at IS NULL AND (f.lease_until IS NULL OR f.lease_until < statement_timestamp())
+      AND (f.held_until IS NULL OR f.held_until < statement_timestamp())
       AND EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.webhook_id = f.webhook_id AND d.status = 'pending'
                   AND d.next_at <= statement_timestamp())
     ORDER BY f.lease_until NULLS FIRST LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
@@ -89,10 +91,9 @@ SET status = $2, tries = tries + 1, next_at = clock_timestamp() + make_interval(
     error = $5, seconds = $6, last_try_at = clock_timestamp()
 WHERE delivery_id = $1;
 
--- name: put_deliveries_off
--- Nothing is sent to a webhook that does not answer, for so many seconds.
-UPDATE webhook_deliveries SET next_at = clock_timestamp() + make_interval(secs => $2)
-WHERE webhook_id = $1 AND status = 'pending' AND next_at < clock_timestamp() + make_interval(secs => $2);
+-- name: put_webhook_off
+-- Nothing is sent to it for so many seconds.
+UPDATE webhooks SET held_until = clock_timestamp() + make_interval(secs => $2) WHERE webhook_id = $1;
 
 -- name: release_webhook
 UPDATE webhooks SET lease = NULL, lease_until = clock_timestamp() WHERE webhook_id = $1 AND lease = $2;

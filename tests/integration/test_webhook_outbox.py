@@ -30,7 +30,8 @@ pytestmark = pytest.mark.database
 ANN = Actor("ann")
 PASS = """
 WITH later AS (UPDATE webhook_deliveries SET next_at = next_at - $1 * interval '1 second')
-UPDATE webhooks SET failing_since = failing_since - $1 * interval '1 second', lease_until = lease_until - interval '1 h'
+UPDATE webhooks SET failing_since = failing_since - $1 * interval '1 second',
+                    held_until = held_until - $1 * interval '1 second'
 """
 
 
@@ -89,18 +90,17 @@ async def test_a_receiver_that_is_down_for_an_hour_gets_everything_once_it_is_up
         await outbox.send(receiver)
         await outbox.pass_time(60)
     assert (await show_webhook(outbox.access, webhook, "ann")).failing_since is not None
-    assert receiver.tries < 40
+    assert receiver.tries < 25
     receiver.answer = Answer(204)
     for _ in range(6):
         await outbox.pass_time(60)
         await outbox.send(receiver)
     sent = await outbox.rows.fetch("SELECT delivery_id FROM webhook_deliveries ORDER BY number")
-    late = await outbox.rows.fetchval("SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'")
+    assert len(receiver.taken) >= 10, "only what was tried several times waits longer"
     await outbox.pass_time(86_400)
     await outbox.send(receiver)
     assert sorted(receiver.taken) == sorted(f"msg_{row['delivery_id'].hex}" for row in sent)
     assert len(receiver.taken) == 20
-    assert late <= 5, "what was tried several times waits longer than the rest"
     assert (await show_webhook(outbox.access, webhook, "ann")).failing_since is None
 
 

@@ -13,7 +13,7 @@ from tests.unit.media.test_url_fetcher import PRIVATE, Names
 from tests.waiting import forever
 from windmill.core.errors import WindmillError
 from windmill.operate.webhooks.poster import WebhookPoster, must_be_fit
-from windmill.operate.webhooks.schedule import DELAYS, SILENT_SECONDS, Answer, judge, reason_to_disable
+from windmill.operate.webhooks.schedule import DELAYS, Answer, held_seconds, judge, reason_to_disable
 from windmill.operate.webhooks.signing import message_id, new_secret, secret_text, signed_headers
 
 DAY = 86_400.0
@@ -43,10 +43,11 @@ def test_what_is_not_taken_is_sent_again_for_days_and_then_given_up() -> None:
 
 
 def test_only_a_receiver_that_takes_nothing_holds_up_what_else_waits() -> None:
-    assert judge(Answer(500), 0, 0.5).others_wait is None
-    assert judge(Answer(None, "refused"), 0, 0.5).others_wait == DELAYS[0]
-    assert judge(Answer(None, "refused"), 5, 0.5).others_wait == SILENT_SECONDS
-    assert judge(Answer(503, retry_after=60.0), 0, 0.5).others_wait == 60
+    assert held_seconds(Answer(500), 100) is None
+    assert held_seconds(Answer(200), 0) is None
+    assert [held_seconds(Answer(None, "refused"), failing) for failing in (0, 60, DAY)] == [5, 60, 300]
+    assert held_seconds(Answer(503, retry_after=600.0), 0) == 600
+    assert held_seconds(Answer(503, retry_after=9e9), 0) == 3_600
 
 
 def test_a_receiver_that_is_gone_or_fails_for_days_is_disabled() -> None:

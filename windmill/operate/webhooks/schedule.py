@@ -1,7 +1,7 @@
 """When a message that was not taken is sent again, and when no more. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from windmill.kernels.flow.retry_backoff import retry_delay
 
@@ -9,8 +9,10 @@ MINUTE, HOUR = 60.0, 3_600.0
 DELAYS = (5.0, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR, 24 * HOUR)
 """Over four days in all."""
 DISABLED_AFTER_SECONDS = 120 * HOUR
-SILENT_SECONDS = 5 * MINUTE
-"""A receiver that does not answer at all is asked so often, with one message, for all that waits."""
+LEAST_HELD_SECONDS, MOST_HELD_SECONDS = 5.0, 5 * MINUTE
+"""A receiver that takes nothing is asked so often, with one message, for all that waits."""
+MOST_ASKED_SECONDS = HOUR
+"""That a receiver may ask for."""
 GONE = 410
 _BUSY = (429, 502, 503, 504)
 
@@ -36,13 +38,11 @@ class Answer:
         return self.status is None or self.status in _BUSY
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`others_wait`: seconds for which nothing else is sent there."""
+class Verdict(NamedTuple):
+    """What becomes of the message, and in how many seconds it is sent again."""
 
     status: DeliveryStatus
     delay: float = 0.0
-    others_wait: float | None = None
 
 
 def judge(answer: Answer, tries: int, dice: float) -> Verdict:
@@ -50,12 +50,21 @@ def judge(answer: Answer, tries: int, dice: float) -> Verdict:
     if answer.taken:
         return Verdict("delivered")
     if tries >= len(DELAYS):
-        return Verdict("failed", others_wait=SILENT_SECONDS if answer.silent else None)
+        return Verdict("failed")
     delay = retry_delay(tries + 1, DELAYS) * (0.9 + 0.2 * dice)
-    if answer.retry_after is not None:
-        delay = max(delay, min(answer.retry_after, DELAYS[-1]))
-    wait = min(max(delay, answer.retry_after or 0.0), SILENT_SECONDS) if answer.silent else None
-    return Verdict("pending", delay, wait)
+    return Verdict("pending", max(delay, _asked(answer)))
+
+
+def held_seconds(answer: Answer, failing_seconds: float) -> float | None:
+    """How long nothing else is sent to a receiver that takes nothing: the longer it has failed, the longer."""
+    if answer.taken or not answer.silent:
+        return None
+    held = min(max(failing_seconds, LEAST_HELD_SECONDS), MOST_HELD_SECONDS)
+    return max(held, _asked(answer))
+
+
+def _asked(answer: Answer) -> float:
+    return min(answer.retry_after or 0.0, MOST_ASKED_SECONDS)
 
 
 def reason_to_disable(answer: Answer, failing_seconds: float) -> str | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from windmill.operate.leased_work import LEASE_SECONDS, LeasedWork, LeaseLost
 from windmill.operate.webhooks.endpoints import WebhookAccess
-from windmill.operate.webhooks.schedule import Answer, Verdict, judge, reason_to_disable
+from windmill.operate.webhooks.schedule import Answer, Verdict, held_seconds, judge, reason_to_disable
 from windmill.operate.webhooks.signing import message_id, signed_headers
 from windmill.storage.audit_log import Actor, write_audit
 from windmill.storage.database import Connection
@@ -100,10 +100,10 @@ async def _note(
     if reason := reason_to_disable(answer, failing):
         await _disable(rows, receiver.webhook_id, reason)
         return False
-    if verdict.others_wait is not None:
-        await rows.execute(queries()["put_deliveries_off"], receiver.webhook_id, verdict.others_wait)
-        return False
-    return True
+    held = held_seconds(answer, failing)
+    if held is not None:
+        await rows.execute(queries()["put_webhook_off"], receiver.webhook_id, held)
+    return held is None
 
 
 async def _disable(rows: Connection, webhook_id: uuid.UUID, reason: str) -> None:
