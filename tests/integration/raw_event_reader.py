@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 Id = tuple[int, ...]
 _ID = re.compile(rb"^id: ([0-9-]+)\n(?!\n)", re.MULTILINE)
-SECONDS_CONNECTED = 4.0
+SECONDS_CONNECTED = 10.0
 """On the average."""
 
 

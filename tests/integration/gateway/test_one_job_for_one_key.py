@@ -16,7 +16,7 @@ KEY = {"Idempotency-Key": "the same"}
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.slow(reason="30 s: a thousand requests, and four starts of a gateway")
+@pytest.mark.slow(reason="70 s: a thousand requests, and four starts of a gateway")
 async def test_a_thousand_equal_requests_make_one_job_though_gateways_are_killed(scene: GatewayScene) -> None:
     secret = await scene.key("operator")
     many = {"GATEWAY_REQUESTS_PER_MINUTE": "1000000"}

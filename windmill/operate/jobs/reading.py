@@ -30,8 +30,8 @@ async def list_jobs(
         return [shown(row) for row in await rows.fetch(queries()["list_jobs"], *chosen.arguments, first, limit)]
 
 
-async def _key(rows: database.Connection, public_id: uuid.UUID) -> int:
-    job_id = await rows.fetchval(queries()["find_job"], public_id)
+async def _key(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> int:
+    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
     if not isinstance(job_id, int):
         raise no_job(public_id)
     return job_id
@@ -72,9 +72,7 @@ async def read_events(
     rows: database.Connection, public_id: uuid.UUID, after: int, limit: int, principal: str | None = None
 ) -> list[Shown]:
     """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
-    job_id = await rows.fetchval(queries()["find_job"], public_id, principal)
-    if job_id is None:
-        raise no_job(public_id)
+    job_id = await _key(rows, public_id, principal)
     return [shown(row) for row in await rows.fetch(queries()["list_events"], job_id, after, limit)]
 
 
