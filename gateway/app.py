@@ -11,7 +11,10 @@ from gateway import errors
 from gateway.about.routes import router as about
 from gateway.artifacts.routes import router as artifacts
 from gateway.audit.routes import router as audit
+from gateway.batches.routes import router as batches
+from gateway.bulk.routes import router as bulk
 from gateway.context import Gateway
+from gateway.events.routes import router as events
 from gateway.failed.routes import router as failed
 from gateway.guard import scope_of
 from gateway.images.file_routes import router as image_files
@@ -24,12 +27,16 @@ from gateway.presets.routes import router as presets
 from gateway.runs.routes import router as runs
 from gateway.services.routes import router as services
 from gateway.status.routes import router as status
+from gateway.webhooks.routes import router as webhooks
 from windmill import VERSION
 
 ROUTERS: Sequence[APIRouter] = (
     about,
     jobs,
     job_requests,
+    events,
+    bulk,
+    batches,
     presets,
     artifacts,
     images,
@@ -39,6 +46,7 @@ ROUTERS: Sequence[APIRouter] = (
     services,
     failed,
     status,
+    webhooks,
     keys,
     audit,
 )

@@ -7,11 +7,13 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from gateway.cursors import Cursors
+from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import state_of
+from gateway.server_work import ServerWork
 from windmill.core.settings import Settings
 from windmill.jobs.access import ChangeWitness, JobAccess
 from windmill.storage.artifacts.store import ArtifactStore
@@ -30,6 +32,8 @@ class Gateway:
     rates: RateLimits
     presets: PresetShelf = field(compare=False)
     image_fleet: ImageFleet = field(compare=False)
+    streams: StreamCounts = field(compare=False)
+    work: ServerWork = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
 

@@ -13,11 +13,13 @@ from gateway.app import create_app
 from gateway.border import Border
 from gateway.context import Gateway
 from gateway.cursors import Cursors
+from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
+from gateway.server_work import server_work
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.core.outages import Outage
 from windmill.core.settings import Settings
@@ -36,6 +38,8 @@ logger = logging.getLogger("gateway")
 
 CONNECTIONS = 10
 WATCH_SECONDS = 5.0
+SLOW_SECONDS = 30.0
+"""A client that takes nothing of what is sent to it for so long is cut off, by the kernel."""
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> int:
@@ -73,15 +77,22 @@ async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
     settings = program.settings
     async with transaction(pool, settings) as connection:
         secret = await read_gateway_secret(connection)
-    return Gateway(
-        settings,
+    access, store, presets = (
         JobAccess(pool, settings, STEPS),
         open_artifact_store(settings),
+        PresetShelf(settings.presets_dir),
+    )
+    return Gateway(
+        settings,
+        access,
+        store,
         KeyRing(pool, settings),
         Cursors(secret),
         RateLimits(settings.gateway_requests_per_minute),
-        PresetShelf(settings.presets_dir),
+        presets,
         ImageFleet(settings, pool, program.title),
+        StreamCounts(settings.gateway_streams_per_key),
+        server_work(settings, access, store, presets.library),
         is_loopback(settings.gateway_host),
     )
 
@@ -110,10 +121,13 @@ def bound_socket(settings: Settings) -> socket.socket:
     host, port = settings.gateway_host.strip("[]"), settings.gateway_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        opened = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         said = f"GATEWAY_HOST={host} GATEWAY_PORT={port}: {error.strerror or error}"
         raise WindmillError("BUSY", said, "stop what listens there, or set another GATEWAY_PORT") from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SLOW_SECONDS * 1000))
+    return opened
 
 
 async def _listen(program: Program, gateway: Gateway, opened: socket.socket) -> None:
@@ -133,12 +147,13 @@ async def _listen(program: Program, gateway: Gateway, opened: socket.socket) -> 
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(config, program, opened.getsockname()[1])
-    async with background(_stop(program.stop, server)):
+    async with background(_stop(program.stop, server, gateway)), gateway.work.going_on():
         await server.serve([opened])
 
 
-async def _stop(stop: asyncio.Event, server: uvicorn.Server) -> None:
+async def _stop(stop: asyncio.Event, server: uvicorn.Server, gateway: Gateway) -> None:
     await stop.wait()
+    gateway.work.feed.close()
     server.should_exit = True
 
 

@@ -7,7 +7,8 @@ from fastapi import Query, Request, Response
 
 from gateway.conditions import preferred_wait
 from gateway.context import Context, Gateway, Who
-from gateway.errors import hide_paths
+from gateway.events.frames import visible
+from gateway.events.opening import STREAMS, LastEventId, open_job_stream, wants_stream
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
 from gateway.jobs.answering import answer_job, summary
@@ -100,17 +101,19 @@ async def delete_job(gateway: Context, caller: Operator, who: Who, job_id: uuid.
     await remove(gateway.watched(RecordedChange(who, "jobs.delete")), job_id, caller.sees, gateway.store)
 
 
-@router.get("/jobs/{job_id}/events")
+@router.get("/jobs/{job_id}/events", response_model=EventList, responses=STREAMS)
 async def list_events(
-    gateway: Context, caller: Viewer, job_id: uuid.UUID, query: Annotated[EventQuery, Query()]
-) -> EventList:
-    """What has happened to a job after the event `after`, in order."""
+    request: Request,
+    gateway: Context,
+    caller: Viewer,
+    job_id: uuid.UUID,
+    query: Annotated[EventQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> Response | EventList:
+    """What has happened to a job after the event `after`, in order. With `Accept: text/event-stream` it goes on live,
+    from `Last-Event-ID` or from `after`."""
+    if wants_stream(request):
+        return await open_job_stream(request, gateway, caller, job_id, query.after, last_event_id)
     rows = await list_visible_events(gateway.access, job_id, query.after, query.limit, caller.sees)
-    events = [JobEvent.model_validate(_without_paths(row)) for row in rows]
+    events = [JobEvent.model_validate(visible(row)) for row in rows]
     return EventList(events=events, count=len(events), last=events[-1].seq if events else query.after)
-
-
-def _without_paths(event: dict[str, object]) -> dict[str, object]:
-    data = event["data"]
-    assert isinstance(data, dict)
-    return {**event, "data": {name: hide_paths(one) if isinstance(one, str) else one for name, one in data.items()}}

@@ -219,6 +219,13 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WebhookSettings(DatabaseSettings):
+    """Which private servers may be told of events."""
+
+    webhook_url_allow: tuple[str, ...] = setting("", hosts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
     """Where the gateway listens, and how much it takes."""
 
@@ -227,3 +234,4 @@ class GatewaySettings:
     gateway_max_upload_bytes: int = setting("209715200", integer(1_024, 1_099_511_627_776))
     gateway_requests_per_minute: int = setting("600", integer(1, 10_000_000))
     gateway_uploads_dir: Path = setting("var/uploads", path)
+    gateway_streams_per_key: int = setting("20", integer(1, 100_000))

@@ -28,6 +28,7 @@ from windmill.core.setting_parts import (
     JobSettings,
     PresetSettings,
     ProcessSettings,
+    WebhookSettings,
     WriteSettings,
 )
 from windmill.kernels.text.redaction import HIDDEN, redactor
@@ -50,6 +51,7 @@ class Settings(
     GatewaySettings,
     JobSettings,
     DerivationSettings,
+    WebhookSettings,
     WriteSettings,
     CallSettings,
     PresetSettings,

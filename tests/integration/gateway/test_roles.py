@@ -23,6 +23,9 @@ SAMPLES = {
     "{image_id}": "1",
     "{run_id}": "1",
     "{name}": "nothing",
+    "{webhook_id}": str(uuid.UUID(int=2)),
+    "{bulk_id}": str(uuid.UUID(int=3)),
+    "{batch_id}": str(uuid.UUID(int=4)),
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
 ENDPOINTS = sorted(

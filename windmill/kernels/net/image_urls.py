@@ -14,12 +14,12 @@ def render_url(url: URL) -> str:
     return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
-def fit_image_url(address: str, allowed: frozenset[str], base: URL | None = None) -> URL:
-    """The parsed URL of an image, or of a redirect from `base`; raises UnfitImageUrl.
+def fit_image_url(address: str, allowed: frozenset[str], base: URL | None = None, *, name: str = "image_url") -> URL:
+    """The parsed URL of an image, or of a redirect from `base`; raises UnfitImageUrl, which calls it by its `name`.
 
     Whoever fetches the image has to use this parsed URL: a second parser might see another host.
     """
-    what = f"the redirect target of {render_url(base)}" if base else "image_url"
+    what = f"the redirect target of {render_url(base)}" if base else name
     try:
         url = base.join(URL(address)) if base else URL(address)
     except ValueError as error:

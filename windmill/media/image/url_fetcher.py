@@ -4,16 +4,15 @@ URLs may contain passwords and signatures. They never leave this module: message
 """
 
 import asyncio
-import socket
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.net.image_urls import UnfitImageUrl, fit_image_url, render_url
-from windmill.kernels.net.private_hosts import address_allowed
+from windmill.media.image.allowlist_resolver import AllowlistResolver, refusal_of
 
 MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
@@ -35,7 +34,7 @@ class UrlFetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "UrlFetcher":
-        allowlist = _AllowlistResolver(self._allowed, self._resolver or ThreadedResolver())
+        allowlist = AllowlistResolver(self._allowed, self._resolver or ThreadedResolver())
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=allowlist),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -69,7 +68,7 @@ class UrlFetcher:
         raise WindmillError("IMAGE_NOT_FOUND", f"{render_url(first)} redirects more than {MAX_REDIRECTS} times")
 
     def _permitted(self, address: str, base: URL | None = None) -> URL:
-        """The checks that need no name resolution; _AllowlistResolver checks the resolved addresses.
+        """The checks that need no name resolution; AllowlistResolver checks the resolved addresses.
 
         The parsed URL that is checked here is the one that is fetched: a second parser might see another host.
         """
@@ -89,8 +88,7 @@ class UrlFetcher:
                 _must_be_ok(reply)
                 return await self._body(reply)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            refusal = getattr(error, "os_error", None)  # aiohttp wraps what its resolver raises
-            if isinstance(refusal, _Forbidden):
+            if refusal := refusal_of(error):
                 raise WindmillError("IMAGE_FORBIDDEN", str(refusal)) from error
             # The host of the image may recover.
             raise WindmillError("IMAGE_NOT_FOUND", f"{render_url(url)}: {_reason(error)}", retry="later") from error
@@ -127,28 +125,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
         return str(error)
     return "the reply is not HTTP" if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
-
-
-class _Forbidden(OSError):
-    pass
-
-
-class _AllowlistResolver(AbstractResolver):
-    """Resolves names and keeps only the allowed addresses. aiohttp connects to these very addresses without resolving
-    again, so DNS rebinding cannot redirect it after the check."""
-
-    def __init__(self, allowed: frozenset[str], resolver: AbstractResolver) -> None:
-        self._allowed = allowed
-        self._resolver = resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        fit = [entry for entry in found if address_allowed(host, entry["host"], self._allowed)]
-        if not fit:
-            raise _Forbidden(f"{host} resolves to no public address")
-        return fit
-
-    async def close(self) -> None:
-        await self._resolver.close()

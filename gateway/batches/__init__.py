@@ -1,0 +1,1 @@
+"""Routes under /batches, and their shapes."""

@@ -1,0 +1,1 @@
+"""Routes for actions on many jobs, and their shapes."""

@@ -1,0 +1,1 @@
+"""Live events over server-sent events, of one job and of all."""

@@ -1,0 +1,115 @@
+"""The life of one connection that events are sent over."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.events.feed import EventFeed
+from gateway.events.frames import HEARTBEAT, control, opening
+from gateway.events.readers import EventReader, FellBehind
+from windmill.core.errors import WindmillError
+
+HEARTBEAT_SECONDS = 15.0
+MOST_SECONDS = 600.0
+"""Then the reader is asked to reconnect, perhaps to another gateway."""
+RETRY_MILLISECONDS = (1_000, 4_000)
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+T = TypeVar("T")
+StillAdmitted = Callable[[], Awaitable[object]]
+"""Raises WindmillError once the key of the reader is no longer good."""
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Let what asks the database come to its end, also if the client goes meanwhile: what serves a stream is then
+    cancelled again and again, in the middle of giving a connection back, and the pool may never see it again."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(task)
+
+
+async def frames_of(
+    feed: EventFeed,
+    reader: EventReader,
+    still_admitted: StillAdmitted,
+    note: bytes = b"",
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    most_seconds: float = MOST_SECONDS,
+) -> AsyncIterator[bytes]:
+    """What is sent, piece by piece; it ends with a control frame that says why."""
+    yield opening(reader.last, random.randint(*RETRY_MILLISECONDS)) + note
+    ends, beat = _now() + most_seconds * random.uniform(0.9, 1.0), _now() + heartbeat
+    while not feed.closed:
+        news = feed.news
+        try:
+            frames = await reader.take()
+            if frames:
+                yield b"".join(frames)
+            if _now() >= beat:
+                await still_admitted()
+                yield HEARTBEAT
+                beat = _now() + heartbeat
+        except FellBehind:
+            yield control("dropped", "you read too slowly; reconnect, and nothing is lost")
+            return
+        except WindmillError as error:
+            yield control("reconnect", error.code)
+            return
+        if _now() >= ends:
+            yield control("reconnect", "the connection is old")
+            return
+        if not frames:
+            await _wait(news, beat - _now())
+    yield control("reconnect", "the gateway stops")
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await news.wait()
+    except TimeoutError:
+        pass
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+class StreamCounts:
+    """How many streams each key has open at this process. Mutable."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def enter(self, key: str) -> None:
+        """One more; raises RATE_LIMIT_EXCEEDED if that is too many."""
+        if self._open[key] >= self._most:
+            said = f"your key has {self._most:,} streams open at this gateway"
+            raise WindmillError("RATE_LIMIT_EXCEEDED", said, "close one of them", retry_after=1)
+        self._open[key] += 1
+
+    def leave(self, key: str) -> None:
+        self._open[key] -= 1
+        self._open += Counter()
+
+
+class EventStreamResponse(StreamingResponse):
+    """Sends the frames for as long as the client stays."""
+
+    def __init__(self, frames: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        super().__init__(frames, media_type="text/event-stream", headers=_HEADERS)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()

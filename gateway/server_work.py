@@ -1,0 +1,53 @@
+"""What every gateway does beside answering: events for its readers, messages to webhooks, actions on many jobs and
+batches. All gateways of a database share the work."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from gateway.events.feed import EventFeed, database_feed
+from windmill.core.settings import Settings
+from windmill.jobs.access import JobAccess
+from windmill.operate.batches.running import BatchWork, Library, batch_runner
+from windmill.operate.bulk.running import bulk_runner
+from windmill.operate.bulk.work import BulkWork
+from windmill.operate.leased_work import LeasedWork
+from windmill.operate.webhooks.endpoints import WebhookAccess
+from windmill.operate.webhooks.poster import WebhookPoster
+from windmill.operate.webhooks.sender import Receiver, webhook_sender
+from windmill.process.runner import background
+from windmill.storage.artifacts.store import ArtifactStore
+
+
+@dataclass(frozen=True)
+class ServerWork:
+    """Its parts; `hurry` tells one of them that there is something to do."""
+
+    feed: EventFeed
+    poster: WebhookPoster
+    sender: LeasedWork[Receiver]
+    bulk: LeasedWork[BulkWork]
+    batches: LeasedWork[BatchWork]
+
+    @contextlib.asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Do it while the block runs."""
+        async with (
+            self.poster,
+            background(self.feed.run()),
+            background(self.sender.work_for_ever()),
+            background(self.bulk.work_for_ever()),
+            background(self.batches.work_for_ever()),
+        ):
+            yield
+
+
+def server_work(settings: Settings, access: JobAccess, store: ArtifactStore, library: Library) -> ServerWork:
+    poster = WebhookPoster(frozenset(settings.webhook_url_allow))
+    return ServerWork(
+        database_feed(access.pool, settings),
+        poster,
+        webhook_sender(WebhookAccess(access.pool, settings), poster),
+        bulk_runner(access, store),
+        batch_runner(access, library),
+    )

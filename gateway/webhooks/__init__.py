@@ -1,0 +1,1 @@
+"""Routes under /webhooks, and their shapes."""

@@ -1,0 +1,1 @@
+"""Many jobs that are asked for at once."""

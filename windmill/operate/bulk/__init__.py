@@ -1,0 +1,1 @@
+"""One action on many jobs, asked for once and done by the servers."""

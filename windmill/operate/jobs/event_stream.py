@@ -1,0 +1,80 @@
+"""The events of all jobs as one stream that loses nothing: each event has a place in it, and whatever comes later has a
+later place, also if its transaction began earlier. Events of one job may stand in it in another order than they have in
+the job's own log, which counts them."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from windmill.core.setting_parts import DatabaseSettings
+from windmill.storage.database import Pool
+from windmill.storage.queries import queries
+from windmill.storage.transactions import transaction
+
+_PLACE = re.compile(r"(\d{1,18})-(\d{1,18})")
+
+
+class StreamPlace(NamedTuple):
+    """Where an event stands: its transaction, and its number."""
+
+    xact: int
+    event_id: int
+
+    def __str__(self) -> str:
+        return f"{self.xact}-{self.event_id}"
+
+
+START = StreamPlace(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedEvent:
+    """An event with the job that it is of."""
+
+    place: StreamPlace
+    job_id: int
+    public_id: uuid.UUID
+    principal: str
+    seq: int
+    kind: str
+    told: dict[str, Any]
+    """What people see of it: `at`, `level`, `position`, `shard` and `data`."""
+
+
+def parse_place(text: str) -> StreamPlace | None:
+    """None if it is no place."""
+    found = _PLACE.fullmatch(text)
+    return StreamPlace(int(found[1]), int(found[2])) if found else None
+
+
+async def read_stream(
+    pool: Pool,
+    settings: DatabaseSettings,
+    after: StreamPlace,
+    limit: int,
+    *,
+    until: StreamPlace | None = None,
+    principal: str | None = None,
+) -> list[StreamedEvent]:
+    """The events after a place, up to another one or up to now; of the jobs of one principal, or of all."""
+    bound = until or (None, None)
+    async with transaction(pool, settings) as connection:
+        rows = await connection.fetch(queries()["read_stream"], *after, *bound, principal, limit)
+    return [_event(row) for row in rows]
+
+
+async def find_stream_end(pool: Pool, settings: DatabaseSettings) -> StreamPlace:
+    """Where somebody begins who wants what comes from now on."""
+    async with transaction(pool, settings) as connection:
+        row = await connection.fetchrow(queries()["find_stream_end"])
+    return StreamPlace(row["xact"], row["event_id"]) if row else START
+
+
+def _event(row: Any) -> StreamedEvent:  # noqa: ANN401 - the driver's record
+    told = {name: row[name] for name in ("at", "level", "position", "shard")}
+    told |= {"at": row["at"].isoformat(), "data": orjson.loads(row["data"])}
+    place = StreamPlace(row["xact"], row["event_id"])
+    return StreamedEvent(place, row["job_id"], row["public_id"], row["principal"], row["seq"], row["kind"], told)

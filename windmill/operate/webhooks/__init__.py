@@ -1,0 +1,1 @@
+"""Webhooks: other servers that are told what happens to jobs, as https://www.standardwebhooks.com has it."""
