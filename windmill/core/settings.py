@@ -27,6 +27,7 @@ from windmill.core.setting_parts import (
     JobSettings,
     PresetSettings,
     ProcessSettings,
+    VideoSettings,
     WriteSettings,
 )
 from windmill.kernels.text.redaction import HIDDEN, redactor
@@ -53,6 +54,7 @@ class Settings(
     ArtifactSettings,
     PresetSettings,
     ImageSettings,
+    VideoSettings,
     BrokerSettings,
     EngineSettings,
     FleetSettings,

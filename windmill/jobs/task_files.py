@@ -2,6 +2,7 @@
 
 The parameters of a step say under "files" where those of each input are: `{"step": 2}` are all files that the step at
 that position has made, `{"input": "photo"}` those that the job was submitted with.
+Where the input of a task names files of an input under "files", it is given only these: a segment, not all of them.
 """
 
 import asyncio
@@ -45,7 +46,9 @@ class StoredTaskFiles:
             return {}
         async with transaction(self._access.pool, self._access.settings) as connection:
             rows = await read_artifacts(connection, task.job_id, [_position(place) for place in places.values()])
-        return {name: await self._fetch(select_files(rows, place), folder / name) for name, place in places.items()}
+        chosen: Mapping[str, Sequence[str]] = task.input.get("files", {})
+        found = {name: select_files(rows, place, chosen.get(name)) for name, place in places.items()}
+        return {name: await self._fetch(files, folder / name) for name, files in found.items()}
 
     async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
         return [await self._put(file) for file in made]
@@ -62,10 +65,13 @@ class StoredTaskFiles:
         return StoredArtifact(file.name, blob.media_type, blob.size, blob.sha256, blob.key)
 
 
-def select_files(rows: Sequence[ArtifactRow], place: Place) -> list[ArtifactRow]:
-    """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10."""
+def select_files(rows: Sequence[ArtifactRow], place: Place, names: Sequence[str] | None = None) -> list[ArtifactRow]:
+    """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10; or only those with one
+    of these names."""
     prefix = f"{place['input']}/" if "input" in place else ""
     found = [row for row in rows if row.position == _position(place) and row.name.startswith(prefix)]
+    if names is not None:
+        found = [row for row in found if row.name in names]
     return sorted(found, key=lambda row: (row.shard, natural_key(row.name)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from windmill.core.errors import Problem
 from windmill.pipelines.presets.conditions import AllOf, Comparison, Condition, Not
-from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
+from windmill.pipelines.presets.preset import Preset, PresetStep
 from windmill.pipelines.presets.preset_library import FoundPreset, PresetLibrary
 from windmill.pipelines.presets.preset_request import request_schema
 from windmill.pipelines.presets.unavailable_presets import UNAVAILABLE, UnavailablePreset
@@ -83,8 +83,8 @@ def preset_document(preset: Preset) -> dict[str, Any]:
 def _step_document(step: PresetStep) -> dict[str, Any]:
     return {
         "name": step.name,
-        "run": step.task if step.run == ENGINE else step.run,
-        "by": "engine" if step.run == ENGINE else "windmill",
+        "run": step.task or step.run,
+        "by": "engine" if step.uses_engine else "windmill",
         "description": step.description,
         "condition": render_condition(step.when) if step.when else None,
     }
@@ -168,7 +168,7 @@ def _seconds(preset: Preset, level: str) -> tuple[str, str]:
 
 
 def _step_row(step: PresetStep) -> tuple[str, str, str]:
-    does = f"{step.task} by an engine" if step.run == ENGINE else step.run
+    does = f"{step.task} by an engine" if step.uses_engine else step.run
     return step.name, does, f"only if {render_condition(step.when)}" if step.when else ""
 
 

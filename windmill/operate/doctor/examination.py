@@ -9,7 +9,7 @@ from windmill.core.errors import ConfigInvalid, WindmillError
 from windmill.core.services import Fleet, Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
-from windmill.operate.doctor import images, machine
+from windmill.operate.doctor import images, machine, video
 from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.broker import ask as ask_broker
 from windmill.operate.doctor.database import ask as ask_database
@@ -22,7 +22,13 @@ from windmill.operate.doctor.topology import ask as ask_topology
 AREA_TIMEOUTS = 10
 """An area runs several tests in turn, each with a timeout; the timeout of the area is so many of them."""
 
-_TOGETHER: tuple[tuple[Area, ...], ...] = (("broker", "topology"), ("database",), ("services",), ("images",))
+_TOGETHER: tuple[tuple[Area, ...], ...] = (
+    ("broker", "topology"),
+    ("database",),
+    ("services",),
+    ("images",),
+    ("video",),
+)
 """Groups that run at once. The broker's two areas run in turn, because a broker may allow no more than the two
 connections that a worker needs."""
 
@@ -67,6 +73,7 @@ def _areas(settings: Settings, chosen: SelectedServices, request: DoctorRequest)
         "database": lambda: ask_database.examine(settings, seconds),
         "services": lambda: ask_services.examine(settings, chosen.services, seconds, health=request.health),
         "images": lambda: images.examine(settings, seconds),
+        "video": lambda: video.examine(settings),
     }
 
 

@@ -10,7 +10,7 @@ from windmill.core.errors import DataRefused, WindmillError
 
 logger = logging.getLogger(__name__)
 
-Area = Literal["settings", "broker", "topology", "database", "services", "images", "machine"]
+Area = Literal["settings", "broker", "topology", "database", "services", "images", "video", "machine"]
 FindingState = Literal["ok", "warning", "problem"]
 
 

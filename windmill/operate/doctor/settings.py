@@ -18,6 +18,7 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "database": ("DB",),
     "services": ("SERVICE",),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
+    "video": ("FFMPEG",),
 }
 """Prefixes of the settings that an area needs."""
 

@@ -6,8 +6,8 @@ from typing import Any
 from windmill.core.errors import WindmillError
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import NewJob, NewStep
+from windmill.pipelines.presets.known_steps import KNOWN_STEPS
 from windmill.pipelines.presets.planned_steps import FileSource, PlannedStep, plan_steps
-from windmill.pipelines.presets.preset import ENGINE
 from windmill.pipelines.presets.preset_request import PresetRequest
 
 
@@ -36,7 +36,7 @@ def _new_step(
         step.run,
         versions[step.run],
         parameters=_parameters(step, places, engines),
-        weight=float(len(step.parameters) or 1),
+        weight=len(step.parameters or [None]) * (KNOWN_STEPS[step.run].weight if step.run in KNOWN_STEPS else 1.0),
         skip_reason=step.skipped or None,
     )
 
@@ -47,7 +47,7 @@ def _parameters(step: PlannedStep, places: Mapping[str, int], engines: Sequence[
         "files": {name: _place(source, places) for name, source in step.inputs.items()},
         "each": list(step.parameters),
     }
-    if step.run == ENGINE:
+    if step.task:
         written |= {"task": step.task, "engines": list(engines or step.engines)}
     return written
 
