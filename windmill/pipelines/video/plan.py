@@ -64,7 +64,9 @@ def _plan(tools: VideoTools, task: RunningTask) -> TaskResult:
 
 def _clip(tools: VideoTools, path: Path, seconds: float, folder: Path) -> Path:
     """A clip of a picture: upright, with even sides, and not larger than a screen."""
-    pixels = fit_within(read_picture(path, load_settings().max_image_pixels).pixels, STILL_SIDE, STILL_SIDE)
+    pixels = read_picture(path, load_settings().max_image_pixels).pixels
+    if max(pixels.shape) > STILL_SIDE:
+        pixels = fit_within(pixels, STILL_SIDE, STILL_SIDE)
     height, width = (side - side % 2 for side in pixels.shape[:2])
     if not height or not width:
         raise WindmillError("VIDEO_UNREADABLE", "a picture of a single row or column makes no clip")
