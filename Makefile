@@ -77,7 +77,7 @@ psql: $(READY) ## open a psql prompt on the database
 lock: $(READY) ## upgrade the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --upgrade --extra farm --extra gateway --extra local --extra stores --extra dev pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --upgrade --extra farm --extra gateway --extra local --extra stores --extra video --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

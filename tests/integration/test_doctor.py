@@ -118,6 +118,7 @@ async def test_a_healthy_fleet_has_no_problem(patient: Patient) -> None:
         "services",
         "engines",
         "images",
+        "video",
         "machine",
     }
     assert report.of("queues")["found"].startswith("all 12 are as they should be")

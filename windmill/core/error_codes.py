@@ -21,6 +21,9 @@ Code = Literal[
     "IMAGE_TOO_LARGE",
     "IMAGE_FORBIDDEN",
     "IMAGE_CHANGED",
+    "VIDEO_UNREADABLE",
+    "VIDEO_TOO_LARGE",
+    "FRAMES_LOST",
     "BAD_MESSAGE",
     "WORKER_LOST",
     "ARTIFACT_NOT_FOUND",
@@ -136,6 +139,19 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         _FAILED,
         409,
         "put the old file back, or have the new one analysed: python -m producers.generic --services all --reprocess",
+    ),
+    "VIDEO_UNREADABLE": ErrorSpec(
+        "never", "input", _FAILED, 422, "the file is not a video that can be decoded; convert it to MP4, or replace it"
+    ),
+    "VIDEO_TOO_LARGE": ErrorSpec(
+        "never", "input", _FAILED, 413, "cut or shrink the video, or raise the setting that the message names"
+    ),
+    "FRAMES_LOST": ErrorSpec(
+        "later",
+        "us",
+        _FAILED,
+        500,
+        "run the job again; if it comes again, report it with the video as a bug of Windmill",
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

@@ -155,6 +155,21 @@ class ImageSettings(ArtifactSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VideoSettings:
+    """Where ffmpeg is, and how large videos may be."""
+
+    ffmpeg: str = setting("", text)
+    max_video_bytes: int = setting("10737418240", integer(1_024, 1_099_511_627_776))
+    max_video_pixels: int = setting("33177600", integer(1_024, 1_000_000_000))
+    max_video_seconds: int = setting("14400", integer(1, 864_000))
+    max_video_fps: int = setting("240", integer(1, 1_000))
+    max_video_streams: int = setting("16", integer(1, 1_000))
+    video_memory_bytes: int = setting("4294967296", integer(268_435_456, 1_099_511_627_776))
+    video_child_seconds: int = setting("3600", integer(1, 604_800))
+    video_threads: int = setting("0", integer(0, 128))
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallSettings:
     """Calls to services: concurrency, timeout, retries."""
 

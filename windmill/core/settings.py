@@ -28,6 +28,7 @@ from windmill.core.setting_parts import (
     JobSettings,
     PresetSettings,
     ProcessSettings,
+    VideoSettings,
     WebhookSettings,
     WriteSettings,
 )
@@ -56,6 +57,7 @@ class Settings(
     CallSettings,
     PresetSettings,
     ImageSettings,
+    VideoSettings,
     BrokerSettings,
     EngineSettings,
     FleetSettings,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -16,10 +17,13 @@ from windmill.engines.cancelling import until_cancelled
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, JsonValue, OnProgress
 from windmill.engines.outputs import gather, prepare
 from windmill.engines.process.arguments import DEFAULT_STYLE, seed_of
+from windmill.kernels.video.styles import STYLES
 from windmill.media.image.decode_check import open_image
 
 DISCLAIMER = "drawn from prompt and seed by Windmill's built-in engine; no model was asked"
-NAME = "image.png"
+NAME, FILTERS_FILE = "image.png", "filters.json"
+RESTYLE = "restyle_video"
+"""The task that videos are given with."""
 SIDES = (16, 4_096)
 _SIDE = 512
 _WAVES = 5
@@ -62,6 +66,9 @@ class BuiltinEngine:
 
 def _make(request: EngineRequest, tell: OnProgress, stop: threading.Event) -> None:
     prepare(request)
+    if request.parameters.get("task") == RESTYLE:
+        _say_filters(request)
+        return
     width, height = _side(request, "width"), _side(request, "height")
     dice = np.random.default_rng(_digest(request))
     tell(0.0)
@@ -73,6 +80,14 @@ def _make(request: EngineRequest, tell: OnProgress, stop: threading.Event) -> No
         tell(step / _STEPS)
     _save(_with_input(_stretched(canvas), request.main_input), request)
     tell(1.0)
+
+
+def _say_filters(request: EngineRequest) -> None:
+    """Videos are drawn by the step itself, frame by frame; what it is told is how."""
+    style, seed = str(request.parameters.get("style") or DEFAULT_STYLE), seed_of(request.parameters)
+    if style not in STYLES:
+        raise WindmillError("USAGE", f"there is no style {style!r:.60}; there are {', '.join(STYLES)}")
+    (request.out / FILTERS_FILE).write_bytes(orjson.dumps({"style": style, "style_seed": seed}))
 
 
 def _digest(request: EngineRequest) -> list[int]:

@@ -2,7 +2,8 @@
 
 The parameters of a step say under "files" where those of each input are: `{"step": 2}` are all files that the step at
 that position has made, `{"input": "photo"}` those that the job was submitted with. A task whose input has a "part",
-such as `{"input": "photo", "first": 8, "count": 4}`, gets only these of that input.
+such as `{"input": "photo", "first": 8, "count": 4}`, gets only these of that input. Where the input of a task names
+files of an input under "files", it is given only these: a segment, not all of them.
 """
 
 import asyncio
@@ -46,8 +47,9 @@ class StoredTaskFiles:
             return {}
         async with transaction(self._access.pool, self._access.settings) as connection:
             rows = await read_artifacts(connection, task.job_id, [_position(place) for place in places.values()])
-        part = task.input.get("part")
-        chosen = {name: select_part(select_files(rows, place), name, part) for name, place in places.items()}
+        part, named = task.input.get("part"), task.input.get("files", {})
+        found = {name: select_files(rows, place, named.get(name)) for name, place in places.items()}
+        chosen = {name: select_part(files, name, part) for name, files in found.items()}
         return {name: await self._fetch(files, folder / name) for name, files in chosen.items()}
 
     async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
@@ -65,10 +67,13 @@ class StoredTaskFiles:
         return StoredArtifact(file.name, blob.media_type, blob.size, blob.sha256, blob.key)
 
 
-def select_files(rows: Sequence[ArtifactRow], place: Place) -> list[ArtifactRow]:
-    """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10."""
+def select_files(rows: Sequence[ArtifactRow], place: Place, names: Sequence[str] | None = None) -> list[ArtifactRow]:
+    """The rows of a place, shard by shard, and in each as people count: frame_9 before frame_10; or only those with one
+    of these names."""
     prefix = f"{place['input']}/" if "input" in place else ""
     found = [row for row in rows if row.position == _position(place) and row.name.startswith(prefix)]
+    if names is not None:
+        found = [row for row in found if row.name in names]
     return sorted(found, key=lambda row: (row.shard, natural_key(row.name)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from windmill.core.errors import Problem
 from windmill.operate.preset_times import PresetTimes, TimesOfLevels
 from windmill.pipelines.presets.conditions import AllOf, Comparison, Condition, Not
-from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
+from windmill.pipelines.presets.preset import Preset, PresetStep
 from windmill.pipelines.presets.preset_library import FoundPreset, PresetLibrary
 from windmill.pipelines.presets.preset_request import request_schema
 from windmill.pipelines.presets.unavailable_presets import UNAVAILABLE, UnavailablePreset
@@ -34,7 +34,7 @@ def engines_of(preset: Preset) -> list[str]:
 
 def missing_engines(preset: Preset, configured: Collection[str]) -> list[str]:
     """What has to be configured before all of its steps can run: of the engines of a step, one at least."""
-    steps = (step for step in preset.steps if step.run == ENGINE)
+    steps = (step for step in preset.steps if step.task)
     choices = dict.fromkeys(step.engines or preset.engines for step in steps)
     return [f"an engine named {' or '.join(names)}" for names in choices if not set(names) & set(configured)]
 
@@ -112,8 +112,8 @@ def preset_document(preset: Preset, times: TimesOfLevels) -> dict[str, Any]:
 def _step_document(step: PresetStep) -> dict[str, Any]:
     return {
         "name": step.name,
-        "run": step.task if step.run == ENGINE else step.run,
-        "by": "engine" if step.run == ENGINE else "windmill",
+        "run": step.task or step.run,
+        "by": "engine" if step.uses_engine else "windmill",
         "description": step.description,
         "condition": render_condition(step.when) if step.when else None,
     }
@@ -199,7 +199,7 @@ def _seconds(preset: Preset, level: str, times: TimesOfLevels) -> tuple[str, str
 
 
 def _step_row(step: PresetStep) -> tuple[str, str, str]:
-    does = f"{step.task} by an engine" if step.run == ENGINE else step.run
+    does = f"{step.task} by an engine" if step.uses_engine else step.run
     return step.name, does, f"only if {render_condition(step.when)}" if step.when else ""
 
 

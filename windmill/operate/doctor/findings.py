@@ -10,7 +10,7 @@ from windmill.core.errors import DataRefused, WindmillError
 
 logger = logging.getLogger(__name__)
 
-Area = Literal["settings", "broker", "topology", "database", "services", "engines", "images", "machine"]
+Area = Literal["settings", "broker", "topology", "database", "services", "engines", "images", "video", "machine"]
 FindingState = Literal["ok", "warning", "problem"]
 
 

@@ -20,6 +20,7 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "services": ("SERVICE",),
     "engines": ("SERVICE", "MODEL", "PYTHON", "AWS", "DB", "QUEUE"),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
+    "video": ("FFMPEG",),
 }
 """Prefixes of the settings that an area needs."""
 

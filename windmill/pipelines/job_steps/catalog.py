@@ -10,6 +10,11 @@ from windmill.jobs.step import StepCatalog
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
 from windmill.pipelines.job_steps.picture_task import PictureTask
+from windmill.pipelines.video.encode import VideoEncode
+from windmill.pipelines.video.plan import VideoPlan
+from windmill.pipelines.video.stitch import VideoStitch
+from windmill.pipelines.video.thumbnails import VideoThumbnails
+from windmill.pipelines.video.verify import VideoVerify
 
 
 @asynccontextmanager
@@ -20,6 +25,8 @@ async def _open_configured() -> AsyncIterator[Engines]:
 
 ENGINES = EngineThread(_open_configured)
 """Opened by the first task that needs them."""
+VIDEO_STEPS = (VideoPlan(), VideoEncode(ENGINES), VideoVerify(), VideoStitch(), VideoThumbnails())
 STEPS = StepCatalog(
-    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values())], "windmill.pipelines.job_steps.catalog:STEPS"
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS],
+    "windmill.pipelines.job_steps.catalog:STEPS",
 )

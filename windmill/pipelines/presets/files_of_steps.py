@@ -10,6 +10,7 @@ from windmill.pipelines.presets.known_steps import KNOWN_STEPS
 from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
 from windmill.pipelines.values import FileType
 
+_ALSO_FIT = {("image", "images"), ("image", "footage"), ("video", "footage")}
 ENGINE_INPUT = "picture"
 """The input of an engine's step that is handed on when the step is skipped."""
 
@@ -120,7 +121,7 @@ def _types_of_source(preset: Preset, source: Expression) -> list[FileType | None
 
 
 def _fits(given: str, wanted: FileType) -> bool:
-    return given == wanted or (given, wanted) == ("image", "images")
+    return given == wanted or (given, wanted) in _ALSO_FIT
 
 
 def _sources(expression: Expression | None) -> tuple[Expression, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.values import FileType, ValueSpec
+from windmill.pipelines.video.forms import VIDEO_FORMS, VideoForm
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,9 @@ class KnownStep:
     inputs: Mapping[str, FileType] = field(default_factory=dict)
     parameters: Mapping[str, ValueSpec] = field(default_factory=dict)
     produces: FileType | None = None
+    takes_engine: bool = False
+    """Whether an engine may do a part of it, if the preset names a task for one."""
+    weight: float = 1.0
 
     @property
     def main_input(self) -> str | None:
@@ -33,10 +37,17 @@ RERUN_JOB = KnownStep(
     },
 )
 
+
+def _of_form(form: VideoForm) -> KnownStep:
+    made = (form.inputs, form.parameters, form.produces, form.takes_engine, form.weight)
+    return KnownStep(form.name, form.description, *made)
+
+
 KNOWN_STEPS: Mapping[str, KnownStep] = {
     **{
         step.name: KnownStep(step.name, step.description, step.inputs, step.parameters, step.produces)
         for step in PICTURE_STEPS.values()
     },
+    **{form.name: _of_form(form) for form in VIDEO_FORMS.values()},
     RERUN_JOB.name: RERUN_JOB,
 }

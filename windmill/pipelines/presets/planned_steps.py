@@ -7,7 +7,7 @@ from typing import Any, Literal
 from windmill.pipelines.presets.conditions import decide
 from windmill.pipelines.presets.expressions import Expression, FirstOf, Known, Reference, value_of
 from windmill.pipelines.presets.files_of_steps import inputs_of, main_input
-from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
+from windmill.pipelines.presets.preset import Preset, PresetStep
 from windmill.pipelines.presets.preset_request import PresetRequest
 
 
@@ -58,7 +58,7 @@ def _skip_reason(step: PresetStep, known: Known) -> str:
 
 def _planned(request: PresetRequest, place: int, reasons: Mapping[str, str]) -> PlannedStep:
     preset, step = request.preset, request.preset.steps[place]
-    engines = (step.engines or preset.engines) if step.run == ENGINE else ()
+    engines = (step.engines or preset.engines) if step.uses_engine else ()
     if reasons[step.name]:
         return PlannedStep(step.name, step.run, step.task, engines, {}, (), reasons[step.name])
     found = {name: _source(request, one, reasons) for name, one in inputs_of(preset, place).items()}

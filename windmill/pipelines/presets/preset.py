@@ -49,6 +49,11 @@ class PresetStep:
     engines: tuple[str, ...] = ()
     """Engines of this step alone, in order of preference; empty for those of the preset."""
 
+    @property
+    def uses_engine(self) -> bool:
+        """Whether an engine does it, or a part of it."""
+        return self.run == ENGINE or bool(self.task)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -79,7 +84,7 @@ class Preset:
 
     @property
     def uses_engines(self) -> bool:
-        return any(step.run == ENGINE for step in self.steps)
+        return any(step.uses_engine for step in self.steps)
 
     @property
     def quality_parameters(self) -> frozenset[str]:

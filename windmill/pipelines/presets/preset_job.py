@@ -8,9 +8,8 @@ from typing import Any
 from windmill.core.errors import WindmillError
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import NewJob, NewStep
-from windmill.pipelines.presets.known_steps import RERUN_JOB
+from windmill.pipelines.presets.known_steps import KNOWN_STEPS, RERUN_JOB
 from windmill.pipelines.presets.planned_steps import FileSource, PlannedStep, plan_steps
-from windmill.pipelines.presets.preset import ENGINE
 from windmill.pipelines.presets.preset_request import PresetRequest
 
 
@@ -74,7 +73,7 @@ def inside(step: str, source: FileSource) -> FileSource:
 
 def _left(part: PlannedStep, again: Rerun) -> list[str]:
     """The engines that have not failed; raises DEPENDENCY_MISSING if there is none."""
-    if part.run != ENGINE or part.skipped:
+    if not part.task or part.skipped:
         return []
     before = again.engines or part.engines
     left = [name for name in before if name not in again.without]
@@ -94,7 +93,7 @@ def _new_step(step: PlannedStep, versions: Mapping[str, int], places: Mapping[st
         step.run,
         versions.get(step.run, 1),
         parameters=_parameters(step, places),
-        weight=float(len(step.parameters) or 1),
+        weight=len(step.parameters or [None]) * (KNOWN_STEPS[step.run].weight if step.run in KNOWN_STEPS else 1.0),
         skip_reason=step.skipped or None,
     )
 
@@ -107,7 +106,7 @@ def _parameters(step: PlannedStep, places: Mapping[str, int]) -> dict[str, Any]:
     }
     if step.batch:
         written["batch"] = {name: value for name, value in asdict(step.batch).items() if value is not None}
-    if step.run == ENGINE:
+    if step.task:
         written |= {"task": step.task, "engines": list(step.engines)}
     return written
 

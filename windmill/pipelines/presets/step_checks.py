@@ -87,8 +87,10 @@ def _engine_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
 def _known_step_mistakes(preset: Preset, place: int, known: KnownStep) -> Iterator[Mistake]:
     step, key = preset.steps[place], f"steps[{place}]"
     for name, given in (("task", step.task), ("engines", list(step.engines)), ("batch_size", step.batch_size)):
-        if given:
+        if given and (name == "batch_size" or not known.takes_engine):
             yield Mistake(f"{key}.{name}", str(given), f'is for steps with "run": "{ENGINE}"; remove it')
+    if step.task and not (step.engines or preset.engines):
+        yield Mistake("engines", ABSENT, "is missing; name the engines that can do it, the preferred one first")
     if known.inputs and step.inputs is None and main_input(preset, place) is None:
         said = f'is missing: nothing comes before it. Name its files: "inputs": {{"{known.main_input}": "$..."}}'
         yield Mistake(f"{key}.inputs", ABSENT, said)

@@ -20,7 +20,5 @@ UNAVAILABLE = (
     UnavailablePreset(
         "video_identity_consistency_v1", "character_performance", "an engine that keeps a face in a video"
     ),
-    UnavailablePreset("upscale_deflicker_video_v1", "post_processing", "steps on videos"),
-    UnavailablePreset("color_grade_film_grain_v1", "post_processing", "steps on videos"),
     UnavailablePreset("ugc_clip_builder_v1", "hybrid_pipeline", "image_to_video_v1 and talking_clip_v1"),
 )

@@ -1,0 +1,1 @@
+"""Decisions about videos: packets, segments, fragments of MP4, playlists, filters. Pure."""

@@ -1,0 +1,190 @@
+"""The step `video_encode`: a task for each segment. Decoding, what an engine makes, filters and encoding are one task,
+as frames go from one to the next through pipes and need no room."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from windmill.core.errors import WindmillError
+from windmill.core.settings import load_settings
+from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits, ProducedFile
+from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
+from windmill.kernels.video.filters import BadFilter, VideoFilters, read_filters
+from windmill.media.video.encoding import Encoding, SegmentSource, encode_segment, place_segment, segment_times
+from windmill.media.video.frame_pipe import FrameShape, decode_frames, encode_frames, even, read_ahead
+from windmill.media.video.running import VideoTools
+from windmill.media.video.scanning import decoded_times
+from windmill.pipelines.job_steps.engine_choice import Chosen, use_preferred
+from windmill.pipelines.job_steps.engine_step import RunsEngines
+from windmill.pipelines.job_steps.planned_runs import parameters_of_run
+from windmill.pipelines.video.engine_frames import EngineFrames, frames_of, picture_frames, picture_shape, with_filters
+from windmill.pipelines.video.forms import ENCODE
+from windmill.pipelines.video.plan_documents import EncodedSegment, PlannedSegment, PlannedVideo, video_of
+from windmill.pipelines.video.sampling import sample_clip
+from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
+
+HEADER, PIECE_TYPE = "init.mp4", "video/iso.segment"
+_ENGINE_SHARE = 0.7
+_FILTERS = ("deflicker", "denoise", "scale", "sharpen", "look", "tone_map", "grain")
+Make = Callable[[VideoTools, Path], None]
+
+
+@dataclass(frozen=True)
+class SegmentWork:
+    """All that is known of a segment when its task begins."""
+
+    video: PlannedVideo
+    segment: PlannedSegment
+    given: Mapping[str, Any]
+    file: Path
+
+    @property
+    def source(self) -> SegmentSource:
+        one = self.segment
+        return SegmentSource(self.file, one.demuxer, one.frames, one.first, one.skipped, one.trimmed)
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.video.encoding(self.given["x264_preset"], self.given["crf"])
+
+    @property
+    def filters(self) -> VideoFilters:
+        style = {"style": self.given["style"], "style_seed": self.given["seed"]} if self.given.get("style") else {}
+        grain = {"grain_seed": self.given["seed"]}
+        try:
+            return read_filters({**{name: self.given[name] for name in _FILTERS}, **style, **grain})
+        except BadFilter as error:
+            raise WindmillError("USAGE", str(error)) from error
+
+
+@dataclass(frozen=True)
+class VideoEncode:
+    """Makes a piece of the new video of each segment."""
+
+    engines: RunsEngines
+    tools: OpenTools = configured_tools
+    limits: StepLimits = LIMITS
+    name: str = ENCODE.name
+    version: int = ENCODE.version
+    deterministic: bool = False
+    streams: bool = False
+
+    def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
+        given = inputs.parameters["each"][0]
+        for output in inputs.outputs.values():
+            for segment in output["segments"]:
+                files = {"segments": [segment["file"]]}
+                yield {"parameters": given, "video": output["video"], "segment": segment, "files": files}
+
+    async def run(self, task: RunningTask) -> TaskResult:
+        given = values_of(ENCODE, parameters_of_run(task))
+        (file,) = task.files["segments"]
+        work = SegmentWork(video_of(task.input), PlannedSegment(**task.input["segment"]), given, file)
+        engines = task.parameters.get("engines")
+        if not engines:
+            return await work_on(task, self.tools, lambda tools: _encode(tools, task, work, EngineFrames(), None))
+        sampled = await work_on(task, self.tools, lambda tools: sample_clip(tools, work, folder_of(task, "sampled")))
+        chosen, output = await self._ask(task, given, sampled.clip)
+        frames = frames_of(output)
+        made = await work_on(task, self.tools, lambda tools: _encode(tools, task, work, frames, sampled.times))
+        return TaskResult(
+            {**made.output, "engine": chosen.engine}, made.artifacts, warnings=_warnings(chosen, output, work)
+        )
+
+    async def _ask(self, task: RunningTask, given: Mapping[str, Any], clip: Path) -> tuple[Chosen, EngineOutput]:
+        asked = {name: given[name] for name in ("prompt", "style", "seed") if given.get(name) is not None}
+        parameters = {"task": task.parameters["task"], **asked}
+
+        async def use(engine: str) -> EngineResult:
+            request = EngineRequest(task.name, {"input": clip}, parameters, task.scratch / engine)
+            on_progress = lambda done: task.progress(done * _ENGINE_SHARE)  # noqa: E731
+            made = await self.engines.run(engine, request, on_progress, task.cancelled)
+            if isinstance(made, EngineWaits):
+                raise WindmillError("DEPENDENCY_MISSING", f"the engine {engine} looks at pictures, and makes none")
+            return made
+
+        chosen = await use_preferred(task.parameters["engines"], use)
+        assert not isinstance(chosen.output, EngineWaits)
+        return chosen, chosen.output
+
+
+def _warnings(chosen: Chosen, output: EngineOutput, work: SegmentWork) -> list[str]:
+    """Told once, with the first segment."""
+    if work.segment.number:
+        return []
+    warnings = [f"{chosen.engine} was used instead of {one}" for one in chosen.passed_over]
+    if output.facts.get("simulated"):
+        warnings.append(f"{chosen.engine}: {output.facts.get('says')}")
+    return warnings
+
+
+def _encode(
+    tools: VideoTools, task: RunningTask, work: SegmentWork, frames: EngineFrames, seen: list[int] | None
+) -> TaskResult:
+    folder = folder_of(task, "out")
+    encoded = folder / "encoded.mp4"
+    times = _draw(tools, task, work, frames, seen, encoded)
+    made = segment_times(tools, encoded)
+    missing = _missing_frames(tools, work, [work.segment.first + time for time in made], times)
+    first = times[0] if times else work.segment.first
+    parts = place_segment(encoded, first, work.video.scale, work.segment.number)
+    encoded.unlink()
+    piece = folder / f"piece_{work.segment.number:05d}.m4s"
+    piece.write_bytes(parts.media)
+    files = [ProducedFile(piece.name, piece, PIECE_TYPE)]
+    if not work.segment.number:
+        (folder / HEADER).write_bytes(parts.header)
+        files.append(ProducedFile(HEADER, folder / HEADER, "video/mp4"))
+    header = sha256(parts.header).hexdigest()
+    done = EncodedSegment(work.segment.number, len(made), missing, first, work.segment.end, header)
+    said = [f"{missing} frames of segment {work.segment.number + 1} cannot be decoded"] if missing else []
+    return TaskResult({"video": work.video.document(), "done": done.document()}, files, warnings=said)
+
+
+def _draw(
+    tools: VideoTools,
+    task: RunningTask,
+    work: SegmentWork,
+    frames: EngineFrames,
+    seen: list[int] | None,
+    target: Path,
+) -> list[int] | None:
+    """Encode the segment; the times of its frames where they are known without decoding."""
+    number, total = work.segment.number, work.segment.frames
+    filters = with_filters(work.filters, frames.filters) if frames.filters is not None else work.filters
+    rendered = filters.render(number)
+
+    def on_frames(count: int) -> None:
+        done = count / total
+        task.progress(done if seen is None else _ENGINE_SHARE + (1 - _ENGINE_SHARE) * done)
+
+    if frames.pictures:
+        most = load_settings().max_image_pixels
+        shape = picture_shape(frames.pictures[0], most)
+        times = [frame.time for frame in decode_frames(tools, work.source, work.video.scale, FrameShape(2, 2))]
+        drawn = picture_frames(frames.pictures, times, seen or times, shape, most)
+        return encode_frames(tools, drawn, lambda one: one.pixels, shape, work.encoding, rendered, target, on_frames)
+    if work.given["frame_pipe"]:
+        shape = FrameShape(*even(work.video.width, work.video.height))
+        decoded = read_ahead(decode_frames(tools, work.source, work.video.scale, shape))
+        return encode_frames(tools, decoded, lambda one: one.pixels, shape, work.encoding, rendered, target, on_frames)
+    source = work.source
+    if frames.clip:
+        source = SegmentSource(frames.clip, "mov", source.frames, source.first)
+    encode_segment(tools, source, work.encoding, rendered, target, on_frames)
+    return None
+
+
+def _missing_frames(tools: VideoTools, work: SegmentWork, made: list[int], known: list[int] | None) -> int:
+    """How many frames of the segment are not there because they cannot be decoded; raises FRAMES_LOST where that is not
+    the reason."""
+    expected = work.segment.frames
+    if len(made) == expected:
+        return 0
+    decoded = len(decoded_times(tools, work.file, work.segment.demuxer)) - work.segment.skipped
+    if len(made) != min(decoded, expected) or not made or (known is not None and len(known) != len(made)):
+        said = f"segment {work.segment.number + 1} has {expected} frames, and {len(made)} were encoded"
+        raise WindmillError("FRAMES_LOST", said)
+    return expected - len(made)

@@ -1,0 +1,42 @@
+"""Which frames an engine is given: all, or some of them by time and where the scene changes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windmill.kernels.video.frame_times import frame_rate
+from windmill.media.video.cutting import NORMAL_CRF
+from windmill.media.video.encoding import Encoding
+from windmill.media.video.frame_pipe import FrameShape, decode_frames, encode_frames, even, read_ahead
+from windmill.media.video.running import VideoTools
+
+if TYPE_CHECKING:
+    from windmill.pipelines.video.encode import SegmentWork
+
+
+@dataclass(frozen=True)
+class SampledClip:
+    """A clip for an engine, and the times of its frames in ticks; None: they are all frames of the segment."""
+
+    clip: Path
+    times: list[int] | None = None
+
+
+def sampling_filter(max_fps: float, scene_change: float) -> str:
+    """Chooses a frame when so much time has passed since the last one, or when the picture is another."""
+    wanted = f"isnan(prev_selected_t)+gte(t-prev_selected_t\\,{0.999 / max_fps:.6f})"
+    change = f"+gt(scene\\,{scene_change:g})" if scene_change else ""
+    return f"select='{wanted}{change}'"
+
+
+def sample_clip(tools: VideoTools, work: "SegmentWork", folder: Path) -> SampledClip:
+    """The segment itself, or a clip of the frames that are chosen."""
+    given, video = work.given, work.video
+    if not given["max_fps"] and not work.segment.trimmed:
+        return SampledClip(work.file)
+    shape = FrameShape(*even(video.width, video.height))
+    chosen = [sampling_filter(given["max_fps"], given["scene_change"])] if given["max_fps"] else []
+    frames = read_ahead(decode_frames(tools, work.source, video.scale, shape, chosen))
+    clip = folder / "sampled.mp4"
+    encoding = Encoding(video.scale, frame_rate([], video.scale), False, "ultrafast", NORMAL_CRF)
+    return SampledClip(clip, encode_frames(tools, frames, lambda one: one.pixels, shape, encoding, [], clip))

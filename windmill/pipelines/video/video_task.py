@@ -1,0 +1,53 @@
+"""What all steps on videos have in common: they block in a thread, beside children that end with their task."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from windmill.core.errors import WindmillError
+from windmill.core.settings import load_settings
+from windmill.engines.outputs import must_have_room
+from windmill.jobs.step import RunningTask, StepLimits
+from windmill.kernels.text.json_readers import DocumentInvalid
+from windmill.media.video.running import VideoTools, open_tools
+from windmill.pipelines.values import read_values
+from windmill.pipelines.video.forms import VideoForm
+
+V = TypeVar("V")
+LIMITS = StepLimits(concurrency=1, timeout_seconds=86_400)
+OpenTools = Callable[[], VideoTools]
+
+
+def configured_tools() -> VideoTools:
+    return open_tools(load_settings())
+
+
+async def work_on(task: RunningTask, open_them: OpenTools, work: Callable[[VideoTools], V]) -> V:
+    """Do blocking work in a thread; when the task is cancelled, all its children are killed and it has ended."""
+    must_have_room(task.scratch)
+    tools = open_them()
+    running = asyncio.ensure_future(asyncio.to_thread(work, tools))
+    told = asyncio.ensure_future(task.cancelled.wait())
+    try:
+        await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not running.done():
+            tools.children.end()
+            await asyncio.wait((running,))
+    return running.result()
+
+
+def values_of(form: VideoForm, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a step with their defaults."""
+    try:
+        return read_values(form.parameters, given)
+    except DocumentInvalid as error:
+        raise WindmillError("USAGE", f"{form.name}: {error}") from error
+
+
+def folder_of(task: RunningTask, name: str) -> Path:
+    folder = task.scratch / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
