@@ -27,6 +27,7 @@ from windmill.core.messages import Job
 from windmill.core.outcomes import MAX_OUTAGES
 from windmill.core.services import Service, load_fleet
 from windmill.core.settings import ROOT, Settings
+from windmill.core.wanted_states import WantedState, WantedStates
 from windmill.media.image.change import KnownImage
 from windmill.media.image.crops import Crop, cut_crops
 
