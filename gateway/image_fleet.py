@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from windmill.core.errors import ConfigInvalid
 from windmill.core.services import Fleet, load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.images.files import ImageFiles
@@ -60,6 +61,12 @@ class ImageFleet:
                     raise reader.database_error
                 self._status = (self._clock(), status)
             return self._status[1]
+
+    def checked_uploads(self) -> UploadFolder:
+        """Raises CONFIG_INVALID if the folder is not where workers read."""
+        if trouble := self.uploads.trouble():
+            raise ConfigInvalid([trouble])
+        return self.uploads
 
     def forget_status(self) -> None:
         """What people want has changed, here."""

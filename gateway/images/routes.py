@@ -41,7 +41,7 @@ async def upload(
     gateway: Context, _: Operator, who: Who, form: Annotated[UploadForm, Form(media_type="multipart/form-data")]
 ) -> RegistrationAnswer:
     """Send images in. What they are is seen from their bytes; one that is sent twice is one image."""
-    uploads = gateway.image_fleet.uploads
+    uploads = gateway.image_fleet.checked_uploads()
     kept = [await uploads.keep(one.file, one.filename or "") for one in form.files]
     registrar = Registrar(gateway.access.pool, gateway.settings, who, form.group)
     return _registered(await registrar.register(iter(kept)), form.group)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from windmill.core.errors import ConfigInvalid, Problem
+from windmill.core.errors import Problem
 from windmill.kernels.media.image_header import format_of
 from windmill.kernels.media.sample import HEAD_BYTES, sample_of
 from windmill.storage.artifacts.files import explained_disk_errors, hashed, make_folder, publish, temporary_file
@@ -27,20 +27,18 @@ class UploadFolder:
         """Store a file, if it begins as an image; once this returns, a power cut does not lose it."""
         return await asyncio.to_thread(self._keep, source, shown_name(name))
 
-    def trouble(self) -> ConfigInvalid | None:
+    def trouble(self) -> Problem | None:
         """Why nothing can be sent in, if the folder is not where workers read."""
         if self._folder.resolve().is_relative_to(self._image_root.resolve()):
             return None
         allowed = f"must lie below IMAGE_ROOT={self._image_root}, where workers read"
-        return ConfigInvalid([Problem("GATEWAY_UPLOADS_DIR", str(self._folder), allowed)])
+        return Problem("GATEWAY_UPLOADS_DIR", str(self._folder), allowed)
 
     def _keep(self, source: IO[bytes], name: str) -> FoundImage | BadEntry:
         head = source.read(HEAD_BYTES)
         form = format_of(head)
         if form is None:
             return BadEntry(name, "does not begin as an image" if head else "is empty")
-        if trouble := self.trouble():
-            raise trouble
         folder = self._folder.resolve()
         with explained_disk_errors(folder):
             make_folder(folder)

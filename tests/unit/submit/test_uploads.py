@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from windmill.core.errors import ConfigInvalid
 from windmill.submit.entry_types import BadEntry, FoundImage
 from windmill.submit.uploads import UploadFolder, shown_name
 
@@ -41,9 +40,10 @@ async def test_what_is_no_image_or_too_large_leaves_nothing_behind(data: bytes, 
     assert files_of(tmp_path) == []
 
 
-async def test_a_folder_that_workers_do_not_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigInvalid, match="GATEWAY_UPLOADS_DIR"):
-        await UploadFolder(tmp_path / "sent", tmp_path / "pictures", 10_000).keep(BytesIO(JPEG), "a.jpg")
+def test_a_folder_that_workers_do_not_read_is_told(tmp_path: Path) -> None:
+    trouble = UploadFolder(tmp_path / "sent", tmp_path / "pictures", 10_000).trouble()
+    assert "must lie below IMAGE_ROOT" in str(trouble)
+    assert uploads(tmp_path).trouble() is None
 
 
 @pytest.mark.parametrize(
