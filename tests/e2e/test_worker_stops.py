@@ -133,9 +133,9 @@ async def test_a_job_over_which_two_workers_die_is_parked_by_the_third(
 
 
 async def test_two_workers_share_a_queue_and_do_nothing_twice(fleet: Fleet, farm: Farm, picture: bytes) -> None:
-    images = await submitted(fleet, "yolov8", picture, 100)
     farm.misbehave("yolov8", slowness=0.05)
     workers = [await fleet.worker("yolov8", WORKER_ID=name) for name in ("one", "two")]
+    images = await submitted(fleet, "yolov8", picture, 100)
     await all_stored_once(fleet, "yolov8", images)
     assert {row["worker_id"] for row in await fleet.results()} == {"one", "two"}
     assert farm.calls("yolov8") == len(images)
