@@ -3,6 +3,7 @@ a task that is stopped."""
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,11 @@ def mean_of_first_frame(video: Path, folder: Path) -> tuple[int, ...]:
         pixel = picture.convert("RGB").getpixel((0, 0))
     assert isinstance(pixel, tuple)
     return tuple(map(int, pixel))
+
+
+def small_frames(folder: Path) -> list[bytes]:
+    paths = sorted(folder.glob("frame_*.png"))
+    return [Image.open(path).convert("RGB").resize((80, 45)).tobytes() for path in paths]
 
 
 async def test_pictures_in_a_folder_become_the_frames_each_at_the_time_of_its_own(tmp_path: Path) -> None:
@@ -115,11 +121,8 @@ async def test_a_style_is_as_steady_over_the_seam_of_two_segments_as_within_one(
     video = await run.all(["default"], style="anime", seed=3)
     assert len(run.results["video_encode"]) == 3
     ffmpeg("-i", str(video), str(tmp_path / "frame_%03d.png"))
-    frames = [
-        Image.open(path).convert("RGB").resize((80, 45)).tobytes() for path in sorted(tmp_path.glob("frame_*.png"))
-    ]
+    frames = small_frames(tmp_path)
     changes = [
-        sum(abs(a - b) for a, b in zip(before, after, strict=True)) / len(before)
-        for before, after in zip(frames, frames[1:], strict=False)
+        sum(abs(a - b) for a, b in zip(before, after, strict=True)) / len(before) for before, after in pairwise(frames)
     ]
     assert max(changes[24], changes[49]) < 1.0, "grey levels, on average, from one segment to the next"
