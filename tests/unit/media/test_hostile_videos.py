@@ -5,6 +5,7 @@ import os
 import random
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from windmill.media.video.scanning import scan_video
 
 def children() -> set[int]:
     """The processes that this one has started and that are still there."""
-    task = Path(f"/proc/{os.getpid()}/task")
-    return {int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()}
+    found: set[int] = set()
+    for thread in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            found |= {int(pid) for pid in (thread / "children").read_text().split()}
+    return found
 
 
 def refusal(path: Path, **settings: str) -> WindmillError:

@@ -116,7 +116,7 @@ def _feed(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
 _REASONS: Sequence[tuple[str, Code, str, str]] = (
     ("No space left on device", "INSUFFICIENT_DISK_SPACE", "the disk with the scratch folder is full", ""),
     ("exceeds max_streams", "VIDEO_TOO_LARGE", "it has more streams than MAX_VIDEO_STREAMS", ""),
-    ("max pixel count", "VIDEO_TOO_LARGE", "its frames have more pixels than MAX_VIDEO_PIXELS", ""),
+    ("Picture size ", "VIDEO_TOO_LARGE", "its frames have more pixels than MAX_VIDEO_PIXELS", ""),
     (
         "Cannot allocate memory",
         "OUT_OF_MEMORY",
