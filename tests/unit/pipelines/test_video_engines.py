@@ -15,10 +15,12 @@ from tests.unit.pipelines.video_run import JOB, VideoRun
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress
 from windmill.engines.outputs import gather, prepare
+from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.jobs.task_run import GivenTask
 from windmill.media.video.running import VideoTools, run_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.video.video_task import work_on
+from windmill.storage.jobs.rows import TaskKey
 
 
 @dataclass
@@ -27,6 +29,7 @@ class FolderEngine:
 
     lost: int = 0
     made: list[int] = field(default_factory=list)
+    breaker: StepBreaker = field(default_factory=NoBreaker)
 
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
@@ -82,7 +85,7 @@ async def test_an_engine_that_forgets_a_frame_breaks_its_contract(tmp_path: Path
 
 
 async def test_nothing_runs_any_more_of_a_task_that_was_stopped(tmp_path: Path) -> None:
-    task = GivenTask("1-0-0", JOB, {}, {}, {}, tmp_path, lambda _: None)
+    task = GivenTask("1-0-0", JOB, {}, {}, {}, tmp_path, lambda _: None, key=TaskKey(1, 0, 0))
     running = asyncio.Event()
     loop = asyncio.get_running_loop()
 
