@@ -50,6 +50,10 @@ class WorkerScene:
         lines = file.read_text().splitlines() if file.exists() else []
         return Counter(line.rpartition(" ")[0] for line in lines)
 
+    def processes(self, last: int) -> set[str]:
+        """Which processes made the last runs."""
+        return {line.split()[-1] for line in (self.folder / "runs").read_text().splitlines()[-last:]}
+
     async def started(self, runs: int) -> None:
         await until(lambda: self.runs().total() >= runs, 60, lambda: f"{runs} runs\n{self.fleet.logs()}")
 
@@ -77,6 +81,15 @@ async def test_two_workers_run_each_shard_of_each_step_once(scene: WorkerScene) 
         await scene.becomes(job, "succeeded")
     names = [f"{step} {shard}" for step in ("split", "paint", "gather") for shard in range(8)]
     assert scene.runs() == dict.fromkeys(names, 3)
+
+
+async def test_the_worker_that_ends_a_task_goes_on_with_the_job(scene: WorkerScene) -> None:
+    await scene.worker()
+    await scene.worker()
+    for number in range(1, 4):
+        await scene.becomes(await scene.submit(*THREE), "succeeded")
+        assert len(scene.processes(last=3)) == 1
+        assert scene.runs().total() == 3 * number
 
 
 async def test_a_worker_that_serves_one_step_hands_on_to_one_that_serves_the_next(scene: WorkerScene) -> None:

@@ -161,6 +161,17 @@ class JobHistories(RuleBasedStateMachine):
         assert self._run(self._end(task, how)) is not None
         self.live.pop(task.key)
 
+    @precondition(lambda self: self.live)
+    @rule(index=st.integers(0, 9), free=st.sets(st.sampled_from(STEPS)))
+    def go_on(self, index: int, free: set[str]) -> None:
+        """Succeed, in a process that may go on with the job."""
+        task = self._pick(index)
+        following = self._run(self._scene.go_on(task, *free)).next_task
+        self.live.pop(task.key)
+        if following:
+            assert following.key not in self.live, "two live leases"
+            self.live[following.key] = following
+
     @precondition(lambda self: self.stale)
     @rule(index=st.integers(0, 9), how=st.sampled_from(["succeed", "USAGE", "give_back"]))
     def end_without_lease(self, index: int, how: str) -> None:
