@@ -52,8 +52,9 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(READY) $(PEERS)/.ready ## measure a worker's cost per job, against a plain worker and four libraries
+bench: $(READY) $(PEERS)/.ready ## measure what an image and a step of a job cost a worker, against those of libraries
 	@$(BIN)/python bench/worker.py
+	@$(BIN)/python bench/jobs.py
 
 $(PEERS)/.ready: requirements-bench.lock | $(READY)
 	$(BIN)/python -m venv --clear $(PEERS)

@@ -17,12 +17,11 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 
 @dataclass(frozen=True)
-class Testbed:
-    """What a benchmark runs on: the servers, nginx, and the concurrency of a worker."""
+class Servers:
+    """What a benchmark runs on, and the concurrency of a worker."""
 
     environ: dict[str, str]
     settings: Settings
-    port: int
     concurrency: int
 
     @property
@@ -36,6 +35,13 @@ class Testbed:
         s = self.settings
         account = f"{quote(s.db_user, safe='')}:{quote(s.db_password, safe='')}"
         return f"postgresql://{account}@{s.db_host}:{s.db_port}/{s.db_name}"
+
+
+@dataclass(frozen=True)
+class Testbed(Servers):
+    """The same with nginx."""
+
+    port: int
 
     @property
     def url(self) -> str:
@@ -123,6 +129,6 @@ def python() -> str:
     return str(PYTHON) if PYTHON.exists() else sys.executable
 
 
-def missing(way: Contender) -> list[str]:
-    """The libraries that it needs and that are not installed."""
-    return [name for name in way.needs if not any(ENVIRONMENT.glob(f"lib/python*/site-packages/{name}"))]
+def missing(needs: Sequence[str]) -> list[str]:
+    """The libraries of these that are not installed."""
+    return [name for name in needs if not any(ENVIRONMENT.glob(f"lib/python*/site-packages/{name}"))]

@@ -1,18 +1,17 @@
 """One worker through all its jobs: fill its queue, start it, watch the rows arrive, stop it."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import meter
 from bench.contenders import Contender, Testbed, python
+from bench.worker_process import Process, environment, started
 from windmill import broker
 from windmill.core.messages import Job, encode
 from windmill.core.settings import ROOT
@@ -21,7 +20,6 @@ from windmill.submit.batches import batches
 
 POLL_SECONDS = 0.1
 SETTLE_SECONDS = 0.3
-STOP_SECONDS = 30.0
 START_SECONDS = 60.0
 MOST_SECONDS_PER_JOB = 0.02
 
@@ -84,47 +82,20 @@ class Course:
     def _publish_by_its_client(self, way: Contender) -> None:
         command = [python(), "-m", way.publisher]
         lines = b"\n".join(self.bodies)
-        done = subprocess.run(command, input=lines, cwd=ROOT, env=self._environ(way), capture_output=True, check=False)
+        variables = environment(way.variables(self.place, way.service))
+        done = subprocess.run(command, input=lines, cwd=ROOT, env=variables, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
             raise ContenderFailed(f"{way.name}: its client could not publish: {' | '.join(said)}")
 
-    @contextmanager
-    def _started(self, way: Contender) -> Iterator["subprocess.Popen[bytes]"]:
-        """The worker; in the end it gets SIGTERM, and processes that remain are killed."""
-        command = [python(), *way.command(self.place)]
-        with self._log(way).open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self._environ(way),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            yield process
-        finally:
-            family = meter.tree(process.pid)
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            for pid in family.keys() & meter.session(process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-    def _environ(self, way: Contender) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**kept, **way.variables(self.place, way.service)}
+    def _started(self, way: Contender) -> AbstractContextManager[Process]:
+        self._log(way).unlink(missing_ok=True)
+        return started([python(), *way.command(self.place)], way.variables(self.place, way.service), self._log(way))
 
     def _log(self, way: Contender) -> Path:
         return self.logs / f"{way.name}.log"
 
-    async def _watch(self, way: Contender, process: "subprocess.Popen[bytes]") -> Round:
+    async def _watch(self, way: Contender, process: Process) -> Round:
         """CPU is counted between two moments of work under way, and to the last acknowledgement."""
         deadline = time.monotonic() + START_SECONDS + MOST_SECONDS_PER_JOB * len(self.bodies)
         first = await self._until(len(self.bodies) // 10, way, process, deadline)
@@ -137,7 +108,7 @@ class Course:
             raise self._failed(way, f"stored {found and found['images']} of {len(self.bodies)} images")
         return Round(spent / (len(self.bodies) - first) * 1000, found["rate"], meter.megabytes(process.pid))
 
-    async def _until(self, wanted: int, way: Contender, process: "subprocess.Popen[bytes]", deadline: float) -> int:
+    async def _until(self, wanted: int, way: Contender, process: Process, deadline: float) -> int:
         while (count := await self.rows.fetchval("SELECT count(*) FROM results")) < wanted:
             if process.poll() is not None:
                 raise self._failed(way, f"ended with {process.returncode} after {count} jobs")

@@ -99,7 +99,7 @@ def chosen(names: Sequence[str]) -> list[Contender]:
     for way in CONTENDERS:
         if names and way.name not in names:
             continue
-        lacks = missing(way)
+        lacks = missing(way.needs)
         if lacks:
             say(f"{way.name} is left out, there is no {', '.join(lacks)}; `make bench` installs it")
         else:
@@ -141,7 +141,7 @@ def run(wanted: argparse.Namespace, ways: Sequence[Contender]) -> str:
         temporary_fleet() as fleet,
         own_virtual_host(fleet) as environ,
     ):
-        place = Testbed(environ, Settings.from_env(environ), port, wanted.concurrency)
+        place = Testbed(environ, Settings.from_env(environ), wanted.concurrency, port)
         results = asyncio.run(measure(place, ways, wanted.jobs, wanted.rounds))
     return render_json(place, wanted.jobs, results) if wanted.json else render_costs(medians(results))
 

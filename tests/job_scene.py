@@ -1,7 +1,7 @@
 """Jobs for tests: steps that plan as many shards as the job's inputs say, and short ways to claim and to end tasks."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from windmill.core.setting_parts import JobSettings
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.claiming import claim_task
 from windmill.jobs.ending import end_task
+from windmill.jobs.going_on import GoingOn
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepCatalog, StepInputs, StepLimits, TaskResult
 from windmill.jobs.submitting import NewJob, NewStep, submit_job
@@ -38,6 +39,17 @@ class CountedStep:
 
     async def run(self, task: RunningTask) -> TaskResult:
         return TaskResult({})
+
+
+@dataclass(frozen=True)
+class FreeProcess:
+    """A process that can go on with any number of tasks of these steps."""
+
+    steps: Sequence[str]
+    worker: str = "worker"
+
+    def keep_slot(self, step: str, version: int) -> bool:
+        return step in self.steps and version == 1
 
 
 CUT, DRAW, JOIN = CountedStep("cut"), CountedStep("draw", streams=True), CountedStep("join")
@@ -70,8 +82,14 @@ class JobScene:
         assert task, f"there is nothing to claim for {step}"
         return task
 
-    async def end(self, task: ClaimedTask, outcome: TaskOutcome) -> Change | None:
-        return await end_task(self.access, task.key, task.lease, outcome)
+    async def end(self, task: ClaimedTask, outcome: TaskOutcome, going_on: GoingOn | None = None) -> Change | None:
+        return await end_task(self.access, task.key, task.lease, outcome, going_on)
+
+    async def go_on(self, task: ClaimedTask, *steps: str) -> Change:
+        """Succeed, in a process that has slots of these steps free."""
+        change = await self.end(task, TaskSucceeded({}), FreeProcess(steps))
+        assert change, "the lease was lost"
+        return change
 
     async def succeed(self, task: ClaimedTask, **output: object) -> Change | None:
         return await self.end(task, TaskSucceeded(output))

@@ -12,35 +12,84 @@ SELECT * FROM jobs WHERE job_id = $1 FOR NO KEY UPDATE SKIP LOCKED;
 SELECT job_id FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: read_steps
-SELECT * FROM steps WHERE job_id = $1 ORDER BY position;
+-- Each with what its tasks that run or wait have done, as a number of shards.
+SELECT jsonb_agg(o ORDER BY o.position) FROM (
+    SELECT s.*, CASE WHEN s.status = 'running' THEN (
+               SELECT coalesce(sum(t.progress), 0) FROM tasks AS t
+               WHERE t.job_id = s.job_id AND t.status IN ('running', 'waiting') AND t.position = s.position)
+           ELSE 0 END AS running
+    FROM steps AS s WHERE s.job_id = $1) AS o;
 
--- name: save_job
--- The job's row, and $14 events whose columns are the arrays $15 to $19.
-WITH kept AS (
-    UPDATE jobs SET status = $2, ends_as = $3, priority = $4, attempt = $5, progress = $6, error_code = $7,
-        message = $8, warnings = $9, paused_by = $10, pause_reason = $11, paused_until = $12,
-        last_event = last_event + $14::integer,
-        started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,
-        ended_at = CASE WHEN $13 THEN coalesce(ended_at, clock_timestamp()) END,
-        progress_at = CASE WHEN progress <> $6 THEN clock_timestamp() ELSE progress_at END
-    WHERE job_id = $1
-    RETURNING job_id, last_event
+-- name: save_book
+-- Write what has changed of the job $1, which is locked: its row $2, new events $3, steps $4, the task $5 whose claim
+-- ends (or NULL), and new tasks $6. That goes back to the queue after a delay, or waits so long for something else; new
+-- ones are held while the job is paused. One with a lease is claimed at once, for $7 seconds by the worker $8, unless a
+-- task is queued there that comes before it or the deadline has passed; its lease is returned if it was. With $9 new
+-- tasks are cancelled, as all that is open.
+WITH clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+), kept AS (
+    UPDATE jobs AS j
+    SET status = g.status, ends_as = g.ends_as, priority = g.priority, attempt = g.attempt, progress = g.progress,
+        error_code = g.error_code, message = g.message, warnings = g.warnings, paused_by = g.paused_by,
+        pause_reason = g.pause_reason, paused_until = g.paused_until,
+        last_event = j.last_event + jsonb_array_length($3::jsonb),
+        started_at = CASE WHEN g.status = 'running' THEN coalesce(j.started_at, now) ELSE j.started_at END,
+        ended_at = CASE WHEN g.ended THEN coalesce(j.ended_at, now) END,
+        progress_at = CASE WHEN j.progress <> g.progress THEN now ELSE j.progress_at END
+    FROM clock, jsonb_to_record($2::jsonb) AS g (
+        status text, ends_as text, priority smallint, attempt integer, progress real, error_code text, message text,
+        warnings jsonb, paused_by text, pause_reason text, paused_until timestamptz, ended boolean)
+    WHERE j.job_id = $1
+    RETURNING j.job_id, j.status, j.principal, j.deadline, j.last_event
+), told AS (
+    INSERT INTO job_events (job_id, seq, kind, position, shard, level, data)
+    SELECT k.job_id, k.last_event - jsonb_array_length($3) + e.number, e.kind, e.position, e.shard, e.level, e.data
+    FROM kept AS k, jsonb_to_recordset($3) AS e (
+        number integer, kind text, position smallint, shard integer, level text, data jsonb)
+), saved_steps AS (
+    UPDATE steps AS s
+    SET status = g.status, planned = g.planned, plan_cursor = g.plan_cursor, settled = g.settled, failed = g.failed,
+        waited = g.waited, ran = g.ran,
+        started_at = CASE WHEN g.status = 'pending' THEN NULL ELSE coalesce(s.started_at, now) END,
+        ended_at = CASE WHEN g.status NOT IN ('pending', 'running') THEN coalesce(s.ended_at, now) END
+    FROM clock, jsonb_to_recordset($4::jsonb) AS g (
+        position smallint, status text, planned integer, plan_cursor integer, settled integer, failed integer,
+        waited float8, ran float8)
+    WHERE s.job_id = $1 AND s.position = g.position
+), ended AS (
+    UPDATE tasks AS t
+    SET status = e.status, lease = NULL, lease_until = NULL, output = e.output, error_code = e.error_code,
+        message = e.message,
+        not_before = CASE WHEN e.held THEN timestamptz 'infinity'
+                          WHEN e.delay > 0 THEN now + make_interval(secs => e.delay) END,
+        tries = t.tries + e.tries, lost = t.lost + e.lost, ran = t.ran + e.ran,
+        progress = coalesce(e.progress, t.progress),
+        queued_at = CASE WHEN e.status = 'queued' THEN now ELSE t.queued_at END,
+        ended_at = CASE WHEN e.status IN ('queued', 'waiting') THEN NULL ELSE now END
+    FROM clock, jsonb_to_record($5::jsonb) AS e (
+        position smallint, shard integer, status text, output jsonb, error_code text, message text, delay float8,
+        held boolean, tries integer, lost integer, ran float8, progress real)
+    WHERE t.job_id = $1 AND t.position = e.position AND t.shard = e.shard
+), fresh AS MATERIALIZED (
+    SELECT n.*, n.lease IS NOT NULL AND coalesce(k.deadline, 'infinity') > now
+        AND NOT EXISTS (SELECT FROM tasks AS o WHERE o.step = n.step AND o.step_version = n.version
+                        AND o.status = 'queued' AND o.not_before IS NULL AND o.place < n.place) AS claimed
+    FROM clock, kept AS k, jsonb_to_recordset($6::jsonb) AS n (
+        position smallint, shard integer, step text, version integer, tag float8, place float8, input jsonb, lease uuid)
+), added AS (
+    INSERT INTO tasks (job_id, position, shard, step, step_version, principal, not_before, tag, place, input,
+                       queued_at, status, attempt, lease, lease_until, worker, claimed_at, ended_at)
+    SELECT k.job_id, n.position, n.shard, n.step, n.version, k.principal,
+           CASE WHEN k.status = 'paused' AND NOT $9 THEN timestamptz 'infinity' END, n.tag, n.place, n.input, now,
+           CASE WHEN n.claimed THEN 'running' WHEN $9 THEN 'cancelled' ELSE 'queued' END, n.claimed::integer,
+           CASE WHEN n.claimed THEN n.lease END,
+           CASE WHEN n.claimed THEN now + make_interval(secs => $7::float8) END,
+           CASE WHEN n.claimed THEN $8::text END, CASE WHEN n.claimed THEN now END, CASE WHEN $9 THEN now END
+    FROM fresh AS n, kept AS k, clock
+    RETURNING lease
 )
-INSERT INTO job_events (job_id, seq, kind, position, shard, level, data)
-SELECT kept.job_id, kept.last_event - $14 + number, kind, position, shard, level, data::jsonb
-FROM kept, unnest($15::text[], $16::smallint[], $17::integer[], $18::text[], $19::text[])
-     WITH ORDINALITY AS given (kind, position, shard, level, data, number);
-
--- name: save_steps
-UPDATE steps AS s
-SET status = given.status, planned = given.planned, plan_cursor = given.plan_cursor, settled = given.settled,
-    failed = given.failed, waited = given.waited, ran = given.ran,
-    started_at = CASE WHEN given.status = 'pending' THEN NULL ELSE coalesce(s.started_at, clock_timestamp()) END,
-    ended_at = CASE WHEN given.status NOT IN ('pending', 'running') THEN coalesce(s.ended_at, clock_timestamp()) END
-FROM unnest($2::smallint[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::float8[],
-            $9::float8[])
-     AS given (position, status, planned, plan_cursor, settled, failed, waited, ran)
-WHERE s.job_id = $1 AND s.position = given.position;
+SELECT lease FROM added WHERE lease IS NOT NULL;
 
 -- name: cancel_open_tasks
 -- All tasks of a job that do not run, and what they wait for.
@@ -75,11 +124,6 @@ WHERE t.job_id = $1 AND t.position = $2 AND t.shard = n.shard AND t.status = 'qu
 SELECT EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'running') AS running,
        EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'queued') AS queued,
        EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'waiting') AS waiting;
-
--- name: read_running_progress
--- What the tasks of each step that run or wait have done, as a number of shards.
-SELECT position, sum(progress)::float8 AS done FROM tasks
-WHERE job_id = $1 AND status IN ('running', 'waiting') GROUP BY position;
 
 -- name: requeue_ended_tasks
 -- The tasks of a step that have not succeeded start afresh; their number.

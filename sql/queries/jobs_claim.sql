@@ -60,23 +60,42 @@ RETURNING t.lease, j.status AS job_status;
 UPDATE tasks SET alone = true WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4;
 
 -- name: lock_leased_task
--- No row if the lease was lost.
-SELECT job_id, position, shard, step, attempt, tries, lost, alone, output,
-       extract(epoch FROM claimed_at - queued_at)::float8 AS waited,
-       extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS ran
-FROM tasks WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 FOR NO KEY UPDATE;
-
--- name: end_task
--- The claim ends: the task has settled, or goes back to the queue in $8 seconds, or waits so long for something else.
-UPDATE tasks
-SET status = $4, lease = NULL, lease_until = NULL, output = $5, error_code = $6, message = $7,
-    not_before = CASE WHEN $9 THEN timestamptz 'infinity'
-                      WHEN $8::float8 > 0 THEN clock_timestamp() + make_interval(secs => $8) END,
-    tries = tries + $10::integer, lost = lost + $11::integer, ran = ran + $12::float8,
-    progress = CASE $4 WHEN 'succeeded' THEN 1 WHEN 'queued' THEN 0 WHEN 'waiting' THEN $13 ELSE progress END,
-    queued_at = CASE WHEN $4 = 'queued' THEN clock_timestamp() ELSE queued_at END,
-    ended_at = CASE WHEN $4 IN ('queued', 'waiting') THEN NULL ELSE clock_timestamp() END
-WHERE job_id = $1 AND position = $2 AND shard = $3;
+-- Lock a task, its job and the job's steps, in this order. No row if the lease was lost. The steps are locked so that
+-- they are read as they are once the job is locked, and not as they were when the statement began. The task's columns
+-- begin with task_. others_*: whether other tasks of the job run, are queued or wait. queue_*: if this is the last task
+-- of its step, how the queue of the step after it stands for the job's principal.
+WITH task AS MATERIALIZED (
+    SELECT * FROM tasks WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 FOR NO KEY UPDATE
+), job AS MATERIALIZED (
+    SELECT * FROM jobs WHERE job_id = (SELECT job_id FROM task) FOR NO KEY UPDATE
+), own_steps AS MATERIALIZED (
+    SELECT s.*, CASE WHEN s.status = 'running' THEN (
+               SELECT coalesce(sum(t.progress), 0) FROM tasks AS t
+               WHERE t.job_id = s.job_id AND t.status IN ('running', 'waiting') AND t.position = s.position
+                 AND (t.position, t.shard) <> ($2, $3)) ELSE 0 END AS running
+    FROM steps AS s WHERE s.job_id = (SELECT job_id FROM job) FOR NO KEY UPDATE OF s
+), next AS (
+    SELECT o.step FROM own_steps AS o
+    WHERE o.status = 'pending'
+      AND (SELECT settled + 1 >= planned AND plan_cursor IS NULL FROM own_steps WHERE position = $2)
+    ORDER BY o.position LIMIT 1
+)
+SELECT t.job_id AS task_job_id, t.position AS task_position, t.shard AS task_shard, t.step AS task_step,
+       t.step_version AS task_step_version, t.attempt AS task_attempt, t.tries AS task_tries, t.lost AS task_lost,
+       t.alone AS task_alone, t.output AS task_output,
+       extract(epoch FROM t.claimed_at - t.queued_at)::float8 AS task_waited,
+       extract(epoch FROM clock_timestamp() - t.claimed_at)::float8 AS task_ran, j.*,
+       (SELECT jsonb_agg(o ORDER BY o.position) FROM own_steps AS o) AS steps,
+       EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'running'
+               AND (o.position, o.shard) <> ($2, $3)) AS others_running,
+       EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'queued') AS others_queued,
+       EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'waiting') AS others_waiting,
+       next.step AS queue_step,
+       greatest((SELECT virtual_time FROM step_queues WHERE step = next.step), 0,
+                (SELECT max(tag) FROM tasks WHERE step = next.step AND status = 'running')) AS queue_virtual_time,
+       (SELECT max(tag) FROM tasks WHERE step = next.step AND principal = j.principal
+        AND status IN ('queued', 'running', 'waiting')) AS queue_last_tag
+FROM task AS t CROSS JOIN job AS j LEFT JOIN next ON true;
 
 -- name: insert_artifacts
 INSERT INTO artifacts (job_id, position, shard, name, media_type, bytes, sha256, key)

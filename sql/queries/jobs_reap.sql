@@ -11,10 +11,7 @@ LIMIT 100;
 
 -- name: lock_lost_task
 -- No row if the lease was renewed, or somebody else has the task locked.
-SELECT job_id, position, shard, step, attempt, tries, lost, alone, output,
-       extract(epoch FROM claimed_at - queued_at)::float8 AS waited,
-       extract(epoch FROM clock_timestamp() - claimed_at)::float8 AS ran
-FROM tasks
+SELECT true FROM tasks
 WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 AND lease_until < clock_timestamp()
 FOR NO KEY UPDATE SKIP LOCKED;
 

@@ -57,19 +57,9 @@ SELECT greatest(coalesce((SELECT virtual_time FROM step_queues WHERE step = $1),
         WHERE step = $1 AND principal = $2 AND status IN ('queued', 'running', 'waiting')
           AND job_id IS DISTINCT FROM $3) AS last_tag;
 
--- name: insert_tasks
--- Tasks for the shards $3 of a step; held until the job is resumed if it is paused ($7). The n-th has the tag $8 + n *
--- $9.
-INSERT INTO tasks (job_id, position, shard, step, step_version, principal, not_before, tag, place, input)
-SELECT $1, $2, shard, $4, $5, $6, CASE WHEN $7 THEN timestamptz 'infinity' END,
-       $8::float8 + (number - 1) * $9::float8, $8::float8 + (number - 1) * $9::float8 - $10::float8, input::jsonb
-FROM unnest($3::integer[], $11::text[]) WITH ORDINALITY AS given (shard, input, number);
-
 -- name: read_step_outputs
--- What the shards of a step have made; of one shard if $3 is not NULL.
-SELECT shard, output FROM tasks
-WHERE job_id = $1 AND position = $2 AND status = 'succeeded' AND ($3::integer IS NULL OR shard = $3)
-ORDER BY shard;
+-- What the shards of a step have made.
+SELECT shard, output FROM tasks WHERE job_id = $1 AND position = $2 AND status = 'succeeded' ORDER BY shard;
 
 -- name: read_unplanned_outputs
 -- What those shards of the step $2 have made that have no task in the step $3, which streams from it.

@@ -50,6 +50,15 @@ async def test_a_step_that_is_paused_is_not_begun_until_it_goes_on(scene: Worker
     await scene.becomes(job, "succeeded")
 
 
+async def test_the_worker_that_ends_a_task_goes_on_with_the_job(scene: WorkerScene) -> None:
+    await scene.worker()
+    await scene.worker()
+    for number in range(1, 4):
+        await scene.becomes(await scene.submit(*THREE), "succeeded")
+        assert len(scene.processes(last=3)) == 1
+        assert scene.runs().total() == 3 * number
+
+
 async def test_a_worker_that_serves_one_step_hands_on_to_one_that_serves_the_next(scene: WorkerScene) -> None:
     await scene.worker("split,paint")
     await scene.worker("gather")

@@ -43,6 +43,10 @@ class WorkerScene:
         lines = file.read_text().splitlines() if file.exists() else []
         return Counter(line.rpartition(" ")[0] for line in lines)
 
+    def processes(self, last: int) -> set[str]:
+        """Which processes made the last runs."""
+        return {line.split()[-1] for line in (self.folder / "runs").read_text().splitlines()[-last:]}
+
     async def started(self, runs: int) -> None:
         await until(lambda: self.runs().total() >= runs, 60, lambda: f"{runs} runs\n{self.fleet.logs()}")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from tests.job_scene import CATALOG
+from tests.job_scene import CATALOG, FreeProcess
 from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
@@ -47,7 +47,9 @@ class Claimant:
 
     async def claim(self, step: str) -> dict[str, Any] | None:
         """As an idle slot does once a second."""
-        task = await claim_task(self._access, step, 1, str(os.getpid()))
+        return self._hold(await claim_task(self._access, step, 1, str(os.getpid())))
+
+    def _hold(self, task: ClaimedTask | None) -> dict[str, Any] | None:
         if task is None:
             return None
         self._tasks[str(task.lease)] = task
@@ -84,6 +86,14 @@ class Claimant:
 
     async def _end(self, task: ClaimedTask, outcome: TaskOutcome) -> bool:
         return await end_task(self._access, task.key, task.lease, outcome) is not None
+
+    async def go_on(self, lease: str, steps: Sequence[str]) -> dict[str, Any] | None:
+        """Succeed, as a process that has slots of these steps free; the task that it goes on with."""
+        task = self._tasks[lease]
+        process = FreeProcess(steps, str(os.getpid()))
+        change = await end_task(self._access, task.key, task.lease, TaskSucceeded({}), process)
+        assert change, "the lease was lost"
+        return self._hold(change.next_task)
 
     async def top_up(self) -> None:
         await top_up(self._access, self._opened, self._publisher, self._settings, STEPS)

@@ -179,6 +179,15 @@ class JobHistories(RuleBasedStateMachine):
         for task in list(self.live.values()):
             self._ended(task, how)
 
+    @precondition(lambda self: self.live)
+    @rule(index=INDEX, free=st.sets(STEP))
+    def go_on(self, index: int, free: set[str]) -> None:
+        """Succeed, in a process that may go on with the job."""
+        task = self._pick(index)
+        following = task.ask("go_on", steps=sorted(free))
+        self._ended(task, "succeed")
+        self._hold(task.holder, following)
+
     def _ended(self, task: Held, how: str) -> None:
         self.live.pop(task.key)
         if how == "succeed":

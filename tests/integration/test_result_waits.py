@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet, waits_for_a_lock
-from tests.job_scene import JobScene
+from tests.job_scene import FreeProcess, JobScene
 from tests.waiting import until
 from windmill.core.errors import Code
 from windmill.core.settings import Settings
@@ -129,6 +129,40 @@ async def test_what_is_answered_while_the_task_still_runs_is_not_missed(scene: W
 async def test_progress_of_a_task_that_waits_counts(scene: WaitScene) -> None:
     task = await scene.waiting(1)
     assert (await scene.jobs.job(task.job_id))["progress"] == pytest.approx(0.125)
+
+
+async def test_it_counts_when_another_task_of_the_step_ends(scene: WaitScene) -> None:
+    job = await scene.jobs.submit(cut=2)
+    first, second = await scene.jobs.claimed(), await scene.jobs.claimed()
+    await scene.ask(first.key, [1])
+    await scene.jobs.end(first, TaskWaits(KEPT, 600, 0.5))
+    await scene.jobs.succeed(second)
+    assert (await scene.jobs.job(job))["progress"] == pytest.approx(0.375)
+    assert await scene.jobs.status(job) == "waiting"
+
+
+async def test_what_is_answered_while_the_task_of_a_paused_job_runs_holds_it(scene: WaitScene) -> None:
+    task = await scene.asking(1)
+    await pause_job(scene.jobs.access, task.job_id, "me")
+    await scene.answer(1)
+    change = await scene.jobs.end(task, TaskWaits(KEPT, 600))
+    assert change
+    assert change.new_tasks == {}
+    assert await scene.jobs.claim() is None
+    await resume_job(scene.jobs.access, task.job_id, "me")
+    assert (await scene.jobs.claimed()).output == KEPT
+
+
+async def test_nobody_goes_on_from_a_task_that_waits_but_from_where_it_ends(scene: WaitScene) -> None:
+    task = await scene.asking(1)
+    change = await scene.jobs.end(task, TaskWaits(KEPT, 600), FreeProcess(["cut", "join"]))
+    assert change
+    assert (change.next_task, change.new_tasks) == (None, {})
+    await scene.answer(1)
+    going = (await scene.jobs.go_on(await scene.jobs.claimed(), "cut", "join")).next_task
+    assert going
+    assert (going.step, going.output) == ("join", {})
+    assert await scene.awaited() == (0, 0)
 
 
 async def test_a_task_that_is_woken_in_a_paused_job_stays_where_it_is(scene: WaitScene) -> None:

@@ -9,7 +9,7 @@ from windmill.core.setting_parts import JobSettings
 from windmill.jobs.outcomes import TaskEnding
 from windmill.jobs.step import StepCatalog
 from windmill.storage.database import Connection, Pool
-from windmill.storage.jobs.rows import JobRow
+from windmill.storage.jobs.rows import ClaimedTask, JobRow
 
 
 class ChangeWitness(Protocol):
@@ -46,3 +46,5 @@ class Change:
     unplanned: bool = False
     ending: TaskEnding | None = None
     """What became of the task, if the operation ended a claim."""
+    next_task: ClaimedTask | None = None
+    """What whoever ended it goes on with; it is claimed already."""

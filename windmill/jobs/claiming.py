@@ -8,7 +8,7 @@ from windmill.jobs.locked_job import close_book, open_book
 from windmill.storage.jobs import claims
 from windmill.storage.jobs.rows import ClaimedTask
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
 
 
 async def register_steps(access: JobAccess) -> None:
@@ -20,7 +20,7 @@ async def register_steps(access: JobAccess) -> None:
 async def claim_task(access: JobAccess, step: str, version: int, worker: str) -> ClaimedTask | None:
     """Lease the best task of the step; None if there is none to claim."""
     seconds = access.settings.task_lease_seconds
-    async with transaction(access.pool, access.settings) as connection:
+    async with single_statement(access.pool, access.settings) as connection:
         return await claims.claim_task(connection, step, version, lease_seconds=seconds, worker=worker)
 
 
@@ -30,13 +30,13 @@ async def renew_leases(
     """Prolong the leases of all tasks of a process in one statement. The leases that are still held, each with the
     status of its job: a worker that finds a lease missing has lost the task, and stops it."""
     seconds = access.settings.task_lease_seconds
-    async with transaction(access.pool, access.settings) as connection:
+    async with single_statement(access.pool, access.settings) as connection:
         return await claims.renew_leases(connection, tasks, progress, seconds)
 
 
 async def begin_alone(access: JobAccess, task: ClaimedTask) -> None:
     """Note that the task runs alone in its process from now on."""
-    async with transaction(access.pool, access.settings) as connection:
+    async with single_statement(access.pool, access.settings) as connection:
         await claims.begin_alone(connection, task)
 
 

@@ -4,82 +4,102 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from windmill.core.jsonb import render_jsonb
+from windmill.core.jsonb import parse_object, render_jsonb
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.advancing import advance, count_settled, exceeds_budget, give_up
+from windmill.jobs.going_on import GoingOn
 from windmill.jobs.job_book import JobBook
-from windmill.jobs.locked_job import close_book, open_book
+from windmill.jobs.locked_job import close_book
 from windmill.jobs.outcomes import TaskEnding, TaskLost, TaskOutcome, TaskSucceeded, TaskWaits, decide
 from windmill.jobs.planning import plan_streamed_shard
-from windmill.jobs.states import OPEN_TASKS, TASK_MOVES
+from windmill.jobs.states import OPEN_TASKS, TASK_MOVES, job_may
 from windmill.jobs.step import StepLimits
-from windmill.jobs.waking import wake_within
 from windmill.storage.database import Connection
-from windmill.storage.jobs.claims import end_claim, lock_leased_task, lock_lost_task, save_artifacts
+from windmill.storage.jobs.claims import lock_leased_task, lock_lost_task, save_artifacts
 from windmill.storage.jobs.result_waits import forget_result_wait, is_wait_over
-from windmill.storage.jobs.rows import LeasedTask, TaskKey
+from windmill.storage.jobs.rows import EndedTask, LeasedTask, TaskKey
 from windmill.storage.transactions import transaction
 
 MOST_WARNINGS = 20
 """Of a job; all are in its log."""
 
 
-async def end_task(access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome) -> Change | None:
-    """End the claim. None, and nothing written, if the lease was lost: somebody else has the task by now."""
+async def end_task(
+    access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome, going_on: GoingOn | None = None
+) -> Change | None:
+    """End the claim. None, and nothing written, if the lease was lost: somebody else has the task by now. Who can go on
+    with the same job is given its next task in the same transaction, if its turn has come."""
     async with transaction(access.pool, access.settings) as connection:
-        return await end_task_within(connection, access, key, lease, outcome)
+        return await end_task_within(connection, access, key, lease, outcome, going_on)
 
 
 async def end_task_within(
-    connection: Connection, access: JobAccess, key: TaskKey, lease: object, outcome: TaskOutcome
+    connection: Connection,
+    access: JobAccess,
+    key: TaskKey,
+    lease: object,
+    outcome: TaskOutcome,
+    going_on: GoingOn | None = None,
 ) -> Change | None:
     """The same as part of a transaction. The order of locks is always: a running task, its job, then other tasks."""
     lock = lock_lost_task if isinstance(outcome, TaskLost) else lock_leased_task
-    task = await lock(connection, key, lease)
-    if task is None:
+    locked = await lock(connection, key, lease)
+    if locked is None:
         return None
-    book = await open_book(connection, key.job_id)
-    assert book, f"job {key.job_id} is gone"
-    tries = _limits(access, book, task).tries
+    task, book = locked.task, JobBook(locked.job, locked.steps)
     cancelling = book.job.status == "cancelling"
-    ending = decide(outcome, task, cancelling=cancelling, tries=tries, dice=random.random())
-    await _write(connection, book, task, ending, outcome)
+    ending = decide(outcome, task, cancelling=cancelling, tries=_limits(access, task).tries, dice=random.random())
+    book.ended_task = await _settle_wait(connection, book, task, _ended(book, task, ending, outcome))
+    book.open_tasks, book.queues = locked.others, locked.queues
+    if job_may(book.job.status, "start"):
+        book.apply("start")  # whoever claimed the task found the job locked
+    if isinstance(outcome, TaskSucceeded):
+        await save_artifacts(connection, task.key, outcome.artifacts)
+        _warn(book, task, outcome.warnings)
     await _follow(connection, access, book, task, ending)
-    return replace(await close_book(connection, access, book), ending=ending)
+    return replace(await close_book(connection, access, book, going_on), ending=ending)
 
 
-def _limits(access: JobAccess, book: JobBook, task: LeasedTask) -> StepLimits:
-    row = book.step(task.position)
-    step = access.catalog.find(row.step, row.version)
+def _limits(access: JobAccess, task: LeasedTask) -> StepLimits:
+    step = access.catalog.find(task.step, task.step_version)
     return step.limits if step else StepLimits()
 
 
-async def _write(
-    connection: Connection, book: JobBook, task: LeasedTask, ending: TaskEnding, outcome: TaskOutcome
-) -> None:
-    """Write the task's row and its artifacts."""
+def _ended(book: JobBook, task: LeasedTask, ending: TaskEnding, outcome: TaskOutcome) -> EndedTask:
+    """What is written of the task. Its output is as it will be read, because the next step is planned from it."""
     status = TASK_MOVES["running"][ending.event]
     output = outcome.output if isinstance(outcome, TaskSucceeded | TaskWaits) else task.output
-    await end_claim(
-        connection,
-        task,
+    return EndedTask(
+        position=task.position,
+        shard=task.shard,
         status=status,
-        output=render_jsonb(dict(output)),
-        code=ending.code,
+        output=parse_object(render_jsonb(dict(output))),
+        error_code=ending.code,
         message=ending.message,
         delay=ending.delay,
         held=book.held and status == "queued",
         tries=int(ending.counts_as_try),
         lost=int(ending.counts_as_lost),
-        done=outcome.done if isinstance(outcome, TaskWaits) else 0.0,
+        ran=task.ran,
+        progress=_progress(ending, outcome),
     )
-    if ending.event == "wait" and await is_wait_over(connection, task.key):
-        await wake_within(connection, book, task.position, task.shard)
-    elif task.output and status not in OPEN_TASKS:
+
+
+def _progress(ending: TaskEnding, outcome: TaskOutcome) -> float | None:
+    """What is done of the task from now on; None leaves it as it was."""
+    if ending.event == "wait" and isinstance(outcome, TaskWaits):
+        return outcome.done
+    return {"succeed": 1.0, "requeue": 0.0}.get(ending.event)
+
+
+async def _settle_wait(connection: Connection, book: JobBook, task: LeasedTask, ended: EndedTask) -> EndedTask:
+    """A task whose answers have all come already goes back to the queue. One that has ended waits for nothing more."""
+    if ended.status == "waiting" and await is_wait_over(connection, task.key):
+        book.new_tasks[task.step] += int(not book.held)
+        return replace(ended, status="queued", delay=0.0, held=book.held)
+    if task.output and ended.status not in OPEN_TASKS:
         await forget_result_wait(connection, task.key)
-    if isinstance(outcome, TaskSucceeded):
-        await save_artifacts(connection, task.key, outcome.artifacts)
-        _warn(book, task, outcome.warnings)
+    return ended
 
 
 async def _follow(
@@ -88,6 +108,7 @@ async def _follow(
     """Count, and decide what follows."""
     row = book.step(task.position)
     book.change_step(task.position, ran=row.ran + task.ran, waited=row.waited + task.waited)
+    _keep_progress(book)
     _tell(book, task, ending)
     if ending.event in ("succeed", "fail"):
         count_settled(book, task.position, failed=ending.event == "fail")
@@ -101,6 +122,14 @@ async def _follow(
     if ending.event == "succeed":
         await plan_streamed_shard(connection, access, book, task.position, task.shard)
     advance(book)
+
+
+def _keep_progress(book: JobBook) -> None:
+    """What is done of a task counts while it waits, too."""
+    task = book.ended_task
+    if task and task.status == "waiting":
+        running = book.step(task.position).running + (task.progress or 0.0)
+        book.change_step(task.position, running=running)
 
 
 def _warn(book: JobBook, task: LeasedTask, warnings: Sequence[str]) -> None:

@@ -1,11 +1,26 @@
 """A job and its steps while the job's row is locked: decisions change this book, and what changed is then written."""
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from windmill.jobs.states import ENDED_JOBS, ENDS_AS, JobEvent, next_job_status
-from windmill.storage.jobs.rows import JobEventRow, JobRow, StepRow
+from windmill.kernels.flow.fair_queueing import FairTags
+from windmill.storage.jobs.rows import Document, EndedTask, FairQueue, JobEventRow, JobRow, OpenTasks, StepRow
+
+
+@dataclass(frozen=True)
+class PlannedTasks:
+    """Tasks of a step by shard. They are written when the book is closed."""
+
+    step: StepRow
+    shards: Mapping[int, Document]
+    tags: FairTags
+
+    @property
+    def last_tag(self) -> float:
+        return self.tags.tag(len(self.shards) - 1)
 
 
 class JobBook:
@@ -20,6 +35,13 @@ class JobBook:
         self.to_plan: list[int] = []
         self.new_tasks: Counter[str] = Counter()
         self.cancels_open = False
+        self.planned: list[PlannedTasks] = []
+        self.ended_task: EndedTask | None = None
+        """The task whose claim ends, not written yet."""
+        self.open_tasks: OpenTasks | None = None
+        """Which kinds of open tasks there are besides, if that was read."""
+        self.queues: Mapping[str, FairQueue] = {}
+        """Queues of steps that may be planned, as far as they were read."""
 
     @property
     def positions(self) -> list[int]:
@@ -45,6 +67,24 @@ class JobBook:
     @property
     def failed_shards(self) -> int:
         return sum(step.failed for step in self.steps)
+
+    @property
+    def outputs(self) -> dict[tuple[int, int], Document]:
+        """What was made by the task whose claim ends, by its position and shard."""
+        task = self.ended_task
+        return {(task.position, task.shard): task.output} if task and task.status == "succeeded" else {}
+
+    def plan(self, planned: PlannedTasks) -> None:
+        """New tasks, which can be claimed unless the job is paused."""
+        step, number = self.step(planned.step.position), len(planned.shards)
+        self.planned.append(planned)
+        self.change_step(step.position, planned=step.planned + number)
+        if not self.held:
+            self.new_tasks[step.step] += number
+
+    def planned_shards(self, position: int) -> set[int]:
+        """Shards of the step that are planned and not written yet."""
+        return {shard for one in self.planned if one.step.position == position for shard in one.shards}
 
     def step(self, position: int) -> StepRow:
         return self._steps[position]

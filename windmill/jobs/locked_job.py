@@ -2,22 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from windmill.core.errors import WindmillError
 from windmill.jobs.access import Change, JobAccess
+from windmill.jobs.going_on import GoingOn, choose_next, new_tasks
 from windmill.jobs.job_book import JobBook
 from windmill.jobs.planning import is_unplanned, plan_started_steps
 from windmill.jobs.progress import job_progress
 from windmill.jobs.states import job_may
 from windmill.storage.database import Connection
-from windmill.storage.jobs.book import (
-    find_open_tasks,
-    lock_job,
-    read_running_progress,
-    read_steps,
-    save_job,
-    save_steps,
-)
+from windmill.storage.jobs.book import BookChanges, find_open_tasks, lock_job, read_steps, save_book
+from windmill.storage.jobs.rows import ClaimedTask, OpenTasks
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -29,21 +25,49 @@ async def open_book(connection: Connection, job_id: int, *, only_idle: bool = Fa
 
 
 async def close_book(
-    connection: Connection, access: JobAccess, book: JobBook, *, tell_progress: bool = False
+    connection: Connection,
+    access: JobAccess,
+    book: JobBook,
+    going_on: GoingOn | None = None,
+    *,
+    tell_progress: bool = False,
 ) -> Change:
-    """Do what the decisions ask for, and write what has changed."""
+    """Do what the decisions ask for, and write what has changed. Who can go on with a new task is given it, if its turn
+    has come."""
     await plan_started_steps(connection, access, book)
     if book.cancels_open:
         await connection.execute(queries()["cancel_open_tasks"], book.job.job_id)
         book.new_tasks.clear()
     await _follow_open_tasks(connection, book)
     if not book.ended:
-        await _follow_progress(connection, book, tell=tell_progress)
-    await save_steps(connection, book.job.job_id, book.changed_steps)
-    await save_job(connection, book.job, book.events, ended=book.ended)
+        _follow_progress(book, tell=tell_progress)
+    next_task = await _write(connection, access, book, going_on)
+    if next_task:
+        book.new_tasks[next_task.step] -= 1
     if access.witness:
         await access.witness.closing(connection, book.job_before, book.job)
-    return Change(book.job.job_id, book.job.public_id, book.job.status, dict(+book.new_tasks), _unplanned(access, book))
+    job = book.job
+    change = Change(job.job_id, job.public_id, job.status, dict(+book.new_tasks), _unplanned(access, book))
+    return replace(change, next_task=next_task)
+
+
+async def _write(
+    connection: Connection, access: JobAccess, book: JobBook, going_on: GoingOn | None
+) -> ClaimedTask | None:
+    """The task that was claimed on the way, if one was."""
+    wanted = choose_next(book, going_on) if going_on and not book.cancels_open else None
+    changes = BookChanges(
+        job=book.job,
+        ended=book.ended,
+        cancels_open=book.cancels_open,
+        events=book.events,
+        steps=book.changed_steps,
+        task=book.ended_task,
+        new_tasks=[task for planned in book.planned for task in new_tasks(planned, wanted)],
+        lease_seconds=access.settings.task_lease_seconds,
+        worker=going_on.worker if going_on else None,
+    )
+    return wanted if await save_book(connection, changes) else None
 
 
 @asynccontextmanager
@@ -63,20 +87,27 @@ async def _follow_open_tasks(connection: Connection, book: JobBook) -> None:
     """A job that is cancelling ends when nothing runs any more; one of which all is waiting waits."""
     status = book.job.status
     if status == "cancelling":
-        if not (await find_open_tasks(connection, book.job.job_id)).running:
+        if not (await _open_tasks(connection, book)).running:
             _confirm_end(book)
     elif status in ("queued", "running", "waiting"):
-        open_tasks = await find_open_tasks(connection, book.job.job_id)
+        open_tasks = await _open_tasks(connection, book)
         if open_tasks.running and job_may(status, "start"):
             book.apply("start")
         elif open_tasks.waiting and not (open_tasks.queued or open_tasks.running) and job_may(status, "wait"):
             book.apply("wait")
 
 
-async def _follow_progress(connection: Connection, book: JobBook, *, tell: bool) -> None:
+async def _open_tasks(connection: Connection, book: JobBook) -> OpenTasks:
+    """Those that there are, and those that will be once the book is written."""
+    found = book.open_tasks or await find_open_tasks(connection, book.job.job_id)
+    ended = book.ended_task.status if book.ended_task else None
+    queued = found.queued or bool(book.planned) or ended == "queued"
+    return OpenTasks(found.running, queued and not book.cancels_open, found.waiting or ended == "waiting")
+
+
+def _follow_progress(book: JobBook, *, tell: bool) -> None:
     """Progress only rises."""
-    running = await read_running_progress(connection, book.job.job_id)
-    now = job_progress(book.steps, running)
+    now = job_progress(book.steps, {step.position: step.running for step in book.steps})
     if now > book.job.progress:
         book.change_job(progress=now)
         if tell:

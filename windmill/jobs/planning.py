@@ -1,18 +1,19 @@
 """Planning a step: its tasks are written in pieces, each in its own transaction, so that a planner that was killed is
 taken over where it was."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from windmill.core.errors import WindmillError, unexpected
-from windmill.core.jsonb import parse_object, render_jsonb
+from windmill.core.jsonb import parse_object
 from windmill.jobs.access import JobAccess
 from windmill.jobs.advancing import advance, give_up
-from windmill.jobs.job_book import JobBook
+from windmill.jobs.job_book import JobBook, PlannedTasks
 from windmill.jobs.step import JobView, ShardInput, Step, StepInputs
 from windmill.kernels.flow.fair_queueing import FairTags, fair_tags
 from windmill.storage.database import Connection
-from windmill.storage.jobs.rows import Document, StepRow
+from windmill.storage.jobs.rows import Document, FairQueue, StepRow
 from windmill.storage.queries import queries
 
 PIECE = 1_000
@@ -34,13 +35,13 @@ async def plan_piece(connection: Connection, access: JobAccess, book: JobBook, p
         return
     upstream = book.upstream(position)
     if row.streams and upstream:
-        outputs = await _read_unplanned_outputs(connection, book, upstream, position)
+        outputs = await _read_unplanned(connection, book, row, upstream)
         shards, cursor = _plan_streamed(book, step, row, outputs), None
     else:
-        outputs = await _read_outputs(connection, book, upstream) if upstream else {}
+        outputs = await _read_outputs(connection, book, upstream)
         shards, cursor = _plan_next(book, step, row, row.plan_cursor, outputs)
     if shards is not None:
-        await _insert_tasks(connection, access, book, row, shards)
+        await _plan_tasks(connection, access, book, row, shards)
         book.change_step(position, plan_cursor=cursor)
         advance(book)
 
@@ -53,10 +54,9 @@ async def plan_streamed_shard(
     step = row and access.catalog.find(row.step, row.version)
     if not row or not step or row.plan_cursor is None:
         return
-    outputs = await _read_outputs(connection, book, book.step(position), shard)
-    shards = _plan_streamed(book, step, row, outputs)
+    shards = _plan_streamed(book, step, row, {shard: book.outputs[position, shard]})
     if shards is not None:
-        await _insert_tasks(connection, access, book, row, shards)
+        await _plan_tasks(connection, access, book, row, shards)
         book.change_step(row.position, plan_cursor=row.plan_cursor + 1)
 
 
@@ -97,33 +97,25 @@ def _plan(book: JobBook, step: Step, inputs: StepInputs, first: int, most: int) 
     return None
 
 
-async def _insert_tasks(
+async def _plan_tasks(
     connection: Connection, access: JobAccess, book: JobBook, row: StepRow, shards: Mapping[int, ShardInput]
 ) -> None:
-    if not shards:
-        return
-    tags = await read_tags(connection, access, book, row)
-    await connection.execute(
-        queries()["insert_tasks"],
-        *(book.job.job_id, row.position, list(shards), row.step, row.version, book.job.principal, book.held),
-        *(tags.first, tags.spacing, tags.lead, [render_jsonb(dict(one)) for one in shards.values()]),
-    )
-    planned = book.step(row.position).planned
-    book.change_step(row.position, planned=planned + len(shards))
-    if not book.held:
-        book.new_tasks[row.step] += len(shards)
+    """Behind those of the same principal that are planned already."""
+    if shards:
+        queue = book.queues.get(row.step) or await _read_queue(connection, book, row)
+        before = [one.last_tag for one in book.planned if one.step.step == row.step]
+        book.plan(PlannedTasks(row, shards, _tags(access, book, row, queue, before)))
 
 
-async def read_tags(
-    connection: Connection, access: JobAccess, book: JobBook, row: StepRow, *, anew: bool = False
-) -> FairTags:
-    """Tags for tasks of this step; with `anew` those of this job are about to get new ones and do not count."""
-    without = book.job.job_id if anew else None
-    queue = await connection.fetchrow(queries()["read_fair_queue"], row.step, book.job.principal, without)
-    assert queue
+async def read_tags(connection: Connection, access: JobAccess, book: JobBook, row: StepRow) -> FairTags:
+    """New tags for the tasks of this step, whose old ones do not count."""
+    return _tags(access, book, row, await _read_queue(connection, book, row, anew=True))
+
+
+def _tags(access: JobAccess, book: JobBook, row: StepRow, queue: FairQueue, before: Sequence[float] = ()) -> FairTags:
     return fair_tags(
-        queue["virtual_time"],
-        queue["last_tag"],
+        queue.virtual_time,
+        max([*before, *([] if queue.last_tag is None else [queue.last_tag])], default=None),
         cost=row.cost,
         weight=1.0,
         priority=book.job.priority,
@@ -131,18 +123,39 @@ async def read_tags(
     )
 
 
-async def _read_outputs(
-    connection: Connection, book: JobBook, upstream: StepRow, shard: int | None = None
-) -> dict[int, Document]:
-    rows = await connection.fetch(queries()["read_step_outputs"], book.job.job_id, upstream.position, shard)
-    return {row["shard"]: parse_object(row["output"]) for row in rows}
+async def _read_queue(connection: Connection, book: JobBook, row: StepRow, *, anew: bool = False) -> FairQueue:
+    without = book.job.job_id if anew else None
+    found = await connection.fetchrow(queries()["read_fair_queue"], row.step, book.job.principal, without)
+    assert found
+    return FairQueue(**found)
 
 
-async def _read_unplanned_outputs(
-    connection: Connection, book: JobBook, upstream: StepRow, position: int
+async def _read_outputs(connection: Connection, book: JobBook, upstream: StepRow | None) -> dict[int, Document]:
+    """What the step before has made, by shard. If its only task has just ended, that is known."""
+    if upstream is None:
+        return {}
+    own = {shard: output for (position, shard), output in book.outputs.items() if position == upstream.position}
+    if own and upstream.planned == 1:
+        return own
+    rows = await connection.fetch(queries()["read_step_outputs"], book.job.job_id, upstream.position)
+    return _by_shard(rows, own)
+
+
+async def _read_unplanned(
+    connection: Connection, book: JobBook, row: StepRow, upstream: StepRow
 ) -> dict[int, Document]:
-    rows = await connection.fetch(queries()["read_unplanned_outputs"], book.job.job_id, upstream.position, position)
-    return {row["shard"]: parse_object(row["output"]) for row in rows}
+    """The same of those shards that have no task yet in the step `row`, which streams."""
+    job_id, positions = book.job.job_id, (upstream.position, row.position)
+    rows = await connection.fetch(queries()["read_unplanned_outputs"], job_id, *positions)
+    own = {shard: output for (position, shard), output in book.outputs.items() if position == upstream.position}
+    planned = book.planned_shards(row.position)
+    return {shard: output for shard, output in _by_shard(rows, own).items() if shard not in planned}
+
+
+def _by_shard(rows: Iterable[Any], own: Mapping[int, Document]) -> dict[int, Document]:
+    """In the order of the shards."""
+    found = {row["shard"]: parse_object(row["output"]) for row in rows}
+    return dict(sorted({**found, **own}.items()))
 
 
 def is_unplanned(book: JobBook, row: StepRow) -> bool:

@@ -10,7 +10,7 @@ MOST_BEFORE_THE_END = 0.999
 
 def job_progress(steps: Sequence[StepRow], running: Mapping[int, float]) -> float:
     """The share that is done: steps by weight, shards that failed counted like others that have settled. `running` is
-    what the running tasks of each step have done, as a number of shards."""
+    what the tasks of each step that run or wait have done, as a number of shards."""
     total = sum(step.weight for step in steps)
     done, before = 0.0, 0
     for step in steps:

@@ -73,7 +73,7 @@ async def _retag(connection: Connection, access: JobAccess, book: JobBook) -> No
     """New tags for what the job has in queues; while it is paused, they are held as before."""
     for step in book.steps:
         if step.status == "running":
-            tags = await read_tags(connection, access, book, step, anew=True)
+            tags = await read_tags(connection, access, book, step)
             places = (tags.first, tags.spacing, tags.lead, book.held)
             status = await connection.execute(queries()["retag_tasks"], book.job.job_id, step.position, *places)
             if not book.held:

@@ -77,7 +77,7 @@ async def _requeue(connection: Connection, access: JobAccess, book: JobBook, ste
     book.change_step(step.position, status="running", settled=settled, failed=0, plan_cursor=cursor)
     if cursor is not None and not step.streams:
         book.to_plan.append(step.position)
-    tags = await read_tags(connection, access, book, step, anew=True)
+    tags = await read_tags(connection, access, book, step)
     await connection.execute(
         queries()["retag_tasks"],
         *(book.job.job_id, step.position, tags.first, tags.spacing, tags.lead, book.held),

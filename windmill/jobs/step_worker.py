@@ -46,6 +46,8 @@ class StepWorker:
         self._slots = {
             step.name: StepSlots(step, access, self.held, self._worker, self._follow, name) for step in steps
         }
+        for slots in self._slots.values():
+            slots.together = self._slots
         self._registered = False
         self._publisher: broker.Publisher | None = None
         self._connection: broker.Connection | None = None
@@ -81,8 +83,8 @@ class StepWorker:
         await ended
 
     async def _ended(self) -> None:
-        for slots in self._slots.values():
-            await slots.ended()
+        while any(slots.working for slots in self._slots.values()):
+            await asyncio.gather(*(slots.ended() for slots in self._slots.values()))
         for one in self._planning:
             one.cancel()
 

@@ -16,7 +16,7 @@ from windmill.jobs.rerunning import rerun_within
 from windmill.storage.artifacts.table import GIVEN
 from windmill.storage.database import Connection
 from windmill.storage.jobs.claims import save_artifacts
-from windmill.storage.jobs.rows import Document, GivenConsent, StoredArtifact, TaskKey
+from windmill.storage.jobs.rows import Document, GivenConsent, OpenTasks, StoredArtifact, TaskKey
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -131,9 +131,10 @@ def _weighed(steps: Sequence[NewStep], measured: Mapping[str, MeasuredStep]) -> 
 
 
 async def start_job(connection: Connection, access: JobAccess, job_id: int) -> Change:
-    """Plan what can be planned of a job that was just written."""
+    """Plan what can be planned of a job that was just written, of which nothing is open yet."""
     book = await open_book(connection, job_id)
     assert book
+    book.open_tasks = OpenTasks(running=False, queued=False, waiting=False)
     book.tell("queued")
     advance(book)
     return await close_book(connection, access, book)

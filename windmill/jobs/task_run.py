@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from windmill.core.errors import WindmillError, unexpected
 from windmill.jobs.step import InputFiles, JobView, ShardInput, Step, Suspended, TaskResult
+from windmill.jobs.step_threads import StepThreads
 from windmill.storage.jobs.rows import Document, TaskKey
 
 STOP_SECONDS = 0.5
@@ -78,49 +78,49 @@ class ThreadRun:
 
     A thread cannot be killed: a step that may hang outside Python, or starts what must end with it, runs in a child."""
 
-    def __init__(self, step: Step, work: TaskWork) -> None:
+    def __init__(self, step: Step, work: TaskWork, threads: StepThreads) -> None:
         self.progress = 0.0
         self._step = step
         self._given = GivenTask(**vars(work), report=self._report)
         self._ours = asyncio.get_running_loop()
         self._done: asyncio.Future[TaskResult | Suspended] = self._ours.create_future()
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[TaskResult | Suspended] | None = None
-        self._thread = threading.Thread(target=self._run, name=f"step {step.name}", daemon=True)
-        self._thread.start()
+        self._task: asyncio.Task[None] | None = None
+        self._threads, self._thread = threads, threads.take()
+        self._thread.call(self._begin)
 
     async def result(self) -> TaskResult | Suspended:
         return await asyncio.shield(self._done)
 
     async def stop(self) -> None:
-        self._call(self._given.cancelled.set)
+        if self._done.done():
+            return
+        self._thread.call(self._given.cancelled.set)
         await asyncio.wait([self._done], timeout=STOP_SECONDS)
         if not self._done.done():
-            self._call(self._cancel)
+            self._thread.call(self._cancel)
         with contextlib.suppress(WindmillError, asyncio.CancelledError):
             await asyncio.shield(self._done)
 
     def _report(self, done: float) -> None:
         self.progress = max(self.progress, done)
 
-    def _call(self, callback: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: it is done
-            self._loop.call_soon_threadsafe(callback)
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._run())
 
     def _cancel(self) -> None:
         if self._task:
             self._task.cancel()
 
-    def _run(self) -> None:
+    async def _run(self) -> None:
         try:
-            self._task = self._loop.create_task(run_step(self._step, self._given))
-            outcome: TaskResult | Suspended | BaseException = self._loop.run_until_complete(self._task)
+            outcome: TaskResult | Suspended | BaseException = await run_step(self._step, self._given)
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             outcome = error
-        finally:
-            self._loop.close()
+        self._task = None
         with contextlib.suppress(RuntimeError):  # the process ends
             self._ours.call_soon_threadsafe(self._settle, outcome)
+            await self._thread.clear()
+            self._ours.call_soon_threadsafe(self._threads.give_back, self._thread)
 
     def _settle(self, outcome: TaskResult | Suspended | BaseException) -> None:
         if isinstance(outcome, BaseException):

@@ -11,9 +11,11 @@ from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.child_run import ChildRun
 from windmill.jobs.claiming import begin_alone
 from windmill.jobs.ending import end_task
+from windmill.jobs.going_on import GoingOn
 from windmill.jobs.held_tasks import HeldTask, HeldTasks
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
 from windmill.jobs.step import InputFiles, JobView, Suspended
+from windmill.jobs.step_threads import StepThreads
 from windmill.jobs.suspending import needs_files, resumed_state, suspend
 from windmill.jobs.task_files import TaskFiles
 from windmill.jobs.task_run import TaskRun, TaskWork, ThreadRun
@@ -34,15 +36,16 @@ class TaskWorker:
         self._held = held
         self._scratch = scratch
         self._files = files
+        self._threads = StepThreads()
         self.turns = Turns()
 
-    async def work(self, held: HeldTask) -> Change | None:
+    async def work(self, held: HeldTask, going_on: GoingOn | None = None) -> Change | None:
         """Work on a task that was claimed. None if the lease was lost, and then nothing was written."""
         turn = self.turns.alone if held.task.lost >= LOST_BEFORE_ALONE else self.turns.beside_others
         try:
             async with turn():
                 outcome = await self._run(held)
-            change = await self._end(held, outcome) if outcome else None
+            change = await self._end(held, outcome, going_on) if outcome else None
             if change is None:
                 logger.warning("dropped a task whose lease is lost", extra={"step": held.task.step})
             return change
@@ -66,7 +69,8 @@ class TaskWorker:
         finally:
             if held.run:
                 await held.run.stop()
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            if not _was_empty(scratch):
+                await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     async def _bring(self, held: HeldTask, folder: Path) -> InputFiles | None:
         """The files that the task is given; None if it was asked to stop meanwhile."""
@@ -88,7 +92,7 @@ class TaskWorker:
         work = TaskWork(*given, key=task.key, resumed=resumed_state(task))
         if step.limits.in_child:
             return ChildRun(step, self._access.catalog.source, work, self._access.settings.step_memory_bytes)
-        return ThreadRun(step, work)
+        return ThreadRun(step, work, self._threads)
 
     async def _outcome(self, held: HeldTask, run: TaskRun) -> TaskOutcome | None:
         ending = asyncio.ensure_future(run.result())
@@ -110,11 +114,11 @@ class TaskWorker:
         except WindmillError as error:
             return TaskRaised(error)
 
-    async def _end(self, held: HeldTask, outcome: TaskOutcome) -> Change | None:
+    async def _end(self, held: HeldTask, outcome: TaskOutcome, going_on: GoingOn | None) -> Change | None:
         """Write the outcome, again and again while the database is away and the task is still ours."""
         while self._held.is_safe(held):
             try:
-                return await end_task(self._access, held.task.key, held.task.lease, outcome)
+                return await end_task(self._access, held.task.key, held.task.lease, outcome, going_on)
             except WindmillError as error:
                 if error.retry != "pause":
                     raise
@@ -124,3 +128,12 @@ class TaskWorker:
                     raise
                 outcome = TaskRaised(WindmillError("DEFECT", f"what the step has made cannot be stored: {error}"))
         return None
+
+
+def _was_empty(folder: Path) -> bool:
+    """Whether it held nothing, and is gone."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True

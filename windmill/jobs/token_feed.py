@@ -19,6 +19,7 @@ class TokenFeed:
         self._consuming = False
         self._held: Delivery | None = None
         self._arrived = asyncio.Event()
+        self._roused = False
 
     def lost(self) -> bool:
         return self._consumer.lost()
@@ -44,13 +45,18 @@ class TokenFeed:
         return held is not None
 
     async def lull(self) -> bool:
-        """Acknowledge what comes in a short while; whether anything came."""
+        """Acknowledge what comes in a short while, which ends when somebody rouses us; whether anything came."""
         loop = asyncio.get_running_loop()
-        end, came = loop.time() + LULL_SECONDS, False
-        while self._consuming and (left := end - loop.time()) > 0:
+        end, came, self._roused = loop.time() + LULL_SECONDS, False, False
+        while self._consuming and not self._roused and (left := end - loop.time()) > 0:
             await self.wait(left)
             came = self.acknowledge() or came
         return came
+
+    def rouse(self) -> None:
+        """There is something to claim, whether a token comes or not."""
+        self._roused = True
+        self._arrived.set()
 
     async def pause(self) -> None:
         """Take no tokens while no slot is free; one that came meanwhile is for others."""

@@ -2,9 +2,7 @@
 go back to the queue and see what became of it."""
 
 from windmill.jobs.access import Change, JobAccess
-from windmill.jobs.job_book import JobBook
 from windmill.jobs.locked_job import close_book, locked_book
-from windmill.storage.database import Connection
 from windmill.storage.jobs.result_waits import find_answered_waits, forget_left_over_waits
 from windmill.storage.jobs.rows import TaskKey
 from windmill.storage.queries import queries
@@ -32,15 +30,10 @@ async def wake_answered_tasks(access: JobAccess) -> list[Change]:
     return [await wake_task(access, key) for key in answered]
 
 
-async def wake_within(connection: Connection, book: JobBook, position: int | None, shard: int | None) -> None:
-    """The same as part of a transaction: one task, or those of the job that are overdue."""
-    rows = await connection.fetch(queries()["wake_tasks"], book.job.job_id, position, shard, book.held)
-    if not book.held:
-        book.new_tasks.update(row["step"] for row in rows)
-
-
 async def _wake(access: JobAccess, job_id: int, position: int | None, shard: int | None) -> Change:
     """Under the lock on the job, so that a pause at the same moment holds the task."""
     async with locked_book(access, job_id) as (connection, book):
-        await wake_within(connection, book, position, shard)
+        rows = await connection.fetch(queries()["wake_tasks"], job_id, position, shard, book.held)
+        if not book.held:
+            book.new_tasks.update(row["step"] for row in rows)
         return await close_book(connection, access, book)

@@ -106,15 +106,34 @@ async def pool(
     settings: DatabaseSettings, application: str, *, max_size: int = 4, hang_seconds: float | None = None
 ) -> AsyncIterator[Pool]:
     """A pool that connects lazily, so that it survives restarts of the server. With `hang_seconds` a process that hangs
-    for so long in the middle of a transaction loses that connection: what it has locked is free for others."""
+    for so long in the middle of a transaction loses that connection: what it has locked is free for others.
+
+    Whoever uses it leaves no state in a session. So the driver's statement that would clear it each time a connection
+    returns is left out: it is a round trip, and costs the server as much as a short transaction."""
     arguments = connect_arguments(settings, application)
     if hang_seconds:
         arguments["server_settings"]["idle_in_transaction_session_timeout"] = str(round(hang_seconds * 1000))
-    opened = await asyncpg.create_pool(min_size=0, max_size=max_size, connect=partial(_open_any, settings), **arguments)
+    opened = await asyncpg.create_pool(
+        min_size=0,
+        max_size=max_size,
+        connect=partial(_open_any, settings),
+        init=_begin_session,
+        reset=_keep_session,
+        **arguments,
+    )
     try:
         yield opened
     finally:
         await _close(opened)
+
+
+async def _begin_session(opened: Connection) -> None:
+    """A statement without a transaction sees what others have committed, whatever the server's default is."""
+    await opened.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+async def _keep_session(opened: Connection) -> None:
+    """Nothing to clear; the driver itself has rolled back what was open."""
 
 
 async def check(opened: Pool, settings: DatabaseSettings, statement: str) -> None:

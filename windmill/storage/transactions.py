@@ -17,3 +17,11 @@ async def transaction(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[C
             connection.transaction(isolation="read_committed"),
         ):
             yield connection
+
+
+@asynccontextmanager
+async def single_statement(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[Connection]:
+    """A connection for one statement, which commits by itself. READ COMMITTED, as the pool's sessions are."""
+    with translate_errors(settings):
+        async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            yield connection

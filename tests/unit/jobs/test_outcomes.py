@@ -22,7 +22,7 @@ TRIES = 3
 
 
 def task(tries: int = 0, lost: int = 0, alone: bool = False) -> LeasedTask:
-    return LeasedTask(1, 0, 0, "cut", 1, tries, lost, alone, {}, 0.0, 0.0)
+    return LeasedTask(1, 0, 0, "cut", 1, 1, tries, lost, alone, {}, 0.0, 0.0)
 
 
 def ending(outcome: TaskOutcome, of: LeasedTask | None = None, *, cancelling: bool = False) -> TaskEnding:

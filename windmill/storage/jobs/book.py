@@ -1,20 +1,38 @@
 """A job and its steps, read under the lock on the job's row, and written back in the same transaction."""
 
+import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from windmill.core.jsonb import render_jsonb
 from windmill.storage.database import Connection
-from windmill.storage.jobs.rows import JobEventRow, JobRow, StepRow, read_row
+from windmill.storage.jobs.rows import (
+    EndedTask,
+    JobEventRow,
+    JobRow,
+    NewTask,
+    OpenTasks,
+    StepRow,
+    read_row,
+    read_step_rows,
+)
 from windmill.storage.queries import queries
 
 
-class OpenTasks(NamedTuple):
-    """Which kinds of open tasks a job has."""
+@dataclass(frozen=True)
+class BookChanges:
+    """All that is written of a job at once. New tasks with a lease are claimed for so many seconds by the worker; all
+    are cancelled if the job `cancels_open` tasks."""
 
-    running: bool
-    queued: bool
-    waiting: bool
+    job: JobRow
+    ended: bool
+    cancels_open: bool
+    events: Sequence[JobEventRow]
+    steps: Sequence[StepRow]
+    task: EndedTask | None
+    new_tasks: Sequence[NewTask]
+    lease_seconds: float
+    worker: str | None
 
 
 async def lock_job(connection: Connection, job_id: int, *, only_idle: bool = False) -> JobRow | None:
@@ -26,34 +44,32 @@ async def lock_job(connection: Connection, job_id: int, *, only_idle: bool = Fal
 
 
 async def read_steps(connection: Connection, job_id: int) -> list[StepRow]:
-    return [read_row(StepRow, record) for record in await connection.fetch(queries()["read_steps"], job_id)]
+    return read_step_rows(await connection.fetchval(queries()["read_steps"], job_id))
 
 
-async def save_steps(connection: Connection, job_id: int, steps: Sequence[StepRow]) -> None:
-    columns = ("position", "status", "planned", "plan_cursor", "settled", "failed", "waited", "ran")
-    if steps:
-        values = [[getattr(step, column) for step in steps] for column in columns]
-        await connection.execute(queries()["save_steps"], job_id, *values)
-
-
-async def save_job(connection: Connection, job: JobRow, events: Sequence[JobEventRow], *, ended: bool) -> None:
-    """Write the job's row, and append its events."""
-    await connection.execute(
-        queries()["save_job"],
-        *(job.job_id, job.status, job.ends_as, job.priority, job.attempt, job.progress, job.error_code, job.message),
-        *(render_jsonb(list(job.warnings)), job.paused_by, job.pause_reason, job.paused_until, ended, len(events)),
-        *([event.kind for event in events], [event.position for event in events], [event.shard for event in events]),
-        *([event.level for event in events], [render_jsonb(dict(event.data)) for event in events]),
+async def save_book(connection: Connection, changes: BookChanges) -> uuid.UUID | None:
+    """Write the job's row, the steps that have changed and its tasks, and append the events. The lease of the new task
+    that was claimed, if one was."""
+    job, numbers = changes.job, range(1, len(changes.events) + 1)
+    columns = {name: getattr(job, name) for name in _JOB_COLUMNS}
+    events = [{"number": number, **vars(event)} for number, event in zip(numbers, changes.events, strict=True)]
+    steps = [{name: getattr(step, name) for name in _STEP_COLUMNS} for step in changes.steps]
+    lease = await connection.fetchval(
+        queries()["save_book"],
+        *(job.job_id, render_jsonb({**columns, "ended": changes.ended}), render_jsonb(events), render_jsonb(steps)),
+        *(render_jsonb(changes.task) if changes.task else None, render_jsonb(changes.new_tasks)),
+        *(changes.lease_seconds, changes.worker, changes.cancels_open),
     )
+    assert lease is None or isinstance(lease, uuid.UUID)
+    return lease
+
+
+_JOB_COLUMNS = ("status", "ends_as", "priority", "attempt", "progress", "error_code", "message", "warnings",
+                "paused_by", "pause_reason", "paused_until")  # fmt: skip
+_STEP_COLUMNS = ("position", "status", "planned", "plan_cursor", "settled", "failed", "waited", "ran")
 
 
 async def find_open_tasks(connection: Connection, job_id: int) -> OpenTasks:
     record = await connection.fetchrow(queries()["find_open_tasks"], job_id)
     assert record
     return OpenTasks(**record)
-
-
-async def read_running_progress(connection: Connection, job_id: int) -> dict[int, float]:
-    """How much the running tasks of each step have done, as a number of shards."""
-    records = await connection.fetch(queries()["read_running_progress"], job_id)
-    return {record["position"]: record["done"] for record in records}

@@ -2,9 +2,21 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from windmill.storage.database import Connection
-from windmill.storage.jobs.rows import ClaimedTask, LeasedTask, StoredArtifact, TaskKey, read_row
+from windmill.storage.jobs.rows import (
+    ClaimedTask,
+    FairQueue,
+    JobRow,
+    LeasedTask,
+    OpenTasks,
+    StepRow,
+    StoredArtifact,
+    TaskKey,
+    read_row,
+    read_step_rows,
+)
 from windmill.storage.queries import queries
 
 
@@ -31,35 +43,34 @@ async def begin_alone(connection: Connection, task: ClaimedTask) -> None:
     await connection.execute(queries()["begin_alone"], *task.key, task.lease)
 
 
-async def lock_leased_task(connection: Connection, key: TaskKey, lease: object) -> LeasedTask | None:
-    """Lock the task; None if it is no longer ours."""
+class LockedTask(NamedTuple):
+    """A running task, with its job and the steps of the job: all of them locked. `others` are the other open tasks of
+    the job, and `queues` those of steps that may be next."""
+
+    task: LeasedTask
+    job: JobRow
+    steps: list[StepRow]
+    others: OpenTasks
+    queues: Mapping[str, FairQueue]
+
+
+async def lock_leased_task(connection: Connection, key: TaskKey, lease: object) -> LockedTask | None:
+    """Lock the task and then its job; None if it is no longer ours."""
     record = await connection.fetchrow(queries()["lock_leased_task"], *key, lease)
-    return read_row(LeasedTask, record) if record else None
+    if record is None:
+        return None
+    others = OpenTasks(record["others_running"], record["others_queued"], record["others_waiting"])
+    queue = FairQueue(record["queue_virtual_time"], record["queue_last_tag"])
+    queues = {record["queue_step"]: queue} if record["queue_step"] else {}
+    task, job = read_row(LeasedTask, record, "task_"), read_row(JobRow, record)
+    return LockedTask(task, job, read_step_rows(record["steps"]), others, queues)
 
 
-async def lock_lost_task(connection: Connection, key: TaskKey, lease: object) -> LeasedTask | None:
-    """Lock a task whose lease has expired; None if it was renewed, or if somebody else takes it over."""
-    record = await connection.fetchrow(queries()["lock_lost_task"], *key, lease)
-    return read_row(LeasedTask, record) if record else None
-
-
-async def end_claim(
-    connection: Connection,
-    task: LeasedTask,
-    *,
-    status: str,
-    output: str,
-    code: str | None,
-    message: str | None,
-    delay: float,
-    held: bool,
-    tries: int,
-    lost: int,
-    done: float = 0.0,
-) -> None:
-    """Write what has become of a task whose row is locked. So much is done of one that waits."""
-    changes = (status, output, code, message, delay, held, tries, lost, task.ran, done)
-    await connection.execute(queries()["end_task"], *task.key, *changes)
+async def lock_lost_task(connection: Connection, key: TaskKey, lease: object) -> LockedTask | None:
+    """The same for a task whose lease has expired; None if it was renewed, or if somebody else takes it over."""
+    if not await connection.fetchval(queries()["lock_lost_task"], *key, lease):
+        return None
+    return await lock_leased_task(connection, key, lease)
 
 
 async def save_artifacts(connection: Connection, key: TaskKey, artifacts: Sequence[StoredArtifact]) -> None:

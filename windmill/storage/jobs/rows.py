@@ -69,6 +69,8 @@ class StepRow:
     cost: float
     waited: float
     ran: float
+    running: float = 0.0
+    """What its tasks that run or wait had done when it was read, as a number of shards."""
 
     @property
     def name(self) -> str:
@@ -112,6 +114,7 @@ class LeasedTask:
     position: int
     shard: int
     step: str
+    step_version: int
     attempt: int
     tries: int
     lost: int
@@ -123,6 +126,55 @@ class LeasedTask:
     @property
     def key(self) -> TaskKey:
         return TaskKey(self.job_id, self.position, self.shard)
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """What becomes of a task whose claim ends. If it is queued again or waits, `delay` is for how long at most; `held`
+    if its job is paused. `tries`, `lost` and `ran` are added; without `progress` that stays as it is."""
+
+    position: int
+    shard: int
+    status: str
+    output: Document
+    error_code: str | None
+    message: str | None
+    delay: float
+    held: bool
+    tries: int
+    lost: int
+    ran: float
+    progress: float | None
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task that is planned. With a `lease` it is claimed at once, if its turn has come."""
+
+    position: int
+    shard: int
+    step: str
+    version: int
+    tag: float
+    place: float
+    input: Document
+    lease: uuid.UUID | None
+
+
+class OpenTasks(NamedTuple):
+    """Which kinds of open tasks a job has."""
+
+    running: bool
+    queued: bool
+    waiting: bool
+
+
+@dataclass(frozen=True)
+class FairQueue:
+    """The queue of a step: its virtual time, and the last tag of a principal among its open tasks there."""
+
+    virtual_time: float
+    last_tag: float | None
 
 
 @dataclass(frozen=True)
@@ -161,9 +213,17 @@ R = TypeVar("R", JobRow, StepRow, ClaimedTask, LeasedTask)
 _DOCUMENTS = frozenset({"inputs", "parameters", "input", "output", "step_parameters"})
 
 
-def read_row(kind: type[R], record: Any) -> R:  # noqa: ANN401 - the driver's record
-    """The value of a record that has at least its columns."""
-    return kind(**{one.name: _value(one.name, record[one.name]) for one in fields(kind)})
+def read_row(kind: type[R], record: Any, prefix: str = "") -> R:  # noqa: ANN401 - the driver's record
+    """The value of a record that has at least its columns, whose names may begin with a prefix."""
+    return kind(**{name: _value(name, record[prefix + name]) for name in _NAMES[kind]})
+
+
+_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in (JobRow, StepRow, ClaimedTask, LeasedTask)}
+
+
+def read_step_rows(document: str | None) -> list[StepRow]:
+    """The steps of a job out of the array that PostgreSQL has made of them."""
+    return [StepRow(**{name: one[name] for name in _NAMES[StepRow]}) for one in orjson.loads(document or "[]")]
 
 
 def _value(name: str, found: Any) -> Any:  # noqa: ANN401 - a column of any type
