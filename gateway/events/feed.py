@@ -27,7 +27,10 @@ PAGE = 1_000
 class FedEvent:
     """An event with its frames, which are made once for all readers: of the stream of all jobs, and of its job's."""
 
-    event: StreamedEvent
+    place: StreamPlace
+    public_id: uuid.UUID
+    principal: str
+    seq: int
     fleet_frame: bytes
     job_frame: bytes
 
@@ -105,7 +108,7 @@ class EventFeed:
     def _take(self, found: Sequence[StreamedEvent]) -> None:
         for fed in map(_fed, found):
             self._events.append(fed)
-            self._of_job.setdefault(fed.event.public_id, []).append(fed)
+            self._of_job.setdefault(fed.public_id, []).append(fed)
         self.last = found[-1].place
         surplus = len(self._events) - self._kept
         if surplus > 0:
@@ -114,8 +117,8 @@ class EventFeed:
 
     def _forget(self, number: int) -> None:
         """The oldest, of all jobs and of each."""
-        self._base = self._events[number - 1].event.place
-        for public_id, gone in Counter(fed.event.public_id for fed in self._events[:number]).items():
+        self._base = self._events[number - 1].place
+        for public_id, gone in Counter(fed.public_id for fed in self._events[:number]).items():
             del self._of_job[public_id][:gone]
             if not self._of_job[public_id]:
                 del self._of_job[public_id]
@@ -135,11 +138,12 @@ class EventFeed:
 
 def _fed(event: StreamedEvent) -> FedEvent:
     body = body_of(event)
-    return FedEvent(event, frame(event.place, body), frame(event.seq, body))
+    frames = (frame(event.place, body), frame(event.seq, body))
+    return FedEvent(event.place, event.public_id, event.principal, event.seq, *frames)
 
 
 def _after(events: Sequence[FedEvent], place: StreamPlace, most: int) -> Sequence[FedEvent]:
-    first = bisect.bisect_right(events, place, key=lambda fed: fed.event.place)
+    first = bisect.bisect_right(events, place, key=lambda fed: fed.place)
     return events[first : first + most]
 
 

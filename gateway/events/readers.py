@@ -46,8 +46,8 @@ class FleetReader:
                 return await self._older()
             self._caught_up = True
             if found:
-                self.last = found[-1].event.place
-            own = [one for one in found if self._principal in (None, one.event.principal)]
+                self.last = found[-1].place
+            own = [one for one in found if self._principal in (None, one.principal)]
             if own or len(found) < MOST:
                 return [one.fleet_frame for one in own]
 
@@ -82,16 +82,16 @@ class JobReader:
         found = self._feed.of_job(self._public_id, self._place, MOST) if self._place is not None else None
         if found is None:
             return await self._from_log()
-        self._place = place if len(found) < MOST else found[-1].event.place
-        frames = await self._in_order([one for one in found if one.event.seq > self.last])
+        self._place = place if len(found) < MOST else found[-1].place
+        frames = await self._in_order([one for one in found if one.seq > self.last])
         return frames or (await self.take() if len(found) == MOST else frames)
 
     async def _in_order(self, found: Sequence[FedEvent]) -> list[bytes]:
         frames: list[bytes] = []
         for one in found:
-            if one.event.seq != self.last + 1:
+            if one.seq != self.last + 1:
                 return frames + await self._from_log()
-            self.last = one.event.seq
+            self.last = one.seq
             frames.append(one.job_frame)
         return frames
 

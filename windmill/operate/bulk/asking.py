@@ -111,19 +111,19 @@ async def _named(access: JobAccess, ask: BulkAsk) -> list[FoundJob]:
 
 async def show_bulk(access: JobAccess, bulk_id: uuid.UUID, principal: str | None) -> BulkAction:
     async with transaction(access.pool, access.settings) as rows:
-        return await _read(rows, await _row(rows, "show_bulk", bulk_id, principal))
+        return await _read(rows, await _row(rows, queries()["show_bulk"], bulk_id, principal))
 
 
 async def undo_bulk(access: JobAccess, actor: Actor, bulk_id: uuid.UUID, principal: str | None) -> BulkAction:
     """Let the servers change back what can be; asked for again, it changes nothing. Raises CONFLICT if it is too late,
     or cannot be."""
     async with transaction(access.pool, access.settings) as rows:
-        row = await _row(rows, "lock_bulk", bulk_id, principal)
+        row = await _row(rows, queries()["lock_bulk"], bulk_id, principal)
         if row["status"] not in ("undoing", "undone"):
             _must_be_undoable(row)
             await rows.execute(queries()["begin_bulk_undo"], bulk_id)
             await write_audit(rows, actor, "jobs.bulk_undo", str(bulk_id), None, None)
-        return await _read(rows, await _row(rows, "show_bulk", bulk_id, principal))
+        return await _read(rows, await _row(rows, queries()["show_bulk"], bulk_id, principal))
 
 
 def _must_be_undoable(row: Any) -> None:  # noqa: ANN401 - the driver's record
@@ -137,7 +137,7 @@ def _must_be_undoable(row: Any) -> None:  # noqa: ANN401 - the driver's record
 
 
 async def _row(rows: Connection, statement: str, bulk_id: uuid.UUID, principal: str | None) -> Any:  # noqa: ANN401
-    row = await rows.fetchrow(queries()[statement], bulk_id, principal)
+    row = await rows.fetchrow(statement, bulk_id, principal)
     if row is None:
         raise WindmillError("NOT_FOUND", f"there is no action {bulk_id} on many jobs")
     return row

@@ -159,7 +159,8 @@ def _kinds(events: Sequence[WebhookKind]) -> list[str]:
 
 
 async def _found(rows: Connection, webhook_id: uuid.UUID, principal: str | None, *, lock: bool = False) -> Webhook:
-    row = await rows.fetchrow(queries()["lock_webhook" if lock else "show_webhook"], webhook_id, principal)
+    statement = queries()["lock_webhook"] if lock else queries()["show_webhook"]
+    row = await rows.fetchrow(statement, webhook_id, principal)
     if row is None:
         raise WindmillError("NOT_FOUND", f"there is no webhook {webhook_id}", "list them: GET /webhooks")
     return _webhook(row)
