@@ -109,7 +109,7 @@ async def test_what_an_engine_had_no_place_for_is_told(tmp_path: Path) -> None:
     engines = FakeEngines()
     engines.facts = {"ignored": ["sharpness", "style"]}
     made = await drawn(engines, tmp_path, "best")
-    assert made.warnings == ["best has no use for sharpness, style"]
+    assert made.warnings == ["best has no use for sharpness, style", "best: told"]
 
 
 @pytest.mark.parametrize("code", ["DEPENDENCY_MISSING", "SERVICE_UNREACHABLE", "OUT_OF_MEMORY", "BAD_RESPONSE"])
