@@ -10,16 +10,19 @@ from fastapi.routing import APIRoute
 from gateway import errors
 from gateway.about.routes import router as about
 from gateway.artifacts.routes import router as artifacts
+from gateway.assets.routes import router as assets
 from gateway.audit.routes import router as audit
 from gateway.context import Gateway
 from gateway.guard import scope_of
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
+from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
+from gateway.prompts.routes import router as prompts
 from windmill import VERSION
 
-ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, keys, audit)
+ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, assets, pipeline, prompts, keys, audit)
 """One for each noun; a further one is added here."""
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A key, as `windmill keys create` prints it."}}
 

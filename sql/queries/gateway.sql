@@ -1,7 +1,7 @@
 -- Keys of the gateway, and the record of what was done with them.
 
 -- name: gateway_tables_are_there
-SELECT FROM api_keys, audit_log, gateway_secret, jobs, steps, tasks, job_events, artifacts WHERE false;
+SELECT FROM api_keys, audit_log, gateway_secret, jobs, steps, tasks, job_events, artifacts, assets WHERE false;
 
 -- name: read_gateway_secret
 SELECT secret FROM gateway_secret;

@@ -19,6 +19,7 @@ SAMPLES = {
     "{code}": "NOT_FOUND",
     "{preset_id}": "cinematic_portrait_v1",
     "{artifact_id}": "a" * 64,
+    "{asset_id}": "a" * 64,
     "{prefix}": "wm_aaaaaaaa",
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
