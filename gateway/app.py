@@ -20,9 +20,22 @@ from gateway.keys.routes import router as keys
 from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
 from gateway.prompts.routes import router as prompts
+from gateway.views.routes import router as views
 from windmill import VERSION
 
-ROUTERS: Sequence[APIRouter] = (about, jobs, job_requests, presets, artifacts, assets, pipeline, prompts, keys, audit)
+ROUTERS: Sequence[APIRouter] = (
+    about,
+    jobs,
+    job_requests,
+    presets,
+    artifacts,
+    assets,
+    pipeline,
+    prompts,
+    views,
+    keys,
+    audit,
+)
 """One for each noun; a further one is added here."""
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A key, as `windmill keys create` prints it."}}
 

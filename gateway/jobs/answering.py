@@ -12,8 +12,8 @@ from gateway.context import Gateway
 from gateway.errors import hide_paths
 from gateway.jobs.shapes import JobAnswer, JobDetails, JobSummary
 from gateway.shape import Shape
-from windmill.operate.jobs.reading import Shown
 from windmill.operate.jobs.serving import show_visible_job
+from windmill.operate.jobs.shown import Shown
 
 _INNER = ("last_event",)
 

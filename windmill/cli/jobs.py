@@ -18,7 +18,7 @@ from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import PRIORITIES, cancel_job, change_priority, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.states import JobStatus
-from windmill.operate.jobs.asking import Request, ask_of_job
+from windmill.operate.jobs.asking import JobAsk, ask_of_job
 from windmill.operate.jobs.reading import list_events, list_jobs, show_job
 from windmill.operate.jobs.render import render_events, render_job, render_jobs
 from windmill.operate.jobs.retention import remove_jobs
@@ -32,6 +32,7 @@ for work that runs: it is stopped by its worker within seconds.
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser("jobs", help="submit, list, show and steer jobs", description=DESCRIPTION)
+    add.set_defaults(remote=True)
     actions = add.add_subparsers(dest="action", required=True, metavar="ACTION")
     add_submission(actions)
     _add_views(actions)
@@ -102,9 +103,9 @@ def run_remove(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _asking(request: Callable[[argparse.Namespace], Request]) -> Callable[[Settings, argparse.Namespace], int]:
+def _asking(made: Callable[[argparse.Namespace], JobAsk]) -> Callable[[Settings, argparse.Namespace], int]:
     def run_request(settings: Settings, arguments: argparse.Namespace) -> int:
-        job = asyncio.run(ask_of_job(settings, arguments.job, request(arguments)))
+        job = asyncio.run(ask_of_job(settings, arguments.job, made(arguments)))
         print_result(job, render_job(job), as_json=arguments.json)
         return DONE
 
@@ -119,35 +120,39 @@ def _who() -> str:
         return "the command line"
 
 
-def _pause(arguments: argparse.Namespace) -> Request:
+def _pause(arguments: argparse.Namespace) -> JobAsk:
     until = datetime.now(UTC) + arguments.duration if arguments.duration else None
-    return lambda access, job_id: pause_job(access, job_id, _who(), arguments.reason, until)
+    body = {"reason": arguments.reason, "until": until.isoformat() if until else None}
+    return JobAsk("pause", lambda access, job_id: pause_job(access, job_id, _who(), arguments.reason, until), body)
 
 
-def _fork(arguments: argparse.Namespace) -> Request:
+def _fork(arguments: argparse.Namespace) -> JobAsk:
     changes = Changes(inputs=arguments.inputs, parameters=arguments.parameters)
-    return lambda access, job_id: fork_job(access, job_id, arguments.from_step, changes)
+    body = {"from_step": arguments.from_step, "inputs": arguments.inputs, "parameters": arguments.parameters}
+    return JobAsk("fork", lambda access, job_id: fork_job(access, job_id, arguments.from_step, changes), body)
 
 
-ASKED: list[tuple[str, str, Callable[[argparse.Namespace], Request]]] = [
-    ("cancel", "cancel a job", lambda _: lambda access, job_id: cancel_job(access, job_id, _who())),
+def _retry(arguments: argparse.Namespace) -> JobAsk:
+    step = arguments.from_step
+    return JobAsk("retry", lambda access, job_id: rerun_job(access, job_id, step), {"from_step": step})
+
+
+def _priority(arguments: argparse.Namespace) -> JobAsk:
+    number = arguments.priority
+    return JobAsk("priority", lambda access, job_id: change_priority(access, job_id, number), {"priority": number})
+
+
+ASKED: list[tuple[str, str, Callable[[argparse.Namespace], JobAsk]]] = [
+    ("cancel", "cancel a job", lambda _: JobAsk("cancel", lambda access, job_id: cancel_job(access, job_id, _who()))),
     ("pause", "start nothing more of a job until it is resumed", _pause),
     (
         "resume",
         "let a paused job go on",
-        lambda _: lambda access, job_id: resume_job(access, job_id, _who()),
+        lambda _: JobAsk("resume", lambda access, job_id: resume_job(access, job_id, _who())),
     ),
-    (
-        "retry",
-        "run a job again that has ended, from the step that failed",
-        lambda given: lambda access, job_id: rerun_job(access, job_id, given.from_step),
-    ),
+    ("retry", "run a job again that has ended, from the step that failed", _retry),
     ("fork", "make a new job from the finished steps of another", _fork),
-    (
-        "priority",
-        "let a job go before or behind others",
-        lambda given: lambda access, job_id: change_priority(access, job_id, given.priority),
-    ),
+    ("priority", "let a job go before or behind others", _priority),
 ]
 
 

@@ -22,6 +22,7 @@ from windmill.cli import (
     show,
     status,
 )
+from windmill.cli.options import add_gateway, here_alone, is_remote
 
 MISUSED = 2
 GROUPS = (
@@ -52,6 +53,7 @@ def _program() -> str:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=_program(), description="Set up, inspect and repair the fleet.")
+    add_gateway(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in GROUPS:
         group.add_to(commands)
@@ -63,5 +65,8 @@ def main() -> int:
         parser().print_help(sys.stderr)
         return MISUSED
     arguments = parser().parse_args()
+    if arguments.url and not is_remote(arguments):
+        sys.stderr.write(f"{here_alone(arguments)}\n")
+        return MISUSED
     start = arguments.start
     return int(start(arguments))

@@ -5,13 +5,16 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
+from windmill.operate.view import View
 from windmill.process.runner import command, run
 
 Commands = Any
@@ -25,12 +28,39 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 def sync_command(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
     """A command that needs no orderly stop."""
-    return lambda arguments: command(lambda settings: main(settings, arguments))
+    return lambda arguments: command(lambda settings: main(with_gateway(settings, arguments), arguments))
 
 
 def async_command(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
     """A command that stops in an orderly way when it is interrupted."""
-    return lambda arguments: run(lambda settings, stop: main(settings, stop, arguments))
+    return lambda arguments: run(lambda settings, stop: main(with_gateway(settings, arguments), stop, arguments))
+
+
+def add_gateway(top: argparse.ArgumentParser) -> None:
+    """Options of the program itself, before the command."""
+    top.add_argument("--url", metavar="URL", help="ask the gateway there instead of this machine (or WINDMILL_URL)")
+    top.add_argument("--key", metavar="KEY", help="the key for it (or WINDMILL_KEY, which no list of processes shows)")
+
+
+def with_gateway(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    """With what the command line says of the gateway; raises USAGE for a command that needs the machine."""
+    named = Settings.from_env({"WINDMILL_URL": arguments.url}).windmill_url if arguments.url else ""
+    settings = replace(
+        settings, windmill_url=named or settings.windmill_url, windmill_key=arguments.key or settings.windmill_key
+    )
+    if settings.windmill_url and not is_remote(arguments):
+        raise here_alone(arguments)
+    return settings
+
+
+def is_remote(arguments: argparse.Namespace) -> bool:
+    """Whether the command can ask a gateway."""
+    return bool(getattr(arguments, "remote", False))
+
+
+def here_alone(arguments: argparse.Namespace) -> WindmillError:
+    said = f"windmill {arguments.command} works on a machine of the fleet alone"
+    return WindmillError("USAGE", said, "run it there, without --url and WINDMILL_URL")
 
 
 def add_services(add: argparse.ArgumentParser) -> None:
@@ -80,6 +110,13 @@ def _id(text: str, source: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**63:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} in {source[:80]!r} is not an image id")
     return int(text)
+
+
+def print_view(view: View, *, as_json: bool) -> int:
+    """Print what a command has looked at; its exit code."""
+    sys.stderr.write("".join(f"{note}\n" for note in view.notes))
+    print_result(view.document, view.text, as_json=as_json)
+    return view.exit_code
 
 
 def print_result(document: object, text: str, *, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from windmill.core.setting_parts import (
     ArtifactSettings,
     BrokerSettings,
     CallSettings,
+    ClientSettings,
     DerivationSettings,
     EngineSettings,
     FleetSettings,
@@ -47,6 +48,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 @dataclass(frozen=True, kw_only=True)
 class Settings(
     ProcessSettings,
+    ClientSettings,
     GatewaySettings,
     JobSettings,
     DerivationSettings,

@@ -14,7 +14,10 @@ from windmill.core.settings import Settings
 from windmill.engines.outputs import media_type_of
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import submit_job
-from windmill.operate.jobs.reading import Shown, show_job
+from windmill.operate.jobs import remote
+from windmill.operate.jobs.reading import show_job
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import job_of_request
@@ -46,6 +49,7 @@ class PresetOrder:
     key: str | None = None
 
 
+@over_http(remote.submit_preset)
 async def submit_preset(settings: Settings, order: PresetOrder) -> Shown:
     """The job. No file is stored of an order that has a mistake in its inputs."""
     preset = load_presets(settings.presets_dir).get(order.preset).preset

@@ -10,20 +10,22 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
+from windmill.operate.jobs import remote
 from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.queries import queries
 
-Shown = dict[str, Any]
-"""What is shown of a job, a step or an event, as JSON: a value for each column."""
 
-
+@over_http(remote.list_jobs)
 async def list_jobs(settings: DatabaseSettings, statuses: Sequence[str], limit: int) -> list[Shown]:
     """The newest jobs, of any state if none is named."""
     async with database.connection(settings, "windmill jobs") as rows:
         return [shown(row) for row in await rows.fetch(queries()["list_jobs"], list(statuses) or None, limit)]
 
 
+@over_http(remote.show_job)
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
@@ -49,6 +51,7 @@ async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
     return {"tasks_ahead": tasks_ahead(found), "eta_seconds": seconds_left(found, measured), **waits_for}
 
 
+@over_http(remote.list_events)
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:
     """What has happened to a job since the event `after`; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:

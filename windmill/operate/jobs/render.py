@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from windmill.kernels.text.tables import render_table
-from windmill.operate.jobs.reading import Shown
+from windmill.operate.jobs.shown import Shown
 from windmill.operate.render import render_span
 
 

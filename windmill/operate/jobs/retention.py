@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from windmill.core.setting_parts import JobSettings
@@ -11,6 +10,9 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.deleting import DeleteFiles, delete_job
 from windmill.jobs.step import StepCatalog
 from windmill.jobs.submitting import find_job
+from windmill.operate.jobs import remote
+from windmill.operate.jobs.shown import Removed
+from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
@@ -20,14 +22,7 @@ PAGE = 100
 NAME = "windmill jobs"
 
 
-@dataclass
-class Removed:
-    """How much was deleted."""
-
-    jobs: int = 0
-    files: int = 0
-
-
+@over_http(remote.remove_jobs)
 async def remove_jobs(settings: Settings, public_id: uuid.UUID | None, older_than: timedelta | None) -> Removed:
     """Delete one job, or all that ended so long ago, with those of their files that nobody else has or may be storing
     just now."""

@@ -12,7 +12,8 @@ from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.deleting import delete_job
 from windmill.jobs.submitting import find_job
 from windmill.operate.jobs.asking import Request
-from windmill.operate.jobs.reading import Shown, read_events, read_job, shown
+from windmill.operate.jobs.reading import read_events, read_job, shown
+from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.artifacts.sweep import LEFT_OVER, delete_old
 from windmill.storage.queries import queries
