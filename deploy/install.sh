@@ -62,6 +62,7 @@ check_env_file() {
         "" | *[!A-Za-z0-9_-]*) fail "$1: the name may hold letters, digits, - and _" ;;
     esac
     is_postprocessor "$name" && fail "$1: is the name of a post-processor"
+    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         is_postprocessor "$one" || fail "$1: NODE_POSTPROCESSORS: there is no post-processor $one"
     done
@@ -204,8 +205,8 @@ uninstall_all() {
 }
 
 dry=no uninstall=no purge=no prefix='' farm_unit=''
-lock=requirements.lock
-templates="windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
+lock=requirements-gateway.lock
+templates="windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service windmill-gateway@.service"
 parts="windmill producers workers postprocessors gateway sql presets docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in

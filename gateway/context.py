@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from gateway.cursors import Cursors
 from gateway.key_ring import KeyRing
+from gateway.metrics import RequestCounts
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import state_of
@@ -30,6 +31,7 @@ class Gateway:
     presets: PresetShelf = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
+    counts: RequestCounts = field(default_factory=RequestCounts, compare=False)
 
     def watched(self, witness: ChangeWitness) -> JobAccess:
         """The access for a change that is watched."""

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import uvicorn
 
@@ -14,6 +15,7 @@ from gateway.border import Border
 from gateway.context import Gateway
 from gateway.cursors import Cursors
 from gateway.key_ring import KeyRing
+from gateway.metrics import RequestCounts
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
@@ -24,6 +26,7 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.process.lifecycle import Program, wait_for_database
+from windmill.process.metric import Sample
 from windmill.process.runner import DONE, background
 from windmill.storage import database
 from windmill.storage.api_keys import gateway_tables, read_gateway_secret
@@ -47,12 +50,16 @@ async def serve(program: Program) -> None:
     opened = bound_socket(settings)
     with contextlib.closing(opened):
         async with database.pool(settings, program.title, max_size=CONNECTIONS) as pool:
-            reaper = FleetReaper(program, pool)
+            reaper, counts = FleetReaper(program, pool), RequestCounts()
+
+            async def samples() -> list[Sample]:
+                return [*await reaper.samples(), *counts.samples()]
+
             checks: Mapping[str, Callable[[], str | None]] = {"database": lambda: outage.trouble}
-            async with program.monitoring(checks, reaper.samples):
+            async with program.monitoring(checks, samples):
                 if not await wait_for_database(program, pool, outage, gateway_tables()):
                     return
-                gateway = await open_gateway(settings, pool)
+                gateway = replace(await open_gateway(settings, pool), counts=counts)
                 await refuse_an_open_door(gateway)
                 async with (
                     background(_watch_database(settings, pool, outage)),
@@ -66,7 +73,8 @@ async def open_gateway(settings: Settings, pool: database.Pool) -> Gateway:
     async with transaction(pool, settings) as connection:
         secret = await read_gateway_secret(connection)
     return Gateway(
-        settings,
+        # Else it would ask itself for what it is asked.
+        replace(settings, windmill_url=""),
         JobAccess(pool, settings, STEPS),
         open_artifact_store(settings),
         KeyRing(pool, settings),

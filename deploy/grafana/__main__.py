@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from deploy.grafana.dashboard import dashboard
+from deploy.grafana.gateway_panels import GATEWAY
 from deploy.grafana.panels import COMMITS, GLANCE, JOBS, PROCESSES, QUEUES, SERVICES, STAGES
 from deploy.grafana.step_panels import STEPS
 
-SECTIONS = (GLANCE, JOBS, SERVICES, QUEUES, STEPS, COMMITS, STAGES, PROCESSES)
+SECTIONS = (GLANCE, JOBS, SERVICES, QUEUES, STEPS, GATEWAY, COMMITS, STAGES, PROCESSES)
 FILE = Path(__file__).parent / "dashboards" / "windmill.json"
 
 

@@ -48,14 +48,23 @@ class AsyncClient:
 
     async def call(self, call: Call) -> httpx.Response:
         """Any request; its answer if it is a good one."""
+        response = await self.answer(call)
+        must_be_well(response)
+        return response
+
+    async def answer(self, call: Call) -> httpx.Response:
+        """Any request; its answer, whatever it is."""
         try:
-            response = await self._http.request(
-                call.method, call.path, params=dict(call.params), json=call.json, headers=dict(call.headers)
+            return await self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params) or None,
+                json=call.json,
+                headers=dict(call.headers),
+                files=call.files,
             )
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
-        must_be_well(response)
-        return response
 
     async def health(self) -> dict[str, Any]:
         """Whether the gateway is well, and whether anybody works."""
@@ -73,12 +82,8 @@ class AsyncClient:
         """Send a picture, a video or a recording; the id by which jobs take it."""
         path = Path(file)
         with path.open("rb") as opened:  # noqa: ASYNC230 - read a piece at a time, by the library
-            try:
-                response = await self._http.post("/assets", files={"file": (path.name, opened)})
-            except httpx.HTTPError as error:
-                raise unreachable(self.url, error) from error
-        must_be_well(response)
-        return str(response.json()["asset"]["id"])
+            sent = Call("POST", "/assets", files={"file": (path.name, opened)})
+            return str((await self.call(sent)).json()["asset"]["id"])
 
     async def submit(
         self,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -24,6 +24,7 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
     json: object | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, IO[bytes] | bytes]] | None = None
 
 
 @dataclass(frozen=True)

@@ -46,14 +46,23 @@ class Client:
 
     def call(self, call: Call) -> httpx.Response:
         """Any request; its answer if it is a good one."""
+        response = self.answer(call)
+        must_be_well(response)
+        return response
+
+    def answer(self, call: Call) -> httpx.Response:
+        """Any request; its answer, whatever it is."""
         try:
-            response = self._http.request(
-                call.method, call.path, params=dict(call.params), json=call.json, headers=dict(call.headers)
+            return self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params) or None,
+                json=call.json,
+                headers=dict(call.headers),
+                files=call.files,
             )
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
-        must_be_well(response)
-        return response
 
     def health(self) -> dict[str, Any]:
         """Whether the gateway is well, and whether anybody works."""
@@ -71,12 +80,8 @@ class Client:
         """Send a picture, a video or a recording; the id by which jobs take it."""
         path = Path(file)
         with path.open("rb") as opened:
-            try:
-                response = self._http.post("/assets", files={"file": (path.name, opened)})
-            except httpx.HTTPError as error:
-                raise unreachable(self.url, error) from error
-        must_be_well(response)
-        return str(response.json()["asset"]["id"])
+            sent = Call("POST", "/assets", files={"file": (path.name, opened)})
+            return str((self.call(sent)).json()["asset"]["id"])
 
     def submit(
         self,

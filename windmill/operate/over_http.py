@@ -25,7 +25,7 @@ def over_http(
 
     def decorate(local: "UseCase[S, P, T]") -> "UseCase[S, P, T]":
         @wraps(local)
-        async def either(settings: S, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def either(settings: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if isinstance(settings, ClientSettings) and settings.windmill_url:
                 async with open_client(settings) as client:
                     return await remote(client, *args, **kwargs)

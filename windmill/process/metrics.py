@@ -10,6 +10,7 @@ from windmill import VERSION
 from windmill.calling.service_addresses import ServiceAddresses
 from windmill.calling.service_state import ServiceState
 from windmill.core.timings import CommitTimings, RecordedCommitTimings, RecordedJobTimings
+from windmill.process.gateway_metrics import GATEWAY_METRICS
 from windmill.process.health import Health
 from windmill.process.metric import Metric, Sample
 from windmill.process.step_metrics import STEP_METRICS
@@ -129,6 +130,7 @@ METRICS = (
     RECOMPUTES,
     BOX_CALLS,
     *STEP_METRICS,
+    *GATEWAY_METRICS,
 )
 
 _BREAKER_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}

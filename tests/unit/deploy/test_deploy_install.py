@@ -99,7 +99,7 @@ def test_every_program_of_the_project_is_installed(install: Install, prefix: Pat
 def test_libraries_are_those_of_the_lock_with_their_hashes(install: Install, asked: Path) -> None:
     install(K3)
     (pip,) = [line for line in asked.read_text().splitlines() if "pip install" in line]
-    assert pip.endswith(f"--require-hashes -r {ROOT}/requirements.lock")
+    assert pip.endswith(f"--require-hashes -r {ROOT}/requirements-gateway.lock")
 
 
 def test_passwords_can_be_read_by_root_alone(install: Install, prefix: Path) -> None:
@@ -148,6 +148,13 @@ def test_a_machine_that_names_steps_gets_a_worker_for_jobs(install: Install, pre
     install(node)
     assert wanted(prefix) == {"windmill-jobs@studio.service", "windmill-postprocessor@consensus.service"}
     assert (prefix / "etc/systemd/system/windmill-jobs@.service").is_file()
+
+
+def test_a_machine_that_names_a_port_gets_a_gateway(install: Install, prefix: Path, tmp_path: Path) -> None:
+    node = tmp_path / "door.env"
+    node.write_text("GATEWAY_PORT=8000\n")
+    install(node)
+    assert wanted(prefix) == {"windmill-gateway@door.service"}
 
 
 def test_without_a_file_it_brings_up_to_date_what_is_there(install: Install, prefix: Path) -> None:
