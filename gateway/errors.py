@@ -92,6 +92,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 """What any route may answer."""
+PRECONDITIONS: dict[int | str, dict[str, Any]] = {
+    412: {**PROBLEMS[400], "description": "It has changed since you read it."},
+    428: {**PROBLEMS[400], "description": "If-Match is missing."},
+}
+"""What a route may answer that changes what somebody has seen."""
 
 
 def hide_paths(text: str) -> str:

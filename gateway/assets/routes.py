@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Form, Response
+from fastapi import Response
 
 from gateway.assets.shapes import AssetAnswer, AssetForm, AssetId, AssetShape
-from gateway.assets.uploads import keep_upload
+from gateway.assets.uploads import FILE_FORM, keep_upload
 from gateway.context import Context, Who
 from gateway.guard import Operator, Viewer, noun_router
 from windmill.operate.assets import Asset, find_asset, remove_asset
@@ -27,7 +27,7 @@ def _shape(asset: Asset) -> AssetShape:
     "/assets", status_code=201, responses={200: {"model": AssetAnswer, "description": "You have sent it before."}}
 )
 async def send_asset(
-    gateway: Context, _: Operator, who: Who, response: Response, form: Annotated[AssetForm, Form()]
+    gateway: Context, _: Operator, who: Who, response: Response, form: Annotated[AssetForm, FILE_FORM]
 ) -> AssetAnswer:
     """Send a picture, a video or a recording; jobs take it by its id."""
     kept = await keep_upload(gateway, who, form.file)

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import UploadFile
+from fastapi import Form, UploadFile
 
 from gateway.context import Gateway
 from windmill.operate.assets import KeptAsset, keep_asset
 from windmill.storage.audit_log import Actor
+
+FILE_FORM = Form(media_type="multipart/form-data")
+"""For a body with a file, which no other kind of form can carry."""
 
 
 async def keep_upload(gateway: Gateway, who: Actor, file: UploadFile) -> KeptAsset:

@@ -3,10 +3,10 @@
 import uuid
 from typing import Annotated
 
-from fastapi import Form, Request, Response
+from fastapi import Request, Response
 
 from gateway.artifacts.serving import FILE_ANSWERS, serve_file
-from gateway.assets.uploads import keep_upload
+from gateway.assets.uploads import FILE_FORM, keep_upload
 from gateway.context import Context, Who
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.idempotency import IdempotencyKey, digest_of
@@ -24,7 +24,7 @@ router = noun_router("prompts")
 
 
 @router.post("/api/upload", status_code=202)
-async def upload(gateway: Context, caller: Operator, who: Who, form: Annotated[UploadForm, Form()]) -> MadeJob:
+async def upload(gateway: Context, caller: Operator, who: Who, form: Annotated[UploadForm, FILE_FORM]) -> MadeJob:
     """Send a picture or a video; a job makes something of it."""
     kept = await keep_upload(gateway, who, form.file)
     watched = gateway.watched(RecordedChange(who, "jobs.create", key=caller.key))
