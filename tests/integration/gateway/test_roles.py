@@ -19,6 +19,7 @@ SAMPLES = {
     "{code}": "NOT_FOUND",
     "{preset_id}": "cinematic_portrait_v1",
     "{artifact_id}": "a" * 64,
+    "{asset_id}": "a" * 64,
     "{prefix}": "wm_aaaaaaaa",
     "{image_id}": "1",
     "{run_id}": "1",

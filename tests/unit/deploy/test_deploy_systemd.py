@@ -20,6 +20,7 @@ INSTANCES = [
     "windmill-run.service",
     "windmill-worker@k3.service",
     "windmill-jobs@main.service",
+    "windmill-gateway@main.service",
     *(f"windmill-postprocessor@{one}.service" for one in POSTPROCESSORS),
     "windmill-farm.service",
 ]
@@ -28,6 +29,7 @@ EXPOSURE = {
     "windmill-run.service": 1.2,
     "windmill-worker@.service": 1.2,
     "windmill-jobs@.service": 1.2,
+    "windmill-gateway@.service": 1.2,
     "windmill-postprocessor@.service": 1.2,
     "windmill-farm.service": 0.9,
 }
