@@ -8,7 +8,6 @@ counts. The exit code is 0 if all checks passed.
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -133,5 +132,4 @@ async def _until_listening(programs: ProgramRunner, services: Sequence[int], gat
 
 if __name__ == "__main__":
     given = parser().parse_args()
-    given.key = given.key or os.environ.get("KEY", "")
     sys.exit(run(lambda _, stop: main(stop, given)))

@@ -50,7 +50,7 @@ def _video_jobs(_: str, code: Code, message: str) -> Mapping[str, Any]:
 _PATHS: tuple[tuple[re.Pattern[str], Words], ...] = (
     (re.compile(r"/api/pipeline/.*"), _pipeline),
     (re.compile(r"/api/.*"), _prompts),
-    (re.compile(r"/jobs/[0-9a-f]{24}|/worker/.*"), _video_jobs),
+    (re.compile(r"/jobs/[0-9a-f]{24}"), _video_jobs),
 )
 
 

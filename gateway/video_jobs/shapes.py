@@ -48,10 +48,3 @@ class VideoJobAnswer(Shape):
 class VideoJobList(Shape):
     jobs: list[VideoJob]
     count: int
-
-
-class WorkerAnswer(Shape):
-    """`worker_running` is true only if a worker that is alive serves a step of jobs."""
-
-    message: str
-    worker_running: bool

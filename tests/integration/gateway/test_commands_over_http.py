@@ -14,11 +14,15 @@ COMMANDS = (
     "jobs list",
     "jobs list --json --limit 1",
     "jobs list --status failed",
+    "jobs list --preset upscale_denoise_image_v1 --error-code USAGE",
     "jobs show JOB",
     "jobs show JOB --json",
+    "jobs compare JOB JOB",
     "jobs logs JOB --json --after 1",
     "jobs show 00000000-0000-0000-0000-000000000001",
     "jobs priority JOB 3",
+    "jobs pause --all --preset upscale_denoise_image_v1 --expect 1",
+    "jobs resume JOB 00000000-0000-0000-0000-000000000001",
     "jobs cancel JOB",
     "jobs watch JOB",
     "artifacts list JOB",
@@ -56,8 +60,16 @@ async def test_commands_print_the_same_over_http(scene: GatewayScene) -> None:
     target = scene.fleet.folder / "fetched"
     fetched = await scene.fleet.run("windmill", "artifacts", "fetch", job, "--to", str(target), **there)
     assert (fetched.code, (target / "picture.png").read_bytes()[:4]) == (0, b"\x89PNG")
-    removed = await scene.fleet.run("windmill", "jobs", "rm", job, **there)
-    assert removed.code == 0, removed.err
+    forked = await scene.fleet.run("windmill", "jobs", "fork", job, "--from-step", "upscale", "--json", **there)
+    assert (forked.code, forked.json()["forked_from"]) == (0, job), forked.err
+    other = await scene.fleet.run(
+        "windmill", *("jobs", "fork", job, "--from-step", "upscale", "--quality", "low"), **there
+    )
+    assert (other.code, "on a machine of the fleet alone" in other.err) == (2, True)
+    cancelled = await scene.fleet.run("windmill", "jobs", "cancel", "--all", "--yes", "--json", **there)
+    assert (cancelled.code, cancelled.json()["done"]) == (0, 1), cancelled.err
+    removed = await scene.fleet.run("windmill", "jobs", "rm", job, forked.json()["public_id"], "--json", **there)
+    assert (removed.code, removed.json()["done"]) == (0, 2), removed.err
 
 
 async def test_a_command_that_needs_the_machine_says_so(scene: GatewayScene) -> None:

@@ -32,10 +32,11 @@ async def change_chosen(
 async def _change_named(
     client: "AsyncClient", action: JobAction, chosen: ChosenJobs, stop: asyncio.Event, on_progress: OnProgress
 ) -> ManyJobs:
-    async def ask(public_id: uuid.UUID) -> object:
+    async def ask(public_id: uuid.UUID) -> None:
         if action.sent["action"] == "delete":
-            return await client.delete(str(public_id))
-        return await client.ask(str(public_id), action.sent["action"], sent_body(action))
+            await client.delete(str(public_id))
+        else:
+            await client.ask(str(public_id), action.sent["action"], sent_body(action))
 
     return await ask_each(action, chosen.ids, ask, stop, on_progress)
 
