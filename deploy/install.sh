@@ -62,7 +62,6 @@ check_env_file() {
         "" | *[!A-Za-z0-9_-]*) fail "$1: the name may hold letters, digits, - and _" ;;
     esac
     is_postprocessor "$name" && fail "$1: is the name of a post-processor"
-    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         is_postprocessor "$one" || fail "$1: NODE_POSTPROCESSORS: there is no post-processor $one"
     done
@@ -143,6 +142,7 @@ enable_node() { # the env file of a node
     name=$(basename "$1" .env)
     [ -z "$(value "$1" SERVICE_NAME)" ] || wanted "windmill-worker@$name.service" windmill-worker@.service
     [ -z "$(value "$1" STEPS)" ] || wanted "windmill-jobs@$name.service" windmill-jobs@.service
+    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do
         run ln -sfn "$name.env" "$etc/$one.env"
         wanted "windmill-postprocessor@$one.service" windmill-postprocessor@.service
