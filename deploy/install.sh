@@ -145,6 +145,7 @@ disable_all() {
 
 enable_node() { # the env file of a node
     name=$(basename "$1" .env)
+    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
     if [ "$(value "$1" NODE_RUN)" = yes ]; then
         run ln -sfn "$name.env" "$etc/run.env"
         wanted windmill-run.service windmill-run.service
@@ -214,8 +215,9 @@ uninstall_all() {
 }
 
 dry=no uninstall=no purge=no prefix='' farm_unit=''
-lock=requirements.lock
-programs="windmill-run.service windmill-worker@.service windmill-jobs@.service windmill-postprocessor@.service"
+lock=requirements-gateway.lock
+programs="windmill-run.service windmill-worker@.service windmill-jobs@.service windmill-gateway@.service"
+programs="$programs windmill-postprocessor@.service"
 parts="windmill producers workers postprocessors gateway sql presets docs README.md service_config.json calibration.json"
 while [ $# -gt 0 ]; do
     case $1 in

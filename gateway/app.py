@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from gateway import errors
 from gateway.about.routes import router as about
 from gateway.artifacts.routes import router as artifacts
+from gateway.assets.routes import router as assets
 from gateway.audit.routes import router as audit
 from gateway.batches.routes import router as batches
 from gateway.bulk.routes import router as bulk
@@ -23,10 +24,13 @@ from gateway.images.trying_routes import router as image_tries
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
+from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
+from gateway.prompts.routes import router as prompts
 from gateway.runs.routes import router as runs
 from gateway.services.routes import router as services
 from gateway.status.routes import router as status
+from gateway.views.routes import router as views
 from gateway.webhooks.routes import router as webhooks
 from windmill import VERSION
 
@@ -39,6 +43,7 @@ ROUTERS: Sequence[APIRouter] = (
     batches,
     presets,
     artifacts,
+    assets,
     images,
     image_files,
     image_tries,
@@ -47,6 +52,9 @@ ROUTERS: Sequence[APIRouter] = (
     failed,
     status,
     webhooks,
+    pipeline,
+    prompts,
+    views,
     keys,
     audit,
 )

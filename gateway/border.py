@@ -11,10 +11,12 @@ from gateway.bodies import CountedBody, Message, body_limit
 from gateway.context import Gateway
 from gateway.errors import as_windmill_error, problem_response
 from gateway.host_rules import foreign_request
+from gateway.metrics import STREAM, UNKNOWN
 from gateway.request_state import REQUEST_ID, RequestState, keep_state, request_id_of
 
 logger = logging.getLogger("gateway")
 
+GONE = 499
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -50,7 +52,7 @@ class Border:
                 state.headers["Connection"] = "close"
                 await problem_response(failure, state.request_id, scope["path"])(scope, receive, answer)
         finally:
-            self._log(scope, state, answer.status, time.monotonic() - started)
+            self._note(scope, state, answer, time.monotonic() - started)
 
     async def _admit(self, scope: Scope) -> int:
         """How large the body may be; raises WindmillError."""
@@ -60,7 +62,11 @@ class Border:
                 raise refused
         return body_limit(scope["headers"], self._gateway.settings.gateway_max_upload_bytes)
 
-    def _log(self, scope: Scope, state: RequestState, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, state: RequestState, answer: "_Answer", seconds: float) -> None:
+        """Count it, and log it; one that the client has left is counted as 499."""
+        status = answer.status or GONE
+        route = getattr(scope.get("route"), "path_format", UNKNOWN)
+        self._gateway.counts.note(route, scope["method"], status, None if answer.is_stream else seconds)
         told: dict[str, Any] = {"method": scope["method"], "path": scope["path"], "status": status}
         told["ms"] = round(seconds * 1000, 1)
         if state.caller:
@@ -74,10 +80,13 @@ class _Answer:
     def __init__(self, send: Callable[[Message], Awaitable[None]], state: RequestState) -> None:
         self._send, self._state = send, state
         self.status = 0
+        self.is_stream = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if any(name == b"content-type" and value.startswith(STREAM) for name, value in message["headers"]):
+                self.is_stream = True
             own = {**ALWAYS, **self._state.headers, "X-Request-ID": self._state.request_id}
             there = {name.lower() for name, _ in message["headers"]}
             added = [(name.lower().encode(), value.encode("latin-1")) for name, value in own.items()]

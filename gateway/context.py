@@ -10,6 +10,7 @@ from gateway.cursors import Cursors
 from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
+from gateway.metrics import RequestCounts
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import state_of
@@ -36,6 +37,7 @@ class Gateway:
     work: ServerWork = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
+    counts: RequestCounts = field(default_factory=RequestCounts, compare=False)
 
     def watched(self, witness: ChangeWitness) -> JobAccess:
         """The access for a change that is watched."""

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.request_state import state_of
+from gateway.request_words import in_words_of
 from gateway.shape import Shape
 from windmill.core.errors import ERROR_CODES, Code, DataRefused, WindmillError, unexpected
 from windmill.kernels.text.redaction import redactor
@@ -31,7 +32,18 @@ _BY_STATUS: Mapping[int, Code] = {
     413: "PAYLOAD_TOO_LARGE",
     415: "MEDIA_TYPE_UNSUPPORTED",
 }
+_MISSING = "Field required"
+_FORM = "form:"
+"""Begins the name of one of several forms that a body may have, which is no part of the place of a mistake."""
 _redact = redactor()
+
+
+class WordedError(WindmillError):
+    """An error that a client of another system knows by this word."""
+
+    def __init__(self, code: Code, message: str, word: str) -> None:
+        super().__init__(code, message)
+        self.word = word
 
 
 class FieldMistake(Shape):
@@ -58,6 +70,7 @@ class ProblemDetails(Shape):
     retryable: bool
     retry_after: int | None = None
     errors: tuple[FieldMistake, ...] = ()
+    missing_fields: tuple[str, ...] = ()
     request_id: str
 
 
@@ -79,6 +92,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 """What any route may answer."""
+PRECONDITIONS: dict[int | str, dict[str, Any]] = {
+    412: {**PROBLEMS[400], "description": "It has changed since you read it."},
+    428: {**PROBLEMS[400], "description": "If-Match is missing."},
+}
+"""What a route may answer that changes what somebody has seen."""
 
 
 def hide_paths(text: str) -> str:
@@ -92,7 +110,7 @@ def problem_of(
     spec = ERROR_CODES[error.code]
     private = spec.http_status >= 500 and spec.culprit in ("operator", "us")
     said = "what the gateway needs is not available; its log tells more" if private else hide_paths(error.message)
-    return ProblemDetails(
+    problem = ProblemDetails(
         type=f"/errors/{error.code}",
         title=error.code.replace("_", " ").capitalize(),
         status=spec.http_status,
@@ -105,8 +123,15 @@ def problem_of(
         retryable=error.retry != "never",
         retry_after=None if error.retry_after is None else math.ceil(error.retry_after),
         errors=tuple(mistakes[:MOST_MISTAKES]),
+        missing_fields=tuple(one.pointer.removeprefix("/") for one in mistakes if one.detail == _MISSING),
         request_id=request_id,
     )
+    return problem.model_copy(update={**in_words_of(path, error.code, said), **error_words(error)})
+
+
+def error_words(error: WindmillError) -> Mapping[str, str]:
+    """What `error` is where the raiser has a word for it."""
+    return {"error": error.word} if isinstance(error, WordedError) else {}
 
 
 def problem_response(
@@ -164,7 +189,7 @@ def _mistakes(error: RequestValidationError) -> list[FieldMistake]:
 
 
 def _mistake(place: Sequence[str], said: str) -> FieldMistake:
-    where, *steps = place
+    where, *steps = (step for step in place if not step.startswith(_FORM))
     if where != "body":
         return FieldMistake(where=where, pointer=".".join(steps), detail=said)
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

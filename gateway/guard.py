@@ -1,6 +1,7 @@
 """Every route says whom it admits, in the signature of its handler: `caller: Operator`. A route that says nothing
 cannot be made. Who asks is found out before the body is read."""
 
+import re
 import time
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -15,6 +16,9 @@ from gateway.context import Gateway, gateway_of
 from gateway.errors import PROBLEMS
 from gateway.request_state import state_of
 from windmill.core.errors import WindmillError
+from windmill.operate.jobs.outlines import SHORT_DIGITS, find_short
+
+_SHORT = re.compile(f"[0-9a-f]{{{SHORT_DIGITS}}}")
 
 
 class Requires:
@@ -42,6 +46,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await admit(request, needed)
+            await name_job_in_full(request)
             return await handle(request)
 
         return guarded
@@ -72,6 +77,15 @@ async def admit(request: Request, needed: RouteScope) -> None:
             state.headers["RateLimit-Policy"] += f', "jobs";q={key.quota_jobs}'
             state.headers["RateLimit"] += f', "jobs";r={max(key.quota_jobs - key.jobs_made, 0)}'
     state.caller.must_be(needed)
+
+
+async def name_job_in_full(request: Request) -> None:
+    """Let handlers know nothing of ids with 24 digits; raises NOT_FOUND."""
+    given, state = str(request.path_params.get("job_id", "")), state_of(request)
+    if _SHORT.fullmatch(given) and state.caller:
+        state.short = True
+        job = await find_short(gateway_of(request).access, given, state.caller.sees)
+        request.path_params["job_id"] = str(job)
 
 
 async def identify(gateway: Gateway, request: Request) -> Caller:

@@ -18,10 +18,12 @@ REQUEST_ID: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", d
 
 @dataclass
 class RequestState:
-    """`headers` are added to the answer, whatever it is."""
+    """`headers` are added to the answer, whatever it is. `short` says that the job was named by the first digits of its
+    id, as clients of the video service do."""
 
     request_id: str
     caller: Caller | None = None
+    short: bool = False
     headers: dict[str, str] = field(default_factory=dict)
 
 

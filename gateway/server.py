@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import uvicorn
 
@@ -16,6 +17,7 @@ from gateway.cursors import Cursors
 from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
+from gateway.metrics import RequestCounts
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
@@ -27,6 +29,7 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.process.lifecycle import Program, wait_for_database
+from windmill.process.metric import Sample
 from windmill.process.runner import DONE, background
 from windmill.storage import database
 from windmill.storage.api_keys import gateway_tables, read_gateway_secret
@@ -53,12 +56,17 @@ async def serve(program: Program) -> None:
     opened = bound_socket(settings)
     with contextlib.closing(opened):
         async with database.pool(settings, program.title, max_size=CONNECTIONS) as pool:
-            reaper = FleetReaper(program, pool)
+            reaper, counts = FleetReaper(program, pool), RequestCounts()
+            streams = StreamCounts(settings.gateway_streams_per_key)
+
+            async def samples() -> list[Sample]:
+                return [*await reaper.samples(), *counts.samples(), *streams.samples()]
+
             checks: Mapping[str, Callable[[], str | None]] = {"database": lambda: outage.trouble}
-            async with program.monitoring(checks, reaper.samples):
+            async with program.monitoring(checks, samples):
                 if not await wait_for_database(program, pool, outage, gateway_tables()):
                     return
-                gateway = await open_gateway(program, pool)
+                gateway = replace(await open_gateway(program, pool), streams=streams, counts=counts)
                 await refuse_an_open_door(gateway)
                 if trouble := gateway.image_fleet.uploads.trouble():
                     logger.warning("no images can be sent in", extra={"reason": str(trouble)})
@@ -74,7 +82,8 @@ async def serve(program: Program) -> None:
 
 
 async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
-    settings = program.settings
+    # With WINDMILL_URL it would ask itself for what it is asked.
+    settings = replace(program.settings, windmill_url="")
     async with transaction(pool, settings) as connection:
         secret = await read_gateway_secret(connection)
     access, store, presets = (

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from deploy.grafana.dashboard import dashboard
 from deploy.grafana.engine_panels import ENGINES
+from deploy.grafana.gateway_panels import GATEWAY
 from deploy.grafana.panels import COMMITS, GLANCE, JOBS, PROCESSES, QUEUES, SERVICES, STAGES
 from deploy.grafana.step_panels import STEPS
 
-SECTIONS = (GLANCE, JOBS, SERVICES, QUEUES, STEPS, ENGINES, COMMITS, STAGES, PROCESSES)
+SECTIONS = (GLANCE, JOBS, SERVICES, QUEUES, STEPS, ENGINES, GATEWAY, COMMITS, STAGES, PROCESSES)
 FILE = Path(__file__).parent / "dashboards" / "windmill.json"
 
 

@@ -23,6 +23,9 @@ JOBS_PER_CALL = 100
 TASKS_PER_WORKER = 4
 STEP_GRACE_SECONDS = 300
 """What a task has not done by then is begun anew elsewhere."""
+GATEWAY_ADDRESS = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": '"8000"'}  # noqa: S104 - a pod is reached from outside
+GATEWAY_GRACE_SECONDS = 65
+"""Longer than a client may wait for the end of a job."""
 STEP_QUERY = "SELECT coalesce(sum(claimable + unplanned + running), 0)::integer FROM step_work"
 """The same numbers as those of the metric windmill_step_work."""
 
@@ -32,7 +35,7 @@ def manifests(services: Iterable[Service]) -> dict[str, str]:
     files = {f"worker-{service.name}.yaml": _worker(service, _grace([service])) for service in services}
     shown = [service for service in services if service.enriches]
     files |= {f"{spec.program}.yaml": _postprocessor(spec, _grace(shown)) for spec in _stages()}
-    files["jobs.yaml"] = _jobs()
+    files |= {"gateway.yaml": _gateway(), "jobs.yaml": _jobs()}
     listed = "".join(f"  - {name}\n" for name in files)
     head = "# Made by python -m deploy.kubernetes\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     return files | {"kustomization.yaml": f"{head}resources:\n{listed}"}
@@ -72,6 +75,22 @@ def _jobs() -> str:
     return _filled("deployment", values, STEP_GRACE_SECONDS) + _filled("step_scaling", values, STEP_GRACE_SECONDS)
 
 
+def _gateway() -> str:
+    """The HTTP gateway; any number of them may run."""
+    values = {
+        "name": "gateway",
+        "component": "gateway",
+        "module": "gateway",
+        "more_env": "".join(f"\n            - {{name: {name}, value: {one}}}" for name, one in GATEWAY_ADDRESS.items()),
+        "more_ports": ", {name: http, containerPort: 8000}",
+        "cpu": "100m",
+        "memory": "128Mi",
+        "most_memory": "1Gi",
+        "scratch": "2Gi",
+    }
+    return _filled("deployment", values, GATEWAY_GRACE_SECONDS) + _filled("service", values, GATEWAY_GRACE_SECONDS)
+
+
 def _stages() -> list[StageSpec]:
     """In the order of their files."""
     return sorted(STAGES.values(), key=lambda spec: spec.program)
@@ -103,7 +122,7 @@ def _named(name: str) -> str:
 
 def _filled(template: str, values: dict[str, str], grace: int) -> str:
     text = (HERE / f"{template}.yaml.template").read_text(encoding="utf-8")
-    return Template(text).substitute(values, grace=grace, end=grace + END_SECONDS)
+    return Template(text).substitute({"more_ports": "", **values}, grace=grace, end=grace + END_SECONDS)
 
 
 def write(settings: Settings) -> int:

@@ -10,7 +10,7 @@ class Health(Shape):
     """`worker_running` is true only if a worker that is alive serves a step of jobs."""
 
     status: Literal["ok"] = "ok"
-    service: str = "windmill"
+    service: str = "ml-pipeline"
     version: str
     worker_running: bool
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from starlette.responses import StreamingResponse
@@ -14,6 +14,8 @@ from gateway.events.feed import EventFeed
 from gateway.events.frames import HEARTBEAT, control, opening
 from gateway.events.readers import EventReader, FellBehind
 from windmill.core.errors import WindmillError
+from windmill.process.gateway_metrics import GATEWAY_STREAMS
+from windmill.process.metric import Sample
 
 HEARTBEAT_SECONDS = 15.0
 MOST_SECONDS = 600.0
@@ -99,6 +101,9 @@ class StreamCounts:
     def leave(self, key: str) -> None:
         self._open[key] -= 1
         self._open += Counter()
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample(GATEWAY_STREAMS, (), self._open.total())
 
 
 class EventStreamResponse(StreamingResponse):

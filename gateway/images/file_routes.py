@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 
-from gateway.artifacts.routes import SANDBOX
+from gateway.artifacts.serving import SANDBOX
 from gateway.conditions import matches
 from gateway.context import Context
 from gateway.guard import Viewer, noun_router

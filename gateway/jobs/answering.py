@@ -11,8 +11,9 @@ from gateway.conditions import answer
 from gateway.context import Gateway
 from gateway.errors import hide_paths
 from gateway.jobs.shapes import JobAnswer, JobDetails, JobSummary
-from windmill.operate.jobs.reading import Shown
+from gateway.shape import Shape
 from windmill.operate.jobs.serving import show_visible_job
+from windmill.operate.jobs.shown import Shown
 
 _INNER = ("last_event",)
 
@@ -41,3 +42,8 @@ def _told(shown: Shown) -> dict[str, Any]:
     if told["message"]:
         told["message"] = hide_paths(told["message"])
     return told
+
+
+def worded(answer: Shape, status: int) -> Response:
+    """An answer under the names that another system has for its members."""
+    return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")

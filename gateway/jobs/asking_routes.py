@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from gateway.conditions import required_version
 from gateway.context import Context, Who
+from gateway.errors import PRECONDITIONS
 from gateway.guard import Operator, noun_router
 from gateway.jobs.answering import answer_job
 from gateway.jobs.shapes import ForkBody, JobAnswer, JobPatch, PauseBody, RetryBody
@@ -71,7 +72,7 @@ async def fork(
     return await answer_job(request, gateway, caller, change.public_id, 201)
 
 
-@router.patch("/jobs/{job_id}", response_model=JobAnswer)
+@router.patch("/jobs/{job_id}", response_model=JobAnswer, responses=PRECONDITIONS)
 async def change(
     request: Request, gateway: Context, caller: Operator, who: Who, job_id: uuid.UUID, body: JobPatch
 ) -> Response:

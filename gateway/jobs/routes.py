@@ -10,15 +10,33 @@ from gateway.context import Context, Gateway, Who
 from gateway.events.frames import visible
 from gateway.events.opening import STREAMS, LastEventId, open_job_stream, wants_stream
 from gateway.guard import Operator, Viewer, noun_router
+from gateway.hiding import hide_paths_within
 from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
-from gateway.jobs.answering import answer_job, summary
+from gateway.jobs.answering import answer_job, summary, worded
 from gateway.jobs.making import new_job, plan_of
-from gateway.jobs.shapes import EventList, EventQuery, JobAnswer, JobEvent, JobList, JobPlan, JobQuery, NewJobBody
+from gateway.jobs.shapes import (
+    AnyJobBody,
+    EventList,
+    EventQuery,
+    JobAnswer,
+    JobEvent,
+    JobList,
+    JobPlan,
+    JobQuery,
+    JobReport,
+)
+from gateway.request_state import state_of
+from gateway.video_jobs.serving import VideoAsk, in_its_words, list_video_jobs, make_video_job
+from gateway.video_jobs.shapes import VideoJobAnswer, VideoJobBody, VideoJobList
+from gateway.video_jobs.words import video_job
 from windmill.core.errors import WindmillError
 from windmill.jobs.states import JobStatus
 from windmill.jobs.submitting import find_job, submit_job
+from windmill.operate.jobs.details import read_details
+from windmill.operate.jobs.outlines import show_outline
 from windmill.operate.jobs.recorded_change import RecordedChange
 from windmill.operate.jobs.serving import VisibleJobs, list_visible_events, page_of_jobs, remove, wait_for_end
+from windmill.storage.transactions import transaction
 
 router = noun_router("jobs")
 
@@ -26,7 +44,7 @@ router = noun_router("jobs")
 @router.post(
     "/jobs",
     status_code=201,
-    response_model=JobAnswer,
+    response_model=JobAnswer | VideoJobAnswer,
     responses={
         200: {"model": JobAnswer | JobPlan, "description": "It has ended already, was there, or was only checked."}
     },
@@ -36,12 +54,15 @@ async def make_job(
     gateway: Context,
     caller: Operator,
     who: Who,
-    body: NewJobBody,
+    body: AnyJobBody,
     key: IdempotencyKey = None,
     validate_only: Annotated[Literal["true", "false"], Query()] = "false",
 ) -> Response:
     """Make a job of a preset. `?validate_only=true` only says what it would be; `Prefer: wait=10` answers 200 if it
-    ends so soon."""
+    ends so soon. A body with `video_id` alone is one of the video service, and answered in its words."""
+    if isinstance(body, VideoJobBody):
+        ask = VideoAsk(body.video_id, key, digest_of("POST /jobs", body))
+        return worded(await make_video_job(gateway, caller, who, ask), 201)
     job = await new_job(gateway, caller, body, key, digest_of("POST /jobs", body))
     if validate_only == "true":
         return Response(plan_of(job, await gateway.presets.library()).model_dump_json(), media_type="application/json")
@@ -59,8 +80,11 @@ async def make_job(
 
 
 @router.get("/jobs")
-async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> JobList:
-    """Your jobs, the newest first."""
+async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> JobList | VideoJobList:
+    """Your jobs, the newest first. `status=pending`, `claimed`, `processing` or `completed` is answered in the words of
+    the video service, and so is `status=`."""
+    if in_its_words(query.status):
+        return await list_video_jobs(gateway, caller, query.status)
     wanted = {"list": "jobs", "sees": caller.sees, "status": query.status, "preset": query.preset, "code": query.code}
     chosen = VisibleJobs(_statuses(query.status), query.preset, query.code)
     before = gateway.cursors.open(wanted, query.cursor)
@@ -79,12 +103,20 @@ def _statuses(text: str | None) -> list[str] | None:
     return named
 
 
-@router.get("/jobs/{job_id}", response_model=JobAnswer, responses={304: {"description": "It is as you know it."}})
+@router.get(
+    "/jobs/{job_id}",
+    response_model=JobAnswer | VideoJobAnswer,
+    responses={304: {"description": "It is as you know it."}},
+)
 async def show_job(request: Request, gateway: Context, caller: Viewer, job_id: uuid.UUID) -> Response:
-    """All of a job. `Prefer: wait=10` answers once it has ended, or after so long."""
+    """All of a job. `Prefer: wait=10` answers once it has ended, or after so long. The first 24 digits of its id name a
+    job, too, and are answered in the words of the video service."""
     waited = preferred_wait(request)
     if waited is not None:
         await _wait(gateway, job_id, caller.sees, waited)
+    if state_of(request).short:
+        outline = await show_outline(gateway.access, job_id, caller.sees)
+        return worded(VideoJobAnswer(job=video_job(outline)), 200)
     response = await answer_job(request, gateway, caller, job_id)
     if waited is not None:
         response.headers["Preference-Applied"] = f"wait={waited:g}"
@@ -93,6 +125,14 @@ async def show_job(request: Request, gateway: Context, caller: Viewer, job_id: u
 
 async def _wait(gateway: Gateway, job_id: uuid.UUID, sees: str | None, seconds: float) -> None:
     await wait_for_end(gateway.access, await find_job(gateway.access, job_id, sees), seconds)
+
+
+@router.get("/jobs/{job_id}/report")
+async def report_job(gateway: Context, caller: Viewer, job_id: uuid.UUID) -> JobReport:
+    """A job with its request, consents, parameters and engines of its steps, failed shards, files and last events."""
+    async with transaction(gateway.access.pool, gateway.access.settings) as rows:
+        found = await read_details(rows, job_id, caller.sees)
+    return JobReport(report=hide_paths_within(found))
 
 
 @router.delete("/jobs/{job_id}", status_code=204)

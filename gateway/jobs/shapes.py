@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StrictBool, StrictInt
+from pydantic import AwareDatetime, Discriminator, Field, StrictBool, StrictInt, Tag
 
 from gateway.shape import JsonObject, PageQuery, Shape
+from gateway.video_jobs.shapes import VideoJobBody
 from windmill.jobs.states import JobStatus
 
 Priority = Annotated[StrictInt, Field(ge=-9, le=9)]
@@ -25,6 +26,18 @@ class NewJobBody(Shape):
     on_duplicate: Literal["return", "reject", "rerun_if_failed"] = "rerun_if_failed"
     deadline: AwareDatetime | None = None
     failure_budget: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+
+
+def _form_of(body: object) -> str:
+    """Who names no preset, and nothing that goes with one, is a client of the video service."""
+    named = body if isinstance(body, dict) else {}
+    ours = isinstance(body, NewJobBody) or not NewJobBody.model_fields.keys().isdisjoint(named)
+    return "form:preset" if ours else "form:video"
+
+
+AnyJobBody = Annotated[
+    Annotated[NewJobBody, Tag("form:preset")] | Annotated[VideoJobBody, Tag("form:video")], Discriminator(_form_of)
+]
 
 
 class JobSummary(Shape):
@@ -81,6 +94,12 @@ class JobDetails(JobSummary):
 
 class JobAnswer(Shape):
     job: JobDetails
+
+
+class JobReport(Shape):
+    """All that `windmill jobs show --json` tells."""
+
+    report: dict[str, Any]
 
 
 class JobList(Shape):

@@ -1,8 +1,8 @@
 -- Keys of the gateway, and the record of what was done with them.
 
 -- name: gateway_tables_are_there
-SELECT FROM api_keys, audit_log, gateway_secret, wanted_states, jobs, steps, tasks, job_events, artifacts, webhooks,
-            webhook_deliveries, bulk_actions, bulk_items, batches, batch_items
+SELECT FROM api_keys, audit_log, gateway_secret, wanted_states, jobs, steps, tasks, job_events, artifacts, assets,
+            webhooks, webhook_deliveries, bulk_actions, bulk_items, batches, batch_items
 WHERE false;
 
 -- name: read_gateway_secret

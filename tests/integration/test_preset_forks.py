@@ -17,7 +17,7 @@ from windmill.operate.jobs.details import show_details
 from windmill.operate.jobs.preset_forks import ForkOrder, fork_preset_job
 from windmill.operate.jobs.preset_jobs import submit_preset
 from windmill.operate.jobs.preset_orders import PresetOrder
-from windmill.operate.jobs.reading import Shown
+from windmill.operate.jobs.shown import Shown
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.storage import database
 from windmill.storage.jobs.rows import StoredArtifact

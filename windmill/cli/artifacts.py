@@ -21,11 +21,11 @@ jobs submit --input NAME=ID
 def add_to(commands: Commands) -> None:
     group = commands.add_parser("artifacts", help="fetch, verify and sweep files of jobs", description=DESCRIPTION)
     actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add(actions, "list", "list the files of a job").set_defaults(start=sync_command(run_list))
+    _add(actions, "list", "list the files of a job").set_defaults(start=sync_command(run_list), remote=True)
     fetch = _add(actions, "fetch", "copy what a job has made into a folder")
     fetch.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="the folder (default: the current one)")
     fetch.add_argument("--step", metavar="NAME", help="what this step has made (default: the last that made files)")
-    fetch.set_defaults(start=sync_command(run_fetch))
+    fetch.set_defaults(start=sync_command(run_fetch), remote=True)
     verify = actions.add_parser("verify", help="compare the files with their rows; exit code 1 if one is not right")
     verify.add_argument("--quick", action="store_true", help="only whether they are there, and their sizes")
     add_json(verify)

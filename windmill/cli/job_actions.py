@@ -12,10 +12,9 @@ from windmill.cli.options import Commands, add_json, age, async_command, print_r
 from windmill.cli.progress import ProgressBars
 from windmill.core.errors import ERROR_CODES
 from windmill.core.settings import Settings
-from windmill.jobs.access import JobAccess
 from windmill.jobs.requests import PRIORITIES
-from windmill.jobs.step import StepCatalog
 from windmill.operate.jobs.asking import ask_of_job
+from windmill.operate.jobs.chosen_jobs import change_chosen
 from windmill.operate.jobs.job_actions import (
     JobAction,
     JobChange,
@@ -25,11 +24,10 @@ from windmill.operate.jobs.job_actions import (
     resuming,
     retrying,
 )
-from windmill.operate.jobs.many_jobs import ManyJobs, change_matching, change_named, preview_many
+from windmill.operate.jobs.many_jobs import ChosenJobs, ManyJobs
 from windmill.operate.jobs.render import render_job, render_many
 from windmill.operate.jobs.retention import DeletedFiles, removing
 from windmill.process.runner import DONE, INTERRUPTED
-from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 
 MANY = """\
@@ -78,7 +76,7 @@ def _changing(made: Made) -> Callable[[Settings, asyncio.Event, argparse.Namespa
         must_be_a_choice(arguments)
         change = made(arguments)
         if len(arguments.jobs) == 1:
-            job = await ask_of_job(settings, arguments.jobs[0], change.ask)
+            job = await ask_of_job(settings, arguments.jobs[0], change)
             print_result(job, render_job(job), as_json=arguments.json)
             return DONE
         return _tell(await _many(settings, stop, arguments, change), arguments)
@@ -90,19 +88,14 @@ async def run_remove(settings: Settings, stop: asyncio.Event, arguments: argpars
     must_be_a_choice(arguments)
     files = DeletedFiles(open_artifact_store(settings))
     report = await _many(settings, stop, arguments, removing(files.delete))
-    return _tell(report, arguments, files=files.number)
+    told = {} if settings.windmill_url else {"files": files.number}
+    return _tell(report, arguments, **told)
 
 
 async def _many(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace, action: JobAction) -> ManyJobs:
-    chosen, expect = filter_of(arguments), arguments.expect
-    async with database.pool(settings, "windmill jobs", max_size=action.at_once) as pool:
-        access = JobAccess(pool, settings, StepCatalog([]))
-        with ProgressBars() as bars:
-            if arguments.jobs:
-                return await change_named(access, action, arguments.jobs, stop, on_progress=bars.show)
-            if not arguments.yes:
-                return await preview_many(access, action, chosen, expect=expect)
-            return await change_matching(access, action, chosen, stop, expect=expect, on_progress=bars.show)
+    chosen = ChosenJobs(arguments.jobs, filter_of(arguments), arguments.expect, preview=not arguments.yes)
+    with ProgressBars() as bars:
+        return await change_chosen(settings, action, chosen, stop, bars.show)
 
 
 def _tell(report: ManyJobs, arguments: argparse.Namespace, **more: int) -> int:

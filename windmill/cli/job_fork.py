@@ -11,10 +11,12 @@ from windmill.cli.job_submission import add_request, grouped, grouped_paths
 from windmill.cli.options import Commands, add_json, print_result, sync_command, who
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.jobs.forking import Changes, fork_job
+from windmill.jobs.forking import Changes
 from windmill.operate.jobs.asking import ask_of_job
-from windmill.operate.jobs.reading import Shown, show_job
+from windmill.operate.jobs.job_actions import forking
+from windmill.operate.jobs.reading import show_job
 from windmill.operate.jobs.render import render_job
+from windmill.operate.jobs.shown import Shown
 from windmill.process.runner import DONE
 
 DESCRIPTION = """\
@@ -49,9 +51,7 @@ async def _fork(settings: Settings, given: argparse.Namespace) -> Shown:
         said = "the job was not made of a preset, so its inputs have no types"
         raise WindmillError("USAGE", said, "give all of them as JSON: --inputs, --parameters")
     changes = Changes(inputs=given.inputs, parameters=given.parameters)
-    return await ask_of_job(
-        settings, given.job, lambda access, job_id: fork_job(access, job_id, given.from_step, changes)
-    )
+    return await ask_of_job(settings, given.job, forking(given.from_step, changes))
 
 
 async def _fork_of_preset(settings: Settings, given: argparse.Namespace) -> Shown:

@@ -14,8 +14,8 @@ from pathlib import Path
 from windmill.cli.options import Commands, add_json, async_command, print_result, sync_command, who
 from windmill.core.settings import Settings
 from windmill.jobs.requests import PRIORITIES
-from windmill.operate.jobs.reading import Shown
 from windmill.operate.jobs.render import render_events, render_job
+from windmill.operate.jobs.shown import Shown
 from windmill.operate.jobs.watching import exit_code_of, watch_job
 from windmill.process.runner import DONE
 

@@ -25,6 +25,7 @@ for work that runs: it is stopped by its worker within seconds.
 
 def add_to(commands: Commands) -> None:
     add = commands.add_parser("jobs", help="submit, list, show and steer jobs", description=DESCRIPTION)
+    add.set_defaults(remote=True)
     actions = add.add_subparsers(dest="action", required=True, metavar="ACTION")
     add_submission(actions)
     _add_views(actions)
@@ -60,7 +61,8 @@ def _add_job_action(actions: Commands, name: str, told: str) -> argparse.Argumen
 
 def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
     jobs = asyncio.run(list_jobs(settings, filter_of(arguments), arguments.limit, arguments.before))
-    more = f"the next page: --before {jobs[-1]['public_id']}\n" if len(jobs) == arguments.limit else ""
+    full = len(jobs) == arguments.limit and not settings.windmill_url
+    more = f"the next page: --before {jobs[-1]['public_id']}\n" if full else ""
     print_result(jobs, render_jobs(jobs) + more, as_json=arguments.json)
     return DONE
 

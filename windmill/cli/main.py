@@ -23,9 +23,8 @@ from windmill.cli import (
     show,
     status,
 )
-from windmill.cli.parsing import command_parser, start
+from windmill.cli.parsing import MISUSED, command_parser, start
 
-MISUSED = 2
 GROUPS = (
     setup,
     run,

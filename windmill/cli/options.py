@@ -6,15 +6,20 @@ import getpass
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.process.runner import command, run
 from windmill.storage.audit_log import Actor
+
+if TYPE_CHECKING:
+    from windmill.operate.view import View
 
 Commands = Any
 """What `add_subparsers` returns; argparse has no public type for it."""
@@ -27,12 +32,39 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 def sync_command(main: Callable[[Settings, argparse.Namespace], int]) -> Start:
     """A command that needs no orderly stop."""
-    return lambda arguments: command(lambda settings: main(settings, arguments))
+    return lambda arguments: command(lambda settings: main(with_gateway(settings, arguments), arguments))
 
 
 def async_command(main: Callable[[Settings, asyncio.Event, argparse.Namespace], Awaitable[int]]) -> Start:
     """A command that stops in an orderly way when it is interrupted."""
-    return lambda arguments: run(lambda settings, stop: main(settings, stop, arguments))
+    return lambda arguments: run(lambda settings, stop: main(with_gateway(settings, arguments), stop, arguments))
+
+
+def add_gateway(top: argparse.ArgumentParser) -> None:
+    """Options of the program itself, before the command."""
+    top.add_argument("--url", metavar="URL", help="ask the gateway there instead of this machine (or WINDMILL_URL)")
+    top.add_argument("--key", metavar="KEY", help="the key for it (or WINDMILL_KEY, which no list of processes shows)")
+
+
+def with_gateway(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    """With what the command line says of the gateway; raises USAGE for a command that needs the machine."""
+    named = Settings.from_env({"WINDMILL_URL": arguments.url}).windmill_url if arguments.url else ""
+    settings = replace(
+        settings, windmill_url=named or settings.windmill_url, windmill_key=arguments.key or settings.windmill_key
+    )
+    if settings.windmill_url and not is_remote(arguments):
+        raise here_alone(arguments)
+    return settings
+
+
+def is_remote(arguments: argparse.Namespace) -> bool:
+    """Whether the command can ask a gateway."""
+    return bool(getattr(arguments, "remote", False))
+
+
+def here_alone(arguments: argparse.Namespace) -> WindmillError:
+    said = f"windmill {arguments.command} works on a machine of the fleet alone"
+    return WindmillError("USAGE", said, "run it there, without --url and WINDMILL_URL")
 
 
 def add_services(add: argparse.ArgumentParser) -> None:
@@ -95,6 +127,13 @@ def who() -> str:
 def command_line_actor() -> Actor:
     """The same for the audit log."""
     return Actor(f"command line, {who()}")
+
+
+def print_view(view: "View", *, as_json: bool) -> int:
+    """Print what a command has looked at; its exit code."""
+    sys.stderr.write("".join(f"{note}\n" for note in view.notes))
+    print_result(view.document, view.text, as_json=as_json)
+    return view.exit_code
 
 
 def print_result(document: object, text: str, *, as_json: bool) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from windmill.cli.options import Commands
+from windmill.cli.options import Commands, add_gateway, here_alone, is_remote
+
+MISUSED = 2
 
 
 class CommandGroup(Protocol):
@@ -17,6 +19,7 @@ class CommandGroup(Protocol):
 
 def command_parser(groups: Iterable[CommandGroup]) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=_program(), description="Run, set up, inspect and repair the fleet.")
+    add_gateway(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in groups:
         group.add_to(commands)
@@ -26,6 +29,9 @@ def command_parser(groups: Iterable[CommandGroup]) -> argparse.ArgumentParser:
 def start(parser: argparse.ArgumentParser) -> int:
     """Run the command that the user typed; its exit code."""
     arguments = parser.parse_args()
+    if arguments.url and not is_remote(arguments):
+        sys.stderr.write(f"{here_alone(arguments)}\n")
+        return MISUSED
     start = arguments.start
     return int(start(arguments))
 

@@ -6,20 +6,16 @@ others start without.
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import get_args
 
-import orjson
-
-from windmill.cli.options import Commands, add_json, print_result, sync_command
-from windmill.core.errors import ERROR_CODES, ConfigInvalid
+from windmill.cli.options import Commands, add_json, print_result, print_view, sync_command
+from windmill.core.errors import ConfigInvalid
 from windmill.core.settings import Settings
-from windmill.operate.preset_times import read_preset_times
+from windmill.operate.views import MISTAKEN, view_preset, view_presets
 from windmill.pipelines.presets.preset import Category
 from windmill.process.runner import DONE
 
-MISTAKEN = ERROR_CODES["CONFIG_INVALID"].exit_code
 DESCRIPTION = """\
 A preset is a JSON file that says what a user can ask for: its inputs, its quality levels, and the steps that a job
 takes. Those that ship with Windmill are joined by your own in PRESETS_DIR. docs/presets.md tells how to write one.
@@ -50,7 +46,7 @@ def _add_list(actions: Commands) -> None:
     add.add_argument("--category", choices=get_args(Category), help="only those of this category")
     add.add_argument("--engine", metavar="NAME", help="only those that can use this engine")
     add_json(add)
-    add.set_defaults(start=sync_command(run_list))
+    add.set_defaults(start=sync_command(run_list), remote=True)
 
 
 def _add_show(actions: Commands) -> None:
@@ -58,41 +54,22 @@ def _add_show(actions: Commands) -> None:
     add.add_argument("id", metavar="ID", help="the preset")
     add.add_argument("--schema", action="store_true", help="print the JSON Schema of its inputs and nothing else")
     add_json(add)
-    add.set_defaults(start=sync_command(run_show))
+    add.set_defaults(start=sync_command(run_show), remote=True)
 
 
 def run_list(settings: Settings, arguments: argparse.Namespace) -> int:
-    from windmill.engines.registry import configured_engines
-    from windmill.operate import presets as view
-    from windmill.pipelines.presets.preset_library import load_presets
-
-    library = load_presets(settings.presets_dir)
-    presets = view.select_presets(library, arguments.category, arguments.engine)
-    unavailable = view.select_unavailable(library, arguments.category) if arguments.all else []
-    configured = configured_engines(settings)
-    if arguments.json:
-        times = asyncio.run(read_preset_times(settings))
-        document = view.render_presets_json(presets, unavailable, library.problems, configured, times)
-        print_result(document, "", as_json=True)
-    else:
-        sys.stdout.write(view.render_presets_table(presets, unavailable, configured if arguments.all else None))
-    if library.problems:
-        sys.stderr.write("".join(f"{problem}\n" for problem in library.problems))
-    return MISTAKEN if library.problems else DONE
+    asked = view_presets(
+        settings, arguments.category, arguments.engine, everything=arguments.all, measured=arguments.json
+    )
+    return print_view(asyncio.run(asked), as_json=arguments.json)
 
 
 def run_show(settings: Settings, arguments: argparse.Namespace) -> int:
-    from windmill.operate.presets import preset_document, render_preset_text
-    from windmill.pipelines.presets.preset_library import load_presets
-    from windmill.pipelines.presets.preset_request import request_schema
-
-    found = load_presets(settings.presets_dir).get(arguments.id)
+    view = asyncio.run(view_preset(settings, arguments.id, measured=not arguments.schema))
     if arguments.schema:
-        sys.stdout.write(orjson.dumps(request_schema(found.preset), option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_result(view.document["inputs_schema"], "", as_json=True)
         return DONE
-    times = asyncio.run(read_preset_times(settings)).get(found.preset.id, {})
-    print_result(preset_document(found.preset, times), render_preset_text(found, times), as_json=arguments.json)
-    return DONE
+    return print_view(view, as_json=arguments.json)
 
 
 def run_check(_: Settings, arguments: argparse.Namespace) -> int:

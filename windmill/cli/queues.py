@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import sys
 
-from windmill.cli.options import Commands, add_json, add_services, print_result, sync_command
-from windmill.core.services import load_fleet
+from windmill.cli.options import Commands, add_json, add_services, print_view, sync_command
+from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.operate.queues import read_queues, render_queues_json, render_queues_table
-from windmill.process.runner import DONE
+from windmill.operate.views import queues_view, view_queues
 
 DESCRIPTION = """\
 Per service: waiting jobs (ready), jobs held by workers (unacked), consumers, rates, and parked jobs; then the same of
@@ -28,15 +26,15 @@ def add_to(commands: Commands) -> None:
         "which counts as a delivery (DELIVERY_LIMIT)",
     )
     add_json(add)
-    add.set_defaults(start=sync_command(run_queues))
+    add.set_defaults(start=sync_command(run_queues), remote=True)
 
 
 def run_queues(settings: Settings, arguments: argparse.Namespace) -> int:
-    services = [service.name for service in load_fleet(settings.service_config).select(arguments.services)]
-    report = asyncio.run(read_queues(settings, services, oldest=arguments.oldest))
-    if report.management:
-        sys.stderr.write(f"without unacked and rates, because of {report.management}\n")
-    elif report.without_rates:
-        sys.stderr.write("without rates, because this RabbitMQ does not collect them; see python -m windmill status\n")
-    print_result(render_queues_json(report), render_queues_table(report), as_json=arguments.json)
-    return DONE
+    if arguments.oldest and settings.windmill_url:
+        raise WindmillError("USAGE", "--oldest takes a job of each queue, which works on a machine of the fleet alone")
+    made = (
+        queues_view(settings, arguments.services, oldest=True)
+        if arguments.oldest
+        else view_queues(settings, arguments.services)
+    )
+    return print_view(asyncio.run(made), as_json=arguments.json)

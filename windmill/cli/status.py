@@ -7,12 +7,14 @@ import sys
 
 import orjson
 
-from windmill.cli.options import Commands, add_json, add_services, async_command, print_result, sync_command
+from windmill.cli.options import Commands, add_json, add_services, async_command, print_view, sync_command
+from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.status.figures import FleetStatus
-from windmill.operate.status.reading import LOST_SECONDS, StatusReader, read_status, status_reader
+from windmill.operate.status.reading import LOST_SECONDS, StatusReader, status_reader
 from windmill.operate.status.render import render_status_json, render_status_text, render_unavailable
+from windmill.operate.views import view_status
 from windmill.process.runner import DONE, pause
 
 WATCH_SECONDS = 2.0
@@ -46,7 +48,7 @@ def add_to(commands: Commands) -> None:
         metavar="SECONDS",
         help="seconds without a heartbeat after which a worker counts as lost (default: 60)",
     )
-    add.set_defaults(start=start)
+    add.set_defaults(start=start, remote=True)
 
 
 def _seconds(text: str) -> float:
@@ -64,17 +66,13 @@ def start(arguments: argparse.Namespace) -> int:
 
 
 def run_status(settings: Settings, arguments: argparse.Namespace) -> int:
-    services = load_fleet(settings.service_config).select(arguments.services)
-    status = asyncio.run(read_status(settings, services, lost_seconds=arguments.lost_after))
-    for line in render_unavailable(status):
-        sys.stderr.write(f"{line}\n")
-    print_result(
-        render_status_json(status), render_status_text(status, workers=arguments.workers), as_json=arguments.json
-    )
-    return DONE
+    view = asyncio.run(view_status(settings, arguments.services, arguments.lost_after, workers=arguments.workers))
+    return print_view(view, as_json=arguments.json)
 
 
 async def watch(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    if settings.windmill_url:
+        raise WindmillError("USAGE", "--watch works on a machine of the fleet alone")
     services = load_fleet(settings.service_config).select(arguments.services)
     async with status_reader(settings, services, lost_seconds=arguments.lost_after) as reader:
         looking = asyncio.ensure_future(_refresh(reader, stop, arguments))

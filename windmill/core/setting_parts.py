@@ -241,6 +241,14 @@ class WebhookSettings(DatabaseSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """The gateway that commands speak to on a machine that is not of the fleet; none on one that is."""
+
+    windmill_url: str = setting("", endpoint)
+    windmill_key: str = setting("", text, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
     """Where the gateway listens, and how much it takes."""
 

@@ -20,6 +20,7 @@ from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
     BrokerSettings,
     CallSettings,
+    ClientSettings,
     DerivationSettings,
     EngineSettings,
     FleetSettings,
@@ -49,6 +50,7 @@ LOCAL_ENV = ROOT / "var" / "local" / "local.env"
 @dataclass(frozen=True, kw_only=True)
 class Settings(
     ProcessSettings,
+    ClientSettings,
     GatewaySettings,
     JobSettings,
     DerivationSettings,

@@ -4,14 +4,17 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.jobs.submitting import no_job
 from windmill.kernels.text.tables import render_table
-from windmill.operate.jobs.reading import Shown, shown
+from windmill.operate.jobs import remote
+from windmill.operate.jobs.reading import shown
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.jobs.target_names import select_files, target_names
+from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.artifacts.store import blob_key
@@ -22,6 +25,7 @@ from windmill.storage.queries import queries
 TITLE = "windmill artifacts"
 
 
+@over_http(remote.list_artifacts)
 async def list_artifacts(settings: Settings, public_id: uuid.UUID) -> list[Shown]:
     """The files of a job; those that it was submitted with have no step."""
     async with database.connection(settings, TITLE) as rows:
@@ -31,6 +35,7 @@ async def list_artifacts(settings: Settings, public_id: uuid.UUID) -> list[Shown
         return [shown(row) for row in await rows.fetch(queries()["list_artifacts"], job_id)]
 
 
+@over_http(remote.fetch_artifacts)
 async def fetch_artifacts(settings: Settings, public_id: uuid.UUID, step: str | None, folder: Path) -> list[Path]:
     """Copy what a step of a job has made, or the last step that has made anything; where the files are now."""
     files = select_files(await list_artifacts(settings, public_id), step)
@@ -40,30 +45,6 @@ async def fetch_artifacts(settings: Settings, public_id: uuid.UUID, step: str | 
         target.parent.mkdir(parents=True, exist_ok=True)
         await store.fetch(blob_key(file["sha256"]), target)
     return targets
-
-
-def select_files(files: Sequence[Shown], step: str | None) -> list[Shown]:
-    """Those of one step; raises NOT_FOUND if there are none."""
-    made = [file for file in files if file["step"]]
-    wanted = step or (made[-1]["step"] if made else None)
-    found = [file for file in made if file["step"] == wanted]
-    if not found:
-        said = f"the step {step} has made no files" if step else "the job has made no files yet"
-        raise WindmillError("NOT_FOUND", said, "list what there is: python -m windmill artifacts list JOB")
-    return found
-
-
-def target_names(files: Sequence[Shown]) -> list[str]:
-    """A name for each below one folder, with the number of the shard where there are several."""
-    several = len({file["shard"] for file in files}) > 1
-    return [_inside(f"{file['shard'] + 1}/{file['name']}" if several else file["name"]) for file in files]
-
-
-def _inside(name: str) -> str:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise WindmillError("USAGE", f"{name!r} leads out of the folder")
-    return name
 
 
 async def verify_artifacts(settings: Settings, *, content: bool) -> list[FaultyArtifact]:

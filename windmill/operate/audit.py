@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.operate.jobs.reading import Shown, shown
+from windmill.operate.jobs.reading import shown
+from windmill.operate.jobs.shown import Shown
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction

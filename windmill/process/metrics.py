@@ -11,6 +11,7 @@ from windmill.calling.service_addresses import ServiceAddresses
 from windmill.calling.service_state import ServiceState
 from windmill.core.timings import CommitTimings, RecordedCommitTimings, RecordedJobTimings
 from windmill.process.engine_metrics import ENGINE_METRICS
+from windmill.process.gateway_metrics import GATEWAY_METRICS
 from windmill.process.health import Health
 from windmill.process.metric import BREAKER_NUMBERS, Metric, Sample
 from windmill.process.step_metrics import STEP_METRICS
@@ -137,6 +138,7 @@ METRICS = (
     BOX_CALLS,
     *STEP_METRICS,
     *ENGINE_METRICS,
+    *GATEWAY_METRICS,
 )
 
 _OUTCOMES = {

@@ -158,7 +158,13 @@ def test_verifying_the_database_needs_a_certificate_authority(mode: str, authori
 
 
 def test_the_passwords_are_the_secrets() -> None:
-    assert secret_names() == {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "QUEUE_PASSWORD"}
+    assert secret_names() == {
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "DB_PASSWORD",
+        "QUEUE_PASSWORD",
+        "WINDMILL_KEY",
+    }
 
 
 def test_no_secret_shows_in_repr_str_or_error() -> None:

@@ -20,7 +20,7 @@ COMPOSE = document(FILE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = {name: one for name, one in SERVICES.items() if name.startswith("worker-")}
 POSTPROCESSORS = {spec.program.replace("_", "-"): spec.module for spec in STAGES.values()}
-OURS = {*WORKERS, *POSTPROCESSORS, "jobs", "setup", "farm"}
+OURS = {*WORKERS, *POSTPROCESSORS, "jobs", "gateway", "setup", "farm"}
 FARM_LOCK = "requirements-farm.lock"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
@@ -84,7 +84,7 @@ def test_our_programs_cannot_change_their_own_files_nor_gain_rights(name: str) -
     assert one["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in one["security_opt"]
     writable = [volume for volume in one.get("volumes", []) if not volume.endswith(":ro")]
-    assert writable == (["artifacts:/artifacts"] if name == "jobs" else [])
+    assert writable == (["artifacts:/artifacts"] if name in ("jobs", "gateway") else [])
 
 
 def test_a_password_has_no_default_and_is_asked_for() -> None:
@@ -101,10 +101,16 @@ def test_every_variable_that_is_asked_for_may_stand_in_the_file_of_settings() ->
 
 def test_a_fleet_without_jobs_the_farm_or_monitoring_starts_none_of_them() -> None:
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert profiles == {"jobs": ["jobs"], "farm": ["farm"], "prometheus": ["monitoring"], "grafana": ["monitoring"]}
+    assert profiles == {
+        "jobs": ["jobs"],
+        "gateway": ["gateway"],
+        "farm": ["farm"],
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
 
 
-@pytest.mark.parametrize("name", sorted({*WORKERS, *POSTPROCESSORS, "jobs"}))
+@pytest.mark.parametrize("name", sorted({*WORKERS, *POSTPROCESSORS, "jobs", "gateway"}))
 def test_programs_begin_when_tables_and_queues_are_there(name: str) -> None:
     assert SERVICES[name]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
 
@@ -128,9 +134,8 @@ def test_an_image_gets_what_an_installed_machine_gets_and_the_farm() -> None:
     script = (DEPLOY / "install.sh").read_text(encoding="utf-8")
     match = re.search(r'^parts="(.*)"$', script, re.MULTILINE)
     assert match
-    assert {*match[1].split(), "dev", "requirements.lock", "requirements-farm.lock"} - {"docs", "README.md"} == set(
-        allowed()
-    )
+    locks = {"requirements-gateway.lock", "requirements-farm.lock"}
+    assert {*match[1].split(), "dev", *locks} - {"docs", "README.md"} == set(allowed())
 
 
 @pytest.mark.parametrize("name", [".env", "var", "tests", ".git", ".venv", "bench", "deploy"])
@@ -140,7 +145,7 @@ def test_neither_passwords_nor_data_nor_tests_get_into_an_image(name: str) -> No
 
 def test_what_the_dockerfile_copies_is_let_in() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
-    assert set(copied) == {".", "requirements.lock", "requirements-farm.lock"}
+    assert set(copied) == {".", "requirements-gateway.lock", "requirements-farm.lock"}
 
 
 def test_the_image_runs_as_nobody_in_particular_with_libraries_by_their_hashes() -> None:
@@ -166,5 +171,5 @@ def test_health_is_asked_where_programs_tell_it() -> None:
 def test_prometheus_asks_every_program_of_the_fleet() -> None:
     jobs = {job["job_name"]: job for job in document(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]}
     (found,) = jobs["windmill"]["dns_sd_configs"]
-    assert set(found["names"]) == {*WORKERS, *POSTPROCESSORS, "jobs"}
+    assert set(found["names"]) == {*WORKERS, *POSTPROCESSORS, "jobs", "gateway"}
     assert {SERVICES[name]["environment"]["METRICS_PORT"] for name in found["names"]} == {str(found["port"])}

@@ -99,7 +99,7 @@ def test_every_program_of_the_project_is_installed(install: Install, prefix: Pat
 def test_libraries_are_those_of_the_lock_with_their_hashes(install: Install, asked: Path) -> None:
     install(K3)
     (pip,) = [line for line in asked.read_text().splitlines() if "pip install" in line]
-    assert pip.endswith(f"--require-hashes -r {ROOT}/requirements.lock")
+    assert pip.endswith(f"--require-hashes -r {ROOT}/requirements-gateway.lock")
 
 
 def test_passwords_can_be_read_by_root_alone(install: Install, prefix: Path) -> None:
@@ -167,6 +167,13 @@ def test_a_machine_that_has_grown_gets_its_programs_back(install: Install, prefi
     install()
     assert wanted(prefix) == {"windmill-worker@pi.service"}
     assert [file.name for file in (prefix / "etc/windmill").iterdir()] == ["pi.env"]
+
+
+def test_a_machine_that_names_a_port_gets_a_gateway(install: Install, prefix: Path, tmp_path: Path) -> None:
+    node = tmp_path / "door.env"
+    node.write_text("GATEWAY_PORT=8000\n")
+    install(node)
+    assert wanted(prefix) == {"windmill-gateway@door.service"}
 
 
 def test_without_a_file_it_brings_up_to_date_what_is_there(install: Install, prefix: Path) -> None:

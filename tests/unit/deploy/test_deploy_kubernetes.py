@@ -155,7 +155,7 @@ def test_every_service_has_one_worker_that_comes_and_goes_with_its_queue(service
 
 def test_there_are_no_workers_but_those_of_the_services_and_the_post_processors() -> None:
     stages = {spec.program.replace("_", "-") for spec in STAGES.values()}
-    assert set(DEPLOYMENTS) == {worker_of(service) for service in SERVICES} | stages | {"jobs"}
+    assert set(DEPLOYMENTS) == {worker_of(service) for service in SERVICES} | stages | {"jobs", "gateway"}
     assert set(SCALED) == {worker_of(service) for service in SERVICES} | {"jobs"}
 
 

@@ -20,6 +20,7 @@ INSTANCES = [
     "windmill-run.service",
     "windmill-worker@k3.service",
     "windmill-jobs@main.service",
+    "windmill-gateway@main.service",
     *(f"windmill-postprocessor@{one}.service" for one in POSTPROCESSORS),
     "windmill-farm.service",
 ]
@@ -28,6 +29,7 @@ EXPOSURE = {
     "windmill-run.service": 1.2,
     "windmill-worker@.service": 1.2,
     "windmill-jobs@.service": 1.2,
+    "windmill-gateway@.service": 1.2,
     "windmill-postprocessor@.service": 1.2,
     "windmill-farm.service": 0.9,
 }
@@ -94,5 +96,5 @@ def test_every_unit_starts_a_program_that_is_there(instance: str) -> None:
 
 def test_the_watchdog_waits_longer_than_a_main_loop_may_rest() -> None:
     watched = [setting(file, "WatchdogSec") for file in SERVICES if setting(file, "Type") == ["notify"]]
-    assert len(watched) == 4
+    assert len(watched) == 5
     assert all(int(seconds) > STALL_SECONDS for (seconds,) in watched)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.pipelines.made_presets import DRAWN, preset
 from windmill.core.errors import WindmillError
-from windmill.operate.artifacts import select_files, target_names
 from windmill.operate.jobs.preset_orders import PresetOrder, read_order
+from windmill.operate.jobs.target_names import select_files, target_names
 from windmill.operate.jobs.watching import exit_code_of
 
 DRAWING = preset(DRAWN)

@@ -8,7 +8,7 @@ from typing import Any
 
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.jobs.details import show_details
-from windmill.operate.jobs.reading import Shown
+from windmill.operate.jobs.shown import Shown
 
 Pair = list[Any]
 """What the one has, and what the other has; None where it has nothing."""

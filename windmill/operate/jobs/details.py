@@ -10,7 +10,10 @@ from windmill.core.errors import ERROR_CODES
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.text.redaction import redactor
 from windmill.kernels.text.structural_redaction import redact_by_structure
-from windmill.operate.jobs.reading import Shown, read_job, shown
+from windmill.operate.jobs import remote
+from windmill.operate.jobs.reading import read_job, shown
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.queries import queries
 
@@ -21,12 +24,17 @@ _MODELS = ("checkpoint", "model")
 """Parameters that name what an engine works with."""
 
 
+@over_http(remote.show_details)
 async def show_details(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """What `show_job` tells, and the request, the consents, failed shards, files, the last events, engines, models and
     versions; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        job = await read_job(rows, public_id)
-        document = await _details(rows, job)
+        return await read_details(rows, public_id)
+
+
+async def read_details(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> Shown:
+    """The same over this connection; NOT_FOUND, too, if it is of another principal than this."""
+    document = await _details(rows, await read_job(rows, public_id, principal))
     redacted: Shown = redact_by_structure(document, redactor())
     return redacted
 

@@ -43,6 +43,16 @@ class ManyJobs:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class ChosenJobs:
+    """Jobs by their ids, or else all that match. With `preview` those that match are only counted."""
+
+    ids: Sequence[uuid.UUID] = ()
+    matching: JobFilter = field(default_factory=JobFilter)
+    expect: int | None = None
+    preview: bool = False
+
+
 async def preview_many(
     access: JobAccess, action: JobAction, chosen: JobFilter, *, expect: int | None = None
 ) -> ManyJobs:
@@ -83,6 +93,17 @@ async def change_named(
     async def ask(public_id: uuid.UUID) -> object:
         return await action.ask(access, await find_job(access, public_id))
 
+    return await ask_each(action, public_ids, ask, stop, on_progress)
+
+
+async def ask_each(
+    action: JobAction,
+    public_ids: Sequence[uuid.UUID],
+    ask: Callable[[uuid.UUID], Awaitable[object]],
+    stop: asyncio.Event,
+    on_progress: OnProgress,
+) -> ManyJobs:
+    """Ask it of each of these jobs once, in whatever way."""
     named = list(dict.fromkeys(public_ids))
     report = ManyJobs(action.verb, len(named))
     await _ask_all([(str(one), partial(ask, one)) for one in named], action.at_once, report, stop, on_progress)

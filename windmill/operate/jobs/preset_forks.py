@@ -11,10 +11,13 @@ from windmill.core.settings import Settings
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.submitting import NewJob, NewStep
+from windmill.operate.jobs import remote
 from windmill.operate.jobs.given_files import FilesOfInputs, GivenFiles, ids_of, input_of
 from windmill.operate.jobs.job_reruns import JobOrder, find_reruns, read_job_order
 from windmill.operate.jobs.preset_orders import Paths, Texts, draw_seed, typed_inputs
-from windmill.operate.jobs.reading import Shown, show_job
+from windmill.operate.jobs.reading import show_job
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import job_of_request
@@ -45,6 +48,7 @@ class ForkOrder:
     by: str = ""
 
 
+@over_http(remote.fork_preset_job)
 async def fork_preset_job(settings: Settings, public_id: uuid.UUID, order: ForkOrder) -> Shown:
     """The new job, over a connection of its own."""
     async with database.pool(settings, "windmill jobs", max_size=1) as pool:

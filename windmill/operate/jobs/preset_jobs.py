@@ -5,10 +5,13 @@ from dataclasses import replace
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import submit_job
+from windmill.operate.jobs import remote
 from windmill.operate.jobs.given_files import GivenFiles, ids_of
 from windmill.operate.jobs.job_reruns import find_reruns
 from windmill.operate.jobs.preset_orders import PresetOrder, read_order
-from windmill.operate.jobs.reading import Shown, show_job
+from windmill.operate.jobs.reading import show_job
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset_job import job_of_request
 from windmill.pipelines.presets.preset_library import load_presets
@@ -17,6 +20,7 @@ from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 
 
+@over_http(remote.submit_preset)
 async def submit_preset(settings: Settings, order: PresetOrder) -> Shown:
     """The job. No file is stored of an order that has a mistake in its inputs."""
     library = load_presets(settings.presets_dir)

@@ -9,20 +9,20 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.measured_times import measure_steps
 from windmill.jobs.submitting import no_job
+from windmill.operate.jobs import remote
 from windmill.operate.jobs.job_filter import JobFilter
 from windmill.operate.jobs.outlook import StepOutlook, missing_worker, seconds_left, tasks_ahead
+from windmill.operate.jobs.shown import Shown
+from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.queries import queries
 
-Shown = dict[str, Any]
-"""What is shown of a job, a step or an event, as JSON: a value for each column."""
 _DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts", "before", "after")
 """Columns that hold JSON."""
-
-
 NEWEST = 2**63 - 1
 
 
+@over_http(remote.list_jobs)
 async def list_jobs(
     settings: DatabaseSettings, chosen: JobFilter, limit: int, before: uuid.UUID | None = None
 ) -> list[Shown]:
@@ -39,6 +39,7 @@ async def _key(rows: database.Connection, public_id: uuid.UUID, principal: str |
     return job_id
 
 
+@over_http(remote.show_job)
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
@@ -64,6 +65,7 @@ async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
     return {"tasks_ahead": tasks_ahead(found), "eta_seconds": seconds_left(found, measured), **waits_for}
 
 
+@over_http(remote.list_events)
 async def list_events(settings: DatabaseSettings, public_id: uuid.UUID, after: int, limit: int) -> list[Shown]:
     """What has happened to a job since the event `after`; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from windmill.kernels.text.tables import render_table
 from windmill.operate.jobs.many_jobs import ManyJobs
-from windmill.operate.jobs.reading import Shown
+from windmill.operate.jobs.shown import Shown
 from windmill.operate.render import render_span
 
 

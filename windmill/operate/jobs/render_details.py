@@ -6,8 +6,8 @@ from typing import Any
 
 from windmill.kernels.text.printable import shorten
 from windmill.kernels.text.tables import render_table
-from windmill.operate.jobs.reading import Shown
 from windmill.operate.jobs.render import render_events, render_job
+from windmill.operate.jobs.shown import Shown
 
 _WIDE = 60
 _SECTIONS = ("inputs", "parameters", "consents", "failed_shards", "artifacts", "events", "versions")

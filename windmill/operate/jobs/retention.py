@@ -23,4 +23,6 @@ class DeletedFiles:
 
 def removing(delete_files: DeleteFiles) -> JobAction:
     """Deletes a job with all that it made. One after the other: of two that share a file, the last takes it along."""
-    return JobAction("remove", ENDED_JOBS, lambda access, job: delete_job(access, job, delete_files), at_once=1)
+    return JobAction(
+        "remove", ENDED_JOBS, lambda access, job: delete_job(access, job, delete_files), {"action": "delete"}, at_once=1
+    )

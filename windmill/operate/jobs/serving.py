@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.submitting import find_job
 from windmill.operate.jobs.job_actions import Request
-from windmill.operate.jobs.reading import Shown, read_events, read_job, shown
+from windmill.operate.jobs.reading import read_events, read_job, shown
 from windmill.operate.jobs.retention import DeletedFiles, removing
+from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from windmill.core.errors import WindmillError
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import find_job
-from windmill.operate.jobs.reading import Shown, shown
+from windmill.operate.jobs.reading import shown
+from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import blob_key
 from windmill.storage.artifacts.table import ArtifactRow
 from windmill.storage.queries import queries

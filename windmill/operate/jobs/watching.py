@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from windmill.core.errors import ERROR_CODES
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.jobs.states import ENDED_JOBS
-from windmill.operate.jobs.reading import Shown, list_events, show_job
+from windmill.operate.jobs.reading import list_events, show_job
+from windmill.operate.jobs.shown import Shown
 from windmill.process.runner import DONE, FAILED, pause
 
 LOOK_SECONDS = 0.5

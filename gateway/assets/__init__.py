@@ -1,0 +1,1 @@
+"""Routes under /assets, and their shapes."""

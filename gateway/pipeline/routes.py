@@ -1,0 +1,107 @@
+"""The pipeline manager: what can be asked for, asking for it, and what has become of it."""
+
+import uuid
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from gateway.caller import Caller
+from gateway.context import Context, Gateway, Who
+from gateway.guard import Operator, Viewer, noun_router
+from gateway.idempotency import IdempotencyKey, digest_of
+from gateway.pipeline.shapes import (
+    GenerateRequest,
+    GenerateResponse,
+    LogQuery,
+    PipelineArtifacts,
+    PipelineJob,
+    PipelineLogs,
+    WorkflowPresetAnswer,
+    WorkflowPresets,
+    WorkflowQuery,
+)
+from gateway.pipeline.words import generated, pipeline_artifact, pipeline_job, pipeline_log, workflow
+from windmill.jobs.requests import cancel_job
+from windmill.jobs.submitting import NewJob, submit_job
+from windmill.operate.jobs.outlines import list_made_files, show_outline
+from windmill.operate.jobs.preset_requests import PresetAsk, job_of_preset
+from windmill.operate.jobs.recorded_change import RecordedChange
+from windmill.operate.jobs.serving import ask, list_visible_events
+from windmill.operate.presets import select_presets
+
+router = noun_router("pipeline")
+PresetId = Annotated[str, Path(max_length=200)]
+
+
+@router.get("/api/pipeline/presets")
+async def list_workflows(gateway: Context, _: Viewer, query: Annotated[WorkflowQuery, Query()]) -> WorkflowPresets:
+    """All presets, or those of a category or that can use an engine."""
+    found = select_presets(await gateway.presets.library(), query.category, query.engine)
+    return WorkflowPresets(presets=[workflow(one.preset) for one in found])
+
+
+@router.get("/api/pipeline/presets/{preset_id}")
+async def show_workflow(gateway: Context, _: Viewer, preset_id: PresetId) -> WorkflowPresetAnswer:
+    """One preset."""
+    return WorkflowPresetAnswer(preset=workflow((await gateway.presets.library()).get(preset_id).preset))
+
+
+@router.post("/api/pipeline/generate/image")
+async def generate(
+    gateway: Context, caller: Operator, who: Who, body: GenerateRequest, key: IdempotencyKey = None
+) -> GenerateResponse:
+    """Make a picture by a preset. The answer comes at once; ask for the job until it is completed."""
+    job = await _new_job(gateway, caller, body)
+    digest = digest_of("POST /api/pipeline/generate/image", body)
+    job = replace(job, idempotency_key=key, request_digest=digest if key else None)
+    made = (await submit_job(gateway.watched(RecordedChange(who, "jobs.create", key=caller.key)), job)).change
+    outline = await show_outline(gateway.access, made.public_id, caller.sees)
+    return generated(outline, await gateway.presets.library())
+
+
+async def _new_job(gateway: Gateway, caller: Caller, body: GenerateRequest) -> NewJob:
+    priority, by = caller.priority(None), caller.principal or "somebody here"
+    library = await gateway.presets.library()
+    preset = library.get(body.preset_id).preset
+    inputs = body.model_dump(include=INPUTS, exclude_none=True)
+    wanted = PresetAsk(inputs, body.quality_level, consent_given=body.consent_given)
+    job = await job_of_preset(gateway.access, library, preset, wanted, caller.sees, by)
+    return replace(job, priority=priority, principal=caller.principal)
+
+
+INPUTS = {"prompt", "negative_prompt", "seed", "identity_reference"}
+
+
+@router.get("/api/pipeline/jobs/{job_id}")
+async def show_pipeline_job(gateway: Context, caller: Viewer, job_id: uuid.UUID) -> PipelineJob:
+    """Where a job stands."""
+    outline = await show_outline(gateway.access, job_id, caller.sees)
+    return pipeline_job(outline, await gateway.presets.library())
+
+
+@router.get("/api/pipeline/jobs/{job_id}/artifacts")
+async def list_pipeline_artifacts(gateway: Context, caller: Viewer, job_id: uuid.UUID) -> PipelineArtifacts:
+    """What a job has made, the newest first."""
+    outline = await show_outline(gateway.access, job_id, caller.sees)
+    files = await list_made_files(gateway.access, job_id, caller.sees)
+    return PipelineArtifacts(job_id=str(job_id), artifacts=[pipeline_artifact(outline, file) for file in files])
+
+
+@router.post("/api/pipeline/jobs/{job_id}/cancel")
+async def cancel_pipeline_job(gateway: Context, caller: Operator, who: Who, job_id: uuid.UUID) -> PipelineJob:
+    """Cancel a job; what runs is stopped by its worker within seconds."""
+    by = who.principal or "somebody here"
+    access = gateway.watched(RecordedChange(who, "jobs.cancel"))
+    await ask(access, job_id, caller.sees, lambda access, job: cancel_job(access, job, by))
+    outline = await show_outline(gateway.access, job_id, caller.sees)
+    return pipeline_job(outline, await gateway.presets.library())
+
+
+@router.get("/api/pipeline/jobs/{job_id}/logs")
+async def list_pipeline_logs(
+    gateway: Context, caller: Viewer, job_id: uuid.UUID, query: Annotated[LogQuery, Query()]
+) -> PipelineLogs:
+    """What has happened to a job after the event `after`, in order."""
+    events = await list_visible_events(gateway.access, job_id, query.after, query.limit, caller.sees)
+    return PipelineLogs(job_id=str(job_id), logs=[pipeline_log(event) for event in events])

@@ -1,0 +1,1 @@
+"""Routes under /views, and their shapes."""

@@ -1,0 +1,185 @@
+"""The client whose answers are awaited; calls.py tells what is sent."""
+
+import hashlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from windmill.client.calls import (
+    ENDED,
+    LONGEST_WAIT,
+    Call,
+    Order,
+    action_call,
+    headers_of,
+    job_call,
+    list_call,
+    must_be_well,
+    must_match,
+    timeouts,
+    unreachable,
+)
+from windmill.client.documents import Artifact, Event, Job, JobPage
+
+PAGE = 500
+
+
+class AsyncClient:
+    """Speaks to the gateway at `url`; every method raises WindmillError. `key` is one that `windmill keys create`
+    printed."""
+
+    def __init__(self, url: str, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=headers_of(key), timeout=timeouts(), transport=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def call(self, call: Call) -> httpx.Response:
+        """Any request; its answer if it is a good one."""
+        response = await self.answer(call)
+        must_be_well(response)
+        return response
+
+    async def answer(self, call: Call) -> httpx.Response:
+        """Any request; its answer, whatever it is."""
+        try:
+            return await self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params) or None,
+                json=call.json,
+                headers=dict(call.headers),
+                files=call.files,
+            )
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
+
+    async def health(self) -> dict[str, Any]:
+        """Whether the gateway is well, and whether anybody works."""
+        return dict((await self.call(Call("GET", "/health"))).json())
+
+    async def presets(self) -> list[dict[str, Any]]:
+        """What can be asked for."""
+        return list((await self.call(Call("GET", "/presets"))).json()["presets"])
+
+    async def preset(self, preset: str) -> dict[str, Any]:
+        """One preset, with the JSON Schema of its inputs."""
+        return dict((await self.call(Call("GET", f"/presets/{preset}"))).json()["preset"])
+
+    async def send(self, file: str | Path) -> str:
+        """Send a picture, a video or a recording; the id by which jobs take it."""
+        path = Path(file)
+        with path.open("rb") as opened:  # noqa: ASYNC230 - read a piece at a time, by the library
+            sent = Call("POST", "/assets", files={"file": (path.name, opened)})
+            return str((await self.call(sent)).json()["asset"]["id"])
+
+    async def submit(
+        self,
+        preset: str,
+        inputs: Mapping[str, object],
+        *,
+        quality: str | None = None,
+        engines: Sequence[str] = (),
+        consent_given: bool = False,
+        priority: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Make a job. Under an idempotency key it is made once, however often it is sent."""
+        order = Order(preset, inputs, quality, tuple(engines), consent_given, priority)
+        return _job(await self.call(order.call(idempotency_key)))
+
+    async def job(self, job: str, wait: int = 0) -> Job:
+        """A job as it is now, or when it has ended, at the latest after so many seconds."""
+        return _job(await self.call(job_call(job, wait)))
+
+    async def wait(self, job: str, seconds: float = float("inf")) -> Job:
+        """The job once it has ended, or after so many seconds."""
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            found = await self.job(job, max(0, min(LONGEST_WAIT, int(min(left, LONGEST_WAIT)))))
+            if found["status"] in ENDED or left <= 1:
+                return found
+
+    async def page(
+        self,
+        status: str | None = None,
+        preset: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        code: str | None = None,
+    ) -> JobPage:
+        """Some jobs, the newest first. `status` may name several, separated by commas; `code` is of an error."""
+        answered: JobPage = (await self.call(list_call(status, preset, code, limit, cursor))).json()
+        return answered
+
+    async def jobs(self, status: str | None = None, preset: str | None = None) -> AsyncIterator[Job]:
+        """All jobs, the newest first."""
+        cursor: str | None = None
+        while True:
+            page = await self.page(status, preset, PAGE, cursor)
+            for job in page["jobs"]:
+                yield job
+            if not (cursor := page["next_cursor"]):
+                return
+
+    async def events(self, job: str, after: int = 0, limit: int = 100) -> list[Event]:
+        """What has happened to a job since the event `after`."""
+        call = Call("GET", f"/jobs/{job}/events", {"after": after, "limit": limit})
+        return list((await self.call(call)).json()["events"])
+
+    async def ask(self, job: str, action: str, body: Mapping[str, Any] | None = None) -> Job:
+        """Ask something of a job: cancel, pause, resume, retry, fork or priority; the job then, or the fork."""
+        return _job(await self.call(action_call(job, action, body)))
+
+    async def delete(self, job: str) -> None:
+        """Delete a job that has ended, with its files."""
+        await self.call(Call("DELETE", f"/jobs/{job}"))
+
+    async def artifacts(self, job: str) -> list[Artifact]:
+        """The files of a job, in the order of its steps."""
+        found: list[Artifact] = []
+        cursor: str | None = None
+        while True:
+            params = {"limit": PAGE, **({"cursor": cursor} if cursor else {})}
+            page = (await self.call(Call("GET", f"/jobs/{job}/artifacts", params))).json()
+            found += page["artifacts"]
+            if not (cursor := page["next_cursor"]):
+                return found
+
+    async def download(self, artifact: str, target: str | Path) -> Path:
+        """Fetch a file; under its name it is whole, or not there."""
+        path, digest = Path(target), hashlib.sha256()
+        part = path.with_name(f".{path.name}.part")
+        try:
+            async with self._http.stream("GET", f"/artifacts/{artifact}/content") as response:
+                if not response.is_success:
+                    await response.aread()
+                must_be_well(response)
+                with part.open("wb") as opened:
+                    async for piece in response.aiter_bytes():
+                        digest.update(piece)
+                        opened.write(piece)
+            must_match(artifact, digest)
+            return part.replace(path)
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _job(response: httpx.Response) -> Job:
+    job: Job = response.json()["job"]
+    return job
