@@ -24,7 +24,12 @@ READ_IT_THEMSELVES = {
     "bench/nginx.py": "looks for nginx on PATH, and for where unpacked packages are kept",
     "bench/peers/environment.py": "programs that are compared take no arguments of ours",
     "bench/producer_memory.py": "hands all of it on to the producer that it measures",
-    "bench/rounds.py": "hands three variables on to the workers that it measures, and no setting of the user's",
+    "bench/worker_process.py": "hands three variables on to the workers that it measures, and no setting of the user's",
+    "bench/chain_environment.py": "processes that run a chain are told by it how many tasks they may run at once",
+    "bench/chain_worker.py": "a worker of ours among those processes; takes its settings from what the bench hands on",
+    "bench/peers/celery_chain.py": "is started by a program that takes no arguments of ours",
+    "bench/peers/dbos_chain.py": "is one of the processes that run a chain, and is told where its servers are",
+    "bench/peers/procrastinate_chain.py": "is one of them, too",
 }
 
 
