@@ -35,6 +35,7 @@ def test_what_another_site_may_have_sent_is_refused(headers: list[tuple[bytes, b
     assert refused.code == "PERMISSION_DENIED"
 
 
-def test_our_own_pages_and_forms_with_our_header_are_served() -> None:
+@pytest.mark.parametrize("header", [(b"windmill-request", b"1"), (b"authorization", b"Bearer key")])
+def test_our_own_pages_and_forms_with_our_header_or_a_key_are_served(header: tuple[bytes, bytes]) -> None:
     own = [OWN, (b"origin", b"http://localhost:8000"), (b"sec-fetch-site", b"same-origin")]
-    assert foreign_request([*own, (b"content-type", b"multipart/form-data"), (b"windmill-request", b"1")]) is None
+    assert foreign_request([*own, (b"content-type", b"multipart/form-data"), header]) is None
