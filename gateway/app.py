@@ -32,6 +32,7 @@ from gateway.services.routes import router as services
 from gateway.status.routes import router as status
 from gateway.views.routes import router as views
 from gateway.webhooks.routes import router as webhooks
+from gateway.worker_switch.routes import router as worker_switch
 from windmill import VERSION
 
 ROUTERS: Sequence[APIRouter] = (
@@ -55,6 +56,7 @@ ROUTERS: Sequence[APIRouter] = (
     pipeline,
     prompts,
     views,
+    worker_switch,
     keys,
     audit,
 )

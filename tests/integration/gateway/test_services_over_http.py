@@ -51,6 +51,29 @@ async def test_a_service_is_paused_changed_and_let_go_on_by_whoever_has_seen_it(
     assert [(one["worker_id"], one["breaker_reason"]) for one in workers["workers"]] == [("w", "…/b.sock")]
 
 
+async def test_all_workers_are_stopped_and_started_by_one_request(scene: GatewayScene) -> None:
+    await scene.start()
+    ann, viewer = await scene.user("operator"), await scene.user("viewer", "eve")
+    assert (await ann.post("/worker/start")).json() == {"message": "already running", "worker_running": False}
+    until = "2999-01-01T00:00:00+00:00"
+    stopped = await ann.post("/worker/stop", json={"reason": "new disks", "until": until})
+    assert (stopped.status_code, stopped.json()["message"]) == (200, "stopping")
+    assert all(one["paused"] for one in (await viewer.get("/services")).json()["services"])
+    assert (await ann.post("/worker/start")).json()["message"] == "started"
+    assert not any(one["paused"] for one in (await viewer.get("/services")).json()["services"])
+    await ann.post("/worker/stop", json={"services": ["clip"]})
+    paused = [one["name"] for one in (await viewer.get("/services")).json()["services"] if one["paused"]]
+    assert paused == ["clip"]
+    problem(await ann.post("/worker/stop", json={"services": ["nothing"]}), 404, "NOT_FOUND")
+    problem(await viewer.post("/worker/stop"), 403, "PERMISSION_DENIED")
+    actions = await scene.fleet.rows.fetch(f"SELECT action, subject {CHANGES}")
+    assert [tuple(one.values()) for one in actions] == [
+        ("services.pause", "*"),
+        ("services.resume", "*"),
+        ("services.pause", "clip"),
+    ]
+
+
 async def test_parked_jobs_are_listed_redriven_and_purged_as_they_were_counted(scene: GatewayScene) -> None:
     await scene.start()
     ann, viewer = await scene.user("operator"), await scene.user("viewer", "eve")
