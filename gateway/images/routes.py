@@ -85,7 +85,7 @@ async def list_images(gateway: Context, _: Viewer, query: Annotated[ImageQuery, 
     return ImageList(images=images, count=len(images), next_cursor=gateway.cursors.seal_next(wanted, last))
 
 
-@router.get("/images/{image_id}")
+@router.get("/images/{image_id:int}")
 async def show_image(gateway: Context, _: Viewer, image_id: ImageId) -> ImageKnowledge:
     """Its votes with their reasons, boxes, enrichment, who has answered, who failed and who is awaited."""
     places = gateway.image_fleet.places

@@ -4,6 +4,7 @@ from fastapi import Request, Response
 
 from gateway.conditions import answer, required_version
 from gateway.context import Context, Gateway, Who
+from gateway.errors import PRECONDITIONS
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.hiding import hide_paths_within
 from gateway.services.shapes import (
@@ -54,7 +55,7 @@ async def resume(request: Request, gateway: Context, _: Operator, who: Who, name
     return await _answer(request, gateway, name)
 
 
-@router.patch("/services/{name}", response_model=OneService)
+@router.patch("/services/{name}", response_model=OneService, responses=PRECONDITIONS)
 async def change(
     request: Request, gateway: Context, _: Operator, who: Who, name: ServiceName, body: ServicePatch
 ) -> Response:

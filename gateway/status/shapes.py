@@ -83,6 +83,8 @@ class BacklogShape(Shape):
 
 
 class StepLine(Shape):
+    """`paused` says why its tasks are put off, if an engine is away."""
+
     step: str
     claimable: int
     running: int
@@ -91,6 +93,7 @@ class StepLine(Shape):
     waiting: int
     unplanned: int
     workers: int
+    paused: str | None
 
 
 class StatusAnswer(Shape):
