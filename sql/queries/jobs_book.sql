@@ -120,8 +120,9 @@ FROM (SELECT shard, row_number() OVER (ORDER BY shard) AS number FROM tasks
 WHERE t.job_id = $1 AND t.position = $2 AND t.shard = n.shard AND t.status = 'queued';
 
 -- name: find_open_tasks
--- Which kinds of open tasks the job has.
-SELECT EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'running') AS running,
+-- Which kinds of open tasks the job has, but for the running one at $2 and $3, if they are not NULL.
+SELECT EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'running'
+               AND (position, shard) IS DISTINCT FROM ($2::smallint, $3::integer)) AS running,
        EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'queued') AS queued,
        EXISTS (SELECT FROM tasks WHERE job_id = $1 AND status = 'waiting') AS waiting;
 

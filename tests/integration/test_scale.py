@@ -34,6 +34,14 @@ BOUNDED = {
     "api_keys": "one for each program or person",
     "audit_log": "one for each change that somebody asks for",
     "gateway_secret": "one",
+    "job_consents": "what was confirmed for a job",
+    "assets": "one for each file that was sent before a job",
+    "webhooks": "one for each receiver",
+    "webhook_deliveries": "what happened to jobs that somebody wants to be told",
+    "bulk_actions": "one for each request",
+    "bulk_items": "the jobs of such requests",
+    "batches": "one for each request",
+    "batch_items": "at most 10,000 for each batch",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

@@ -84,8 +84,12 @@ async def locked_book(access: JobAccess, job_id: int) -> AsyncIterator[tuple[Con
 
 
 async def _follow_open_tasks(connection: Connection, book: JobBook) -> None:
-    """A job that is cancelling ends when nothing runs any more; one of which all is waiting waits."""
+    """A job that is cancelling ends when nothing runs any more; one of which all is waiting waits. What was read in the
+    statement that waited for the lock on the job is from before it waited: others may have ended or begun meanwhile. So
+    what a decision would rest on is read anew."""
     status = book.job.status
+    if status == "cancelling" or (book.open_tasks and book.open_tasks.waiting):
+        book.open_tasks = None
     if status == "cancelling":
         if not (await _open_tasks(connection, book)).running:
             _confirm_end(book)
@@ -99,7 +103,7 @@ async def _follow_open_tasks(connection: Connection, book: JobBook) -> None:
 
 async def _open_tasks(connection: Connection, book: JobBook) -> OpenTasks:
     """Those that there are, and those that will be once the book is written."""
-    found = book.open_tasks or await find_open_tasks(connection, book.job.job_id)
+    found = book.open_tasks or await find_open_tasks(connection, book.job.job_id, book.ended_task)
     ended = book.ended_task.status if book.ended_task else None
     queued = found.queued or bool(book.planned) or ended == "queued"
     return OpenTasks(found.running, queued and not book.cancels_open, found.waiting or ended == "waiting")

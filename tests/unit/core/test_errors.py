@@ -122,7 +122,6 @@ READERS_OF_SETTINGS = {
     "windmill/process/metrics_and_health_server.py",  # METRICS_HOST
     "workers/generic.py",  # SERVICE_NAME
     "workers/jobs.py",  # STEPS
-    "windmill/submit/uploads.py",  # GATEWAY_UPLOADS_DIR
     # What a server says of the account, name and certificate that the settings give for it.
     "windmill/broker/connection.py",
     "windmill/storage/database.py",

@@ -11,10 +11,13 @@ from windmill.operate.engines import EngineReport, check_engines
 
 async def examine(settings: Settings) -> list[DoctorFinding]:
     """All that are configured; one that is away is a problem only for jobs that need it."""
+    from windmill.engines.entries import FleetEntry
     from windmill.engines.registry import configured_engines
 
     try:
-        entries = configured_engines(settings)
+        configured = configured_engines(settings)
+        # What the engine `fleet` needs is what the areas broker, topology and database look at.
+        entries = {name: entry for name, entry in configured.items() if not isinstance(entry, FleetEntry)}
         reports = await check_engines({name: replace(entry, models=()) for name, entry in entries.items()})
     except ConfigInvalid as error:
         remedy = "set it in .env on the machines that run steps, or correct SERVICE_CONFIG"

@@ -69,7 +69,9 @@ _JOB_COLUMNS = ("status", "ends_as", "priority", "attempt", "progress", "error_c
 _STEP_COLUMNS = ("position", "status", "planned", "plan_cursor", "settled", "failed", "waited", "ran")
 
 
-async def find_open_tasks(connection: Connection, job_id: int) -> OpenTasks:
-    record = await connection.fetchrow(queries()["find_open_tasks"], job_id)
+async def find_open_tasks(connection: Connection, job_id: int, ended: EndedTask | None) -> OpenTasks:
+    """Those that there are now; the one whose claim ends is not counted as running."""
+    own = (ended.position, ended.shard) if ended else (None, None)
+    record = await connection.fetchrow(queries()["find_open_tasks"], job_id, *own)
     assert record
     return OpenTasks(**record)
