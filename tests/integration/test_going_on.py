@@ -1,17 +1,22 @@
 """Who ends a task goes on with the next one of the same job, if its turn has come."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.fleet import Fleet
+from tests.integration.fleet import Fleet, waits_for_a_lock
 from tests.job_scene import STREAM, JobScene
+from tests.waiting import until
+from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.jobs.outcomes import TaskSucceeded
+from windmill.jobs.ending import end_task_within
+from windmill.jobs.outcomes import TaskRaised, TaskSucceeded
 from windmill.jobs.reaping import reap
 from windmill.jobs.requests import cancel_job, pause_job, resume_job
 from windmill.storage import database
 from windmill.storage.jobs.rows import ClaimedTask
+from windmill.storage.transactions import transaction
 
 pytestmark = pytest.mark.database
 
@@ -37,6 +42,20 @@ async def test_the_next_task_is_claimed_as_the_last_one_ends(jobs: JobScene) -> 
     assert await jobs.tasks(job) == {(0, 0): "succeeded", (1, 0): "running"}
     assert await jobs.succeed(change.next_task)
     assert await jobs.status(job) == "succeeded"
+
+
+async def test_of_two_that_end_the_last_tasks_of_a_failing_job_at_once_one_ends_the_job(
+    jobs: JobScene, fleet: Fleet
+) -> None:
+    job = await jobs.submit(cut=2)
+    bad, good = await jobs.claimed(), await jobs.claimed()
+    async with transaction(jobs.access.pool, jobs.access.settings) as connection:
+        failed = TaskRaised(WindmillError("USAGE", "no"))
+        assert await end_task_within(connection, jobs.access, bad.key, bad.lease, failed)
+        ending = asyncio.create_task(jobs.succeed(good))
+        await until(lambda: waits_for_a_lock(fleet.rows))
+    assert await ending
+    assert await jobs.status(job) == "failed"
 
 
 async def test_it_is_what_a_claim_would_have_given(jobs: JobScene) -> None:

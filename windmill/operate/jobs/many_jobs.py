@@ -131,17 +131,19 @@ async def _ask_all(
         if stop.is_set():
             report.interrupted = True
             return
-        await asyncio.gather(*(_ask(name, ask, report) for name, ask in some))
+        for refused in await asyncio.gather(*(_ask(name, ask, report) for name, ask in some)):
+            if refused and len(report.told) < MOST_TOLD:
+                report.told.append(refused)
         on_progress(ProgressUpdate(report.action, "jobs", report.done + report.refused, report.matched))
 
 
-async def _ask(name: str, ask: Callable[[], Awaitable[object]], report: ManyJobs) -> None:
+async def _ask(name: str, ask: Callable[[], Awaitable[object]], report: ManyJobs) -> RefusedJob | None:
     try:
         await ask()
-        report.done += 1
     except WindmillError as error:
         if error.code not in _PASSED_OVER:
             raise
         report.refused += 1
-        if len(report.told) < MOST_TOLD:
-            report.told.append(RefusedJob(name, error.code, error.message))
+        return RefusedJob(name, error.code, error.message)
+    report.done += 1
+    return None
