@@ -25,7 +25,7 @@ from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.slow(reason="170 s: builds a container image and its base"), pytest.mark.timeout(900)]
 
-PROGRAMS = {"windmill", "producers", "workers", "postprocessors"}
+PROGRAMS = {"windmill", "producers", "workers", "postprocessors", "gateway"}
 DATA = {"sql", "presets", "service_config.json", "calibration.json"}
 NOBODY = 10001
 MOST_MEGABYTES = 500
@@ -116,7 +116,7 @@ def test_a_process_in_the_image_is_not_root_and_cannot_change_its_code(container
 
 def test_the_image_contains_only_locked_libraries_of_the_fleet(container: Container) -> None:
     listed = container.run("python", "-m", "pip", "list", "--format=json").json()
-    locked = set(third_party.locked((ROOT / "requirements.lock").read_text()))
+    locked = set(third_party.locked((ROOT / "requirements-gateway.lock").read_text()))
     there = {third_party.LockedPackage(third_party.canonical(one["name"]), one["version"]) for one in listed}
     assert {package.name for package in there - locked} <= {"pip", "setuptools"}
     assert len(there & locked) > 20

@@ -132,11 +132,12 @@ def test_a_child_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     assert children() == set()
 
 
-@pytest.mark.slow(reason="500 files, each read by children of its own: about two minutes")
+@pytest.mark.timeout(900)
+@pytest.mark.slow(reason="150 s: 500 files, each read by children of its own")
 def test_mutations_of_a_good_file_are_refused_or_read_and_nothing_else(tmp_path: Path) -> None:
     good = made_clip(tmp_path / "a.mp4", seconds=0.5, codec=X264).read_bytes()
     dice = random.Random(7)
-    codes = set()
+    codes, before = set(), children()
     for number in range(500):
         data = bytearray(good)
         for _ in range(dice.randint(1, 20)):
@@ -147,6 +148,6 @@ def test_mutations_of_a_good_file_are_refused_or_read_and_nothing_else(tmp_path:
             codes.add("read")
         except WindmillError as error:
             codes.add(error.code)
-        assert children() == set()
+        assert children() <= before
     assert codes <= {"read", "VIDEO_UNREADABLE", "VIDEO_TOO_LARGE", "OUT_OF_MEMORY"}
     assert "read" in codes
