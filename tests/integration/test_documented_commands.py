@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("windmill", "producers.images", "producers.generic")
 FIRST = ("windmill migrate", "windmill partitions --convert", "windmill declare", "producers.images")
+ENDLESS = "windmill run"
+"""Works until it is stopped."""
 # Not 0 where nobody has such services, or such a job.
 MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2}
 
@@ -28,7 +30,7 @@ MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 
 def documented() -> list[str]:
     """Those that end by themselves, in an order in which each finds what it needs."""
     found = set().union(*(commands(text.read_text(encoding="utf-8")) for text in TEXTS))
-    ours = [one for one in found if one.startswith(PROGRAMS) and "--watch" not in one]
+    ours = [one for one in found if one.startswith(PROGRAMS) and "--watch" not in one and not one.startswith(ENDLESS)]
     return sorted(ours, key=lambda one: ([*(one.startswith(start) for start in FIRST), True].index(True), one))
 
 
