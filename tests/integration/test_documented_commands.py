@@ -24,7 +24,7 @@ FIRST = ("windmill migrate", "windmill partitions --convert", "windmill declare"
 ENDLESS = "windmill run"
 """Works until it is stopped."""
 # Not 0 where nobody has such services, or such a job.
-MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2}
+MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2, "windmill artifacts list": 2}
 
 
 def documented() -> list[str]:
