@@ -37,6 +37,7 @@ _SHAPES: Mapping[str, tuple[str, Tone]] = {
     "parked": ("cross", "bad"),
     "disabled": ("cross", "bad"),
     "done": ("tick", "good"),
+    "published": ("tick", "good"),
     "succeeded": ("tick", "good"),
     "delivered": ("tick", "good"),
     "warned": ("tick", "warn"),

@@ -61,18 +61,19 @@ def read_seen(header: str) -> Seen:
     return seen
 
 
-def news(pieces: Sequence[Piece], seen: Seen, most: int = MOST_BYTES) -> dict[str, Any]:
+def news(pieces: Sequence[Piece], seen: Seen, after: str = "", most: int = MOST_BYTES) -> dict[str, Any]:
     """What the script has to change: pieces that differ, and the keys of regions that have others or another order.
-    `more` says that not all of it had room: ask again soon."""
+    `more` names the last piece that had room: asked again `after` it, the others come first, so that none starves."""
     known = {key: digest for keys in seen.values() for key, digest in keys.items()}
+    first = next((index + 1 for index, piece in enumerate(pieces) if piece.key == after), 0)
     changed: dict[str, str] = {}
-    size, more = 0, False
-    for piece in pieces:
+    size, more = 0, ""
+    for piece in [*pieces[first:], *pieces[:first]]:
         if known.get(piece.key) == piece.digest:
             continue
         size += len(piece.html.encode())
         if changed and size > most:
-            more = True
+            more = list(changed)[-1]
             break
         changed[piece.key] = piece.html
     return {"pieces": changed, "order": _orders(pieces, seen, {*known, *changed}), "more": more}

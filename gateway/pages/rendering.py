@@ -1,8 +1,7 @@
 """A page out of its template. What it shows is a view, a frozen dataclass; nothing is asked or decided here."""
 
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -15,17 +14,19 @@ from starlette.responses import Response
 
 from gateway.caller import RANKS, RouteScope
 from gateway.context import gateway_of
+from gateway.errors import hide_paths
 from gateway.pages import words
 from gateway.pages.badges import badge
 from gateway.pages.flash import COOKIE, flash_of
 from gateway.pages.live_pieces import Pieces, news, read_seen
 from gateway.pages.navigation import sections_for
 from gateway.pages.static_files import static_url
+from gateway.pages.workers.views import worker_badge
 from gateway.request_state import state_of
 from windmill import VERSION
 
 TEMPLATES = Path(__file__).parent / "templates"
-SEEN = "windmill-seen"
+SEEN, AFTER = "windmill-seen", "windmill-after"
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -54,6 +55,7 @@ _FILTERS = (
     words.percent,
     words.span,
     words.estimate,
+    hide_paths,
 )
 
 
@@ -68,7 +70,6 @@ class Shown:
     view: object = None
     live: str = ""
     json: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @cache
@@ -82,7 +83,9 @@ def environment(folder: Path = TEMPLATES) -> Environment:
         auto_reload=False,
     )
     made.filters.update({one.__name__: one for one in _FILTERS})
-    made.globals.update(badge=badge, static_url=static_url, version=VERSION, host=socket.gethostname())
+    made.globals.update(
+        badge=badge, worker_badge=worker_badge, static_url=static_url, version=VERSION, host=socket.gethostname()
+    )
     return made
 
 
@@ -98,7 +101,7 @@ def page(request: Request, shown: Shown, status: int = 200) -> Response:
 def changes(request: Request, shown: Shown) -> Response:
     """Only what differs from what the script says it has; 204 if nothing does."""
     _, pieces = _rendered(request, shown)
-    told = news(pieces.found, read_seen(request.headers.get(SEEN, "")))
+    told = news(pieces.found, read_seen(request.headers.get(SEEN, "")), request.headers.get(AFTER, ""))
     if not told["pieces"] and not told["order"]:
         return Response(status_code=204, headers=HEADERS)
     return Response(orjson.dumps(told), media_type="application/json", headers=HEADERS)

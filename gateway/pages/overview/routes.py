@@ -4,15 +4,19 @@ from fastapi import Request, Response
 
 from gateway.context import Context, Gateway
 from gateway.guard import Viewer
-from gateway.pages.overview.views import OverviewView, overview_view
+from gateway.pages.overview.views import overview_view
 from gateway.pages.page_route import page_router
 from gateway.pages.rendering import Shown, changes, page
+from windmill.operate.status.reading import read_all_workers
 
 router = page_router()
 
 
 async def _shown(gateway: Gateway) -> Shown:
-    view: OverviewView = overview_view(await gateway.image_fleet.status())
+    fleet, status = gateway.image_fleet, await gateway.image_fleet.status()
+    workers = await read_all_workers(gateway.access.pool, gateway.settings, [one.service for one in status.services])
+    fleet.history.look()
+    view = overview_view(status, workers, fleet.history.rates)
     return Shown("overview/page.html", "Overview", "overview", view, live="/ui/live/overview", json="/status")
 
 

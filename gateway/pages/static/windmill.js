@@ -4,7 +4,7 @@
 const EVERY = 2000, SOON = 600, FRESH = 20000, SLOWEST = 30000;
 const address = document.body.dataset.live;
 const badge = document.getElementById("live");
-let heard = Date.now(), failures = 0, timer = 0, asking = false;
+let heard = Date.now(), failures = 0, after = "", timer = 0, asking = false;
 
 function seen() {
   const regions = new Map();
@@ -77,14 +77,16 @@ async function ask() {
   asking = true;
   let wait = EVERY;
   try {
-    const answer = await fetch(address, { headers: { "Windmill-Seen": seen() }, signal: AbortSignal.timeout(15000) });
+    const headers = { "Windmill-Seen": seen(), "Windmill-After": after };
+    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(15000) });
     if (answer.status === 401) location.reload();
     if (!answer.ok) throw new Error(answer.status);
     const news = answer.status === 204 ? null : await answer.json();
     heard = Date.now();
     failures = 0;
     if (news) apply(news);
-    if (news?.more) wait = SOON;
+    after = news?.more ?? "";
+    if (after) wait = SOON;
   } catch {
     failures += 1;
     wait = Math.min(EVERY * 2 ** failures, SLOWEST);
