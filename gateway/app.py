@@ -24,6 +24,7 @@ from gateway.images.trying_routes import router as image_tries
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
+from gateway.pages.all_pages import PAGES
 from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
 from gateway.prompts.routes import router as prompts
@@ -68,7 +69,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="Windmill", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
     errors.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         # As they are: a router that is included has its routes made anew for each request.
         app.router.routes.extend(router.routes)
     app.state.openapi = openapi(routes_of(app))

@@ -11,6 +11,7 @@ from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.metrics import RequestCounts
+from gateway.pages.form_tokens import FormTokens
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import state_of
@@ -35,6 +36,7 @@ class Gateway:
     image_fleet: ImageFleet = field(compare=False)
     streams: StreamCounts = field(compare=False)
     work: ServerWork = field(compare=False)
+    form_tokens: FormTokens = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
     counts: RequestCounts = field(default_factory=RequestCounts, compare=False)

@@ -18,6 +18,7 @@ from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.metrics import RequestCounts
+from gateway.pages.form_tokens import FormTokens
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
@@ -102,6 +103,7 @@ async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
         ImageFleet(settings, pool, program.title),
         StreamCounts(settings.gateway_streams_per_key),
         server_work(settings, access, store, presets.library),
+        FormTokens(secret),
         is_loopback(settings.gateway_host),
     )
 

@@ -1,0 +1,18 @@
+"""All pages; a further one is added here, and to the navigation."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from gateway.pages.audit.routes import router as audit
+from gateway.pages.failures.routes import router as failures
+from gateway.pages.keys.routes import router as keys
+from gateway.pages.login.routes import router as login
+from gateway.pages.overview.routes import router as overview
+from gateway.pages.runs.routes import router as runs
+from gateway.pages.static_routes import router as static
+from gateway.pages.webhooks.routes import router as webhooks
+from gateway.pages.work.routes import router as work
+from gateway.pages.workers.routes import router as workers
+
+PAGES: Sequence[APIRouter] = (static, login, overview, work, workers, runs, failures, webhooks, keys, audit)
