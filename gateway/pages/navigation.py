@@ -18,6 +18,7 @@ class Section:
 
 SECTIONS: Sequence[Section] = (
     Section("overview", "/ui/", "Overview"),
+    Section("images", "/ui/images", "Images"),
     Section("runs", "/ui/runs", "Runs"),
     Section("failures", "/ui/failures", "Failures"),
     Section("webhooks", "/ui/webhooks", "Webhooks", "operator"),

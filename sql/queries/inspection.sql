@@ -18,13 +18,13 @@ SELECT
     END AS next;
 
 -- name: list_gallery
--- What a list of the images $1 tells of each: its two likeliest emojis, how much services disagree, and how many of them
--- have answered or failed.
+-- What a list of the images $1 tells of each: its likeliest votes with their words, how much services disagree, and how
+-- many of them have answered or failed.
 SELECT g.image_id, i.image_filename, i.image_group, i.width, i.height, i.original_id, i.image_created,
        coalesce(r.answered, 0) AS answered, coalesce(r.failed, 0) AS failed, c.consensus_data IS NOT NULL AS voted,
-       coalesce((SELECT array_agg(v.item ->> 'emoji' ORDER BY v.place)
+       coalesce((SELECT array_agg(concat_ws(' ', v.item ->> 'emoji', v.item -> 'said_yes' -> 0 ->> 'word') ORDER BY v.place)
                  FROM jsonb_array_elements(c.consensus_data -> 'votes' -> 'consensus') WITH ORDINALITY AS v (item, place)
-                 WHERE v.place <= 4), '{}') AS emojis,
+                 WHERE v.place <= 4), '{}') AS votes,
        d.doubt
 FROM unnest($1::bigint[]) WITH ORDINALITY AS g (image_id, place)
 JOIN images AS i USING (image_id)

@@ -77,9 +77,7 @@ def tints_of(inspection: Inspection) -> Mapping[str, int]:
 
 def _source(box: SourceBox, layer: str, tints: Mapping[str, int], letter: float) -> DrawnBox:
     told = f"{box.service}: {box.label} {box.confidence:.2f}"
-    return DrawnBox(
-        layer, tints[box.label], box.label, box.confidence, box.place, _name_y(box.place, letter), told
-    )
+    return DrawnBox(layer, tints[box.label], box.label, box.confidence, box.place, _name_y(box.place, letter), told)
 
 
 def _merged(number: int, box: InspectedBox, tints: Mapping[str, int], letter: float) -> DrawnBox:

@@ -1,7 +1,7 @@
 """What the pages of images show. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,11 +9,12 @@ from gateway.hiding import hide_paths_within
 from gateway.pages.images.layers import Drawing, drawing
 from windmill.operate.inspection.boxes import InspectedBox, Place
 from windmill.operate.inspection.reading import Inspection, Neighbours
-from windmill.operate.inspection.votes import VotePosition
+from windmill.operate.inspection.votes import WORDS, Position, VotePosition
+from windmill.operate.show.image_report import Failure
 
 _MARGIN = 0.04
 """Of a patch, around its box."""
-_SIGNS = {
+_SIGNS: Mapping[Position, str] = {
     "yes": "disc",
     "confirmed": "tick",
     "silent": "ring",
@@ -21,6 +22,8 @@ _SIGNS = {
     "awaited": "dots",
     "failed": "cross",
 }
+LEGEND = tuple((_SIGNS[position], said) for position, said in WORDS.items())
+"""What each symbol says."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Patch:
 
 @dataclass(frozen=True)
 class InspectorView:
-    """`inspection` is all that is known; paths of the server are hidden in it. `digest` tells whether the boxes are still
-    those that are drawn."""
+    """`inspection` is all that is known. `digest` tells whether the boxes are still those that are drawn, and `changed`
+    that they are not."""
 
     inspection: Inspection
     location: str | None
@@ -60,6 +63,18 @@ class InspectorView:
     digest: str
     changed: bool
     services: tuple[str, ...]
+
+    @property
+    def signs(self) -> tuple[tuple[str, str], ...]:
+        return LEGEND
+
+    def sign(self, position: VotePosition) -> str:
+        """The name of a symbol; empty where a service was not asked."""
+        return _SIGNS[position.position] if position.position else ""
+
+    def words_of(self, failure: Failure) -> str:
+        """What a worker says of a failure, without folders of the server."""
+        return str(hide_paths_within(failure.message))
 
     @property
     def lede(self) -> str:
@@ -107,13 +122,3 @@ def _patch(place: Place, size: tuple[int, int] | None) -> Place:
     left, top = max(place.x - across, 0), max(place.y - down, 0)
     right, bottom = min(place.x + place.width + across, width), min(place.y + place.height + down, height)
     return Place(round(left, 1), round(top, 1), round(max(right - left, 1), 1), round(max(bottom - top, 1), 1))
-
-
-def sign_of(position: VotePosition) -> str:
-    """The name of a symbol; empty where a service was not asked."""
-    return _SIGNS[position.position] if position.position else ""
-
-
-def shown_failure(text: str) -> str:
-    """What a worker says of a failure, without folders of the server."""
-    return str(hide_paths_within(text))

@@ -35,5 +35,5 @@ def _words(data: Mapping[str, Any]) -> str:
 
 
 def _counted(found: SpecialistFinding, one: str, many: str) -> str:
-    sure = "" if found.confidence is None else f", {found.confidence:.2f}"
+    sure = "" if found.confidence is None else f", {found.confidence:.2f}".replace(" 0.", " .")
     return f"{found.count} {one if found.count == 1 else many}{sure}"

@@ -16,8 +16,8 @@ MOST_COMPARED = 500
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """`doubt` grows with each emoji on which services disagree: 0 where all is certain; None without a vote. Answers and
-    emojis of a copy are its original's."""
+    """`doubt` grows with each emoji on which services disagree: 0 where all is certain; None without a vote. Answers
+    and votes of a copy are its original's."""
 
     image_id: int
     name: str
@@ -29,7 +29,7 @@ class GalleryImage:
     answered: int
     failed: int
     voted: bool
-    emojis: tuple[str, ...]
+    votes: tuple[str, ...]
     doubt: float | None
 
 
@@ -42,9 +42,7 @@ async def newest_of_gallery(
         return await _read(connection, ids)
 
 
-async def most_doubtful(
-    pool: Pool, settings: DatabaseSettings, group: str | None, limit: int
-) -> list[GalleryImage]:
+async def most_doubtful(pool: Pool, settings: DatabaseSettings, group: str | None, limit: int) -> list[GalleryImage]:
     """Among the newest ones, those first on which services disagree most."""
     async with transaction(pool, settings) as connection:
         found = await _read(connection, await _newest(connection, group, NEWEST, MOST_COMPARED))
@@ -75,7 +73,7 @@ async def _read(connection: Connection, image_ids: Sequence[int]) -> list[Galler
             answered=row["answered"],
             failed=row["failed"],
             voted=row["voted"],
-            emojis=tuple(one for one in row["emojis"] if one),
+            votes=tuple(one for one in row["votes"] if one),
             doubt=row["doubt"],
         )
         for row in rows
