@@ -22,8 +22,10 @@ SELECT
 -- many of them have answered or failed.
 SELECT g.image_id, i.image_filename, i.image_group, i.width, i.height, i.original_id, i.image_created,
        coalesce(r.answered, 0) AS answered, coalesce(r.failed, 0) AS failed, c.consensus_data IS NOT NULL AS voted,
-       coalesce((SELECT array_agg(concat_ws(' ', v.item ->> 'emoji', v.item -> 'said_yes' -> 0 ->> 'word') ORDER BY v.place)
-                 FROM jsonb_array_elements(c.consensus_data -> 'votes' -> 'consensus') WITH ORDINALITY AS v (item, place)
+       coalesce((SELECT array_agg(concat_ws(' ', v.item ->> 'emoji', v.item -> 'said_yes' -> 0 ->> 'word')
+                                  ORDER BY v.place)
+                 FROM jsonb_array_elements(c.consensus_data -> 'votes' -> 'consensus')
+                      WITH ORDINALITY AS v (item, place)
                  WHERE v.place <= 4), '{}') AS votes,
        d.doubt
 FROM unnest($1::bigint[]) WITH ORDINALITY AS g (image_id, place)

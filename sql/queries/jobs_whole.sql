@@ -48,10 +48,10 @@ UNION ALL
  WHERE made.job_id = $1 AND made.position >= 0 AND ($2::text IS NULL OR j.principal = $2) LIMIT $3);
 
 -- name: count_listed_jobs
--- How many jobs are in the states $1, of the preset $2, with the error $3, of the principal $4; counted up to $5. NULL
--- is any.
+-- How many jobs after the id $5 are in the states $1, of the preset $2, with the error $3, of the principal $4; counted
+-- up to $6. NULL is any.
 SELECT count(*)::integer FROM (
     SELECT FROM jobs
     WHERE ($1::text[] IS NULL OR status = ANY ($1)) AND ($2::text IS NULL OR preset = $2)
-      AND ($3::text IS NULL OR error_code = $3) AND ($4::text IS NULL OR principal = $4)
-    LIMIT $5) AS found;
+      AND ($3::text IS NULL OR error_code = $3) AND ($4::text IS NULL OR principal = $4) AND job_id > $5
+    LIMIT $6) AS found;

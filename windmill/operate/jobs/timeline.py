@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 BarKind = Literal["waiting", "running"]
@@ -86,7 +86,7 @@ class TimelineStep:
 class Timeline:
     """All steps on a line of so many seconds; `now` is where it is while the job goes on."""
 
-    seconds: float
+    axis: float
     now: float | None
     steps: tuple[TimelineStep, ...]
 
@@ -107,12 +107,26 @@ class StepRow:
     ended_at: datetime | None
 
 
+_AXES = (10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 604_800)
+
+
 class Span(NamedTuple):
-    """When the job was made, and when it ended or what time it is."""
+    """When the job was made, and when it ended or what time it is. A drawing has room for `axis` seconds."""
 
     start: datetime
     until: datetime
     ended: bool
+    axis: float
+
+    @classmethod
+    def of(cls, start: datetime, ended_at: datetime | None, now: datetime) -> "Span":
+        """While the job goes on the axis grows in large steps, and the time on it goes by hundredths: so what is drawn
+        changes seldom."""
+        if ended_at:
+            return cls(start, ended_at, ended=True, axis=max((ended_at - start).total_seconds(), 0.001))
+        seconds = max((now - start).total_seconds(), 0.0)
+        axis = next((length for length in _AXES if length >= seconds * 1.05), seconds * 1.5)
+        return cls(start, start + timedelta(seconds=int(seconds / axis * 100) * axis / 100), ended=False, axis=axis)
 
     def after(self, moment: datetime) -> float:
         return max((min(moment, self.until) - self.start).total_seconds(), 0.0)
@@ -125,9 +139,8 @@ def timeline(span: Span, steps: Sequence[StepRow], tasks: Iterable[TaskRow], tri
     failed: dict[tuple[int, int], list[FailedTry]] = defaultdict(list)
     for one in tries:
         failed[one.position, one.shard].append(one)
-    seconds = max(span.after(span.until), 0.001)
     shown = (_step(span, step, by_step[position], failed) for position, step in enumerate(steps))
-    return Timeline(seconds, None if span.ended else seconds, tuple(shown))
+    return Timeline(span.axis, None if span.ended else span.after(span.until), tuple(shown))
 
 
 def _step(

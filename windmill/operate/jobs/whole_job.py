@@ -55,20 +55,12 @@ async def read_whole_job(access: JobAccess, public_id: uuid.UUID, principal: str
     return WholeJob(told, line, tuple(RelatedJob(**row) for row in related))
 
 
-async def read_timeline(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> Timeline:
-    """That alone; raises NOT_FOUND."""
-    job_id = await find_job(access, public_id, principal)
-    async with transaction(access.pool, access.settings) as rows:
-        return await _read_timeline(rows, job_id, None)
-
-
-async def _read_timeline(rows: Connection, job_id: int, told: Sequence[Shown] | None) -> Timeline:
-    steps = await rows.fetch(queries()["show_steps"], job_id) if told is None else told
+async def _read_timeline(rows: Connection, job_id: int, steps: Sequence[Shown]) -> Timeline:
     tasks = await rows.fetch(queries()["list_timeline_tasks"], job_id, MOST_LOOKED_AT, MOST_TASKS)
     tries = await rows.fetch(queries()["list_failed_tries"], job_id, MOST_LOOKED_AT)
     job = await rows.fetchrow(queries()["show_job_span"], job_id)
     assert job
-    span = Span(job["created_at"], job["ended_at"] or datetime.now(UTC), job["ended_at"] is not None)
+    span = Span.of(job["created_at"], job["ended_at"], datetime.now(UTC))
     return timeline(
         span, [_step(one) for one in steps], [TaskRow(**one) for one in tasks], [FailedTry(**one) for one in tries]
     )
