@@ -71,8 +71,8 @@ class Order:
 
 @dataclass(frozen=True)
 class ComposeView:
-    """The form of a preset. `wrong` is what is wrong with the request as a whole, `plan` what it would be where somebody
-    has only asked for that."""
+    """The form of a preset. `wrong` is what is wrong with the request as a whole; `plan` is what it would be, where
+    somebody has only asked for that."""
 
     preset: Preset
     told: Mapping[str, Any]

@@ -1,7 +1,7 @@
 """The page of a job, and what can be asked of it there."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Form, Query, Request, Response
@@ -9,6 +9,7 @@ from fastapi import Form, Query, Request, Response
 from gateway.caller import Caller
 from gateway.context import Context, Gateway, Who
 from gateway.guard import Operator, Viewer
+from gateway.hiding import hide_paths_within
 from gateway.pages.flash import go_on
 from gateway.pages.forms import PageForm, local_path
 from gateway.pages.jobs.views import LEVELS, JobView, LogView, job_view
@@ -66,7 +67,8 @@ class _Asked:
 
     def _log(self, lines: list[LogLine]) -> LogView:
         older = f"/ui/jobs/{self.job_id}?{self.query.asked}&before={lines[-1].seq}#h-log" if len(lines) == LINES else ""
-        return LogView(tuple(lines), self.query.level, self.query.step, older)
+        told = tuple(replace(one, said=str(hide_paths_within(one.said))) for one in lines)
+        return LogView(told, self.query.level, self.query.step, older)
 
 
 @router.get("/ui/jobs/{job_id}")
