@@ -21,4 +21,21 @@ from gateway.pages.webhooks.routes import router as webhooks
 from gateway.pages.work.routes import router as work
 from gateway.pages.workers.routes import router as workers
 
-PAGES: Sequence[APIRouter] = (static, login, overview, work, workers, runs, failures, webhooks, keys, audit, gallery, inspector, jobs, many_jobs, job, compose)
+PAGES: Sequence[APIRouter] = (
+    static,
+    login,
+    overview,
+    work,
+    workers,
+    runs,
+    failures,
+    webhooks,
+    keys,
+    audit,
+    gallery,
+    inspector,
+    jobs,
+    many_jobs,
+    job,
+    compose,
+)
