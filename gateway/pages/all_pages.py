@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from gateway.pages.audit.routes import router as audit
+from gateway.pages.compose.routes import router as compose
 from gateway.pages.failures.routes import router as failures
+from gateway.pages.images.gallery import router as gallery
+from gateway.pages.images.inspector import router as inspector
+from gateway.pages.jobs.job import router as job
+from gateway.pages.jobs.many import router as many_jobs
+from gateway.pages.jobs.routes import router as jobs
 from gateway.pages.keys.routes import router as keys
 from gateway.pages.login.routes import router as login
 from gateway.pages.overview.routes import router as overview
@@ -15,4 +21,21 @@ from gateway.pages.webhooks.routes import router as webhooks
 from gateway.pages.work.routes import router as work
 from gateway.pages.workers.routes import router as workers
 
-PAGES: Sequence[APIRouter] = (static, login, overview, work, workers, runs, failures, webhooks, keys, audit)
+PAGES: Sequence[APIRouter] = (
+    static,
+    login,
+    overview,
+    work,
+    workers,
+    runs,
+    failures,
+    webhooks,
+    keys,
+    audit,
+    gallery,
+    inspector,
+    jobs,
+    many_jobs,
+    job,
+    compose,
+)

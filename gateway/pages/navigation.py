@@ -18,6 +18,8 @@ class Section:
 
 SECTIONS: Sequence[Section] = (
     Section("overview", "/ui/", "Overview"),
+    Section("images", "/ui/images", "Images"),
+    Section("jobs", "/ui/jobs", "Jobs"),
     Section("runs", "/ui/runs", "Runs"),
     Section("failures", "/ui/failures", "Failures"),
     Section("webhooks", "/ui/webhooks", "Webhooks", "operator"),

@@ -32,10 +32,11 @@ class VisibleJobs:
 
 @dataclass(frozen=True)
 class JobPage:
-    """Some jobs, and where the page after this one begins, if there may be one."""
+    """Some jobs, and where the page after this one begins, if there may be one. `first` is the id of the newest."""
 
     jobs: Sequence[Shown]
     last: int | None
+    first: int = 0
 
 
 async def page_of_jobs(
@@ -49,7 +50,19 @@ async def page_of_jobs(
         first = NEWEST if before is None else before
         found = await rows.fetch(statement, statuses, wanted.preset, wanted.error_code, first, limit, *own)
     last = int(found[-1]["job_id"]) if len(found) == limit else None
-    return JobPage([shown(row) for row in found], last)
+    return JobPage([shown(row) for row in found], last, int(found[0]["job_id"]) if found else 0)
+
+
+async def count_visible_jobs(
+    access: JobAccess, wanted: VisibleJobs, principal: str | None, most: int, after: int = 0
+) -> int:
+    """How many there are that are newer than the one with this id; counted up to `most`."""
+    statuses = None if wanted.statuses is None else list(wanted.statuses)
+    async with transaction(access.pool, access.settings) as rows:
+        found = await rows.fetchval(
+            queries()["count_listed_jobs"], statuses, wanted.preset, wanted.error_code, principal, after, most
+        )
+    return int(found)
 
 
 async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> Shown:

@@ -1,0 +1,135 @@
+"""Images that services have looked at: pictures on the disk, answers, and what is derived of them."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from PIL import Image, ImageDraw
+
+from postprocessors import bbox_merger, consensus
+from windmill.core.services import load_fleet
+from windmill.core.settings import Settings
+from windmill.storage import database
+
+SIZE = (960, 640)
+STAND_IN = {"model_info": {"framework": "windmill-farm"}}
+DOG, PERSON, BENCH = (170, 400, 150, 140), (310, 160, 130, 390), (450, 370, 290, 160)
+
+
+def draw(path: Path, coat: str) -> None:
+    """A person with a dog beside a bench."""
+    image = Image.new("RGB", SIZE, "#d3e5ee")
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, 330, *SIZE), fill="#8fb088")
+    pen.ellipse((800, 40, 880, 120), fill="#f7efd2")
+    for top in (380, 410, 440):
+        pen.rectangle((455, top, 735, top + 18), fill="#9a6a3f")
+    pen.rectangle((475, 460, 487, 528), fill="#3d3f45")
+    pen.rectangle((700, 460, 712, 528), fill="#3d3f45")
+    pen.rectangle((345, 240, 410, 400), fill=coat)
+    pen.rectangle((350, 400, 372, 545), fill="#37465c")
+    pen.rectangle((384, 400, 406, 545), fill="#37465c")
+    pen.ellipse((346, 165, 410, 240), fill="#e9bf9c")
+    pen.ellipse((185, 440, 300, 505), fill="#c08a4e")
+    pen.ellipse((265, 405, 318, 458), fill="#c99558")
+    for left in (200, 225, 265, 285):
+        pen.rectangle((left, 490, left + 12, 538), fill="#c08a4e")
+    image.save(path)
+
+
+def _box(label: str, emoji: str, confidence: float, place: tuple[int, int, int, int], shift: int = 0) -> dict[str, Any]:
+    x, y, width, height = place
+    bbox = {"x": x + shift, "y": y - shift, "width": width, "height": height + shift}
+    return {"label": label, "emoji": emoji, "confidence": confidence, "bbox": bbox}
+
+
+def answers(doubt: float = 0.0) -> dict[str, list[dict[str, Any]]]:
+    """What services say; with doubt, only one detector sees the dog, and not well."""
+    dog = [] if doubt else [_box("dog", "🐕", 0.9, DOG, 3)]
+    return {
+        "yolov8": [
+            _box("person", "🧑", 0.94, PERSON),
+            _box("dog", "🐕", 0.88 - doubt, DOG),
+            _box("bench", "🪑", 0.66, BENCH),
+        ],
+        "rtdetr": [_box("person", "🧑", 0.91, PERSON, 4), *dog, _box("couch", "🛋️", 0.3, BENCH, 2)],
+        "detectron2": [_box("person", "🧑", 0.97, PERSON, 2), *dog, _box("bench", "🪑", 0.81, BENCH, 2)],
+        "clip": [
+            {"label": "dog", "emoji": "🐕", "confidence": 0.7},
+            {"label": "person", "emoji": "🧑", "confidence": 0.6},
+        ],
+        "blip": [{"text": "a person walking a dog", "emoji_mappings": [{"word": "dog", "emoji": "🐕"}]}],
+        "face": [{"label": "face", "emoji": "🙂", "confidence": 0.97, "bbox": [346, 165, 64, 75]}],
+        "colors": [{"primary": {"copic": "Red (R29)", "hex": "#b8432f"}, "palette": {"colors": [
+            {"copic": "Red (R29)", "hex": "#b8432f"}, {"copic": "Tan (E35)", "hex": "#c08a4e"}]}}],
+    }  # fmt: skip
+
+
+async def fill_images(rows: asyncpg.Connection, settings: Settings, root: Path) -> None:
+    """Three images, 1 to 3, of which services are of one mind on all but the second; the third waits for all."""
+    for number, coat in ((1, "#b8432f"), (2, "#37465c"), (3, "#2c6b24")):
+        draw(root / f"park-{number}.png", coat)
+        await rows.execute(
+            "INSERT INTO images (image_id, image_filename, image_path, image_group, width, height)"
+            " VALUES ($1, $2, $3, 'park', $4, $5)",
+            *(number, f"park-{number}.png", str(root / f"park-{number}.png"), *SIZE),
+        )
+    await rows.execute(
+        "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"
+        " VALUES ('{clip,ocr,ollama,yolov8}', 'new', 0, 3, 3)"
+    )
+    await _answer(rows, 1, answers(), {"metadata": {}})
+    await _answer(rows, 2, answers(0.5), {"metadata": STAND_IN})
+    await derive(rows, settings)
+    await enrich(rows)
+
+
+async def _answer(
+    rows: asyncpg.Connection, image_id: int, said: dict[str, list[dict[str, Any]]], more: dict[str, Any]
+) -> None:
+    for service, predictions in said.items():
+        await rows.execute(
+            "INSERT INTO results (image_id, service, status, data, processing_time)"
+            " VALUES ($1, $2, 'success', $3, 0.25)",
+            *(image_id, service, json.dumps({"service": service, "predictions": predictions, **more})),
+        )
+    await rows.execute(
+        "INSERT INTO results (image_id, service, status, error_code, error_message)"
+        " VALUES ($1, 'ocr', 'error', 'IMAGE_TOO_LARGE', 'it has 9 MB')",
+        image_id,
+    )
+
+
+async def derive(rows: asyncpg.Connection, settings: Settings) -> None:
+    """Merge and vote, as post-processors do."""
+    fleet = load_fleet(settings.service_config)
+    await rows.execute("INSERT INTO stages (stage) VALUES ('merge'), ('consensus') ON CONFLICT DO NOTHING")
+    for service in fleet.services.values():
+        for stage in service.feeds:
+            await rows.execute("INSERT INTO feeds (stage, service) VALUES ($1, $2)", stage, service.name)
+    await rows.execute(
+        "INSERT INTO stale (stage, image_id, deferred) SELECT s.stage, r.image_id, true"
+        " FROM (SELECT DISTINCT image_id FROM results) AS r CROSS JOIN (VALUES ('merge'), ('consensus')) AS s (stage)"
+    )
+    async with database.pool(settings, "test", max_size=2) as pool:
+        for stage in (bbox_merger, consensus):
+            await stage.make_runner(pool, settings, fleet).run_round(asyncio.Event())
+    await rows.execute("DELETE FROM stale")
+
+
+async def enrich(rows: asyncpg.Connection) -> None:
+    """Of the crops of the first image."""
+    colours = json.dumps({"predictions": answers()["colors"]})
+    await rows.execute(
+        "INSERT INTO postprocessing (image_id, box_key, service, status, data)"
+        " SELECT image_id, box_key, 'colors', 'success', $1 FROM merged_boxes WHERE image_id = 1",
+        colours,
+    )
+    await rows.execute(
+        "INSERT INTO postprocessing (image_id, box_key, service, status, data) SELECT image_id, box_key, 'face',"
+        " 'success', $1 FROM merged_boxes WHERE image_id = 1 AND merged_data ->> 'label' = 'person'",
+        json.dumps({"predictions": answers()["face"]}),
+    )
+    await rows.execute("DELETE FROM stale")

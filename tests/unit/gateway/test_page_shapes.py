@@ -1,0 +1,200 @@
+"""What pages of images, jobs and new jobs show, out of what is known."""
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from gateway.pages.compose.fields import fields_of, filled, read_values
+from gateway.pages.compose.views import mistakes_of_fields
+from gateway.pages.images.layers import drawing, told_of
+from gateway.pages.images.views import PlaceInList, inspector_view
+from gateway.pages.jobs.bulk_views import BulkAsked, BulkPreviewView
+from gateway.pages.jobs.lanes import chart
+from gateway.pages.jobs.listing import OPEN, JobFilters
+from gateway.pages.request_examples import job_request
+from windmill.core.errors import WindmillError
+from windmill.kernels.text.json_readers import DocumentInvalid, Mistake
+from windmill.operate.inspection.answers import awaited_answer
+from windmill.operate.inspection.boxes import BoxMember, InspectedBox, Place, RivalLabel, SourceBox
+from windmill.operate.inspection.reading import Inspection, Neighbours, Without
+from windmill.operate.jobs.timeline import Bar, Timeline, TimelineStep, TimelineTask
+from windmill.pipelines.presets.preset import Preset
+from windmill.pipelines.values import ValueSpec
+
+DOG = InspectedBox(
+    "k",
+    "dog",
+    "🐕",
+    0.9,
+    Place(10, 2, 50, 40),
+    (BoxMember("yolov8", "dog", 0.88, 0.95),),
+    ("rtdetr",),
+    (RivalLabel("cat", "🐈", 0.1, ("rtdetr",)),),
+)
+
+
+def inspection(*sources: SourceBox, size: tuple[int, int] | None = (550, 300), **more: Any) -> Inspection:  # noqa: ANN401 - fields
+    return Inspection(7, 7, "dog.jpg", "g", "/p/dog.jpg", None, size, sources, (DOG,), None, {}, (), (), **more)
+
+
+def source(service: str, label: str = "dog") -> SourceBox:
+    return SourceBox(service, label, "", 0.5, Place(0, 0, 20, 20))
+
+
+def test_every_detector_is_a_layer_with_a_look_of_its_own_and_merged_boxes_are_on_top() -> None:
+    drawn = drawing(inspection(source("rtdetr", "cat"), source("yolov8")))
+    assert drawn is not None
+    assert [(one.key, one.name, one.boxes) for one in drawn.layers] == [
+        ("m", "merged", 1), ("0", "rtdetr", 1), ("1", "yolov8", 1),
+    ]  # fmt: skip
+    assert [one.layer for one in drawn.boxes] == ["0", "1", "m"]
+    assert [(one.key, one.name, one.boxes) for one in drawn.labels] == [("0", "dog", 2), ("1", "cat", 1)]
+
+
+def test_names_stand_above_a_box_or_inside_where_there_is_no_room() -> None:
+    drawn = drawing(inspection())
+    assert drawn is not None
+    assert drawn.letter == 10
+    assert drawn.boxes[0].name_y == 13
+
+
+def test_more_detectors_than_looks_share_the_last_one() -> None:
+    drawn = drawing(inspection(*(source(f"s{number}") for number in range(10))))
+    assert drawn is not None
+    assert drawn.layers[-1].name == "s7, s8, s9"
+
+
+def test_nothing_is_drawn_while_nobody_knows_the_size() -> None:
+    assert drawing(inspection(size=None)) is None
+
+
+def test_a_merged_box_is_told_with_members_silence_and_rivals() -> None:
+    assert told_of(DOG).splitlines() == [
+        "dog 0.90, merged of:",
+        "yolov8 0.88, IoU 0.95",
+        "silent: rtdetr",
+        "rival: cat 0.10 by rtdetr",
+    ]
+
+
+def test_whoever_goes_on_stays_in_the_group_and_in_the_preview() -> None:
+    place = PlaceInList("a b", Neighbours(None, 6))
+    without = Without(("clip",), (), 1, 1)
+    view = inspector_view(inspection(without=without), "dog.jpg", place, ["clip"], "")
+    assert (view.previous_url, view.next_url) == ("", "/ui/images/6?group=a+b&without=clip")
+    assert view.stored_url == "/ui/images/7?group=a+b"
+
+
+def test_boxes_that_are_not_those_that_are_seen_have_changed() -> None:
+    place = PlaceInList(None, Neighbours(None, None))
+    first = inspector_view(inspection(), None, place, [])
+    assert not first.changed
+    assert not inspector_view(inspection(), None, place, [], first.digest).changed
+    assert inspector_view(inspection(source("clip")), None, place, [], first.digest).changed
+
+
+def test_the_sentence_of_an_image_names_who_is_awaited() -> None:
+    known = Inspection(7, 7, "a", None, None, None, None, (), (), None, {}, (awaited_answer("ollama"),), ())
+    view = inspector_view(known, None, PlaceInList(None, Neighbours(None, None)), [])
+    assert view.lede == "0 of 1 services have answered; ollama is awaited"
+
+
+SPECS = {
+    "prompt": ValueSpec("text", "What it shows", required=True, max_length=2_000, examples=("a lighthouse",)),
+    "title": ValueSpec("text", max_length=80),
+    "steps": ValueSpec("integer", minimum=1, maximum=9, default=4),
+    "loud": ValueSpec("boolean", default=True),
+    "style": ValueSpec("choice", choices=("manga", "anime")),
+    "seed": ValueSpec("seed"),
+    "faces": ValueSpec("images", max_items=3),
+    "clip": ValueSpec("video"),
+}
+PRESET = Preset("p_v1", 1, "P", "image_generation", SPECS, ())
+
+
+def test_a_form_has_a_field_for_each_input_with_its_limits() -> None:
+    fields = {one.name: one for one in fields_of(PRESET)}
+    assert [one.control for one in fields.values()] == [
+        "text", "line", "number", "tick", "choice", "number", "files", "file",
+    ]  # fmt: skip
+    assert fields["prompt"].hint == "What it shows: text of 0 to 2000 characters"
+    assert (fields["steps"].minimum, fields["steps"].maximum, fields["steps"].value) == (1, 9, "4")
+    assert (fields["loud"].value, fields["faces"].accept, fields["clip"].accept) == ("true", "image/*", "video/*")
+
+
+def test_what_fields_hold_becomes_typed_values_and_empty_ones_are_not_given() -> None:
+    texts = {
+        "prompt": ["  a\r\nb "], "title": [""], "steps": ["5"], "seed": ["x1"],
+        "faces": ["f1", "f2 f3"], "clip": ["", "c"],
+    }  # fmt: skip
+    assert read_values(PRESET, texts) == {
+        "prompt": "a\nb", "steps": 5, "loud": False, "seed": "x1", "faces": ["f1", "f2", "f3"], "clip": "c",
+    }  # fmt: skip
+
+
+def test_a_form_comes_back_with_what_was_given_and_what_is_wrong_at_its_field() -> None:
+    error = WindmillError("USAGE", "two mistakes")
+    error.__cause__ = DocumentInvalid([Mistake("steps", 20, "must be less"), Mistake("faces[1]", "x", "must be an id")])
+    mistakes = mistakes_of_fields(error, list(SPECS))
+    assert mistakes == {"steps": "must be less", "faces": "must be an id"}
+    fields = {one.name: one for one in filled(fields_of(PRESET), {"steps": 20, "faces": ["a", "b"]}, mistakes)}
+    assert (fields["steps"].value, fields["steps"].mistake) == ("20", "must be less")
+    assert (fields["faces"].value, fields["loud"].value) == ("a b", "")
+    assert mistakes_of_fields(WindmillError("USAGE", "no"), list(SPECS)) == {}
+
+
+def test_a_request_is_told_so_that_a_shell_reads_it_as_it_is() -> None:
+    body = {"preset": "p", "inputs": {"prompt": 'it\'s "new"'}, "quality": "pro"}
+    told = job_request("http://h:1/", body, with_key=True)
+    words = shlex.split(told.curl)
+    assert json.loads(words[words.index("-d") + 1]) == body
+    assert words[1] == "http://h:1/jobs"
+    assert "Authorization: Bearer $WINDMILL_KEY" in words
+    compile(told.python, "example", "exec")
+    assert "quality='pro'" in told.python
+    assert "WINDMILL_KEY" not in job_request("http://h:1", body, with_key=False).curl
+
+
+def test_filters_stand_in_the_address_and_open_is_every_state_that_goes_on() -> None:
+    filters = JobFilters("open", "film", "")
+    assert filters.url(cursor="c") == "/ui/jobs?status=open&preset=film&cursor=c"
+    assert filters.statuses == OPEN
+    assert "succeeded" not in OPEN
+    assert (filters.words, JobFilters().words, JobFilters().statuses) == ("open jobs of film", "jobs", None)
+
+
+def test_a_question_about_many_jobs_names_the_number() -> None:
+    view = BulkPreviewView(BulkAsked("cancel", None, "queued"), 1_204, "/ui/jobs")
+    assert (view.title, view.chosen) == ("Cancel 1,204 jobs", "all queued jobs")
+    assert view.asked.request.filter.statuses == ("queued",)
+    assert BulkPreviewView(BulkAsked("retry", ()), 1, "").title == "Retry 1 job"
+
+
+def step(*tasks: TimelineTask, status: str = "running", planned: int = 2) -> TimelineStep:
+    return TimelineStep("cut", status, None, planned, 1, 0, 0, 4.0, Bar("running", 0, 5), tasks)
+
+
+def shard(number: int, status: str = "succeeded", failures: tuple[float, ...] = (), attempt: int = 1) -> TimelineTask:
+    bars = (Bar("waiting", 0, 2.5), Bar("running", 2.5, 5))
+    return TimelineTask(number, status, bars, failures, 2.5, 2.5, attempt, "k1", 0.0, None, last=False)
+
+
+def test_lanes_are_a_thousand_units_wide_and_a_failed_try_is_marked() -> None:
+    drawn = chart(Timeline(10, 5, (step(shard(0), shard(1, failures=(2.5,), attempt=2)),)))
+    assert [one.name for one in drawn.lanes] == ["cut", "shard 1", "shard 2"]
+    assert [(bar.look, bar.x, bar.width) for bar in drawn.lanes[1].bars] == [
+        ("waiting", 0, 250), ("running", 250, 250),
+    ]  # fmt: skip
+    assert (drawn.lanes[2].failures, drawn.lanes[2].state.word) == ((250,), "done at try 2")
+    assert (drawn.now, drawn.axis[-1], drawn.lanes[0].state.word) == (500, "10\u00a0s", "1 of 2")
+
+
+def test_a_step_of_one_shard_that_went_well_is_one_lane() -> None:
+    assert len(chart(Timeline(10, None, (step(shard(0), status="succeeded", planned=1),))).lanes) == 1
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "skipped"])
+def test_a_step_that_did_not_go_well_says_so(status: str) -> None:
+    assert chart(Timeline(10, None, (step(status=status),))).lanes[0].state.word == status
