@@ -142,17 +142,20 @@ BEGIN
 END
 $$;
 
--- Every new vote leads to a new search row, whoever writes it; a search row that is changed by hand is made anew.
+-- Every new merge and vote leads to a new search row, whoever writes it; one that is changed by hand is made anew.
 DO $$
 DECLARE
     event record;
+    source text;
 BEGIN
     FOR event IN SELECT * FROM (VALUES ('inserted', 'INSERT', 'NEW'), ('updated', 'UPDATE', 'NEW'),
                                        ('moved', 'UPDATE', 'OLD'), ('deleted', 'DELETE', 'OLD')
                                ) AS events (name, kind, version) LOOP
-        EXECUTE format('CREATE TRIGGER %I AFTER %s ON consensus REFERENCING %s TABLE AS changed FOR EACH STATEMENT
-                        EXECUTE FUNCTION mark_own_stage(''index'')',
-                       'index_' || event.name, event.kind, event.version);
+        FOREACH source IN ARRAY ARRAY['merges', 'consensus'] LOOP
+            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s TABLE AS changed FOR EACH STATEMENT
+                            EXECUTE FUNCTION mark_own_stage(''index'')',
+                           'index_' || event.name, event.kind, source, event.version);
+        END LOOP;
         EXECUTE format('CREATE TRIGGER %I AFTER %s ON image_search REFERENCING %s TABLE AS changed FOR EACH STATEMENT
                         WHEN (current_setting(''windmill.stage'', true) IS DISTINCT FROM ''index'')
                         EXECUTE FUNCTION mark_own_stage(''index'')',

@@ -165,7 +165,7 @@ SELECT set_config('lock_timeout', round($1::float8 * 1000) || 'ms', true);
 
 -- name: stop_writers_for_a_moment
 -- While a stage changes its services. Every row is then either committed, so the sweep finds it, or leaves a mark.
-LOCK TABLE results, merged_boxes, postprocessing, consensus IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE results, merges, merged_boxes, postprocessing, consensus IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: write_stage
 -- Also requests a sweep of all existing images.

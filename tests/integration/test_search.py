@@ -187,9 +187,7 @@ LABELS_OF_7 = """SELECT array_agg(term ORDER BY place) FROM image_search,
 async def answered(fleet: Fleet, pool: Pool) -> None:
     """An image with answers, indexed."""
     await register_stage_feeds(pool, fleet.settings, load_fleet(fleet.settings.service_config), "index")
-    await fleet.rows.execute(
-        "INSERT INTO images (image_id, image_filename, image_path) VALUES (7, '7', '/7.jpg')"
-    )
+    await fleet.rows.execute("INSERT INTO images (image_id, image_filename, image_path) VALUES (7, '7', '/7.jpg')")
     for service, one in ANSWERS.items():
         insert = "INSERT INTO results (image_id, service, status, data) VALUES (7, $1, 'success', $2)"
         await fleet.rows.execute(insert, service, orjson.dumps({"predictions": [one]}).decode())

@@ -10,7 +10,7 @@ MOST_COLOURS = 4
 """Of a palette, which begins with what fills the picture most; the rest is in nearly every picture."""
 _HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 # The upper end of each range, in degrees.
-_HUES = ((15, "red"), (42, "orange"), (68, "yellow"), (165, "green"), (260, "blue"), (295, "purple"), (345, "pink"))
+_HUES = ((15, "red"), (42, "orange"), (68, "yellow"), (165, "green"), (250, "blue"), (295, "purple"), (345, "pink"))
 
 
 def colours_of(predictions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ async def read_hits(connection: Connection, image_ids: Sequence[int]) -> list[Hi
     return found
 
 
-def _record(searched: SearchedImage, image: Any) -> HitRecord:
+def _record(searched: SearchedImage, image: Any) -> HitRecord:  # noqa: ANN401 - a record of the driver
     if image is None:
         return HitRecord(searched, "", None, None, None)
     return HitRecord(searched, *(image[one] for one in ("image_filename", "image_path", "image_url", "image_group")))
