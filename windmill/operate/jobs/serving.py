@@ -15,7 +15,7 @@ from windmill.operate.jobs.retention import DeletedFiles, removing
 from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
 
 NEWEST = 2**63 - 1
 LOOK_SECONDS = 0.2
@@ -60,7 +60,7 @@ async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: s
 async def list_visible_events(
     access: JobAccess, public_id: uuid.UUID, after: int, limit: int, principal: str | None
 ) -> list[Shown]:
-    async with transaction(access.pool, access.settings) as rows:
+    async with single_statement(access.pool, access.settings) as rows:
         return await read_events(rows, public_id, after, limit, principal)
 
 
