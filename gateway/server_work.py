@@ -18,6 +18,7 @@ from windmill.operate.webhooks.poster import WebhookPoster
 from windmill.operate.webhooks.sender import Receiver, webhook_sender
 from windmill.process.runner import background
 from windmill.storage.artifacts.store import ArtifactStore
+from windmill.submit.job_sender import JobSender
 
 STREAM_READS = 3
 """Connections to the database that readers of streams take up at most, of all that a gateway has."""
@@ -47,7 +48,9 @@ class ServerWork:
             yield
 
 
-def server_work(settings: Settings, access: JobAccess, store: ArtifactStore, library: Library) -> ServerWork:
+def server_work(
+    settings: Settings, access: JobAccess, store: ArtifactStore, library: Library, sender: JobSender
+) -> ServerWork:
     poster = WebhookPoster(frozenset(settings.webhook_url_allow))
     return ServerWork(
         database_feed(access.pool, settings),
@@ -55,5 +58,5 @@ def server_work(settings: Settings, access: JobAccess, store: ArtifactStore, lib
         poster,
         webhook_sender(WebhookAccess(access.pool, settings), poster),
         bulk_runner(access, store),
-        batch_runner(access, library),
+        batch_runner(access, library, sender),
     )
