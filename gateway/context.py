@@ -32,6 +32,8 @@ class Gateway:
     keys: KeyRing
     cursors: Cursors
     rates: RateLimits
+    generates: RateLimits
+    """Of what costs more than other requests."""
     presets: PresetShelf = field(compare=False)
     image_fleet: ImageFleet = field(compare=False)
     streams: StreamCounts = field(compare=False)

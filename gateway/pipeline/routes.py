@@ -1,10 +1,11 @@
 """The pipeline manager: what can be asked for, asking for it, and what has become of it."""
 
+import time
 import uuid
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 
 from gateway.caller import Caller
 from gateway.context import Context, Gateway, Who
@@ -22,6 +23,8 @@ from gateway.pipeline.shapes import (
     WorkflowQuery,
 )
 from gateway.pipeline.words import generated, pipeline_artifact, pipeline_job, pipeline_log, workflow
+from gateway.rate_limits import join_limits
+from gateway.request_state import state_of
 from windmill.jobs.requests import cancel_job
 from windmill.jobs.submitting import NewJob, submit_job
 from windmill.operate.jobs.outlines import list_made_files, show_outline
@@ -49,9 +52,12 @@ async def show_workflow(gateway: Context, _: Viewer, preset_id: PresetId) -> Wor
 
 @router.post("/api/pipeline/generate/image")
 async def generate(
-    gateway: Context, caller: Operator, who: Who, body: GenerateRequest, key: IdempotencyKey = None
+    request: Request, gateway: Context, caller: Operator, who: Who, body: GenerateRequest, key: IdempotencyKey = None
 ) -> GenerateResponse:
-    """Make a picture by a preset. The answer comes at once; ask for the job until it is completed."""
+    """Make a picture by a preset. The answer comes at once; ask for the job until it is completed. Few of these are
+    taken in a minute, as `RateLimit` tells."""
+    limits = gateway.generates.take(caller.key.prefix if caller.key else "", time.monotonic())
+    join_limits(state_of(request).headers, limits)
     job = await _new_job(gateway, caller, body)
     digest = digest_of("POST /api/pipeline/generate/image", body)
     job = replace(job, idempotency_key=key, request_digest=digest if key else None)

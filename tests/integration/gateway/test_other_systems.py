@@ -114,6 +114,22 @@ async def test_a_client_of_the_pipeline_manager(scene: GatewayScene) -> None:
     assert (await ann.get(f"{path}/logs?limit=2")).json()["logs"][0]["message"] == "queued"
 
 
+async def test_few_pictures_are_made_in_a_minute_and_the_headers_tell_how_many(scene: GatewayScene) -> None:
+    await scene.start(GATEWAY_GENERATES_PER_MINUTE="2")
+    ann, bob = await scene.user("operator"), await scene.user("operator", "bob")
+    order = {"preset_id": "cinematic_portrait_v1", "prompt": "a lighthouse"}
+    for left in (1, 0):
+        made = await ann.post("/api/pipeline/generate/image", json=order)
+        assert made.status_code == 200, made.text
+        assert made.headers["ratelimit"].endswith(f'"generate";r={left};t={30 * (2 - left)}')
+        assert made.headers["ratelimit-policy"] == '"requests";q=600;w=60, "generate";q=2;w=60'
+    refused = await ann.post("/api/pipeline/generate/image", json=order)
+    problem(refused, 429, "RATE_LIMIT_EXCEEDED")
+    assert 0 < int(refused.headers["retry-after"]) <= 30
+    assert (await ann.get("/api/pipeline/presets")).status_code == 200
+    assert (await bob.post("/api/pipeline/generate/image", json=order)).status_code == 200
+
+
 async def test_mistakes_have_the_codes_of_the_pipeline_manager(scene: GatewayScene) -> None:
     await scene.start()
     ann = await scene.user("operator")

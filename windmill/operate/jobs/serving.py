@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from windmill.jobs.access import Change, JobAccess
-from windmill.jobs.submitting import find_job
+from windmill.jobs.submitting import find_job, no_job
 from windmill.operate.jobs.job_actions import Request
 from windmill.operate.jobs.reading import read_events, read_job, shown
 from windmill.operate.jobs.retention import DeletedFiles, removing
 from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
 
 NEWEST = 2**63 - 1
 LOOK_SECONDS = 0.2
@@ -73,8 +73,17 @@ async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: s
 async def list_visible_events(
     access: JobAccess, public_id: uuid.UUID, after: int, limit: int, principal: str | None
 ) -> list[Shown]:
-    async with transaction(access.pool, access.settings) as rows:
+    async with single_statement(access.pool, access.settings) as rows:
         return await read_events(rows, public_id, after, limit, principal)
+
+
+async def is_of_preset(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> bool:
+    """Raises NOT_FOUND."""
+    async with single_statement(access.pool, access.settings) as rows:
+        found = await rows.fetchrow(queries()["show_job"], public_id, principal)
+    if found is None:
+        raise no_job(public_id)
+    return found["preset"] is not None
 
 
 async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request[Change]) -> Change:
