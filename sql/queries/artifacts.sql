@@ -10,6 +10,8 @@ WHERE job_id = $1 AND position = ANY ($2::smallint[]) ORDER BY position, shard, 
 (SELECT position, shard, name, media_type, bytes, key FROM artifacts WHERE key = $1 COLLATE "C" LIMIT 1)
 UNION ALL
 (SELECT (-1)::smallint, 0, name, media_type, bytes, key FROM assets WHERE key = $1 LIMIT 1)
+UNION ALL
+(SELECT (-1)::smallint, 0, 'chunk', media_type, bytes, key FROM session_chunks WHERE key = $1 LIMIT 1)
 LIMIT 1;
 
 -- name: list_recorded_keys
@@ -18,7 +20,9 @@ SELECT key, max(bytes) AS bytes
 FROM ((SELECT key COLLATE "C" AS key, max(bytes) AS bytes FROM artifacts WHERE key > $1 COLLATE "C"
        GROUP BY 1 ORDER BY 1 LIMIT $2)
       UNION ALL
-      (SELECT key, max(bytes) FROM assets WHERE key > $1 COLLATE "C" GROUP BY 1 ORDER BY 1 LIMIT $2)) AS found
+      (SELECT key, max(bytes) FROM assets WHERE key > $1 COLLATE "C" GROUP BY 1 ORDER BY 1 LIMIT $2)
+      UNION ALL
+      (SELECT key, max(bytes) FROM session_chunks WHERE key > $1 COLLATE "C" GROUP BY 1 ORDER BY 1 LIMIT $2)) AS found
 GROUP BY 1 ORDER BY 1 LIMIT $2;
 
 -- name: list_artifacts

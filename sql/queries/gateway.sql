@@ -2,7 +2,9 @@
 
 -- name: gateway_tables_are_there
 SELECT FROM api_keys, audit_log, gateway_secret, wanted_states, jobs, steps, tasks, job_events, artifacts, assets,
-            webhooks, webhook_deliveries, bulk_actions, bulk_items, batches, batch_items
+            webhooks, webhook_deliveries, bulk_actions, bulk_items, batches, batch_items, sessions, session_chunks,
+            session_speakers, session_claims, session_transcripts, session_hits, session_changes, session_consents,
+            talk_groups, talk_members
 WHERE false;
 
 -- name: read_gateway_secret

@@ -7,7 +7,8 @@ UPDATE jobs SET idempotency_key = NULL, dedupe_key = NULL WHERE job_id = $1;
 -- name: list_artifacts_to_delete
 -- At most $2 keys of files of a job, and whether neither another job nor anybody who sent one has the same bytes.
 SELECT a.key, NOT EXISTS (SELECT FROM artifacts AS o WHERE o.sha256 = a.sha256 AND o.key = a.key AND o.job_id <> $1)
-                  AND NOT EXISTS (SELECT FROM assets AS s WHERE s.key = a.key) AS sole
+                  AND NOT EXISTS (SELECT FROM assets AS s WHERE s.key = a.key)
+                  AND NOT EXISTS (SELECT FROM session_chunks AS c WHERE c.key = a.key COLLATE "C") AS sole
 FROM (SELECT DISTINCT key, sha256 FROM artifacts WHERE job_id = $1 ORDER BY key LIMIT $2) AS a
 ORDER BY a.key;
 

@@ -55,6 +55,16 @@ BOUNDED = {
     "saved_searches": "one for each that somebody saves",
     "batches": "one for each request",
     "batch_items": "at most 10,000 for each batch",
+    "talk_groups": "one for each group of people",
+    "talk_members": "the people of those groups",
+    "sessions": "one for each talk that was recorded",
+    "session_chunks": "the pieces of talks whose sound is kept",
+    "session_consents": "the people who were told of a recording",
+    "session_speakers": "a few for each talk",
+    "session_claims": "one at most for each speaker",
+    "session_transcripts": "one for each talk",
+    "session_hits": "the wanted words of talks",
+    "session_changes": "what people changed of speakers",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
 OF_ALL_IMAGES = {

@@ -48,7 +48,7 @@ async def end_task_within(
         return None
     task, book = locked.task, JobBook(locked.job, locked.steps)
     cancelling = book.job.status == "cancelling"
-    ending = decide(outcome, task, cancelling=cancelling, tries=_limits(access, task).tries, dice=random.random())
+    ending = decide(outcome, task, cancelling=cancelling, limits=_limits(access, task), dice=random.random())
     book.ended_task = await _settle_wait(connection, book, task, _ended(book, task, ending, outcome))
     book.open_tasks, book.queues = locked.others, locked.queues
     if job_may(book.job.status, "start"):

@@ -6,7 +6,8 @@ from typing import assert_never
 
 from windmill.core.errors import Retry, WindmillError
 from windmill.jobs.states import TaskEvent
-from windmill.kernels.flow.retry_backoff import backoff_delay
+from windmill.jobs.step import StepLimits
+from windmill.kernels.flow.retry_backoff import backoff_delay, retry_delay
 from windmill.storage.jobs.rows import Document, LeasedTask, StoredArtifact
 
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 2.0, 300.0
@@ -65,15 +66,15 @@ class TaskEnding:
     message: str | None = None
 
 
-def decide(outcome: TaskOutcome, task: LeasedTask, *, cancelling: bool, tries: int, dice: float) -> TaskEnding:
+def decide(outcome: TaskOutcome, task: LeasedTask, *, cancelling: bool, limits: StepLimits, dice: float) -> TaskEnding:
     """What the outcome means. A job that is cancelling keeps what has succeeded, and nothing of it starts again."""
-    ending = _decide(outcome, task, tries, dice)
+    ending = _decide(outcome, task, limits, dice)
     if cancelling and ending.event in ("requeue", "wait"):
         return TaskEnding("cancel", counts_as_lost=ending.counts_as_lost)
     return ending
 
 
-def _decide(outcome: TaskOutcome, task: LeasedTask, tries: int, dice: float) -> TaskEnding:
+def _decide(outcome: TaskOutcome, task: LeasedTask, limits: StepLimits, dice: float) -> TaskEnding:
     match outcome:
         case TaskSucceeded():
             return TaskEnding("succeed")
@@ -84,7 +85,7 @@ def _decide(outcome: TaskOutcome, task: LeasedTask, tries: int, dice: float) -> 
         case TaskLost():
             return _lost(task)
         case TaskRaised(error=error):
-            return _raised(error, task, tries, dice)
+            return _raised(error, task, limits, dice)
     assert_never(outcome)
 
 
@@ -96,13 +97,20 @@ def _lost(task: LeasedTask) -> TaskEnding:
     return TaskEnding("requeue", counts_as_lost=True)
 
 
-def _raised(error: WindmillError, task: LeasedTask, tries: int, dice: float) -> TaskEnding:
+def _raised(error: WindmillError, task: LeasedTask, limits: StepLimits, dice: float) -> TaskEnding:
     retry: Retry = error.retry
     failed = task.tries + 1
     if retry == "pause":
         delay = error.retry_after or PAUSE_SECONDS * (0.8 + 0.4 * dice)
         return TaskEnding("requeue", delay, code=error.code, message=error.message)
-    if retry == "never" or failed >= tries:
+    if retry == "never" or failed >= limits.tries:
         return TaskEnding("fail", counts_as_try=True, code=error.code, message=error.message)
-    delay = backoff_delay(failed, first=FIRST_RETRY_SECONDS, maximum=MAX_RETRY_SECONDS, jitter=0.2, dice=dice)
+    delay = _rest(failed, limits, dice)
     return TaskEnding("requeue", max(delay, error.retry_after or 0), True, code=error.code, message=error.message)
+
+
+def _rest(failed: int, limits: StepLimits, dice: float) -> float:
+    """Seconds until the next try."""
+    if limits.retry_seconds:
+        return retry_delay(failed, limits.retry_seconds)
+    return backoff_delay(failed, first=FIRST_RETRY_SECONDS, maximum=MAX_RETRY_SECONDS, jitter=0.2, dice=dice)

@@ -38,12 +38,14 @@ class StepInputs:
 @dataclass(frozen=True)
 class StepLimits:
     """How many tasks of the step a process runs at once, how long one may take, and how often it is tried. One that
-    runs `in_child`, a process of its own, can be stopped whatever it does."""
+    runs `in_child`, a process of its own, can be stopped whatever it does. `retry_seconds` is how long it rests before
+    each try after the first; without them that doubles from try to try."""
 
     concurrency: int = 1
     timeout_seconds: float = 3_600
     tries: int = 3
     in_child: bool = False
+    retry_seconds: Sequence[float] = ()
 
 
 class MadeFile(Protocol):

@@ -27,6 +27,11 @@ SAMPLES = {
     "{webhook_id}": str(uuid.UUID(int=2)),
     "{bulk_id}": str(uuid.UUID(int=3)),
     "{batch_id}": str(uuid.UUID(int=4)),
+    "{session_id}": str(uuid.UUID(int=5)),
+    "{speaker_id}": str(uuid.UUID(int=6)),
+    "{group_id}": str(uuid.UUID(int=7)),
+    "{person}": "nobody",
+    "{number}": "1",
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
 ENDPOINTS = sorted(

@@ -16,6 +16,7 @@ from windmill.jobs.outcomes import (
     TaskWaits,
     decide,
 )
+from windmill.jobs.step import StepLimits
 from windmill.storage.jobs.rows import LeasedTask
 
 TRIES = 3
@@ -26,7 +27,7 @@ def task(tries: int = 0, lost: int = 0, alone: bool = False) -> LeasedTask:
 
 
 def ending(outcome: TaskOutcome, of: LeasedTask | None = None, *, cancelling: bool = False) -> TaskEnding:
-    return decide(outcome, of or task(), cancelling=cancelling, tries=TRIES, dice=0.5)
+    return decide(outcome, of or task(), cancelling=cancelling, limits=StepLimits(tries=TRIES), dice=0.5)
 
 
 def raised(code: Code, retry_after: float | None = None) -> TaskRaised:
@@ -86,3 +87,11 @@ def test_a_task_is_to_blame_only_if_it_was_alone_when_its_last_worker_was_lost(
 )
 def test_nothing_of_a_job_that_is_cancelling_starts_again(outcome: TaskOutcome, event: str) -> None:
     assert ending(outcome, cancelling=True).event == event
+
+
+@pytest.mark.parametrize(("failed_before", "rest"), [(0, 5), (1, 10), (2, 20)])
+def test_a_step_that_says_how_long_it_rests_rests_so_long_before_each_try(failed_before: int, rest: float) -> None:
+    limits = StepLimits(tries=4, retry_seconds=(5, 10, 20))
+    outcome = TaskRaised(WindmillError("SERVICE_TIMEOUT", "slow", retry="later"))
+    found = decide(outcome, task(tries=failed_before), cancelling=False, limits=limits, dice=0.9)
+    assert (found.event, found.delay) == ("requeue", rest)

@@ -7,6 +7,8 @@ from windmill.core.settings import load_settings
 from windmill.engines.engine_thread import EngineThread
 from windmill.engines.registry import Engines, configured_engines, open_engines
 from windmill.jobs.step import StepCatalog
+from windmill.pipelines.audio.correct import AudioCorrect
+from windmill.pipelines.audio.count import AudioCount
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
 from windmill.pipelines.job_steps.picture_task import PictureTask
@@ -26,7 +28,8 @@ async def _open_configured() -> AsyncIterator[Engines]:
 ENGINES = EngineThread(_open_configured)
 """Opened by the first task that needs them."""
 VIDEO_STEPS = (VideoPlan(), VideoEncode(ENGINES), VideoVerify(), VideoStitch(), VideoThumbnails())
+AUDIO_STEPS = (AudioCorrect(), AudioCount())
 STEPS = StepCatalog(
-    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS],
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS],
     "windmill.pipelines.job_steps.catalog:STEPS",
 )

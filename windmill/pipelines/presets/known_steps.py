@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from windmill.pipelines.audio.forms import AUDIO_FORMS, AudioForm
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.values import FileType, ValueSpec
 from windmill.pipelines.video.forms import VIDEO_FORMS, VideoForm
@@ -20,11 +21,18 @@ class KnownStep:
     takes_engine: bool = False
     """Whether an engine may do a part of it, if the preset names a task for one."""
     weight: float = 1.0
+    optional: frozenset[str] = frozenset()
+    """Inputs that a preset may leave out."""
 
     @property
     def main_input(self) -> str | None:
         """The input that is what the step before made, unless the preset says otherwise."""
         return next(iter(self.inputs), None)
+
+    @property
+    def needs(self) -> list[str]:
+        """The inputs without which it has nothing to work on."""
+        return [name for name in self.inputs if name not in self.optional]
 
 
 RERUN_JOB = KnownStep(
@@ -43,11 +51,17 @@ def _of_form(form: VideoForm) -> KnownStep:
     return KnownStep(form.name, form.description, *made)
 
 
+def _of_audio_form(form: AudioForm) -> KnownStep:
+    made = (form.inputs, form.parameters, form.produces, form.takes_engine, form.weight, form.optional)
+    return KnownStep(form.name, form.description, *made)
+
+
 KNOWN_STEPS: Mapping[str, KnownStep] = {
     **{
         step.name: KnownStep(step.name, step.description, step.inputs, step.parameters, step.produces)
         for step in PICTURE_STEPS.values()
     },
     **{form.name: _of_form(form) for form in VIDEO_FORMS.values()},
+    **{form.name: _of_audio_form(form) for form in AUDIO_FORMS.values()},
     RERUN_JOB.name: RERUN_JOB,
 }

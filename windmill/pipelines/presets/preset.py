@@ -15,6 +15,7 @@ Category = Literal[
     "post_processing",
     "hybrid_pipeline",
     "image_analysis",
+    "audio_analysis",
 ]
 STANDARD = "standard"
 """The level of a preset that names none, and the default one where there is one of this name."""

@@ -91,10 +91,10 @@ def _known_step_mistakes(preset: Preset, place: int, known: KnownStep) -> Iterat
             yield Mistake(f"{key}.{name}", str(given), f'is for steps with "run": "{ENGINE}"; remove it')
     if step.task and not (step.engines or preset.engines):
         yield Mistake("engines", ABSENT, "is missing; name the engines that can do it, the preferred one first")
-    if known.inputs and step.inputs is None and main_input(preset, place) is None:
+    if known.needs and step.inputs is None and main_input(preset, place) is None:
         said = f'is missing: nothing comes before it. Name its files: "inputs": {{"{known.main_input}": "$..."}}'
         yield Mistake(f"{key}.inputs", ABSENT, said)
-    for name in known.inputs if step.inputs is not None else ():
+    for name in known.needs if step.inputs is not None else ():
         if name not in (step.inputs or {}):
             yield Mistake(f"{key}.inputs.{name}", ABSENT, f"is missing; {known.name} needs it")
     yield from file_mistakes(preset, place)

@@ -1,0 +1,1 @@
+"""Sessions: their chunks, speakers and words, as rows."""
