@@ -20,9 +20,11 @@ JsonValue: TypeAlias = bool | int | float | str | Sequence["JsonValue"] | Mappin
 ValueType = Literal[
     "text", "integer", "number", "boolean", "choice", "seed", "image", "images", "video", "audio", "job"
 ]
-FileType = Literal["image", "images", "video", "audio", "footage", "segments", "pieces"]
-"""What steps hand to each other. `footage` is a video or a picture, `segments` are of a source, `pieces` of a
-result."""
+FileType = Literal[
+    "image", "images", "video", "audio", "footage", "segments", "pieces", "frames", "detections", "tracks"
+]
+"""What steps hand to each other. `footage` is a video or a picture, `segments` are of a source, `pieces` of a result;
+`frames` are pictures of a video, `detections` what was seen in them, `tracks` who is who in these."""
 VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
 FILE_TYPES: tuple[FileType, ...] = get_args(FileType)
 MAX_SEED = 2**32

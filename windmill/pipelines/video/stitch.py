@@ -14,9 +14,9 @@ from windmill.media.video.joining import SoundSource, join
 from windmill.media.video.running import VideoTools
 from windmill.media.video.scanning import scan_packets
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
-from windmill.pipelines.video.encode import HEADER
 from windmill.pipelines.video.forms import STITCH
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
+from windmill.pipelines.video.segment_work import HEADER
 from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
