@@ -46,8 +46,8 @@ class TrackOptions:
 
 @dataclass(frozen=True)
 class _Round:
-    """Boxes are widened by so many of their mean side, and must then overlap by `least`; with `stays` also where a thing
-    was seen last, as one may stop or turn."""
+    """Boxes are widened by so many of their mean side, and must then overlap by `least`; with `stays` also where a
+    thing was seen last, as one may stop or turn."""
 
     sure: bool
     wider: float
@@ -91,7 +91,7 @@ class SeenTrack:
         self.scores[box.label] = self.scores.get(box.label, 0.0) + box.score
 
 
-_LEEWAY, _UNKNOWN_SPEED = 0.75, 4.0
+_LEEWAY, _UNKNOWN_SPEED = 1.25, 4.0
 """Of a side, and sides a second of a thing that was seen only once."""
 
 

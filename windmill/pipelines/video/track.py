@@ -48,7 +48,7 @@ class VideoTrack:
 
 def _track(task: RunningTask) -> TaskResult:
     given, video = values_of(TRACK, parameters_of_run(task)), video_of(task.input)
-    seen = list(_read(task.files["detections"]))
+    seen = list(read_seen(task.files["detections"]))
     warnings = _check_failures(seen, given["failed_share"])
     found = tracked_video(video, seen, given)
     files = _write(found, folder_of(task, "out"))
@@ -56,7 +56,7 @@ def _track(task: RunningTask) -> TaskResult:
     return TaskResult(output, files, warnings=warnings)
 
 
-def _read(paths: Sequence[Path]) -> Iterator[SeenFrame]:
+def read_seen(paths: Sequence[Path]) -> Iterator[SeenFrame]:
     """All frames in the order of the segments; where the scene changes between two of these, that is a cut too."""
     before: Sequence[int] = ()
     for path in paths:
