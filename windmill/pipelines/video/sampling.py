@@ -20,11 +20,17 @@ class SampledClip:
 
 
 def sampling_filter(max_fps: float, scene_change: float) -> str:
-    """Chooses a frame when so much time has passed since the last one, or when the picture is another; 0 frames a
+    """Chooses the first frame of each so many parts of a second, and one with which the picture is another; 0 frames a
     second are all."""
-    wanted = f"isnan(prev_selected_t)+gte(t-prev_selected_t\\,{0.999 / max_fps if max_fps else 0:.6f})"
+    wanted = (
+        f"isnan(prev_selected_t)+gt({_part('t', max_fps)}\\,{_part('prev_selected_t', max_fps)})" if max_fps else "1"
+    )
     change = f"+gt(scene\\,{scene_change:g})" if scene_change else ""
     return f"select='{wanted}{change}'"
+
+
+def _part(time: str, max_fps: float) -> str:
+    return f"floor({time}*{max_fps:g}+0.001)"
 
 
 def sample_clip(tools: VideoTools, work: SegmentWork, folder: Path) -> SampledClip:
