@@ -31,6 +31,7 @@ from gateway.prompts.routes import router as prompts
 from gateway.runs.routes import router as runs
 from gateway.services.routes import router as services
 from gateway.status.routes import router as status
+from gateway.videos.routes import router as videos
 from gateway.views.routes import router as views
 from gateway.webhooks.routes import router as webhooks
 from gateway.worker_switch.routes import router as worker_switch
@@ -56,6 +57,7 @@ ROUTERS: Sequence[APIRouter] = (
     webhooks,
     pipeline,
     prompts,
+    videos,
     views,
     worker_switch,
     keys,

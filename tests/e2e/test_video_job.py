@@ -1,15 +1,22 @@
 """A video as a job of several segments: workers that are killed cost a segment each, and no frame."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dev.farm.moving_scenes import moving_scene, write_clip
+from tests.e2e.conftest import Farm
 from tests.e2e.test_preset_job import PresetScene
 from tests.integration.fleet import Fleet
+from tests.unit.kernels.video.mot_scores import MotScores, mot_scores
 from tests.unit.media.made_clips import made_clip, tools
 from windmill import broker
 from windmill.core.settings import Settings
+from windmill.kernels.video.track_paths import TrackPath
+from windmill.media.video.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.job_steps.catalog import STEPS
 
@@ -47,6 +54,46 @@ async def test_a_killed_worker_costs_a_segment_and_no_frame(scene: PresetScene, 
     assert abs(video.audio.end - 41) < 0.05
     assert made["playlist.m3u8"].read_text().count("#EXTINF") == 7
     assert not list((scene.fleet.folder / "var").rglob("encoded.mp4")), "a scratch folder was left"
+
+
+@pytest.mark.slow(reason="a video is looked at by services, drawn and watched by four processes: about 30 s")
+async def test_a_video_is_annotated_by_the_services_of_the_fleet(
+    scene: PresetScene, farm: Farm, tmp_path: Path
+) -> None:
+    clip = write_clip(find_ffmpeg(""), tmp_path / "clip.mp4", 3, 12, (960, 540))
+    await scene.fleet.worker("yolov8,rtdetr")
+    await scene.worker("one")
+    await scene.worker("two")
+    job = await scene.submit("annotate_video_v1", "--file", f"video={clip}", "--input", "services=yolov8,rtdetr")
+    ended = await scene.asked("jobs", "watch", job)
+    assert ended["status"] == "succeeded", scene.fleet.logs()
+    words = ("artifacts", "fetch", job, "--step", "track", "--to", str(tmp_path / "told"))
+    told = {Path(path).name: Path(path) for path in await scene.asked(*words)}
+    stats = json.loads(told["stats.json"].read_text())
+    assert (stats["total_frames"], stats["processed_frames"], stats["failed_frames"]) == (300, 48, 0)
+    rows = await scene.fleet.rows.fetch("SELECT image_filename FROM images WHERE image_group = $1", f"job-{job}")
+    assert len(rows) == 48
+    assert any(row[0].startswith("frame_000050_2.00s-") for row in rows)
+    scores = found_and_true(json.loads(told["tracks.json"].read_text()))
+    assert scores.mota > 0.6, scores
+    assert scores.idf1 > 0.7, scores
+    (path,) = [
+        Path(one)
+        for one in await scene.asked("artifacts", "fetch", job, "--step", "stitch", "--to", str(tmp_path / "made"))
+        if one.endswith(".mp4")
+    ]
+    assert len(scan_video(tools(), path).stream.shown) == 300
+
+
+def found_and_true(tracks: Mapping[str, Any]) -> MotScores:
+    """Of each frame."""
+    paths, size = [TrackPath.of(one) for one in tracks["tracks"]], (tracks["width"], tracks["height"])
+    truth, found = [], []
+    for number in range(300):
+        drawn, names = moving_scene(3, number / 25, size, 12.0)
+        truth.append({name: thing.box for name, thing in zip(names, drawn.things, strict=True)})
+        found.append({str(one.number): box for one in paths if (box := one.box_at(number / 25))})
+    return mot_scores(truth, found)
 
 
 async def test_a_file_that_is_no_video_fails_its_job_and_says_why(scene: PresetScene, tmp_path: Path) -> None:
