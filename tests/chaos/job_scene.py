@@ -110,7 +110,7 @@ class JobChaos:
         """A worker stops in the middle of its tasks, until others have all of them, and then goes on."""
         name = next(iter(self._workers))
         async with self.look() as rows:
-            await until(lambda: rows.fetchval(HELD, name), 60, f"{name} has tasks")
+            await until(lambda: rows.fetchval(HELD, name), 60, lambda: f"{name} has tasks\n{self._fleet.logs()}")
             self._workers[name].process.send_signal(signal.SIGSTOP)
             leases = [row["lease"] for row in await rows.fetch(HELD, name)]
 
