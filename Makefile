@@ -11,7 +11,7 @@ CODE := windmill producers workers postprocessors gateway dev farm deploy bench 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test test-slow chaos check format bench image up down psql lock
+.PHONY: help setup demo demo-video smoke test test-slow chaos check format bench image up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ $(READY): requirements-dev.lock
 
 demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
 	@$(BIN)/python -m dev.demo
+
+demo-video: $(READY) ## draw a clip here, have it annotated and restyled, and see what each step takes
+	@$(BIN)/python -m dev.demo_video
 
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal

@@ -1,6 +1,7 @@
 """The playlist of a job's video."""
 
 import uuid
+from typing import Any
 
 from fastapi import Response
 
@@ -10,7 +11,9 @@ from windmill.kernels.video.playlist import PLAYLIST_TYPE
 from windmill.operate.jobs.playlists import read_playlist
 
 router = noun_router("videos")
-_ANSWERS = {200: {"content": {PLAYLIST_TYPE: {}}, "description": "An HLS playlist; it ends once the video is whole."}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {PLAYLIST_TYPE: {}}, "description": "An HLS playlist; it ends once the video is whole."}
+}
 
 
 @router.get("/jobs/{job_id}/playlist.m3u8", response_class=Response, responses=_ANSWERS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -130,12 +131,16 @@ async def test_pictures_that_nobody_looked_at_are_counted_and_too_many_fail_the_
     assert run.results["video_track"][0].warnings == ["yolov8 failed with 1 pictures: SERVICE_TIMEOUT"]
 
 
-@pytest.mark.parametrize("kind", ["rotated", "uneven", "one frame"])
+ODD: dict[str, Callable[[Path], Path]] = {
+    "rotated": rotated,
+    "uneven": uneven_clip,
+    "one frame": lambda path: made_clip(path, seconds=0.03),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
 async def test_odd_videos_keep_all_their_frames_and_times(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    source = {"rotated": rotated, "uneven": uneven_clip, "one frame": lambda one: made_clip(one, seconds=0.03)}[kind](
-        path
-    )
+    source = ODD[kind](tmp_path / "a.mp4")
     run = VideoRun(source, tmp_path / "run", SeeingFleet())
     await run.plan()
     await run.annotate(max_fps=5)

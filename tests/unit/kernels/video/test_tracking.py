@@ -152,7 +152,7 @@ def test_the_documents_tell_the_same_story() -> None:
 
 
 def test_scores_are_those_of_the_definitions() -> None:
-    box, far = (0, 0, 10, 10), (100, 0, 10, 10)
+    box, far = (0.0, 0.0, 10.0, 10.0), (100.0, 0.0, 10.0, 10.0)
     truth: list[Named] = [{"a": box, "b": far}] * 4
     assert mot_scores(truth, [{"1": box, "2": far}] * 4) == MotScores(1.0, 1.0, 0, 0, 0)
     swapped: list[Named] = [{"1": box, "2": far}] * 2 + [{"2": box, "1": far}] * 2
