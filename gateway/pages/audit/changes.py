@@ -19,8 +19,10 @@ class Change:
 
 
 def changes_of(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Change]:
-    """Only fields that differ; of something new or gone all that say anything."""
-    old, new = before or {}, after or {}
+    """Only fields that differ; of something new or gone only what says anything, so neither false nor nought."""
+    if before is None or after is None:
+        before, after = ({name: value for name, value in (one or {}).items() if value} for one in (before, after))
+    old, new = before, after
     names = [*new, *(name for name in old if name not in new)]
     told = [
         Change(name, _text(old.get(name)), _text(new.get(name))) for name in names if old.get(name) != new.get(name)

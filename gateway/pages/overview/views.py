@@ -20,7 +20,7 @@ class ServiceLine:
 
     figures: ServiceStatus
     state: Badge
-    spark: Sparkline
+    spark: Sparkline | None
     note: str
     pausable: bool
     many_fail: bool
@@ -109,16 +109,22 @@ def overview_view(status: FleetStatus, workers: Sequence[Worker], rates: Rates) 
 def service_line(one: ServiceStatus, wanted: WantedStates, rates: Sequence[float]) -> ServiceLine:
     pause = wanted.pause_of(one.service)
     state = service_state(one, pause)
-    now = f"{rates[-1]:.1f}" if rates else "unknown"
-    label = f"{one.service}: answers a second in the last 30 minutes, at the end {now}"
     return ServiceLine(
         one,
         badge(state),
-        sparkline(rates, label, _TONES.get(state, "")),
+        _spark(one.service, state, rates),
         _note(pause, one),
         pausable=not wanted.own(one.service).paused,
         many_fail=many_fail(one),
     )
+
+
+def _spark(service: str, state: PartState, rates: Sequence[float]) -> Sparkline | None:
+    """Of what was counted; there is none before that."""
+    if not rates:
+        return None
+    label = f"{service}: answers a second in the last 30 minutes, at most {max(rates):.1f}, at the end {rates[-1]:.1f}"
+    return sparkline(rates, label, _TONES.get(state, ""))
 
 
 def _note(pause: WantedState | None, one: ServiceStatus) -> str:

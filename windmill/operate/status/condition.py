@@ -82,20 +82,30 @@ def _servers(status: FleetStatus) -> Iterator[Alarm]:
 
 
 def _service(one: ServiceStatus) -> Iterator[Alarm]:
-    waiting = f"{one.queued or 0:,} {'job waits' if one.queued == 1 else 'jobs wait'}"
     if one.breaker == "open":
         reason, _, remedy = (one.breaker_reason or "").partition(" Remedy: ")
-        means = f"Its breaker is open; {waiting} and {'loses' if one.queued == 1 else 'lose'} no try. {reason}".strip()
+        means = " ".join(part for part in (f"Its breaker is open{_waits(one.queued)}.", reason) if part)
         yield Alarm("service", one.service, f"{one.service} does not answer.", means, remedy)
     elif one.queued and not one.workers:
-        said = f"Nobody works for {one.service}."
-        yield Alarm("service", one.service, said, f"{waiting}.", f"start a worker with SERVICE_NAME={one.service}")
+        means, remedy = _count(one.queued, "job waits", "jobs wait"), f"start a worker with SERVICE_NAME={one.service}"
+        yield Alarm("service", one.service, f"Nobody works for {one.service}.", f"{means}.", remedy)
+
+
+def _waits(queued: int | None) -> str:
+    """What an open breaker means to the jobs, if it is known how many there are."""
+    if not queued:
+        return ""
+    return f"; {_count(queued, 'job waits and loses', 'jobs wait and lose')} no try"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _step(one: StepStatus) -> Iterator[Alarm]:
     work = one.claimable + one.unplanned
     if work and not one.workers:
-        means = f"{work:,} {'task waits' if work == 1 else 'tasks wait'}."
+        means = f"{_count(work, 'task waits', 'tasks wait')}."
         yield Alarm("step", one.step, f"Nobody works for the step {one.step}.", means, ERROR_CODES["NO_WORKER"].remedy)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import orjson
-from axe_playwright_python.base import AxeBase
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Request, Response
 
 from tests.integration.gateway_scene import GatewayScene
@@ -18,8 +18,8 @@ FRAGMENT_BYTES = 5_000
 _WORKER = """
 INSERT INTO workers (process, service, worker_id, host, pid, started_at, heartbeat_at, done, failed, retried,
                      unavailable, rate, retry_rate, in_progress, concurrency, concurrency_auto, breaker, breaker_reason)
-VALUES (gen_random_uuid(), $1, $2, $2, 7, now() - interval '1 hour', now() + make_interval(secs => $3), 120, 2, 1, 0, $4,
-        0, $5, 4, false, $6, $7)
+VALUES (gen_random_uuid(), $1, $2, $2, 7, now() - interval '1 hour', now() + make_interval(secs => $3), 120, 2, 1,
+        0, $4, 0, $5, 4, false, $6, $7)
 """
 _ANSWERS = """
 INSERT INTO results (image_id, service, data, status, error_code, error_message, processing_time, result_created)
@@ -74,10 +74,8 @@ class Look:
 
     async def violations(self) -> list[str]:
         """What axe has against the page."""
-        await self.page.evaluate(AxeBase().axe_script)
-        found = await self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found["violations"]
-                for node in one["nodes"]]  # fmt: skip
+        found = (await Axe().run(self.page)).response["violations"]
+        return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
     def must_be_clean(self) -> None:
         assert not self.complaints, self.complaints
