@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ from windmill.engines.engine import EngineOutput, EngineRequest, OnProgress
 from windmill.engines.outputs import gather, prepare
 from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.kernels.video.frame_canvas import FrameCanvas, sprite_of, track_color
+from windmill.kernels.video.track_paths import TrackPath
 from windmill.media.video.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.video.track import read_seen
@@ -160,6 +162,41 @@ async def test_scenes_end_within_a_segment_and_between_two(tmp_path: Path) -> No
     assert len((await run.plan(segment_seconds=2))["segments"]) == 2
     await run.annotate(max_fps=4)
     assert [one.frame for one in read_seen(run.files("video_detect")) if one.cut] == [25, 50, 75]
+
+
+def turned(clip: Path, path: Path, degrees: int) -> Path:
+    """The clip as a telephone writes it that was held otherwise: its frames lie, and a matrix says how to turn them."""
+    filters = {90: "transpose=2", 180: "hflip,vflip", 270: "transpose=1"}
+    ffmpeg("-i", str(clip), "-vf", filters[degrees], "-c:v", "libx264", "-g", "25", "-crf", "16", str(path))
+    upright = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    across, down = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = [across, down, 0, -down, across, 0, 0, 0, 0]
+    lying = struct.pack(">9i", *(0x10000 * one for one in matrix[:8]), 0x40000000)
+    data = path.read_bytes()
+    place = data.index(upright, data.index(b"tkhd"))
+    path.write_bytes(data[:place] + lying + data[place + len(lying) :])
+    return path
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+async def test_boxes_are_where_things_are_seen_however_the_camera_was_held(
+    clip: Path, tmp_path: Path, degrees: int
+) -> None:
+    source = turned(clip, tmp_path / "turned.mp4", degrees)
+    run = VideoRun(source, tmp_path / "run", SeeingFleet())
+    await run.plan()
+    await run.annotate(max_fps=2)
+    tracks = document(run, "tracks.json")
+    assert (tracks["width"], tracks["height"]) == SIZE
+    (dog,) = [TrackPath.of(one) for one in tracks["tracks"] if one["label"] == "dog"]
+    scene, _ = moving_scene(SEED, 1.0, SIZE, SECONDS)
+    (true,) = [thing.box for thing in scene.things if thing.label == "dog"]
+    assert dog.box_at(1.0) == pytest.approx(true, abs=4)
+    await run.draw()
+    video = await run.join("video_draw")
+    ffmpeg("-i", str(video), "-frames:v", "1", str(tmp_path / "frame.png"))
+    with Image.open(tmp_path / "frame.png") as frame:
+        assert read_moment(np.asarray(frame.convert("RGB"))) is not None, "it does not stand upright"
 
 
 def test_a_label_stays_within_the_frame_and_covers_nothing_else() -> None:

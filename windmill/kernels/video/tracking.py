@@ -1,8 +1,9 @@
 """Who is who in the frames of a video: boxes that are the same thing become a track.
 
-In the manner of ByteTrack: sure boxes find their tracks first, unsure ones may continue a track but begin none, and a
-track that is not seen is kept for a while. Frames are sampled, so a thing may be far from where it was: boxes are
-widened when they are compared (as in C-BIoU), and what comes next is expected by the time that has passed.
+In the manner of ByteTrack: sure boxes find their tracks first, unsure ones may continue a track but begin none, what is
+seen in one frame and not in the next is no track, and a track that is not seen is kept for a while. Frames are sampled,
+so a thing may be far from where it was: boxes are widened when they are compared (as in C-BIoU), and what comes next is
+expected by the time that has passed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -138,6 +139,7 @@ class _Follower:
             one.motion.advance(frame.seconds)
             one.motion.see(_centred(frame.boxes[place].box))
             one.track.note(number, place, frame.boxes[place])
+        self._live = [one for one in self._live if len(one.track.frames) > 1 or one.motion.seconds == frame.seconds]
         for place in sorted(free):
             if frame.boxes[place].score >= self._options.sure:
                 self._begin(number, place, frame)

@@ -27,7 +27,7 @@ USUAL: Mapping[Purpose, Mapping[str, Sequence[Usual]]] = {
         "image": (Usual("annotate_image_v1", "image"), Usual("upscale_denoise_image_v1", "image")),
     },
     "stylize": {
-        "video": (Usual("stylize_video_v1", "video"), Usual("restyle_video_v1", "video")),
+        "video": (Usual("stylize_video_v1", "video"), Usual("restyle_video_v1", "clip")),
         "image": (Usual("stylize_image_v1", "image"), Usual("restyle_still_v1", "still")),
     },
     "imagine": {"text": (Usual("stylize_prompt_v1"), Usual("prompt_to_video_v1"))},
