@@ -129,7 +129,7 @@ async def test_a_webhook_is_made_tried_out_sent_to_again_and_deleted(pages: Page
         await rows.execute("UPDATE webhook_deliveries SET status = 'failed' WHERE webhook_id = $1", made["webhook_id"])
         await look.go(look.page.url.removeprefix(pages.scene.url) + "?status=failed")
         await press(look, "Replay webhook.test")
-        status = await rows.fetchval("SELECT status FROM webhook_deliveries WHERE webhook_id = $1", made["webhook_id"])
+        status = await rows.fetchval(f"SELECT status {deliveries}", made["webhook_id"])
         assert status == "pending"
         await look.page.click("summary:has-text('Change')")
         await press(look, "Delete webhook")
