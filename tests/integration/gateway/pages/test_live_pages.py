@@ -43,7 +43,7 @@ async def test_the_overview_shows_what_database_and_queues_have(pages: PageScene
         # A number leads to the rows behind it.
         await look.page.click("#s-clip td a[href$='#failures']")
         assert await look.number("#c-SERVICE_TIMEOUT td.n") == int((await known_row(pages, "clip"))[1])
-        await until(lambda: look.page.locator("#minutes path").count(), what="a sparkline")
+        await until(lambda: look.page.locator("#rates path").count(), what="a sparkline")
         look.must_be_clean()
 
 
