@@ -101,7 +101,7 @@ class PageScene:
     async def _fill(self) -> None:
         fleet, rows = self.fleet, self.fleet.rows
         await fleet.register(400, "holidays")
-        await fleet.declare("clip", "yolov8", "face", "ocr", "blip")
+        await fleet.declare("clip", "yolov8", "face", "ocr", "blip", "nsfw2")
         for service, number in (("clip", 7), ("yolov8", 12), ("ocr", 3)):
             for _ in range(number):
                 await fleet.put(service, encode(JOB))
