@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from postprocessors import bbox_merger, consensus
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
 from windmill.storage import database
 
 SIZE = (960, 640)
@@ -120,7 +121,7 @@ async def _answer(
 async def derive(rows: asyncpg.Connection, settings: Settings, image_ids: Sequence[int]) -> None:
     """Merge and vote, as post-processors do."""
     fleet = load_fleet(settings.service_config)
-    await rows.execute("INSERT INTO stages (stage) VALUES ('merge'), ('consensus') ON CONFLICT DO NOTHING")
+    await rows.execute("INSERT INTO stages (stage) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(STAGES))
     for service in fleet.services.values():
         for stage in service.feeds:
             await rows.execute(
