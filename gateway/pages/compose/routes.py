@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
+from fastapi import UploadFile as FormFile
 from starlette.datastructures import UploadFile
 
 from gateway.assets.uploads import keep_upload
@@ -145,7 +146,7 @@ async def make(request: Request, gateway: Context, caller: Operator, who: Who, p
             if name.startswith(_INPUT) and isinstance(value, str):
                 texts[name.removeprefix(_INPUT)].append(value)
             elif name.startswith(_FILE) and isinstance(value, UploadFile) and value.filename:
-                kept = await keep_upload(gateway, who, value)
+                kept = await keep_upload(gateway, who, FormFile(value.file, filename=value.filename))
                 texts[name.removeprefix(_FILE)].insert(0, kept.asset.sha256)
         inputs = read_values(composing.preset, texts)
         given = _Filled(filled(given.fields, inputs, {}), inputs, order)

@@ -14,30 +14,50 @@ from gateway.pages.images.views import InspectorView, PlaceInList, inspector_vie
 from gateway.pages.page_route import page_router
 from gateway.pages.rendering import Shown, changes, page
 from gateway.runs.routes import URGENT
+from gateway.shape import Shape
 from windmill.operate.images.reading import read_image
-from windmill.operate.inspection.reading import find_neighbours, inspect_image
+from windmill.operate.inspection.reading import Neighbours, find_neighbours, inspect_image
 from windmill.operate.runs.asking import RunAsker, answering_image
+from windmill.operate.search.searching import search_images
 
 router = page_router()
 PICTURE_SIDE = 1_600
 """Of a picture as it is looked at; boxes are drawn in pixels of the image all the same."""
-Group = Annotated[str | None, Query(max_length=200)]
-Without = Annotated[tuple[str, ...], Query(max_length=100)]
+
+
+class InspectorQuery(Shape):
+    """The list that somebody came from, and services that the image is to be seen without. `boxes` is the digest of
+    those that they see."""
+
+    group: Annotated[str, Query(max_length=200)] = ""
+    query: Annotated[str, Query(max_length=2_000)] = ""
+    without: Annotated[tuple[str, ...], Query(max_length=100)] = ()
+    boxes: Annotated[str, Query(max_length=40)] = ""
+
+
+Asked = Annotated[InspectorQuery, Query()]
 
 
 class AskForm(PageForm):
     services: Annotated[tuple[str, ...], Form(max_length=100)] = ()
 
 
-async def _view(
-    gateway: Gateway, image_id: int, group: str | None, without: tuple[str, ...], seen: str = ""
-) -> InspectorView:
+async def _view(gateway: Gateway, image_id: int, asked: InspectorQuery) -> InspectorView:
     pool, settings = gateway.access.pool, gateway.settings
-    inspection = await inspect_image(pool, settings, image_id, without)
-    neighbours = await find_neighbours(pool, settings, image_id, group or None)
+    inspection = await inspect_image(pool, settings, image_id, asked.without)
+    place = PlaceInList(await _neighbours(gateway, image_id, asked), asked.group, asked.query)
     fleet = await gateway.image_fleet.fleet()
     location = gateway.image_fleet.places.shown(inspection.image_path, inspection.image_url)
-    return inspector_view(inspection, location, PlaceInList(group or None, neighbours), list(fleet.services), seen)
+    return inspector_view(inspection, location, place, list(fleet.services), asked.boxes)
+
+
+async def _neighbours(gateway: Gateway, image_id: int, asked: InspectorQuery) -> Neighbours:
+    """Hits of a query are found from one on, and not back."""
+    pool, settings = gateway.access.pool, gateway.settings
+    if not asked.query:
+        return await find_neighbours(pool, settings, image_id, asked.group or None)
+    hits = (await search_images(pool, settings, asked.query, 1, image_id)).hits
+    return Neighbours(None, hits[0].record.image.image_id if hits else None)
 
 
 def _shown(view: InspectorView) -> Shown:
@@ -48,25 +68,15 @@ def _shown(view: InspectorView) -> Shown:
 
 
 @router.get("/ui/images/{image_id:int}")
-async def inspect(
-    request: Request, gateway: Context, _: Viewer, image_id: ImageId, group: Group = None, without: Without = ()
-) -> Response:
+async def inspect(request: Request, gateway: Context, _: Viewer, image_id: ImageId, asked: Asked) -> Response:
     """All that is known of an image; `without` shows what it would be without the answers of some services."""
-    return page(request, _shown(await _view(gateway, image_id, group, without)))
+    return page(request, _shown(await _view(gateway, image_id, asked)))
 
 
 @router.get("/ui/live/images/{image_id:int}")
-async def inspect_changes(
-    request: Request,
-    gateway: Context,
-    _: Viewer,
-    image_id: ImageId,
-    boxes: Annotated[str, Query(max_length=40)] = "",
-    group: Group = None,
-    without: Without = (),
-) -> Response:
+async def inspect_changes(request: Request, gateway: Context, _: Viewer, image_id: ImageId, asked: Asked) -> Response:
     """What has come since; of boxes only that they have changed."""
-    return changes(request, _shown(await _view(gateway, image_id, group, without, boxes)))
+    return changes(request, _shown(await _view(gateway, image_id, asked)))
 
 
 @router.get("/ui/images/{image_id:int}/{kind}")

@@ -135,8 +135,8 @@ def _labels(inspection: Inspection, tints: Mapping[str, int]) -> tuple[Toggle, .
     names: dict[int, list[str]] = {}
     for label, tint in tints.items():
         names.setdefault(tint, []).append(label)
-    for box in (*inspection.boxes, *inspection.sources):
-        counts[tints[box.label]] = counts.get(tints[box.label], 0) + 1
+    for label in (*(box.label for box in inspection.boxes), *(box.label for box in inspection.sources)):
+        counts[tints[label]] = counts.get(tints[label], 0) + 1
     return tuple(
         Toggle(str(tint), labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more", counts[tint])
         for tint, labels in names.items()

@@ -30,12 +30,18 @@ LEGEND = tuple((_SIGNS[position], said) for position, said in WORDS.items())
 class PlaceInList:
     """Where somebody goes on to from an image, and which list they came from."""
 
-    group: str | None
     neighbours: Neighbours
+    group: str = ""
+    query: str = ""
+
+    @property
+    def kept(self) -> Mapping[str, str]:
+        """What of the list goes along in every address."""
+        return {name: value for name, value in (("group", self.group), ("query", self.query)) if value}
 
     def url(self, image_id: int | None, without: Sequence[str] = ()) -> str:
         """The address of an image in the same list; empty for none."""
-        asked = [*([("group", self.group)] if self.group else []), *(("without", one) for one in without)]
+        asked = [*self.kept.items(), *(("without", one) for one in without)]
         return "" if image_id is None else f"/ui/images/{image_id}{'?' + urlencode(asked) if asked else ''}"
 
 
@@ -63,6 +69,8 @@ class InspectorView:
     digest: str
     changed: bool
     services: tuple[str, ...]
+    query: str
+    kept: Mapping[str, str]
 
     @property
     def signs(self) -> tuple[tuple[str, str], ...]:
@@ -110,6 +118,8 @@ def inspector_view(
         digest=digest,
         changed=seen not in ("", digest),
         services=tuple(services),
+        query=place.query,
+        kept=place.kept,
     )
 
 

@@ -36,7 +36,7 @@
     }
     // Labels differ from image to image, so which of them are shown is not kept.
     for (const tick of document.querySelectorAll(".looks input[type=checkbox], .looks input[type=radio]")) {
-      const name = tick.id.startsWith("show-l") && tick.id !== "show-lm" ? `layer.${tick.parentElement.innerText.trim()}` : tick.id;
+      const name = tick.dataset.layer ? `layer.${tick.dataset.layer}` : tick.id;
       if (!tick.id.startsWith("show-k")) {
         const was = kept.get(name);
         if (was !== null) tick.checked = was === "true";

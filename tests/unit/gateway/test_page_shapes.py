@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,15 +10,18 @@ import pytest
 from gateway.pages.compose.fields import fields_of, filled, read_values
 from gateway.pages.compose.views import mistakes_of_fields
 from gateway.pages.images.layers import drawing, told_of
+from gateway.pages.images.tiles import Asked, Total, gallery_view
 from gateway.pages.images.views import PlaceInList, inspector_view
 from gateway.pages.jobs.bulk_views import BulkAsked, BulkPreviewView
 from gateway.pages.jobs.lanes import chart
 from gateway.pages.jobs.listing import OPEN, JobFilters
 from gateway.pages.request_examples import job_request
 from windmill.core.errors import WindmillError
+from windmill.kernels.query.matching import Reason
 from windmill.kernels.text.json_readers import DocumentInvalid, Mistake
 from windmill.operate.inspection.answers import awaited_answer
 from windmill.operate.inspection.boxes import BoxMember, InspectedBox, Place, RivalLabel, SourceBox
+from windmill.operate.inspection.gallery import GalleryImage, by_doubt
 from windmill.operate.inspection.reading import Inspection, Neighbours, Without
 from windmill.operate.jobs.timeline import Bar, Timeline, TimelineStep, TimelineTask
 from windmill.pipelines.presets.preset import Preset
@@ -80,7 +84,7 @@ def test_a_merged_box_is_told_with_members_silence_and_rivals() -> None:
 
 
 def test_whoever_goes_on_stays_in_the_group_and_in_the_preview() -> None:
-    place = PlaceInList("a b", Neighbours(None, 6))
+    place = PlaceInList(Neighbours(None, 6), "a b")
     without = Without(("clip",), (), 1, 1)
     view = inspector_view(inspection(without=without), "dog.jpg", place, ["clip"], "")
     assert (view.previous_url, view.next_url) == ("", "/ui/images/6?group=a+b&without=clip")
@@ -88,7 +92,7 @@ def test_whoever_goes_on_stays_in_the_group_and_in_the_preview() -> None:
 
 
 def test_boxes_that_are_not_those_that_are_seen_have_changed() -> None:
-    place = PlaceInList(None, Neighbours(None, None))
+    place = PlaceInList(Neighbours(None, None))
     first = inspector_view(inspection(), None, place, [])
     assert not first.changed
     assert not inspector_view(inspection(), None, place, [], first.digest).changed
@@ -97,8 +101,35 @@ def test_boxes_that_are_not_those_that_are_seen_have_changed() -> None:
 
 def test_the_sentence_of_an_image_names_who_is_awaited() -> None:
     known = Inspection(7, 7, "a", None, None, None, None, (), (), None, {}, (awaited_answer("ollama"),), ())
-    view = inspector_view(known, None, PlaceInList(None, Neighbours(None, None)), [])
+    view = inspector_view(known, None, PlaceInList(Neighbours(None, None)), [])
     assert view.lede == "0 of 1 services have answered; ollama is awaited"
+
+
+def image(number: int, **more: Any) -> GalleryImage:  # noqa: ANN401 - fields
+    known = {"answered": 3, "failed": 0, "voted": True, "votes": (), "doubt": 0.5, **more}
+    return GalleryImage(number, "a.jpg", None, None, None, None, datetime(2026, 11, 28, tzinfo=UTC), **known)
+
+
+def test_a_tile_tells_why_it_was_found_and_leads_to_the_image_within_the_search() -> None:
+    asked = Asked("label:dog", "", "doubt")
+    why = {7: [Reason("label", "dog", 0.93), Reason("faces", "2")]}
+    view = gallery_view([image(7)], asked, "c", first=True, why=why, total=Total(10_000, "at_least"))
+    assert view.tiles[0].why == ("dog .93", "faces 2")
+    assert view.tiles[0].url == "/ui/images/7?query=label%3Adog"
+    assert view.lede.startswith("10,000+ images, of the 500 newest")
+    assert (view.next_url, view.first_url) == ("/ui/images?query=label%3Adog&sort=doubt&cursor=c", "")
+    assert (Total(1, "exact").words, Total(70, "about").words) == ("1 image", "about 70 images")
+
+
+@pytest.mark.parametrize(
+    ("more", "word"), [({}, "3 answers"), ({"failed": 2}, "2 failed"), ({"answered": 0}, "no answer yet")]
+)
+def test_a_tile_says_how_far_services_are(more: dict[str, Any], word: str) -> None:
+    assert gallery_view([image(7, **more)], Asked(), None, first=True, why={}).tiles[0].state.word == word
+
+
+def test_images_on_which_services_disagree_most_come_first() -> None:
+    assert [one.image_id for one in by_doubt([image(1), image(2, doubt=0.9), image(3, doubt=None)])] == [2, 1, 3]
 
 
 SPECS = {

@@ -46,7 +46,12 @@ async def most_doubtful(pool: Pool, settings: DatabaseSettings, group: str | Non
     """Among the newest ones, those first on which services disagree most."""
     async with transaction(pool, settings) as connection:
         found = await _read(connection, await _newest(connection, group, NEWEST, MOST_COMPARED))
-    return sorted(found, key=lambda one: (-(one.doubt or 0.0), -one.image_id))[:limit]
+    return by_doubt(found)[:limit]
+
+
+def by_doubt(images: Sequence[GalleryImage]) -> list[GalleryImage]:
+    """Those first on which services disagree most."""
+    return sorted(images, key=lambda one: (-(one.doubt or 0.0), -one.image_id))
 
 
 async def read_gallery(pool: Pool, settings: DatabaseSettings, image_ids: Sequence[int]) -> list[GalleryImage]:

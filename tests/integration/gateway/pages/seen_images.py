@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from PIL import Image, ImageDraw
 from postprocessors import bbox_merger, consensus
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
+from windmill.core.stages import STAGES
 from windmill.storage import database
 
 SIZE = (960, 640)
@@ -48,6 +51,7 @@ def _box(label: str, emoji: str, confidence: float, place: tuple[int, int, int, 
 def answers(doubt: float = 0.0) -> dict[str, list[dict[str, Any]]]:
     """What services say; with doubt, only one detector sees the dog, and not well."""
     dog = [] if doubt else [_box("dog", "🐕", 0.9, DOG, 3)]
+    animal = [] if doubt else [{"label": "dog", "emoji": "🐕", "confidence": 0.7}]
     return {
         "yolov8": [
             _box("person", "🧑", 0.94, PERSON),
@@ -56,34 +60,46 @@ def answers(doubt: float = 0.0) -> dict[str, list[dict[str, Any]]]:
         ],
         "rtdetr": [_box("person", "🧑", 0.91, PERSON, 4), *dog, _box("couch", "🛋️", 0.3, BENCH, 2)],
         "detectron2": [_box("person", "🧑", 0.97, PERSON, 2), *dog, _box("bench", "🪑", 0.81, BENCH, 2)],
-        "clip": [
-            {"label": "dog", "emoji": "🐕", "confidence": 0.7},
-            {"label": "person", "emoji": "🧑", "confidence": 0.6},
-        ],
-        "blip": [{"text": "a person walking a dog", "emoji_mappings": [{"word": "dog", "emoji": "🐕"}]}],
+        "clip": [*animal, {"label": "person", "emoji": "🧑", "confidence": 0.6}],
+        "blip": [{"text": "a walk", "emoji_mappings": [{"word": "dog", "emoji": "🐕"}] if animal else []}],
         "face": [{"label": "face", "emoji": "🙂", "confidence": 0.97, "bbox": [346, 165, 64, 75]}],
         "colors": [{"primary": {"copic": "Red (R29)", "hex": "#b8432f"}, "palette": {"colors": [
             {"copic": "Red (R29)", "hex": "#b8432f"}, {"copic": "Tan (E35)", "hex": "#c08a4e"}]}}],
     }  # fmt: skip
 
 
-async def fill_images(rows: asyncpg.Connection, settings: Settings, root: Path) -> None:
-    """Three images, 1 to 3, of which services are of one mind on all but the second; the third waits for all."""
+@dataclass(frozen=True)
+class SeenImages:
+    """Services are of one mind on all but the second, of which stand-ins spoke; the third waits for all."""
+
+    sure: int
+    doubtful: int
+    waiting: int
+
+
+async def fill_images(rows: asyncpg.Connection, settings: Settings, root: Path) -> SeenImages:
+    """Three images in the group park."""
+    ids = []
     for number, coat in ((1, "#b8432f"), (2, "#37465c"), (3, "#2c6b24")):
         draw(root / f"park-{number}.png", coat)
-        await rows.execute(
-            "INSERT INTO images (image_id, image_filename, image_path, image_group, width, height)"
-            " VALUES ($1, $2, $3, 'park', $4, $5)",
-            *(number, f"park-{number}.png", str(root / f"park-{number}.png"), *SIZE),
+        ids.append(
+            await rows.fetchval(
+                "INSERT INTO images (image_filename, image_path, image_group, width, height)"
+                " VALUES ($1, $2, 'park', $3, $4) RETURNING image_id",
+                *(f"park-{number}.png", str(root / f"park-{number}.png"), *SIZE),
+            )
         )
+    seen = SeenImages(*ids)
     await rows.execute(
         "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"
-        " VALUES ('{clip,ocr,ollama,yolov8}', 'new', 0, 3, 3)"
+        " VALUES ('{clip,ocr,ollama,yolov8}', 'new', $1, $2, $2)",
+        *(seen.sure - 1, seen.waiting),
     )
-    await _answer(rows, 1, answers(), {"metadata": {}})
-    await _answer(rows, 2, answers(0.5), {"metadata": STAND_IN})
-    await derive(rows, settings)
-    await enrich(rows)
+    await _answer(rows, seen.sure, answers(), {"metadata": {}})
+    await _answer(rows, seen.doubtful, answers(0.5), {"metadata": STAND_IN})
+    await derive(rows, settings, [seen.sure, seen.doubtful])
+    await enrich(rows, seen.sure)
+    return seen
 
 
 async def _answer(
@@ -102,34 +118,33 @@ async def _answer(
     )
 
 
-async def derive(rows: asyncpg.Connection, settings: Settings) -> None:
+async def derive(rows: asyncpg.Connection, settings: Settings, image_ids: Sequence[int]) -> None:
     """Merge and vote, as post-processors do."""
     fleet = load_fleet(settings.service_config)
-    await rows.execute("INSERT INTO stages (stage) VALUES ('merge'), ('consensus') ON CONFLICT DO NOTHING")
+    await rows.execute("INSERT INTO stages (stage) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(STAGES))
     for service in fleet.services.values():
         for stage in service.feeds:
-            await rows.execute("INSERT INTO feeds (stage, service) VALUES ($1, $2)", stage, service.name)
+            await rows.execute(
+                "INSERT INTO feeds (stage, service) VALUES ($1, $2) ON CONFLICT DO NOTHING", stage, service.name
+            )
     await rows.execute(
-        "INSERT INTO stale (stage, image_id, deferred) SELECT s.stage, r.image_id, true"
-        " FROM (SELECT DISTINCT image_id FROM results) AS r CROSS JOIN (VALUES ('merge'), ('consensus')) AS s (stage)"
+        "INSERT INTO stale (stage, image_id, deferred) SELECT stage, image_id, true"
+        " FROM unnest($1::bigint[]) AS image_id CROSS JOIN (VALUES ('merge'), ('consensus')) AS s (stage)",
+        list(image_ids),
     )
     async with database.pool(settings, "test", max_size=2) as pool:
-        for stage in (bbox_merger, consensus):
-            await stage.make_runner(pool, settings, fleet).run_round(asyncio.Event())
+        for module in (bbox_merger, consensus):
+            await module.make_runner(pool, settings, fleet).run_round(asyncio.Event())
     await rows.execute("DELETE FROM stale")
 
 
-async def enrich(rows: asyncpg.Connection) -> None:
-    """Of the crops of the first image."""
-    colours = json.dumps({"predictions": answers()["colors"]})
-    await rows.execute(
-        "INSERT INTO postprocessing (image_id, box_key, service, status, data)"
-        " SELECT image_id, box_key, 'colors', 'success', $1 FROM merged_boxes WHERE image_id = 1",
-        colours,
-    )
-    await rows.execute(
-        "INSERT INTO postprocessing (image_id, box_key, service, status, data) SELECT image_id, box_key, 'face',"
-        " 'success', $1 FROM merged_boxes WHERE image_id = 1 AND merged_data ->> 'label' = 'person'",
-        json.dumps({"predictions": answers()["face"]}),
-    )
+async def enrich(rows: asyncpg.Connection, image_id: int) -> None:
+    """Colours of all crops, and the face of the person."""
+    for service, label in (("colors", "%"), ("face", "person")):
+        await rows.execute(
+            "INSERT INTO postprocessing (image_id, box_key, service, status, data)"
+            " SELECT image_id, box_key, $1, 'success', $2 FROM merged_boxes"
+            " WHERE image_id = $3 AND merged_data ->> 'label' LIKE $4",
+            *(service, json.dumps({"predictions": answers()[service]}), image_id, label),
+        )
     await rows.execute("DELETE FROM stale")
