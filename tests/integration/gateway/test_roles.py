@@ -27,6 +27,7 @@ SAMPLES = {
     "{webhook_id}": str(uuid.UUID(int=2)),
     "{bulk_id}": str(uuid.UUID(int=3)),
     "{batch_id}": str(uuid.UUID(int=4)),
+    "{search_id}": str(uuid.UUID(int=5)),
 }
 """What stands for each part of a path; none of it is there, so nobody changes anything."""
 ENDPOINTS = sorted(

@@ -7,6 +7,7 @@ from windmill.core.settings import load_settings
 from windmill.engines.engine_thread import EngineThread
 from windmill.engines.registry import Engines, configured_engines, open_engines
 from windmill.jobs.step import StepCatalog
+from windmill.pipelines.export.step import ExportStep
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
 from windmill.pipelines.job_steps.picture_task import PictureTask
@@ -27,6 +28,6 @@ ENGINES = EngineThread(_open_configured)
 """Opened by the first task that needs them."""
 VIDEO_STEPS = (VideoPlan(), VideoEncode(ENGINES), VideoVerify(), VideoStitch(), VideoThumbnails())
 STEPS = StepCatalog(
-    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS],
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, ExportStep()],
     "windmill.pipelines.job_steps.catalog:STEPS",
 )

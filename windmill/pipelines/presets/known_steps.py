@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from windmill.pipelines.export import form
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.values import FileType, ValueSpec
 from windmill.pipelines.video.forms import VIDEO_FORMS, VideoForm
@@ -36,11 +37,12 @@ RERUN_JOB = KnownStep(
         "other_engine": ValueSpec("boolean", "leave out the engine that it failed with", default=True),
     },
 )
+EXPORT = KnownStep(form.NAME, form.DESCRIPTION, parameters=form.PARAMETERS)
 
 
-def _of_form(form: VideoForm) -> KnownStep:
-    made = (form.inputs, form.parameters, form.produces, form.takes_engine, form.weight)
-    return KnownStep(form.name, form.description, *made)
+def _of_form(video: VideoForm) -> KnownStep:
+    made = (video.inputs, video.parameters, video.produces, video.takes_engine, video.weight)
+    return KnownStep(video.name, video.description, *made)
 
 
 KNOWN_STEPS: Mapping[str, KnownStep] = {
@@ -48,6 +50,7 @@ KNOWN_STEPS: Mapping[str, KnownStep] = {
         step.name: KnownStep(step.name, step.description, step.inputs, step.parameters, step.produces)
         for step in PICTURE_STEPS.values()
     },
-    **{form.name: _of_form(form) for form in VIDEO_FORMS.values()},
+    **{video.name: _of_form(video) for video in VIDEO_FORMS.values()},
+    EXPORT.name: EXPORT,
     RERUN_JOB.name: RERUN_JOB,
 }
