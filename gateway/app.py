@@ -16,6 +16,7 @@ from gateway.batches.routes import router as batches
 from gateway.bulk.routes import router as bulk
 from gateway.context import Gateway
 from gateway.events.routes import router as events
+from gateway.exports.routes import router as exports
 from gateway.failed.routes import router as failed
 from gateway.guard import scope_of
 from gateway.images.file_routes import router as image_files
@@ -29,6 +30,7 @@ from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
 from gateway.prompts.routes import router as prompts
 from gateway.runs.routes import router as runs
+from gateway.search.routes import router as search
 from gateway.services.routes import router as services
 from gateway.status.routes import router as status
 from gateway.videos.routes import router as videos
@@ -50,6 +52,8 @@ ROUTERS: Sequence[APIRouter] = (
     images,
     image_files,
     image_tries,
+    search,
+    exports,
     runs,
     services,
     failed,

@@ -139,3 +139,9 @@ WHERE $1::text IS NULL OR principal = $1 ORDER BY name, search_id LIMIT $2;
 
 -- name: delete_search
 DELETE FROM saved_searches WHERE search_id = $1 AND ($2::text IS NULL OR principal = $2) RETURNING name;
+
+-- name: was_indexed_since
+SELECT EXISTS (SELECT FROM image_search WHERE image_id > $1 AND image_id <= $2 AND indexed_at >= $3);
+
+-- name: greatest_indexed_image_id
+SELECT coalesce(max(image_id), 0) FROM image_search;

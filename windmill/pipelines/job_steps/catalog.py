@@ -9,6 +9,7 @@ from windmill.engines.registry import Engines, configured_engines, open_engines
 from windmill.jobs.step import StepCatalog
 from windmill.pipelines.audio.correct import AudioCorrect
 from windmill.pipelines.audio.count import AudioCount
+from windmill.pipelines.export.step import ExportStep
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
 from windmill.pipelines.job_steps.picture_task import PictureTask
@@ -44,6 +45,6 @@ VIDEO_STEPS = (
 )
 AUDIO_STEPS = (AudioCorrect(), AudioCount())
 STEPS = StepCatalog(
-    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS],
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS, ExportStep()],
     "windmill.pipelines.job_steps.catalog:STEPS",
 )
