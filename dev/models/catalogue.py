@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.farm.answers import colors, detectors, face, metadata, nsfw, ocr, pose
+from dev.farm.answers import classifiers, colors, detectors, face, metadata, nsfw, ocr, pose
 from dev.farm.answers.dice import Prediction
 from dev.farm.pictures import Picture
 from dev.models.blazeface import BlazeFace, Face
 from dev.models.blazepose import BlazePose, Landmark
 from dev.models.centernet import CenterNet
+from dev.models.efficientnet import EfficientNet
 from dev.models.nanodet import NanoDet
 from dev.models.ocr import RapidOcr
 from dev.models.open_nsfw import OpenNsfw
@@ -54,6 +55,11 @@ def _detectron2(weights: Path) -> Answer:
     model = SsdMobileNet(weights)
     threshold = detectors.DETECTRON2.threshold
     return lambda picture: detectors.as_detectron2(picture, model.detect(picture.rgb, threshold))
+
+
+def _inception_v3(weights: Path) -> Answer:
+    model = EfficientNet(weights)
+    return lambda picture: classifiers.as_inception(model.labels(picture.rgb, classifiers.INCEPTION_LEAST))
 
 
 def _face(weights: Path) -> Answer:
@@ -122,6 +128,7 @@ MODELS: Sequence[RealModel] = (
     RealModel("colors", "computed", "Windmill's own code", _colors),
     RealModel("metadata", "computed", "Windmill's own code", _metadata),
     RealModel("detectron2", "SSD-MobileNetV2", UNSTATED, _detectron2, PIBO_MODELS),
+    RealModel("inception_v3", "EfficientNet-lite3", UNSTATED, _inception_v3, PIBO_MODELS),
 )
 
 

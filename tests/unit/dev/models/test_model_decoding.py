@@ -5,6 +5,7 @@ import pytest
 
 from dev.models import blazeface, blazepose, centernet, nanodet
 from dev.models.detections import sightings_of
+from dev.models.efficientnet import label_of, middle_of, surest
 from dev.models.ocr import batch_of, size_for_finding, spelled
 from dev.models.text_lines import bounds, in_order, lines_in, straightened
 
@@ -91,7 +92,6 @@ def test_a_letter_may_fill_several_places_and_stands_twice_only_with_a_gap() -> 
 @pytest.mark.parametrize(
     ("size", "shown"),
     [((4000, 3000), (960, 704)), ((384, 191), (960, 480)), ((96, 96), (480, 480)), ((1, 1), (480, 480))],
-    [((4000, 3000), (960, 704)), ((384, 191), (960, 480)), ((96, 96), (480, 480)), ((1, 1), (480, 480))],
 )
 def test_text_is_looked_for_in_a_size_of_multiples_of_32(size: tuple[int, int], shown: tuple[int, int]) -> None:
     assert size_for_finding(*size) == shown
@@ -123,3 +123,16 @@ def test_a_line_that_is_turned_is_cut_out_level() -> None:
     assert corners.tolist() == [[40, 0], [60, 0], [60, 100], [40, 100]]
     assert straightened(picture, corners).shape == (20, 100, 3)
     assert straightened(picture, corners)[:, 5:-5].min() > 200
+
+
+def test_labels_of_imagenet_are_written_as_inception_writes_them_the_surest_first() -> None:
+    labels = [label_of(line) for line in ("Egyptian cat", "espresso", "tench, Tinca tinca")]
+    assert labels == ["egyptian_cat", "espresso", "tench"]
+    assert surest(np.array([0.2, 0.7, 0.1]), labels, 0.15) == [("espresso", 0.7), ("egyptian_cat", 0.2)]
+
+
+def test_the_middle_of_a_picture_is_its_largest_square() -> None:
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 9
+    assert middle_of(wide).shape == (10, 10, 3)
+    assert middle_of(wide).min() == 9

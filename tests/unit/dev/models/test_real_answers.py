@@ -13,7 +13,7 @@ from dev.models.real_answers import RealAnswers
 def test_a_package_that_states_no_licence_is_used_only_if_the_user_asks_for_it() -> None:
     default = {one.service for one in models(accept_unstated=False)}
     assert default == {"yolov8", "rtdetr", "face", "pose", "nsfw2", "ocr", "colors", "metadata"}
-    assert {one.service for one in models(accept_unstated=True)} - default == {"detectron2"}
+    assert {one.service for one in models(accept_unstated=True)} - default == {"detectron2", "inception_v3"}
 
 
 def test_the_default_models_are_all_under_licences_that_allow_any_use() -> None:
