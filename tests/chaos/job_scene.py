@@ -113,6 +113,7 @@ class JobChaos:
         async with self.look() as rows:
             await until(lambda: rows.fetchval(HELD, name), 60, lambda: f"{name} has tasks\n{self._fleet.logs()}")
             self._workers[name].process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(1)  # what was on its way to the server when the worker stopped is written by then
             leases = [row["lease"] for row in await rows.fetch(HELD, name)]
 
             async def are_lost() -> bool:
