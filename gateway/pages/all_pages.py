@@ -1,4 +1,4 @@
-"""All pages; a further one is added here, and to the navigation."""
+"""All pages; a further one is added here, before `unknown`, and to the navigation."""
 
 from collections.abc import Sequence
 
@@ -17,6 +17,7 @@ from gateway.pages.login.routes import router as login
 from gateway.pages.overview.routes import router as overview
 from gateway.pages.runs.routes import router as runs
 from gateway.pages.static_routes import router as static
+from gateway.pages.unknown import router as unknown
 from gateway.pages.webhooks.routes import router as webhooks
 from gateway.pages.work.routes import router as work
 from gateway.pages.workers.routes import router as workers
@@ -38,4 +39,6 @@ PAGES: Sequence[APIRouter] = (
     many_jobs,
     job,
     compose,
+    unknown,
 )
+"""In the order in which they are looked through: `unknown` takes whatever is left."""

@@ -118,6 +118,9 @@ for (const form of document.querySelectorAll("form.filters")) {
   form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
 }
 
+// On a narrow screen the navigation is wider than the screen: begin where one is.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Keys: g and a letter go to a page, / to the search box, ? tells them.
 const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea");
 const hint = document.querySelector(".keys-hint");

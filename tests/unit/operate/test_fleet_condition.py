@@ -77,7 +77,7 @@ def test_an_alarm_tells_what_is_what_it_means_and_what_to_do() -> None:
     alarms = alarms_of(status, [worker(), *lost])
     assert [(one.kind, one.subject) for one in alarms] == [
         ("server", "RabbitMQ"), ("service", "clip"), ("service", "face"), ("service", "ocr"), ("step", "cut"),
-        ("worker", "w"), ("stage", "merge"),
+        ("worker", "q"), ("stage", "merge"),
     ]  # fmt: skip
     told = {one.subject: one for one in alarms}
     assert told["clip"].means == ("Its breaker is open; 1 job waits and loses no try. SERVICE_UNREACHABLE: refused.")
@@ -90,6 +90,12 @@ def test_an_alarm_tells_what_is_what_it_means_and_what_to_do() -> None:
 
 def test_a_process_that_lives_on_for_another_service_is_not_lost() -> None:
     assert alarms_of(FleetStatus(0, []), [worker(lost=True), worker(service="face")]) == []
+
+
+def test_many_workers_that_are_lost_at_once_are_one_alarm() -> None:
+    gone = [worker(process=f"p{number}", host=f"k{number % 2}", lost=True) for number in range(4)]
+    [alarm] = alarms_of(FleetStatus(0, []), gone)
+    assert (alarm.said, "from k0, k1;" in alarm.means) == ("4 workers are lost.", True)
 
 
 def test_many_fail_above_one_in_twenty() -> None:

@@ -11,6 +11,8 @@ from windmill.operate.status.figures import FleetStatus, ServiceStatus, StepStat
 PartState = Literal["working", "idle", "waiting", "paused", "trying", "away", "lost", "live"]
 BEHIND_SECONDS = 600.0
 """Marks of post-processing that have been due for so long."""
+MOST_LOST = 3
+"""So many lost workers are told of one by one."""
 MANY_FAIL = 0.05
 """Above this share of answers that are failures, something is wrong."""
 
@@ -110,13 +112,18 @@ def _step(one: StepStatus) -> Iterator[Alarm]:
 
 
 def _lost(workers: Sequence[Worker]) -> Iterator[Alarm]:
-    """One for each process, however many services it served."""
+    """One for each process, however many services it served; one for all where many are gone at once."""
     living = {one.process for one in workers if not one.lost}
-    gone = {one.process: one for one in workers if one.lost and one.process not in living}
-    for one in gone.values():
+    gone = list({one.process: one for one in workers if one.lost and one.process not in living}.values())
+    if len(gone) > MOST_LOST:
+        names = ", ".join(sorted({one.host for one in gone}))
+        means = f"They sent no heartbeat from {names:.200}; their jobs went back to their queues."
+        yield Alarm("worker", "many", f"{len(gone):,} workers are lost.", means, "see these machines, and their logs")
+        return
+    for one in gone:
         minutes = max(round(one.silent_seconds / 60), 1)
         means = f"No heartbeat for {minutes} min; its jobs went back to their queues."
-        yield Alarm("worker", one.worker_id, f"Worker {one.worker_id} is lost.", means, f"see its log on {one.host}")
+        yield Alarm("worker", one.process, f"Worker {one.worker_id} is lost.", means, f"see its log on {one.host}")
 
 
 def _behind(status: FleetStatus) -> Iterator[Alarm]:

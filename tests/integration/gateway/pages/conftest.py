@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 
 from tests.conftest import own_environ
 from tests.integration.fleet import running_fleet, unavailable
 from tests.integration.gateway.pages.page_scene import PageScene
 from tests.integration.gateway_scene import gateway_scene
 from windmill.core.settings import Settings
-
-playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +28,7 @@ async def pages(page_environ: Mapping[str, str], tmp_path_factory: pytest.TempPa
     """A gateway with keys for each scope, some data, and Chromium."""
     settings, folder = Settings.from_env(page_environ), tmp_path_factory.mktemp("pages")
     async with (
-        playwright_api.async_playwright() as playwright,
+        async_playwright() as playwright,
         running_fleet(page_environ, settings, folder) as fleet,
         gateway_scene(fleet, settings, folder) as scene,
     ):

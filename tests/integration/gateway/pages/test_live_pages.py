@@ -39,7 +39,7 @@ async def test_the_overview_shows_what_database_and_queues_have(pages: PageScene
             assert f"{number:,}" in figures
         assert await look.text("#s-yolov8 .st") == "away"
         assert "yolov8 does not answer." in await look.text("#a-service-yolov8")
-        assert "Worker k7 is lost." in await look.text("#a-worker-k7")
+        assert "Worker k7 is lost." in await look.text("[data-region=alarms]")
         # A number leads to the rows behind it.
         await look.page.click("#s-clip td a[href$='#failures']")
         assert await look.number("#c-SERVICE_TIMEOUT td.n") == int((await known_row(pages, "clip"))[1])
