@@ -66,6 +66,11 @@ def _camera(exif: Mapping[str, object]) -> str | None:
     return name.strip()[:MOST_CAMERA] or None
 
 
+def _plain(value: object) -> str:
+    """Without quotation marks, between which queries have it."""
+    return fold(value.replace('"', " ")) if isinstance(value, str) else ""
+
+
 def _hash(value: object) -> int | None:
     """64 bits as PostgreSQL keeps them in a bigint, with a sign."""
     if not isinstance(value, str) or not _HASH.fullmatch(value):
