@@ -199,9 +199,8 @@ async def run(settings: Settings, images: int, indexed: int, tell: Callable[[str
             tell(f"{images:,} rows made in {time.monotonic() - begun:.0f} s; load {os.getloadavg()[0]:.1f}")
             for row in await connection.fetch(SIZES):
                 tell(f"  {row['name']:<24} {row['bytes'] / images:7.1f} bytes an image")
-        tell(
-            "| query | hits of the page | total | plan | ms (median) | ms (worst of 7) | pages |\n|---|---|---|---|---|---|---|"
-        )
+        tell("| query | hits of the page | total | plan | ms (median) | ms (worst of 7) | pages |")
+        tell("|---|---|---|---|---|---|---|")
         for name, query in QUERIES.items():
             one = await measure(pool, settings, name, query)
             shown = one.query or "(empty)"

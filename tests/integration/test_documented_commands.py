@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("windmill", "producers.images", "producers.generic")
 FIRST = ("windmill migrate", "windmill partitions --convert", "windmill declare", "producers.images")
-ENDLESS = "windmill run"
-"""Works until it is stopped."""
+ENDLESS = ("windmill run", "windmill export")
+"""Works until it is stopped, or waits for a worker of steps."""
 # Not 0 where nobody has such services, or such a job.
 MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2, "windmill artifacts list": 2}
 

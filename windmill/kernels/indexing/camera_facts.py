@@ -61,9 +61,14 @@ def _time(match: re.Match[str], zone: str) -> datetime | None:
 
 
 def _camera(exif: Mapping[str, object]) -> str | None:
-    make, model = (fold(one) if isinstance(one := exif.get(tag), str) else "" for tag in ("Make", "Model"))
+    make, model = _plain(exif.get("Make")), _plain(exif.get("Model"))
     name = model if model.startswith(make) else f"{make} {model}"
     return name.strip()[:MOST_CAMERA] or None
+
+
+def _plain(value: object) -> str:
+    """Without quotation marks, between which queries have it."""
+    return fold(value.replace('"', " ")) if isinstance(value, str) else ""
 
 
 def _hash(value: object) -> int | None:

@@ -108,7 +108,8 @@ def _of_classifiers(whole: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, f
 
 
 def _storable(label: object) -> str:
-    return normalise_label(fold(label)) if isinstance(label, str) else ""
+    """Without quotation marks, between which queries have it."""
+    return normalise_label(fold(label.replace('"', " "))) if isinstance(label, str) else ""
 
 
 def _persons(boxes: Sequence[Mapping[str, Any]] | None) -> int | None:

@@ -25,9 +25,11 @@ from windmill.kernels.text.folding import fold
 from windmill.kernels.text.labels import normalise_label
 
 MOST = 2**31 - 1
-MOST_ID = 2**63 - 1
+MOST_ID = 2**63 - 2
 LIKELY = 500
 SHORTEST_SUBSTRING = 3
+LONGEST_TEXT = 200
+"""Letters of one condition; PostgreSQL takes no word of some thousand bytes."""
 _OTHER_COLOURS = {"gray": "grey", "violet": "purple", "magenta": "pink", "cyan": "blue", "gold": "yellow"}
 _DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
 _SIDES = re.compile(r"(\d{1,9})x(\d{1,9})")
@@ -68,6 +70,8 @@ def _word(token: Token, folded: str) -> str:
 def text_of_token(token: Token) -> TextTerm:
     """Words in captions and in the picture itself."""
     folded = _word(token, fold(token.value))
+    if len(folded) > LONGEST_TEXT:
+        raise QueryInvalid(f"text has at most {LONGEST_TEXT} letters", token.place)
     if token.operator == "~":
         if len(folded) < SHORTEST_SUBSTRING:
             raise QueryInvalid(f"a part of a word has at least {SHORTEST_SUBSTRING} letters", token.place)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import NewJob, submit_job
@@ -20,7 +21,7 @@ from windmill.operate.over_http import over_http
 from windmill.operate.search import remote
 from windmill.operate.search.joining import join_parts
 from windmill.operate.search.searching import understood
-from windmill.pipelines.export.form import ExportFormat
+from windmill.pipelines.export.form import SHARD_IMAGES, ExportFormat
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset_library import PresetLibrary, load_presets
 from windmill.storage import database
@@ -28,6 +29,7 @@ from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 PRESET = "export_v1"
+MOST_SHARDS = 10_000
 Tell = Callable[[Sequence[Shown]], None]
 
 
@@ -61,6 +63,10 @@ async def export_job(
     understood(request.query)
     async with transaction(access.pool, access.settings) as rows:
         last = int(await rows.fetchval(queries()["greatest_indexed_image_id"]))
+    most = MOST_SHARDS * (request.shard_images or SHARD_IMAGES)
+    if last > most:
+        said = f"image ids go up to {last:,}, which would be more than {MOST_SHARDS:,} files"
+        raise WindmillError("USAGE", said, f"take {last // MOST_SHARDS + 1:,} ids or more for each file")
     preset = library.get(PRESET).preset
     return await job_of_preset(access, library, preset, PresetAsk(request.inputs(last)), principal, by)
 
