@@ -17,6 +17,7 @@ from gateway.pages.login.routes import router as login
 from gateway.pages.overview.routes import router as overview
 from gateway.pages.runs.routes import router as runs
 from gateway.pages.static_routes import router as static
+from gateway.pages.videos.routes import router as videos
 from gateway.pages.webhooks.routes import router as webhooks
 from gateway.pages.work.routes import router as work
 from gateway.pages.workers.routes import router as workers
@@ -38,4 +39,5 @@ PAGES: Sequence[APIRouter] = (
     many_jobs,
     job,
     compose,
+    videos,
 )
