@@ -9,6 +9,7 @@ from gateway.pages.compose.routes import router as compose
 from gateway.pages.failures.routes import router as failures
 from gateway.pages.images.gallery import router as gallery
 from gateway.pages.images.inspector import router as inspector
+from gateway.pages.images.kept_searches import router as kept_searches
 from gateway.pages.jobs.job import router as job
 from gateway.pages.jobs.many import router as many_jobs
 from gateway.pages.jobs.routes import router as jobs
@@ -35,6 +36,7 @@ PAGES: Sequence[APIRouter] = (
     audit,
     gallery,
     inspector,
+    kept_searches,
     jobs,
     many_jobs,
     job,

@@ -10,7 +10,7 @@ import pytest
 from gateway.pages.compose.fields import fields_of, filled, read_values
 from gateway.pages.compose.views import mistakes_of_fields
 from gateway.pages.images.layers import drawing, told_of
-from gateway.pages.images.tiles import Asked, Total, gallery_view
+from gateway.pages.images.tiles import Asked, Total, facet_views, gallery_view
 from gateway.pages.images.views import PlaceInList, inspector_view
 from gateway.pages.jobs.bulk_views import BulkAsked, BulkPreviewView
 from gateway.pages.jobs.lanes import chart
@@ -27,6 +27,7 @@ from windmill.operate.inspection.reading import Inspection, Neighbours, Without
 from windmill.operate.jobs.timeline import Bar, Timeline, TimelineStep, TimelineTask
 from windmill.operate.jobs.watched_video import VideoFile, WatchedVideo
 from windmill.operate.jobs.whole_job import WholeJob
+from windmill.operate.search.facets import Facets
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.values import ValueSpec
 
@@ -133,6 +134,16 @@ def test_a_tile_says_how_far_services_are(more: dict[str, Any], word: str) -> No
 
 def test_images_on_which_services_disagree_most_come_first() -> None:
     assert [one.image_id for one in by_doubt([image(1), image(2, doubt=0.9), image(3, doubt=None)])] == [2, 1, 3]
+
+
+def test_facets_narrow_down_the_query_or_leave_a_value_out() -> None:
+    found = Facets({"label": [("dog", 5)], "year": [("2024", 2)], "camera": []}, 10_000, sampled=True)
+    label, year = facet_views(found, Asked("a OR b"))
+    assert (label.field, label.sampled, label.lines[0].images) == ("label", 10_000, 5)
+    assert label.lines[0].url == "/ui/images?query=%28a+OR+b%29+label%3Adog"
+    assert label.lines[0].not_url == "/ui/images?query=%28a+OR+b%29+-label%3Adog"
+    assert year.lines[0].url.endswith("taken%3A2024")
+    assert Asked(similar=7).url() == "/ui/images?similar=7"
 
 
 SPECS = {

@@ -211,3 +211,35 @@ async def test_a_query_finds_images_each_with_why_and_leads_on_to_the_next_hit(a
         await look.go("/ui/images?query=label:unicorn")
         assert "Nothing found" in await look.text("main")
         look.must_be_clean()
+
+
+async def test_a_search_is_narrowed_by_its_facets_kept_under_a_name_and_forgotten(album: Album) -> None:
+    searches = "SELECT count(*) FROM saved_searches WHERE name = 'my people'"
+    async with album.pages.look("operator", scripts=False) as look:
+        await look.go("/ui/images?query=label:person")
+        await look.page.locator(".facets a", has_text="dog").first.click()
+        assert await look.page.input_value("#query") == "label:person label:dog"
+        await look.page.click("summary:has-text('Save')")
+        await look.page.fill("#save-name", "my people")
+        await look.page.click("button:has-text('Keep')")
+        assert await album.count(searches) == 1
+        await look.page.click(".facets a:has-text('my people')")
+        assert await look.page.input_value("#query") == "label:person label:dog"
+        await look.page.click("button:has-text('forget my people')")
+        assert await album.count(searches) == 0
+        look.must_be_clean()
+
+
+async def test_what_is_found_is_exported_by_a_job(album: Album) -> None:
+    async with album.pages.look("operator", scripts=False) as look:
+        await look.go("/ui/images?query=label:person")
+        await look.page.click("summary:has-text('Export these')")
+        await look.page.select_option("#format", "coco")
+        await look.page.click("button:has-text('Export')")
+        job = await album.pages.fleet.rows.fetchrow(
+            "SELECT preset, inputs ->> 'query' AS query, inputs ->> 'format' AS form FROM jobs"
+            " WHERE public_id = $1::uuid",
+            look.page.url.rpartition("/")[2],
+        )
+        assert job
+        assert tuple(job) == ("export_v1", "label:person", "coco")
