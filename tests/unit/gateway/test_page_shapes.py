@@ -10,12 +10,13 @@ import pytest
 from gateway.pages.compose.fields import fields_of, filled, read_values
 from gateway.pages.compose.views import mistakes_of_fields
 from gateway.pages.images.layers import drawing, told_of
-from gateway.pages.images.tiles import Asked, Total, gallery_view
+from gateway.pages.images.tiles import Asked, Total, facet_views, gallery_view
 from gateway.pages.images.views import PlaceInList, inspector_view
 from gateway.pages.jobs.bulk_views import BulkAsked, BulkPreviewView
 from gateway.pages.jobs.lanes import chart
 from gateway.pages.jobs.listing import OPEN, JobFilters
 from gateway.pages.request_examples import job_request
+from gateway.pages.videos.views import watch_view
 from windmill.core.errors import WindmillError
 from windmill.kernels.query.matching import Reason
 from windmill.kernels.text.json_readers import DocumentInvalid, Mistake
@@ -24,6 +25,9 @@ from windmill.operate.inspection.boxes import BoxMember, InspectedBox, Place, Ri
 from windmill.operate.inspection.gallery import GalleryImage, by_doubt
 from windmill.operate.inspection.reading import Inspection, Neighbours, Without
 from windmill.operate.jobs.timeline import Bar, Timeline, TimelineStep, TimelineTask
+from windmill.operate.jobs.watched_video import VideoFile, WatchedVideo
+from windmill.operate.jobs.whole_job import WholeJob
+from windmill.operate.search.facets import Facets
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.values import ValueSpec
 
@@ -132,6 +136,16 @@ def test_images_on_which_services_disagree_most_come_first() -> None:
     assert [one.image_id for one in by_doubt([image(1), image(2, doubt=0.9), image(3, doubt=None)])] == [2, 1, 3]
 
 
+def test_facets_narrow_down_the_query_or_leave_a_value_out() -> None:
+    found = Facets({"label": [("dog", 5)], "year": [("2024", 2)], "camera": []}, 10_000, sampled=True)
+    label, year = facet_views(found, Asked("a OR b"))
+    assert (label.field, label.sampled, label.lines[0].images) == ("label", 10_000, 5)
+    assert label.lines[0].url == "/ui/images?query=%28a+OR+b%29+label%3Adog"
+    assert label.lines[0].not_url == "/ui/images?query=%28a+OR+b%29+-label%3Adog"
+    assert year.lines[0].url.endswith("taken%3A2024")
+    assert Asked(similar=7).url() == "/ui/images?similar=7"
+
+
 SPECS = {
     "prompt": ValueSpec("text", "What it shows", required=True, max_length=2_000, examples=("a lighthouse",)),
     "title": ValueSpec("text", max_length=80),
@@ -229,3 +243,56 @@ def test_a_step_of_one_shard_that_went_well_is_one_lane() -> None:
 @pytest.mark.parametrize("status", ["failed", "cancelled", "skipped"])
 def test_a_step_that_did_not_go_well_says_so(status: str) -> None:
     assert chart(Timeline(10, None, (step(status=status),))).lanes[0].state.word == status
+
+
+def whole_job(*steps: TimelineStep) -> WholeJob:
+    told = {
+        "public_id": "6a4d6d36-7090-40e7-ad07-6f052d7157f9", "preset": "annotate_video_v1", "kind": "preset",
+        "status": "running", "progress": 0.5, "priority": 0, "principal": "", "error_code": None, "message": None,
+        "created_at": "2026-11-28T09:00:00+00:00", "started_at": None, "ended_at": None,
+    }  # fmt: skip
+    return WholeJob(told, Timeline(10, 5, steps), ())
+
+
+CLIP, DRAWN = VideoFile("clip.mp4", "video/mp4", "a" * 64), VideoFile("video.mp4", "video/mp4", "b" * 64)
+TRACKS = VideoFile("tracks.json", "application/json", "c" * 64)
+SEEN = {"seconds": 10, "labels": {"dog": [[0, 1]], "person": [[2, 6], [8, 10]]}}
+
+
+def watched(*steps: TimelineStep, **more: Any) -> WatchedVideo:  # noqa: ANN401 - fields
+    known = {"source": CLIP, "result": None, "poster": None, "tracks": None, "cues": None, "timeline": {}, "stats": {},
+             "grows": False, **more}  # fmt: skip
+    return WatchedVideo(job=whole_job(*steps), **known)
+
+
+def test_boxes_are_drawn_over_what_was_given_and_not_over_a_result_that_has_them() -> None:
+    video = watched(result=DRAWN, tracks=TRACKS)
+    first = watch_view(video, "")
+    assert (first.player.key, first.tracks_url) == ("source", f"/artifacts/{'c' * 64}/content")
+    second = watch_view(video, "result")
+    assert (second.player.key, second.player.url, second.tracks_url) == ("result", f"/artifacts/{'b' * 64}/content", "")
+    assert watch_view(video, "growing").player.key == "source"
+
+
+def test_a_video_that_is_being_made_is_played_as_far_as_it_is() -> None:
+    view = watch_view(watched(grows=True), "")
+    assert [one.key for one in view.choices] == ["source", "growing"]
+    assert view.player.url.endswith("/playlist.m3u8")
+
+
+def test_what_is_seen_longest_stands_first_with_its_spans_on_a_lane() -> None:
+    stats = {"detection_stats": {"person": 30}, "track_stats": {"person": 2}, "failed_frames": 1}
+    view = watch_view(watched(timeline=SEEN, stats=stats), "")
+    person, dog = view.seen
+    assert (person.label, person.detections, person.things, dog.things) == ("person", 30, 2, None)
+    assert [(one.x, one.width) for one in person.spans] == [(200, 400), (800, 200)]
+    assert (view.seconds, view.failed_frames) == (10, 1)
+    assert watch_view(watched(timeline={"labels": {"x": "y"}}), "").seen[0].spans == ()
+
+
+def test_segments_stand_side_by_side_with_the_state_of_each() -> None:
+    strip = watch_view(watched(step(shard(0), shard(1, "running"))), "").strip
+    assert strip is not None
+    assert [(one.number, one.look, one.x) for one in strip.segments] == [(1, "done", 0), (2, "running", 500)]
+    assert (strip.done, strip.planned) == (1, 2)
+    assert watch_view(watched(), "").strip is None

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from PIL import Image, ImageDraw
 
-from postprocessors import bbox_merger, consensus
+from postprocessors import bbox_merger, consensus, image_index
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
@@ -119,7 +119,7 @@ async def _answer(
 
 
 async def derive(rows: asyncpg.Connection, settings: Settings, image_ids: Sequence[int]) -> None:
-    """Merge and vote, as post-processors do."""
+    """Merge, vote and index, as post-processors do."""
     fleet = load_fleet(settings.service_config)
     await rows.execute("INSERT INTO stages (stage) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", list(STAGES))
     for service in fleet.services.values():
@@ -129,11 +129,12 @@ async def derive(rows: asyncpg.Connection, settings: Settings, image_ids: Sequen
             )
     await rows.execute(
         "INSERT INTO stale (stage, image_id, deferred) SELECT stage, image_id, true"
-        " FROM unnest($1::bigint[]) AS image_id CROSS JOIN (VALUES ('merge'), ('consensus')) AS s (stage)",
+        " FROM unnest($1::bigint[]) AS image_id"
+        " CROSS JOIN (VALUES ('merge'), ('consensus'), ('index')) AS s (stage)",
         list(image_ids),
     )
     async with database.pool(settings, "test", max_size=2) as pool:
-        for module in (bbox_merger, consensus):
+        for module in (bbox_merger, consensus, image_index):
             await module.make_runner(pool, settings, fleet).run_round(asyncio.Event())
     await rows.execute("DELETE FROM stale")
 

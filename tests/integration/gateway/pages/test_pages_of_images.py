@@ -44,6 +44,8 @@ async def test_pages_of_images_are_fit_for_all_and_ask_nobody_else(album: Album,
         f"/ui/images/{seen.waiting}",
         "/ui/images?group=none",
         "/ui/images?group=park&sort=doubt",
+        "/ui/images?query=label:dog",
+        "/ui/images?query=persons:x",
     )
     async with album.pages.look("operator", width=width, scheme=scheme) as look:
         for path in paths:
@@ -186,3 +188,58 @@ async def test_the_list_of_a_group_can_begin_with_those_on_which_services_disagr
         )
         first = await look.page.locator(".tile a.to").first.get_attribute("href")
         assert first == f"/ui/images/{doubts[0]['image_id']}?group=park"
+
+
+async def test_a_query_finds_images_each_with_why_and_leads_on_to_the_next_hit(album: Album) -> None:
+    async with album.pages.look("viewer", scripts=False) as look:
+        await look.go("/ui/images")
+        await look.page.fill("#query", "label:person")
+        await look.page.click("button:has-text('Search')")
+        found = await album.count(
+            "SELECT count(*) FROM image_search WHERE labels @> ARRAY[(SELECT term_id FROM search_terms"
+            " WHERE kind = 'label' AND term = 'person')]"
+        )
+        assert await look.page.locator(".tile").count() == found == 2
+        assert (await look.text(".lede")).startswith("2 images")
+        assert "person" in await look.text(".tile .because")
+        await look.page.locator(".tile a.to").first.click()
+        assert f"/ui/images/{album.seen.doubtful}?query=label%3Aperson" in look.page.url
+        await look.page.click("a[rel=next]")
+        assert f"/ui/images/{album.seen.sure}?query=label%3Aperson" in look.page.url
+        await look.go("/ui/images?query=persons:x")
+        assert "is no whole number" in await look.text("#mistake")
+        await look.go("/ui/images?query=label:unicorn")
+        assert "Nothing found" in await look.text("main")
+        look.must_be_clean()
+
+
+async def test_a_search_is_narrowed_by_its_facets_kept_under_a_name_and_forgotten(album: Album) -> None:
+    searches = "SELECT count(*) FROM saved_searches WHERE name = 'my people'"
+    async with album.pages.look("operator", scripts=False) as look:
+        await look.go("/ui/images?query=label:person")
+        await look.page.locator(".facets a", has_text="dog").first.click()
+        assert await look.page.input_value("#query") == "label:person label:dog"
+        await look.page.click("summary:has-text('Save')")
+        await look.page.fill("#save-name", "my people")
+        await look.page.click("button:has-text('Keep')")
+        assert await album.count(searches) == 1
+        await look.page.click(".facets a:has-text('my people')")
+        assert await look.page.input_value("#query") == "label:person label:dog"
+        await look.page.click("button:has-text('forget my people')")
+        assert await album.count(searches) == 0
+        look.must_be_clean()
+
+
+async def test_what_is_found_is_exported_by_a_job(album: Album) -> None:
+    async with album.pages.look("operator", scripts=False) as look:
+        await look.go("/ui/images?query=label:person")
+        await look.page.click("summary:has-text('Export these')")
+        await look.page.select_option("#format", "coco")
+        await look.page.click("button:has-text('Export')")
+        job = await album.pages.fleet.rows.fetchrow(
+            "SELECT preset, inputs ->> 'query' AS query, inputs ->> 'format' AS form FROM jobs"
+            " WHERE public_id = $1::uuid",
+            look.page.url.rpartition("/")[2],
+        )
+        assert job
+        assert tuple(job) == ("export_v1", "label:person", "coco")

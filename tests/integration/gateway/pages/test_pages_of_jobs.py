@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.integration.gateway.pages.page_scene import Look, PageScene
 from tests.integration.gateway.pages.seen_images import draw
-from tests.integration.gateway.pages.seen_jobs import PRESET, SeenJobs, fill_jobs
+from tests.integration.gateway.pages.seen_jobs import PRESET, TIMELINE, TRACKS, SeenJobs, fill_jobs, fill_video
 from tests.waiting import until
 from windmill.core.settings import Settings
 from windmill.storage.artifacts.opening import open_artifact_store
@@ -23,6 +23,7 @@ class Works:
 
     pages: PageScene
     seen: SeenJobs
+    video: str
 
     async def job(self, public_id: str) -> Any:  # noqa: ANN401 - the driver's record
         return await self.pages.fleet.rows.fetchrow("SELECT * FROM jobs WHERE public_id = $1::uuid", public_id)
@@ -40,8 +41,11 @@ async def works(pages: PageScene) -> AsyncIterator[Works]:
     draw(picture, "#b8432f")
     store = open_artifact_store(Settings.from_env({**pages.fleet.environ, "ARTIFACTS_URL": str(pages.scene.store)}))
     seen = await fill_jobs(pages.scene.jobs, pages.fleet.rows, store, picture)
+    clip = pages.fleet.folder / "clip.mp4"
+    clip.write_bytes(b"no browser plays this")
+    video = await fill_video(pages.scene.jobs, pages.fleet.rows, store, clip)
     await pages.fleet.rows.execute("UPDATE jobs SET principal = 'ann'")
-    yield Works(pages, seen)
+    yield Works(pages, seen, video)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -52,6 +56,7 @@ async def test_pages_of_jobs_are_fit_for_all_and_ask_nobody_else(works: Works, s
         "/ui/jobs",
         "/ui/jobs?preset=none",
         *(f"/ui/jobs/{one}" for one in (seen.done, seen.failed, seen.paused, seen.running)),
+        f"/ui/jobs/{works.video}/watch",
         "/ui/compose",
         f"/ui/compose/{PRESET}",
         "/ui/compose/identity_lock_portrait_v1",
@@ -223,3 +228,25 @@ async def test_who_may_only_look_finds_no_form_and_gets_nowhere_with_one(works: 
         await look.go(f"/ui/compose/{PRESET}")
         assert "PERMISSION_DENIED" in await look.text("main")
         assert (await works.job(works.seen.paused))["status"] == "paused"
+
+
+async def test_a_video_is_watched_with_its_boxes_segments_and_what_is_seen(works: Works) -> None:
+    async with works.pages.look("viewer") as look:
+        await look.go(f"/ui/jobs/{works.video}/watch")
+        await until(lambda: look.page.locator("#over rect").count(), 30)
+        assert await look.page.locator("#over text").all_inner_texts() == [
+            f"{one['label']} {one['track']}" for one in TRACKS["tracks"]
+        ]
+        await look.page.uncheck("#show-boxes")
+        assert not await look.page.locator("#over").is_visible()
+        spans = await look.page.locator(".spans a").count()
+        assert spans == sum(len(one) for one in TIMELINE["labels"].values())
+        segments = await works.count(
+            "SELECT planned FROM steps JOIN jobs USING (job_id) WHERE public_id = $1::uuid AND position = 0",
+            works.video,
+        )
+        assert await look.page.locator(".strip rect").count() == segments
+        look.must_be_clean()
+    async with works.pages.look("viewer", scripts=False) as look:
+        await look.go(f"/ui/jobs/{works.seen.failed}/watch")
+        assert "the job has no video" in await look.text("main")
