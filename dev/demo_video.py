@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from dev.demo import HOME, LOCAL, demo_environ, free_offset, private_servers, reset, say
+from dev.demo import LOCAL, demo_environ, free_offset, private_servers, reset, say
+from dev.demo_scene import HOME
 from dev.farm.moving_scenes import write_clip
 from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from windmill.core.services import load_fleet

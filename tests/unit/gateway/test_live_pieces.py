@@ -1,6 +1,7 @@
 """What of a page is sent again while somebody looks at it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from gateway.pages.live_pieces import Piece, Pieces, news, read_seen
 
@@ -8,7 +9,7 @@ from gateway.pages.live_pieces import Piece, Pieces, news, read_seen
 def rows(*texts: str, region: str = "rows") -> list[Piece]:
     pieces = Pieces()
     for number, text in enumerate(texts):
-        pieces(f"r{number}", region, "tr", caller=lambda text=text: text)
+        pieces(f"r{number}", region, "tr", caller=partial(str, text))
     return pieces.found
 
 

@@ -157,4 +157,5 @@ def test_scores_are_those_of_the_definitions() -> None:
     assert mot_scores(truth, [{"1": box, "2": far}] * 4) == MotScores(1.0, 1.0, 0, 0, 0)
     swapped: list[Named] = [{"1": box, "2": far}] * 2 + [{"2": box, "1": far}] * 2
     assert mot_scores(truth, swapped) == MotScores(1 - 2 / 8, 0.5, 0, 0, 2)
-    assert mot_scores(truth, [{"1": box, "3": (50, 50, 5, 5)}] * 4) == MotScores(1 - 8 / 8, 0.5, 4, 4, 0)
+    strange: list[Named] = [{"1": box, "3": (50, 50, 5, 5)}] * 4
+    assert mot_scores(truth, strange) == MotScores(1 - 8 / 8, 0.5, 4, 4, 0)
