@@ -155,7 +155,9 @@ def test_scores_are_those_of_the_definitions() -> None:
     box, far = (0.0, 0.0, 10.0, 10.0), (100.0, 0.0, 10.0, 10.0)
     truth: list[Named] = [{"a": box, "b": far}] * 4
     assert mot_scores(truth, [{"1": box, "2": far}] * 4) == MotScores(1.0, 1.0, 0, 0, 0)
-    swapped: list[Named] = [{"1": box, "2": far}] * 2 + [{"2": box, "1": far}] * 2
+    as_before: Named = {"1": box, "2": far}
+    exchanged: Named = {"2": box, "1": far}
+    swapped = [as_before] * 2 + [exchanged] * 2
     assert mot_scores(truth, swapped) == MotScores(1 - 2 / 8, 0.5, 0, 0, 2)
     strange: list[Named] = [{"1": box, "3": (50, 50, 5, 5)}] * 4
     assert mot_scores(truth, strange) == MotScores(1 - 8 / 8, 0.5, 4, 4, 0)
