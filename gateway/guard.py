@@ -15,7 +15,7 @@ from gateway.caller import LOCAL, Caller, RouteScope
 from gateway.context import Gateway, gateway_of
 from gateway.errors import PROBLEMS
 from gateway.request_state import state_of
-from gateway.session_keys import key_of
+from gateway.session_keys import cookie_key, header_key
 from windmill.core.errors import WindmillError
 from windmill.operate.jobs.outlines import SHORT_DIGITS, find_short
 
@@ -91,9 +91,10 @@ async def name_job_in_full(request: Request) -> None:
 
 async def identify(gateway: Gateway, request: Request) -> Caller:
     """Who asks; raises AUTH_MISSING, AUTH_INVALID or AUTH_EXPIRED."""
-    if text := key_of(request):
+    text = header_key(request)
+    if not text and gateway.local and not await gateway.keys.required():
+        return LOCAL  # also with a cookie, which may be of a time when there were other keys
+    if text := text or cookie_key(request):
         key = await gateway.keys.find(text)
         return Caller(key.principal, key.scope, key)
-    if gateway.local and not await gateway.keys.required():
-        return LOCAL
     raise WindmillError("AUTH_MISSING", "this needs a key")

@@ -8,11 +8,14 @@ PAGES = "/ui/"
 _SAFE = ("GET", "HEAD")
 
 
-def key_of(request: Request) -> str:
-    """The text of the key, or nothing. A browser sends cookies by itself, so what changes something takes a key from
-    one only where a token in the form shows that the form is ours."""
+def header_key(request: Request) -> str:
+    """The key that a program sends, or nothing."""
     kind, _, text = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
-        return text.strip()
+    return text.strip() if kind.lower() == "bearer" else ""
+
+
+def cookie_key(request: Request) -> str:
+    """The key of a browser, or nothing. It sends cookies by itself, so what changes something takes a key from one only
+    where a token in the form shows that the form is ours."""
     is_ours = request.method in _SAFE or request.url.path.startswith(PAGES)
     return request.cookies.get(KEY_COOKIE, "").strip() if is_ours else ""

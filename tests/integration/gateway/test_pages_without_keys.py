@@ -16,6 +16,8 @@ async def test_on_this_machine_pages_need_no_key_and_forms_still_a_token(scene: 
     assert (root.status_code, root.headers["location"]) == (307, "/ui/")
     first = await client.get("/ui/")
     assert first.status_code == 200
+    stale = await client.get("/ui/", headers={"Cookie": "windmill_key=wm_of_another_time"})
+    assert stale.status_code == 200
     assert "Log out" not in first.text
     policy = first.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")

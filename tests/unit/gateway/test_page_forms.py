@@ -11,7 +11,7 @@ from gateway.pages.forms import is_from_here, local_path
 from gateway.pages.navigation import sections_for
 from gateway.pages.paging import older_than
 from gateway.pages.static_files import find_static, static_files, static_url
-from gateway.session_keys import key_of
+from gateway.session_keys import cookie_key, header_key
 from windmill.core.errors import WindmillError
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
@@ -58,11 +58,12 @@ def test_no_page_leads_to_another_site(given: str) -> None:
 
 def test_a_cookie_reads_everywhere_and_changes_only_where_forms_have_tokens() -> None:
     sent = {"cookie": "windmill_key=wm_a"}
-    assert key_of(request("GET", "/images/1/thumbnail", **sent)) == "wm_a"
-    assert key_of(request("POST", "/ui/keys", **sent)) == "wm_a"
-    assert key_of(request("POST", "/keys", **sent)) == ""
-    assert key_of(request("DELETE", "/keys/x", **sent)) == ""
-    assert key_of(request("POST", "/keys", authorization="Bearer wm_b", **sent)) == "wm_b"
+    assert cookie_key(request("GET", "/images/1/thumbnail", **sent)) == "wm_a"
+    assert cookie_key(request("POST", "/ui/keys", **sent)) == "wm_a"
+    assert cookie_key(request("POST", "/keys", **sent)) == ""
+    assert cookie_key(request("DELETE", "/keys/x", **sent)) == ""
+    given = [request("POST", "/keys", authorization=text) for text in ("Bearer wm_b", "Basic wm_b", "")]
+    assert [header_key(one) for one in given] == ["wm_b", "", ""]
 
 
 def test_only_pages_take_the_forms_that_any_site_can_send() -> None:

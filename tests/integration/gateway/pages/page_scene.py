@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -72,9 +73,12 @@ class Look:
         """What a cell shows, which may be a dash."""
         return int((await self.text(selector)).replace(",", ""))
 
-    async def violations(self) -> list[str]:
-        """What axe has against the page."""
-        found = (await Axe().run(self.page)).response["violations"]
+    async def violations(self, *rules: str) -> list[str]:
+        """What axe has against the page, by all its rules or only these."""
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = list(rules)
+        found = (await Axe().run(self.page, options=options)).response["violations"]
         return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
     def must_be_clean(self) -> None:

@@ -22,17 +22,19 @@ PAGES = (
     "/ui/nothing",
 )
 FIRST_VISIT_BYTES = 100_000
+DEPENDS_ON_THE_SCREEN = ("color-contrast", "target-size", "link-in-text-block")
+"""The rules that a page may break in the dark or on a phone alone."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_fit_for_all_and_asks_nobody_else(pages: PageScene, scheme: str) -> None:
-    width = 1400 if scheme == "light" else 390
+    width, rules = (1400, ()) if scheme == "light" else (390, DEPENDS_ON_THE_SCREEN)
     wrong: list[str] = []
     async with pages.look("admin", width=width, scheme=scheme) as look:
         for path in PAGES:
             look.first_bytes = 0
             await look.go(path)
-            wrong += [f"{path} {one}" for one in await look.violations()]
+            wrong += [f"{path} {one}" for one in await look.violations(*rules)]
             wide = await look.page.evaluate("document.documentElement.scrollWidth")
             wrong += [f"{path} is {wide} wide"] if wide > width else []
             wrong += [f"{path} takes {look.first_bytes} bytes"] if look.first_bytes > FIRST_VISIT_BYTES else []
