@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 
 from tests.integration.gateway_scene import GatewayScene
@@ -19,11 +20,7 @@ async def test_on_this_machine_pages_need_no_key_and_forms_still_a_token(scene: 
     stale = await client.get("/ui/", headers={"Cookie": "windmill_key=wm_of_another_time"})
     assert stale.status_code == 200
     assert "Log out" not in first.text
-    policy = first.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")
-    assert ("unsafe" in policy, "frame-ancestors 'none'" in policy) == (False, True)
-    assert (first.headers["x-content-type-options"], first.headers["cache-control"]) == ("nosniff", "no-store")
-    assert not re.search(r"<[^>]+ (style|on\w+)=", first.text)
+    _must_allow_nothing_from_elsewhere(first)
     for url in re.findall(r'(?:href|src)="(/ui/static/[^"]+)"', first.text):
         file = await client.get(url)
         assert (file.status_code, "immutable" in file.headers["cache-control"]) == (200, True), url
@@ -43,3 +40,11 @@ async def test_on_this_machine_pages_need_no_key_and_forms_still_a_token(scene: 
     missing = await client.get("/ui/services/nothing")
     assert (missing.status_code, "NOT_FOUND" in missing.text) == (404, True)
     assert "text/html" in missing.headers["content-type"]
+
+
+def _must_allow_nothing_from_elsewhere(page: httpx.Response) -> None:
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")
+    assert ("unsafe" in policy, "frame-ancestors 'none'" in policy) == (False, True)
+    assert (page.headers["x-content-type-options"], page.headers["cache-control"]) == ("nosniff", "no-store")
+    assert not re.search(r"<[^>]+ (style|on\w+)=", page.text)
