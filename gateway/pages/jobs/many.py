@@ -50,9 +50,9 @@ async def preview(
         matched = await preview_bulk(gateway.access, gateway.store, ask)
         view = BulkPreviewView(asked, matched, back)
         return page(request, Shown("jobs/bulk_preview.html", view.title, "jobs", view))
-    bulk_id = await begin_bulk(gateway.access, gateway.store, ask)
+    begun = await begin_bulk(gateway.access, gateway.store, ask)
     gateway.work.bulk.hurry()
-    return go_on(request, f"/ui/jobs/bulk/{bulk_id}")
+    return go_on(request, f"/ui/jobs/bulk/{begun.bulk_id}")
 
 
 async def _shown(gateway: Context, bulk_id: uuid.UUID, sees: str | None) -> Shown:

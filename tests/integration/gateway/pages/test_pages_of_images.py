@@ -192,7 +192,7 @@ async def test_the_list_of_a_group_can_begin_with_those_on_which_services_disagr
 
 async def test_a_query_finds_images_each_with_why_and_leads_on_to_the_next_hit(album: Album) -> None:
     async with album.pages.look("viewer", scripts=False) as look:
-        await look.go("/ui/images")
+        await look.go("/ui/images?group=park")
         await look.page.fill("#query", "label:person")
         await look.page.click("button:has-text('Search')")
         found = await album.count(

@@ -234,7 +234,7 @@ async def test_a_video_is_watched_with_its_boxes_segments_and_what_is_seen(works
     async with works.pages.look("viewer") as look:
         await look.go(f"/ui/jobs/{works.video}/watch")
         await until(lambda: look.page.locator("#over rect").count(), 30)
-        assert await look.page.locator("#over text").all_inner_texts() == [
+        assert await look.page.locator("#over text").all_text_contents() == [
             f"{one['label']} {one['track']}" for one in TRACKS["tracks"]
         ]
         await look.page.uncheck("#show-boxes")
