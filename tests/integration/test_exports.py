@@ -57,7 +57,8 @@ def library(name: str) -> Any:  # noqa: ANN401 - a module
 class Task:
     """A task of the step, in the place of the worker."""
 
-    key, resumed, job, files, name = TaskKey(1, 0, 0), None, JOB, {}, "1-0-0"
+    key, resumed, job, name = TaskKey(1, 0, 0), None, JOB, "1-0-0"
+    files: InputFiles = MappingProxyType({})
 
     def __init__(self, given: Mapping[str, Any], parameters: Mapping[str, Any], scratch: Path) -> None:
         self.input, self.parameters, self.scratch = given, parameters, scratch
