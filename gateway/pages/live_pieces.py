@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from markupsafe import Markup, escape
 
 MOST_BYTES = 4_800
-"""Of the pieces in one answer."""
+"""Of one answer, but for its braces."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def news(pieces: Sequence[Piece], seen: Seen, after: str = "", most: int = MOST_
     known = {key: digest for keys in seen.values() for key, digest in keys.items()}
     first = next((index + 1 for index, piece in enumerate(pieces) if piece.key == after), 0)
     changed: dict[str, str] = {}
-    size, more = 0, ""
+    size, more = len(orjson.dumps(_orders(pieces, seen, {piece.key for piece in pieces}))), ""
     for piece in [*pieces[first:], *pieces[:first]]:
         if known.get(piece.key) == piece.digest:
             continue
-        size += len(piece.html.encode())
+        size += len(orjson.dumps({piece.key: piece.html}))
         if changed and size > most:
             more = list(changed)[-1]
             break

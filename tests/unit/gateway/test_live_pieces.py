@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+import orjson
+
 from gateway.pages.live_pieces import Piece, Pieces, news, read_seen
 
 
@@ -59,3 +61,11 @@ def test_a_key_whose_piece_had_no_room_is_not_named_yet() -> None:
 def test_nonsense_in_the_header_is_left_out() -> None:
     assert read_seen("") == {}
     assert read_seen("nothing;rows:a=1,,b;:c=2") == {"rows": {"a": "1", "b": ""}, "": {"c": "2"}}
+
+
+def test_an_answer_has_room_within_the_limit_as_it_is_sent() -> None:
+    pieces = rows(*('<a class="btn" href="/ui/">é</a>' * number for number in range(1, 40)))
+    for seen in ("rows:", header(rows(*[""] * 39))):
+        told = news(pieces, read_seen(seen))
+        assert told["more"]
+        assert len(orjson.dumps(told)) <= 5_000

@@ -70,8 +70,9 @@ class Look:
         return (await self.page.inner_text(selector)).strip()
 
     async def number(self, selector: str) -> int:
-        """What a cell shows, which may be a dash."""
-        return int((await self.text(selector)).replace(",", ""))
+        """What a cell shows; less than nothing where it is a dash."""
+        shown = (await self.text(selector)).replace(",", "")
+        return int(shown) if shown.isdigit() else -1
 
     async def violations(self, *rules: str) -> list[str]:
         """What axe has against the page, by all its rules or only these."""
