@@ -6,6 +6,7 @@ from typing import get_args
 from urllib.parse import urlencode
 
 from gateway.pages.badges import Badge, badge
+from gateway.pages.words import probability
 from windmill.kernels.query.matching import Reason
 from windmill.operate.inspection.gallery import MOST_COMPARED, GalleryImage
 from windmill.operate.search.facets import Facets, narrowing
@@ -175,7 +176,7 @@ def _tile(one: GalleryImage, asked: Asked, why: Sequence[Reason]) -> Tile:
 
 
 def _reason(why: Reason) -> str:
-    sure = "" if why.probability is None else f" {why.probability:.2f}".replace(" 0.", " .")
+    sure = "" if why.probability is None else f" {probability(why.probability)}"
     return f"{why.value}{sure}" if why.field == "label" else f"{why.field} {why.value}{sure}"
 
 
