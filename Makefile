@@ -78,12 +78,14 @@ image: $(READY) ## build the container image; without Docker it needs root, buil
 smoke: $(READY) ## try a whole fleet with its gateway, started for it; or the one at URL=, with KEY=
 	@$(BIN)/python -m dev.smoke $(if $(URL),--url "$(URL)") $(if $(KEY),--key "$(KEY)")
 
-up: $(READY) ## start a private PostgreSQL and RabbitMQ (BROKER=4: RabbitMQ 4) under var/local; create tables and queues
+up: $(READY) ## start a private PostgreSQL and RabbitMQ (BROKER=4: RabbitMQ 4) under var/local; create tables and queues; start the gateway
 	@$(BIN)/python -m dev.servers up
 	@$(BIN)/python -m windmill migrate
 	@$(BIN)/python -m windmill declare
+	@$(BIN)/python -m dev.gateway up
 
 down: $(READY) ## stop what `make up` started; the data stays
+	@$(BIN)/python -m dev.gateway down
 	@$(BIN)/python -m dev.servers down
 
 psql: $(READY) ## open a psql prompt on the database

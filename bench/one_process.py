@@ -46,7 +46,7 @@ ARRANGEMENTS: dict[str, list[Program]] = {
         *(([spec.module], {}) for spec in STAGES.values()),
         (["workers.jobs"], {"STEPS": "all"}),
     ],
-    "windmill run": [(["windmill", "run"], {})],
+    "windmill run": [(["windmill", "run", "--gateway", "none"], {})],
 }
 
 

@@ -145,12 +145,12 @@ disable_all() {
 
 enable_node() { # the env file of a node
     name=$(basename "$1" .env)
-    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
-    if [ "$(value "$1" NODE_RUN)" = yes ]; then
+    if [ "$(value "$1" NODE_RUN)" = yes ]; then # the gateway is a part of it
         run ln -sfn "$name.env" "$etc/run.env"
         wanted windmill-run.service windmill-run.service
         return 0
     fi
+    [ -z "$(value "$1" GATEWAY_PORT)" ] || wanted "windmill-gateway@$name.service" windmill-gateway@.service
     [ -z "$(value "$1" SERVICE_NAME)" ] || wanted "windmill-worker@$name.service" windmill-worker@.service
     [ -z "$(value "$1" STEPS)" ] || wanted "windmill-jobs@$name.service" windmill-jobs@.service
     for one in $(value "$1" NODE_POSTPROCESSORS | tr ',' ' '); do

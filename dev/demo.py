@@ -1,9 +1,9 @@
 """The whole fleet on this machine, from images to rows: python -m dev.demo
 
-Starts private servers unless they run, the services, one worker for all of them and the post-processors; registers
-images, submits them to every service, shows the progress, prints what each service did and what was made of it, has a
-picture made by a preset, and stops what it started. Without --folder the images are drawn and the services are
-stand-ins. The images of a folder are shown to real models, by those services for which there are any.
+Starts private servers unless they run, the services, one worker for all of them, the post-processors and the gateway;
+registers images, submits them to every service, shows the progress, prints what each service did and what was made of
+it, has a picture made by a preset, and stops what it started. Without --folder the images are drawn and the services
+are stand-ins. The images of a folder are shown to real models, by those services for which there are any.
 It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
 """
 
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from dev import servers
 from dev.demo_picture import make_picture
 from dev.demo_scene import ACCEPT, HOME, DemoScene, answered_by, scene_of, with_models
+from dev.gateway import free_port
 from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from dev.servers import databases, ports
 from windmill import broker
@@ -37,11 +38,13 @@ LOCAL = ROOT / "var" / "local"
 DATABASE = "windmill_demo"
 PREFIX = "demo_"
 ADDRESSES = ("DB_", "QUEUE_")
+FIRST_PORT = 8_100
+"""Of those that its gateway may listen on: others may have the usual one."""
 POLL_SECONDS = 0.5
 STALL_SECONDS = 60.0
 WHERE_TO_LOOK = f"""
 where to look next
-  make up                                  the servers again, with all that the demo left in them
+  make up                                  the servers again, with all that the demo left in them, and a gateway
   DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
   var/demo/                                the images, the picture, and the logs of the programs
   README.md                                a real fleet
@@ -55,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
     top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
     top.add_argument("--state", type=Path, default=LOCAL, metavar="DIR", help="of the servers (var/local)")
+    stay = "leave all running until Ctrl-C, to look at it (default: on a terminal)"
+    top.add_argument("--stay", action=argparse.BooleanOptionalAction, default=sys.stdin.isatty(), help=stay)
     return top
 
 
@@ -68,6 +73,9 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         try:
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
                 finished = await run_demo(programs, settings, fleet, scene)
+                if options.stay:
+                    say(f"Ctrl-C stops all of it; until then: {link(settings)}")
+                    await stop.wait()
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
             return FAILED
@@ -95,6 +103,7 @@ def demo_environ(addresses: Mapping[str, str], offset: int) -> dict[str, str]:
     """Addresses of servers come from the user, everything else from the defaults."""
     own = {"DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX, "SERVICE_HOST": ports.LOOPBACK}
     own |= {"ARTIFACTS_URL": str(HOME / "artifacts"), "SERVICE_PORT_OFFSET": str(offset)}
+    own |= {"GATEWAY_HOST": ports.LOOPBACK, "GATEWAY_PORT": str(free_port(FIRST_PORT))}
     return {**defaults(), **addresses, **own}
 
 
@@ -118,8 +127,9 @@ async def reset(settings: Settings, services: Sequence[str]) -> None:
 async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, scene: DemoScene) -> bool:
     """Run the demo; True when every result has arrived."""
     await prepare(programs, settings, fleet, scene)
-    say("worker, post-processors and producer")
+    say("worker, post-processors, gateway and producer")
     services = ",".join(scene.services)
+    programs.start("gateway", "-m", "gateway")
     programs.start("worker", "-m", "workers.generic", SERVICE_NAME=services)
     programs.start("postprocessors", "-m", "postprocessors.all")
     started = time.monotonic()
@@ -138,9 +148,15 @@ async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, sc
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
     derived = await post_processed(settings, programs)
     say(await make_picture(programs, HOME / "picture"))
+    await programs.until_listening("gateway", [settings.gateway_port])
     say(WHERE_TO_LOOK)
+    say(f"the pages and the HTTP interface of the demo, while it runs: {link(settings)}")
     # Of a user's own images some may be beyond a service; the table tells.
     return derived and (settled if scene.left_out else stored) == total
+
+
+def link(settings: Settings) -> str:
+    return f"http://{settings.gateway_host}:{settings.gateway_port}/"
 
 
 async def prepare(programs: ProgramRunner, settings: FleetSettings, fleet: Fleet, scene: DemoScene) -> None:

@@ -25,6 +25,11 @@ class RequestCounts:
         if seconds is not None:
             self._seconds.setdefault(route, Histogram(STEP_SECONDS)).note(seconds)
 
+    def totals(self) -> tuple[int, int]:
+        """How many were answered, and how many failed by our fault."""
+        failed = sum(count for (_, _, status), count in self._requests.items() if status >= "500")
+        return self._requests.total() - failed, failed
+
     def samples(self) -> Iterator[Sample]:
         for labels, count in sorted(self._requests.items()):
             yield Sample(GATEWAY_REQUESTS, labels, count)

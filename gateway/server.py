@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import uvicorn
@@ -19,6 +19,7 @@ from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.metrics import RequestCounts
 from gateway.pages.form_tokens import FormTokens
+from gateway.presence import GatewayPresence
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
@@ -29,9 +30,11 @@ from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.pipelines.job_steps.catalog import STEPS
+from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, wait_for_database
 from windmill.process.metric import Sample
-from windmill.process.runner import DONE, background
+from windmill.process.parts import Part, run_alone
+from windmill.process.runner import background
 from windmill.storage import database
 from windmill.storage.api_keys import gateway_tables, read_gateway_secret
 from windmill.storage.artifacts.opening import open_artifact_store
@@ -47,8 +50,12 @@ SLOW_SECONDS = 30.0
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> int:
-    await serve(Program("windmill-gateway", "gateway", settings, stop))
-    return DONE
+    return await run_alone(part(settings), settings, stop)
+
+
+def part(settings: Settings, names: Sequence[str] = ("on",)) -> Part:  # noqa: ARG001 - all parts are made alike
+    """The gateway."""
+    return Part("gateway", "windmill-gateway", "gateway", serve)
 
 
 async def serve(program: Program) -> None:
@@ -71,8 +78,11 @@ async def serve(program: Program) -> None:
                 await refuse_an_open_door(gateway)
                 if trouble := gateway.image_fleet.uploads.trouble():
                     logger.warning("no images can be sent in", extra={"reason": str(trouble)})
+                presence = GatewayPresence(counts, streams, settings.gateway_streams_per_key)
+                heartbeat = Heartbeat([presence], settings, statement_executor(pool, settings))
                 async with (
                     gateway.image_fleet,
+                    background(heartbeat.run()),
                     background(RunPublisher(program, pool, urgent=False).publish_for_ever()),
                     background(RunPublisher(program, pool, urgent=True).publish_for_ever()),
                     background(_watch_database(settings, pool, outage)),

@@ -23,7 +23,9 @@ JOBS_PER_CALL = 100
 TASKS_PER_WORKER = 4
 STEP_GRACE_SECONDS = 300
 """What a task has not done by then is begun anew elsewhere."""
-GATEWAY_ADDRESS = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": '"8000"'}  # noqa: S104 - a pod is reached from outside
+UPLOADS = "/images/uploads"
+"""Where images go that are sent in: the gateway alone writes there."""
+GATEWAY_ADDRESS = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": '"8000"', "GATEWAY_UPLOADS_DIR": UPLOADS}  # noqa: S104 - a pod is reached from outside
 GATEWAY_GRACE_SECONDS = 65
 """Longer than a client may wait for the end of a job."""
 STEP_QUERY = "SELECT coalesce(sum(claimable + unplanned + running), 0)::integer FROM step_work"
@@ -83,6 +85,8 @@ def _gateway() -> str:
         "module": "gateway",
         "more_env": "".join(f"\n            - {{name: {name}, value: {one}}}" for name, one in GATEWAY_ADDRESS.items()),
         "more_ports": ", {name: http, containerPort: 8000}",
+        "more_mounts": f"\n            - {{name: images, mountPath: {UPLOADS}, subPath: uploads}}",
+        "images_read_only": "false",
         "cpu": "100m",
         "memory": "128Mi",
         "most_memory": "1Gi",
@@ -122,7 +126,8 @@ def _named(name: str) -> str:
 
 def _filled(template: str, values: dict[str, str], grace: int) -> str:
     text = (HERE / f"{template}.yaml.template").read_text(encoding="utf-8")
-    return Template(text).substitute({"more_ports": "", **values}, grace=grace, end=grace + END_SECONDS)
+    own = {"more_ports": "", "more_mounts": "", "images_read_only": "true", **values}
+    return Template(text).substitute(own, grace=grace, end=grace + END_SECONDS)
 
 
 def write(settings: Settings) -> int:

@@ -92,8 +92,12 @@ class StreamCounts:
         self._open[key] -= 1
         self._open += Counter()
 
+    @property
+    def total(self) -> int:
+        return self._open.total()
+
     def samples(self) -> Iterator[Sample]:
-        yield Sample(GATEWAY_STREAMS, (), self._open.total())
+        yield Sample(GATEWAY_STREAMS, (), self.total)
 
 
 class EventStreamResponse(StreamingResponse):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from gateway.context import Context
 from gateway.guard import Viewer, noun_router
 from gateway.hiding import hide_paths_within
+from gateway.presence import NAME
 from gateway.status.shapes import StatusAnswer, WorkerList, WorkerShape
 from windmill.operate.status.reading import read_all_workers
 from windmill.operate.status.render import render_status_json
@@ -23,8 +24,9 @@ async def show_status(gateway: Context, _: Viewer) -> StatusAnswer:
 
 @router.get("/workers")
 async def list_workers(gateway: Context, _: Viewer) -> WorkerList:
-    """Processes that serve services and steps; one that fell silent is `lost`, and is told of for an hour."""
-    services = list((await gateway.image_fleet.fleet()).services)
-    found = await read_all_workers(gateway.access.pool, gateway.settings, services)
+    """Processes that serve services and steps, and gateways; one that fell silent is `lost`, and is told of for an
+    hour."""
+    names = [*(await gateway.image_fleet.fleet()).services, NAME]
+    found = await read_all_workers(gateway.access.pool, gateway.settings, names)
     workers = [WorkerShape.model_validate(hide_paths_within(asdict(one))) for one in found]
     return WorkerList(workers=workers, count=len(workers))

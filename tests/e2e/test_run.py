@@ -37,7 +37,7 @@ class OneProcess:
 
     async def start(self, **variables: str) -> Command:
         command = self.fleet.start("windmill", "run", **variables)
-        for said in (" consuming ", " post-processing ", " running steps "):
+        for said in (" consuming ", " post-processing ", " running steps ", " listening "):
             await command.says(said)
         return command
 
@@ -77,7 +77,7 @@ class OneProcess:
 
 @pytest.fixture
 async def machine(fleet: Fleet, farm: Farm, settings: Settings) -> AsyncIterator[OneProcess]:
-    fleet.environ |= {"TASK_LEASE_SECONDS": "3", "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
+    fleet.environ |= {"TASK_LEASE_SECONDS": "3", "GATEWAY_PORT": "0", "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
     yield OneProcess(fleet)
     await fleet.kill_all()
     async with broker.connection(settings, "test") as opened:
@@ -104,6 +104,10 @@ async def test_images_pass_all_services_and_stages_and_a_preset_makes_a_picture_
     status = await machine.asked("status")
     assert [(one["service"], one["workers"]) for one in status["services"]] == [(one, 1) for one in machine.services]
     assert {(one["step"], one["workers"]) for one in status["steps"]} == {(step.name, 1) for step in STEPS}
+    gateway = re.search(r" listening address=http://127.0.0.1:(\d+) .*part=gateway$", command.log, re.MULTILINE)
+    assert gateway, command.log
+    code, health = await fetched(int(gateway[1]), "/health")
+    assert (code, '"worker_running":true' in health) == (200, True), health
     end = await command.stop()
     assert (end.code, "Traceback" in end.err) == (0, False), end.err
     for logger, part in (("workers.generic", "services"), ("postprocessors", "stages"), ("workers.jobs", "steps")):

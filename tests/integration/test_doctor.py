@@ -119,6 +119,7 @@ async def test_a_healthy_fleet_has_no_problem(patient: Patient) -> None:
         "engines",
         "images",
         "video",
+        "gateway",
         "machine",
     }
     assert report.of("queues")["found"].startswith("all 12 are as they should be")

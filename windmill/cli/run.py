@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 from windmill.cli.options import Commands, async_command
 from windmill.core.errors import WindmillError
@@ -17,10 +18,10 @@ from windmill.core.stages import STAGES
 from windmill.process.parts import Part, run_together
 
 DESCRIPTION = """\
-Runs workers of services, post-processors and steps of jobs in one process, for a machine that is too small for one
-process each. Each part does what it does alone: `status` lists its workers, and its log lines name it. Without options
-it runs everything: the services of SERVICE_NAME, or all; all stages; the steps of STEPS, or all. `none` leaves a part
-out.
+Runs workers of services, post-processors, steps of jobs and the HTTP gateway in one process, for a machine that is too
+small for one process each. Each part does what it does alone: `status` lists its workers, and its log lines name it.
+Without options it runs everything: the services of SERVICE_NAME, or all; all stages; the steps of STEPS, or all; the
+gateway, if it is installed, on GATEWAY_HOST and GATEWAY_PORT. `none` leaves a part out.
 
     python -m windmill run
     python -m windmill run --services light --stages merge,consensus --steps none
@@ -33,6 +34,7 @@ exit codes: 0 stopped, 1 a part failed, 2 a wrong option or setting, 70 a bug of
 """
 NONE = ("none",)
 ALL = ("all",)
+ON = ("on",)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ PART_MODULES = {
     "services": PartModule("workers.generic", lambda settings: settings.service_name or ALL),
     "stages": PartModule("postprocessors.all", lambda _: tuple(STAGES)),
     "steps": PartModule("workers.jobs", lambda settings: settings.steps or ALL),
-    # The HTTP gateway joins them here.
+    "gateway": PartModule("gateway.server", lambda _: ON if find_spec("fastapi") else NONE),
 }
 """By the option that says what to run of it, in the order in which parts are named."""
 
@@ -56,7 +58,7 @@ PART_MODULES = {
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "run",
-        help="run services, post-processors and steps in one process",
+        help="run services, post-processors, steps and the gateway in one process",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,7 +68,15 @@ def add_to(commands: Commands) -> None:
     add.add_argument("--stages", type=_stages, metavar="LIST", help=said)
     said = "steps of jobs, separated by commas, or none (default: STEPS, or all)"
     add.add_argument("--steps", type=split_names, metavar="LIST", help=said)
+    said = "the HTTP gateway, on or none (default: on where its libraries are installed)"
+    add.add_argument("--gateway", type=_on_or_none, metavar="on|none", help=said)
     add.set_defaults(start=async_command(run_parts))
+
+
+def _on_or_none(text: str) -> tuple[str, ...]:
+    if text not in ("on", "none"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither on nor none")
+    return (text,)
 
 
 def _stages(text: str) -> tuple[str, ...]:

@@ -16,8 +16,6 @@ COMMANDS = (
     "list --services clip --summary --code SERVICE_ERROR --newer-than 1h",
     "list --services clip --image-ids 1,2,3",
     "list --services nothing",
-    "show 17 --services clip",
-    "show 17 --services clip --json",
     "show 99 --services clip",
     "redrive --services clip --dry-run --json",
     "purge --services clip",
@@ -33,6 +31,8 @@ async def test_parked_jobs_are_looked_at_redriven_and_purged_over_http(scene: Ga
     for words in COMMANDS:
         remote, local = [await scene.fleet.run("windmill", "failed", *words.split(), **where) for where in (there, {})]
         assert (remote.code, remote.out) == (local.code, local.out), f"{words}: {remote.err}"
+    shown = await scene.fleet.run("windmill", "failed", "show", "17", "--services", "clip", "--json", **there)
+    assert [one["code"] for one in shown.json()] == ["SERVICE_ERROR", "SERVICE_ERROR", "IMAGE_UNREADABLE"], shown.err
     redriven = await scene.fleet.run(
         "windmill", "failed", "redrive", "--services", "clip", "--code", "SERVICE_ERROR", "--json", **there
     )

@@ -48,7 +48,8 @@ async def test_a_service_is_paused_changed_and_let_go_on_by_whoever_has_seen_it(
     ]
     await scene.fleet.rows.execute(WORKER)
     workers = (await viewer.get("/workers")).json()
-    assert [(one["worker_id"], one["breaker_reason"]) for one in workers["workers"]] == [("w", "…/b.sock")]
+    told_of = [(one["service"], one["breaker_reason"]) for one in workers["workers"]]
+    assert told_of == [("clip", "…/b.sock"), ("gateway", None)]
 
 
 async def test_all_workers_are_stopped_and_started_by_one_request(scene: GatewayScene) -> None:

@@ -18,7 +18,12 @@ def wanted(*options: str, **variables: str) -> dict[str, Sequence[str]]:
     return wanted_parts(Settings.from_env(variables), arguments)
 
 
-EVERYTHING = {"services": ("all",), "stages": ("merge", "enrich", "consensus", "index"), "steps": ("all",)}
+EVERYTHING = {
+    "services": ("all",),
+    "stages": ("merge", "enrich", "consensus", "index"),
+    "steps": ("all",),
+    "gateway": ("on",),
+}
 
 
 def test_without_options_and_settings_it_runs_everything() -> None:
@@ -57,6 +62,13 @@ def test_a_stage_that_is_none_is_refused_with_those_that_there_are(
     assert "nor some of merge, enrich, consensus, index" in capsys.readouterr().err
 
 
+def test_the_gateway_is_on_or_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert wanted("--gateway", "on") == EVERYTHING
+    with pytest.raises(SystemExit):
+        wanted("--gateway", "8000")
+    assert "neither on nor none" in capsys.readouterr().err
+
+
 def test_a_process_of_no_part_is_refused() -> None:
     with pytest.raises(WindmillError, match="USAGE: nothing is left to run"):
         make_parts(Settings.from_env({}), {})
@@ -65,8 +77,9 @@ def test_a_process_of_no_part_is_refused() -> None:
 def test_each_part_is_the_program_that_runs_alone_too() -> None:
     parts = make_parts(Settings.from_env({}), EVERYTHING)
     assert [part.name for part in parts] == list(PART_MODULES) == list(EVERYTHING)
-    assert [part.program_name for part in parts] == ["windmill-worker", "windmill-postprocessor", "windmill-jobs"]
-    assert [part.module for part in parts] == ["workers.generic", "postprocessors", "workers.jobs"]
+    names = ["worker", "postprocessor", "jobs", "gateway"]
+    assert [part.program_name for part in parts] == [f"windmill-{name}" for name in names]
+    assert [part.module for part in parts] == ["workers.generic", "postprocessors", "workers.jobs", "gateway"]
 
 
 def test_what_no_part_knows_is_refused_before_any_part_starts() -> None:
@@ -106,4 +119,6 @@ def test_the_command_loads_no_other_command() -> None:
 
 
 def test_a_part_that_is_left_out_takes_no_memory() -> None:
-    assert loaded(SERVICES).isdisjoint({"workers.jobs", "postprocessors", "windmill.pipelines", "numpy", "requests"})
+    assert loaded(SERVICES).isdisjoint(
+        {"workers.jobs", "postprocessors", "windmill.pipelines", "numpy", "requests", "fastapi"}
+    )

@@ -84,7 +84,8 @@ def test_our_programs_cannot_change_their_own_files_nor_gain_rights(name: str) -
     assert one["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in one["security_opt"]
     writable = [volume for volume in one.get("volumes", []) if not volume.endswith(":ro")]
-    assert writable == (["artifacts:/artifacts"] if name in ("jobs", "gateway") else [])
+    uploads = ["${IMAGE_ROOT}/uploads:${IMAGE_ROOT}/uploads"] if name == "gateway" else []
+    assert writable == uploads + (["artifacts:/artifacts"] if name in ("jobs", "gateway") else [])
 
 
 def test_a_password_has_no_default_and_is_asked_for() -> None:

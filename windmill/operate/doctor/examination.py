@@ -9,7 +9,7 @@ from windmill.core.errors import ConfigInvalid, WindmillError
 from windmill.core.services import Fleet, Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
-from windmill.operate.doctor import engines, images, machine, video
+from windmill.operate.doctor import engines, gateway, images, machine, video
 from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.broker import ask as ask_broker
 from windmill.operate.doctor.database import ask as ask_database
@@ -28,6 +28,7 @@ _TOGETHER: tuple[tuple[Area, ...], ...] = (
     ("services",),
     ("images",),
     ("video",),
+    ("gateway",),
 )
 """Groups that run at once. Those that ask the broker run in turn, because a broker may allow no more than the two
 connections that a worker needs."""
@@ -75,6 +76,7 @@ def _areas(settings: Settings, chosen: SelectedServices, request: DoctorRequest)
         "engines": lambda: engines.examine(settings),
         "images": lambda: images.examine(settings, seconds),
         "video": lambda: video.examine(settings),
+        "gateway": lambda: gateway.examine(settings, seconds),
     }
 
 

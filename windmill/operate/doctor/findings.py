@@ -10,7 +10,9 @@ from windmill.core.errors import DataRefused, WindmillError
 
 logger = logging.getLogger(__name__)
 
-Area = Literal["settings", "broker", "topology", "database", "services", "engines", "images", "video", "machine"]
+Area = Literal[
+    "settings", "broker", "topology", "database", "services", "engines", "images", "video", "gateway", "machine"
+]
 FindingState = Literal["ok", "warning", "problem"]
 
 

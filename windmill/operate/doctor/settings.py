@@ -21,6 +21,7 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "engines": ("SERVICE", "MODEL", "PYTHON", "AWS", "DB", "QUEUE"),
     "images": ("IMAGE", "MAX_IMAGE", "DB"),
     "video": ("FFMPEG",),
+    "gateway": ("GATEWAY", "IMAGE", "DB"),
 }
 """Prefixes of the settings that an area needs."""
 
