@@ -48,7 +48,7 @@ async def join(gateway: Context, _: Operator, person: Speaking, body: JoinBody) 
     return _shape(await join_group(gateway.access, person, body.invite_code))
 
 
-@router.get("/groups/{group_id}")
+@router.get("/groups/{group_id:uuid}")
 async def show(gateway: Context, _: Viewer, person: Speaking, group_id: uuid.UUID) -> GroupShape:
     """A group that you are a member of."""
     group, _members = await show_group(gateway.access, person, group_id)
