@@ -25,7 +25,13 @@ FIRST = ("windmill migrate", "windmill partitions --convert", "windmill declare"
 ENDLESS = ("windmill run", "windmill export")
 """Works until it is stopped, or waits for a worker of steps."""
 # Not 0 where nobody has such services, or such a job.
-MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2, "windmill artifacts list": 2}
+MAY_SAY_NO = {
+    "windmill doctor": 1,
+    "windmill failed show": 1,
+    "windmill jobs": 2,
+    "windmill artifacts list": 2,
+    "windmill sessions show": 2,
+}
 
 
 def documented() -> list[str]:
