@@ -17,6 +17,7 @@ from gateway.bulk.routes import router as bulk
 from gateway.context import Gateway
 from gateway.events.routes import router as events
 from gateway.failed.routes import router as failed
+from gateway.groups.routes import router as groups
 from gateway.guard import scope_of
 from gateway.images.file_routes import router as image_files
 from gateway.images.routes import router as images
@@ -29,7 +30,11 @@ from gateway.presets.routes import router as presets
 from gateway.prompts.routes import router as prompts
 from gateway.runs.routes import router as runs
 from gateway.services.routes import router as services
+from gateway.sessions.chunk_routes import router as session_chunks
+from gateway.sessions.routes import router as sessions
+from gateway.sessions.speaker_routes import router as session_speakers
 from gateway.status.routes import router as status
+from gateway.users.routes import router as users
 from gateway.views.routes import router as views
 from gateway.webhooks.routes import router as webhooks
 from gateway.worker_switch.routes import router as worker_switch
@@ -55,6 +60,11 @@ ROUTERS: Sequence[APIRouter] = (
     webhooks,
     pipeline,
     prompts,
+    sessions,
+    session_chunks,
+    session_speakers,
+    groups,
+    users,
     views,
     worker_switch,
     keys,

@@ -17,6 +17,7 @@ from gateway.request_state import state_of
 from gateway.server_work import ServerWork
 from windmill.core.settings import Settings
 from windmill.jobs.access import ChangeWitness, JobAccess
+from windmill.operate.sessions.people import Person
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.audit_log import Actor
 
@@ -57,5 +58,13 @@ def actor_of(request: Request) -> Actor:
     return state.caller.actor(state.request_id)
 
 
+def person_of(request: Request) -> Person:
+    """Who makes this request, as talks know people."""
+    caller = state_of(request).caller
+    assert caller, "the route asks for no key"
+    return Person(actor_of(request), caller.scope == "admin")
+
+
+Speaking = Annotated[Person, Depends(person_of)]
 Context = Annotated[Gateway, Depends(gateway_of)]
 Who = Annotated[Actor, Depends(actor_of)]

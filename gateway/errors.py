@@ -20,6 +20,7 @@ from gateway.request_words import in_words_of
 from gateway.shape import Shape
 from windmill.core.errors import ERROR_CODES, Code, DataRefused, WindmillError, unexpected
 from windmill.kernels.text.redaction import redactor
+from windmill.operate.sessions.claims import AlreadyClaimed
 
 logger = logging.getLogger("gateway")
 
@@ -69,6 +70,8 @@ class ProblemDetails(Shape):
     remediation: list[str]
     retryable: bool
     retry_after: int | None = None
+    claimant: str | None = None
+    claimed_by: str | None = None
     errors: tuple[FieldMistake, ...] = ()
     missing_fields: tuple[str, ...] = ()
     request_id: str
@@ -130,7 +133,9 @@ def problem_of(
 
 
 def error_words(error: WindmillError) -> Mapping[str, str]:
-    """What `error` is where the raiser has a word for it."""
+    """What `error` is where the raiser has a word for it, and who was first where two wanted the same."""
+    if isinstance(error, AlreadyClaimed):
+        return {"claimant": error.claimant, "claimed_by": error.claimed_by}
     return {"error": error.word} if isinstance(error, WordedError) else {}
 
 

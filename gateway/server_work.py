@@ -1,5 +1,5 @@
-"""What every gateway does beside answering: events for its readers, messages to webhooks, actions on many jobs and
-batches. All gateways of a database share the work."""
+"""What every gateway does beside answering: events for its readers, messages to webhooks, actions on many jobs,
+batches, and what time does to sessions. All gateways of a database share the work."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from windmill.operate.batches.running import BatchWork, Library, batch_runner
 from windmill.operate.bulk.running import bulk_runner
 from windmill.operate.bulk.work import BulkWork
 from windmill.operate.leased_work import LeasedWork
+from windmill.operate.sessions.upkeep import SessionUpkeep
 from windmill.operate.webhooks.endpoints import WebhookAccess
 from windmill.operate.webhooks.poster import WebhookPoster
 from windmill.operate.webhooks.sender import Receiver, webhook_sender
@@ -28,6 +29,7 @@ class ServerWork:
     sender: LeasedWork[Receiver]
     bulk: LeasedWork[BulkWork]
     batches: LeasedWork[BatchWork]
+    sessions: SessionUpkeep
 
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -38,6 +40,7 @@ class ServerWork:
             background(self.sender.work_for_ever()),
             background(self.bulk.work_for_ever()),
             background(self.batches.work_for_ever()),
+            background(self.sessions.keep_up_for_ever()),
         ):
             yield
 
@@ -50,4 +53,5 @@ def server_work(settings: Settings, access: JobAccess, store: ArtifactStore, lib
         webhook_sender(WebhookAccess(access.pool, settings), poster),
         bulk_runner(access, store),
         batch_runner(access, library),
+        SessionUpkeep(access.pool, settings, store),
     )

@@ -19,12 +19,12 @@ FILE_FORM = Form(media_type="multipart/form-data")
 
 async def keep_upload(gateway: Gateway, who: Actor, file: UploadFile) -> KeptAsset:
     """Store it; raises MEDIA_TYPE_UNSUPPORTED by what it holds."""
-    async with _as_file(file) as path:
+    async with as_file(file) as path:
         return await keep_asset(gateway.access, gateway.store, who, file.filename or "", path)
 
 
 @asynccontextmanager
-async def _as_file(file: UploadFile) -> AsyncIterator[Path]:
+async def as_file(file: UploadFile) -> AsyncIterator[Path]:
     """A regular file with these bytes, as stores take them."""
     with tempfile.NamedTemporaryFile(prefix="windmill-upload-") as target:
         await asyncio.to_thread(shutil.copyfileobj, file.file, target, 1024 * 1024)

@@ -11,8 +11,7 @@ SELECT * FROM sessions WHERE session_id = $1 FOR NO KEY UPDATE;
 SELECT started_at FROM sessions WHERE session_id = $1 FOR SHARE;
 
 -- name: find_session
-SELECT s.*, t.chunks AS expected FROM session_states AS s JOIN sessions AS t ON t.session_id = s.session_id
-WHERE s.session_id = $1;
+SELECT * FROM session_states WHERE session_id = $1;
 
 -- name: page_of_sessions
 -- At most $5 after the first $6 of the group $2 and the status $3, NULL for any, that the principal $1 may see, NULL for

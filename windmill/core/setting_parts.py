@@ -34,6 +34,7 @@ from windmill.kernels.net.store_urls import StoreUrl
 
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+AudioRetention = Literal["keep", "samples", "drop"]
 QueueType = Literal["quorum", "classic"]
 ModelAdapter = Literal["", "mock", "python", "http"]
 SessionAttributes = Literal["", "any", "primary", "read-write"]
@@ -246,6 +247,14 @@ class ClientSettings:
 
     windmill_url: str = setting("", endpoint)
     windmill_key: str = setting("", text, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkSettings(DatabaseSettings):
+    """What is kept of talk, and for how long a recording may be silent before it counts as abandoned."""
+
+    talk_audio_retention: AudioRetention = setting("keep", one_of(*get_args(AudioRetention)))
+    talk_abandoned_hours: int = setting("24", integer(1, 8_760))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Routes under /sessions, and their shapes."""

@@ -1,0 +1,1 @@
+"""Routes under /users, and their shapes."""

@@ -1,0 +1,1 @@
+"""Sessions of talk: recorded in chunks, worked on by a job, claimed by people, counted."""
