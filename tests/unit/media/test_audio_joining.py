@@ -38,7 +38,7 @@ def sent(path: Path, number: int, start_ms: int | None = None) -> ChunkFile:
     return ChunkFile(Sent(number, hashlib.sha256(path.read_bytes()).hexdigest(), start_ms), path)
 
 
-def copied(_: AudioTools, path: Path, target: Path, *, joined: bool = False) -> int:
+def copied(tools: AudioTools, path: Path, target: Path, *, joined: bool = False) -> int:
     """Decodes WAV files without ffmpeg, for tests that decode thousands."""
     assert not joined
     sound = open_wave(path)
@@ -50,9 +50,9 @@ def words(talk: JoinedTalk) -> list[str]:
     return [one.word for one in hear(np.asarray(open_wave(talk.path)))]
 
 
-def joined(folder: Path, chunks: Sequence[ChunkFile], expected: int = 0, **settings: str) -> JoinedTalk:
+def joined(folder: Path, chunks: Sequence[ChunkFile], expected: int = 0) -> JoinedTalk:
     folder.mkdir(exist_ok=True)
-    return join_chunks(tools(**settings), chunks, folder, lambda _: None, expected)
+    return join_chunks(tools(), chunks, folder, lambda _: None, expected)
 
 
 def chunk_files(folder: Path) -> list[ChunkFile]:
@@ -130,7 +130,11 @@ FORMATS = {
 def encoded(folder: Path, sound: Pcm, suffix: str) -> Path:
     codec, container = FORMATS[suffix]
     source, target = write_wave(folder / "plain.wav", sound), folder / f"encoded.{suffix}"
-    pieces = ("-movflags", "frag_keyframe+empty_moov", "-frag_duration", "500000") if container == "mp4" else ()
+    pieces = (
+        ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
+        if container == "mp4"
+        else ()
+    )
     small = ("-cluster_time_limit", "500") if container == "webm" else ()
     command = [tools().program, "-v", "error", "-y", "-i", source, "-ar", "48000", "-c:a", codec, *pieces, *small]
     subprocess.run([*map(str, command), "-f", container, str(target)], check=True)
@@ -191,7 +195,7 @@ def test_what_is_no_recording_is_refused_whatever_it_is_called(tmp_path: Path, n
 def test_recordings_over_a_limit_are_refused_with_its_name(tmp_path: Path, setting: str, value: str) -> None:
     path = write_wave(tmp_path / "talk.wav", say(SAID))
     with pytest.raises(WindmillError, match=f"AUDIO_TOO_LARGE.*{setting.upper()}"):
-        joined(tmp_path / "out", [sent(path, 0)], **{setting: value})
+        join_chunks(tools(**{setting: value}), [sent(path, 0)], tmp_path, lambda _: None)
 
 
 def test_a_cancelled_decoding_ends(tmp_path: Path) -> None:

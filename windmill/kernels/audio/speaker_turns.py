@@ -15,7 +15,7 @@ from windmill.kernels.audio.voice_encoder import SECONDS
 HOP_SECONDS = 0.8
 _CHANGED = 0.6
 _SWITCH = 0.12
-_JOIN_SECONDS = 0.6
+_JOIN_SECONDS = 0.3
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class SpeechRules:
     goes_on: float = 0.35
     least_speech: float = 0.2
     least_pause: float = 0.3
-    pad: float = 0.08
+    pad: float = 0.04
 
 
 def speech_spans(probabilities: npt.NDArray[np.floating], end: float, rules: SpeechRules) -> list[Span]:

@@ -26,7 +26,8 @@ class AudioAttribute:
     streams: bool = False
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
-        yield {"parameters": inputs.parameters["each"][0]}
+        durations = [output["duration"] for output in inputs.outputs.values()]
+        yield {"parameters": inputs.parameters["each"][0], **({"duration": durations[0]} if durations else {})}
 
     async def run(self, task: RunningTask) -> TaskResult:
         values_of(ATTRIBUTE, parameters_of_run(task))
@@ -37,7 +38,8 @@ def _attribute(task: RunningTask) -> TaskResult:
     turns = turns_in(task)
     said = attribute(_heard(task), turns)
     speakers = [asdict(speaker) for speaker in speakers_of(turns, said)]
-    document = {"speakers": speakers, "words": [word.document() for word in said]}
+    duration = {name: task.input[name] for name in ("duration",) if name in task.input}
+    document = {**duration, "speakers": speakers, "words": [word.document() for word in said]}
     file = json_file(folder_of(task, "out"), TRANSCRIPT, document)
     return TaskResult({"speakers": len(speakers), "words": len(said)}, [file])
 

@@ -39,8 +39,9 @@ class AudioTranscribe:
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         given = inputs.parameters["each"][0]
         for output in inputs.outputs.values():
+            duration = output["talk"]["duration"]
             for piece in output["pieces"]:
-                yield {"parameters": given, "piece": piece, "files": {"speech": [piece["file"]]}}
+                yield {"parameters": given, "duration": duration, "piece": piece, "files": {"speech": [piece["file"]]}}
 
     async def run(self, task: RunningTask) -> TaskResult:
         given = values_of(TRANSCRIBE, parameters_of_run(task))
@@ -61,7 +62,11 @@ class AudioTranscribe:
         file = json_file(folder_of(task, "out"), WORDS, [word.document() for word in words])
         first = task.input["piece"]["file"].endswith("_00000.wav")
         warnings = warnings_of(chosen) if first or chosen.passed_over else []
-        return TaskResult({"words": len(words), "engine": chosen.engine}, [file], warnings=warnings)
+        return TaskResult(
+            {"duration": task.input["duration"], "words": len(words), "engine": chosen.engine},
+            [file],
+            warnings=warnings,
+        )
 
     async def _hear(
         self, engine: str, task: RunningTask, given: Mapping[str, Any], path: Path, numbered: tuple[int, Span]

@@ -7,9 +7,9 @@ from windmill.core.settings import load_settings
 from windmill.engines.engine_thread import EngineThread
 from windmill.engines.registry import Engines, configured_engines, open_engines
 from windmill.jobs.step import StepCatalog
+from windmill.pipelines.audio.attribute import AudioAttribute
 from windmill.pipelines.audio.correct import AudioCorrect
 from windmill.pipelines.audio.count import AudioCount
-from windmill.pipelines.audio.attribute import AudioAttribute
 from windmill.pipelines.audio.diarise import AudioDiarise
 from windmill.pipelines.audio.join import AudioJoin
 from windmill.pipelines.audio.samples import AudioSamples
