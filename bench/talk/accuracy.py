@@ -120,8 +120,11 @@ def counted(talk: MadeTalk, words: Sequence[HeardWord], turns: Sequence[SpeakerT
     said = [(names.get(one.speaker, "?"), one.heard.word) for one in attribute(words, turns)]
     truth = counts_of([(one.turn.speaker, one.text) for one in talk.spoken if one.text])
     found = counts_of([one for one in said if one[0] in known or one[0] == "?"])
-    chosen = lambda counts: {key: count for key, count in counts.items() if key[1] in COUNTED}  # noqa: E731
-    return count_error(chosen(truth), chosen(found))
+    return count_error(_wanted(truth), _wanted(found))
+
+
+def _wanted(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {key: count for key, count in counts.items() if key[1] in COUNTED}
 
 
 def errors_of_words(talk: MadeTalk, words: Sequence[HeardWord]) -> tuple[int, int]:

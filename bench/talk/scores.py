@@ -44,8 +44,9 @@ def diarisation_score(
             real = {turn.speaker for turn in truth if turn.t0 <= middle < turn.t1}
             said = {names.get(turn.speaker, f"?{turn.speaker}") for turn in found if turn.t0 <= middle < turn.t1}
             right = len(real & said)
-            parts = (len(said) - len(real), len(real) - len(said), min(len(real), len(said)) - right)
-            score += DiarisationScore(*(seconds * max(0, part) for part in parts), seconds * len(real))
+            false, missed = max(0, len(said) - len(real)), max(0, len(real) - len(said))
+            confused = min(len(real), len(said)) - right
+            score += DiarisationScore(seconds * false, seconds * missed, seconds * confused, seconds * len(real))
     return score
 
 

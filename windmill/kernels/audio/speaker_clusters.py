@@ -23,9 +23,9 @@ class ClusterRules:
     who say less than `least` seconds in all are taken for others who sound like them. At most so many speakers; 0 for
     as many as are heard."""
 
-    alike: float = 0.8
+    alike: float = 0.78
     certain: float = 1.2
-    least: float = 1.5
+    least: float = 3.0
     most_speakers: int = 0
 
 
