@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MODELS := $(VENV)/.models
 PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors gateway dev farm deploy bench tests
 
@@ -11,7 +12,7 @@ CODE := windmill producers workers postprocessors gateway dev farm deploy bench 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-audio smoke test test-slow chaos check format bench image up down psql lock
+.PHONY: help setup demo demo-audio demo-video models smoke test test-slow chaos check format bench image up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -28,13 +29,23 @@ $(READY): requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: $(READY) ## run the whole fleet here on 200 drawn images, from queue to result
-	@$(BIN)/python -m dev.demo
+demo: $(READY) $(if $(IMAGES),$(MODELS)) ## run the whole fleet here on 200 drawn images; IMAGES=DIR: on yours, with real models
+	@$(BIN)/python -m dev.demo $(if $(IMAGES),--folder "$(IMAGES)") $(if $(UNSTATED),--accept-unstated-licences)
+
+models: $(MODELS) ## install what real models need in the farm (python -m dev.farm --real)
+
+$(MODELS): requirements-models.lock | $(READY)
+	@echo "installing the libraries of real models into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+demo-video: $(READY) ## draw a clip here, have it annotated and restyled, and see what each step takes
+	@$(BIN)/python -m dev.demo_video
 
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-test-slow: $(READY) ## run the slow tests, about twenty minutes; each states why it is slow
+test-slow: $(READY) $(MODELS) ## run the slow tests, about twenty minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 chaos: $(READY) ## run the long fault tests, about twenty minutes: kills, restarts, outages; prints counts
@@ -96,5 +107,7 @@ lock: $(READY) ## upgrade the locked dependencies
 		--python-version 3.11 -c requirements-dev.lock --extra gateway pyproject.toml -o requirements-gateway.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra models pyproject.toml -o requirements-models.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --upgrade dev/servers/swift.in -o dev/servers/swift.lock

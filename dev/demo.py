@@ -1,8 +1,9 @@
-"""The whole fleet on this machine, from drawn images to rows: python -m dev.demo
+"""The whole fleet on this machine, from images to rows: python -m dev.demo
 
-Starts private servers unless they run, the stand-in services, one worker for all of them and the post-processors;
-draws images, registers them, submits them to every service, shows the progress, prints what each service did and what
-was made of it, has a picture made by a preset, and stops what it started.
+Starts private servers unless they run, the services, one worker for all of them and the post-processors; registers
+images, submits them to every service, shows the progress, prints what each service did and what was made of it, has a
+picture made by a preset, and stops what it started. Without --folder the images are drawn and the services are
+stand-ins. The images of a folder are shown to real models, by those services for which there are any.
 It has a database and queues of its own, so it neither sees nor touches those of a real fleet.
 """
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from dev import servers
 from dev.demo_picture import make_picture
+from dev.demo_scene import ACCEPT, HOME, DemoScene, answered_by, scene_of, with_models
 from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from dev.servers import databases, ports
 from windmill import broker
@@ -32,7 +34,6 @@ from windmill.storage import database
 from windmill.storage.queries import queries
 
 LOCAL = ROOT / "var" / "local"
-HOME = ROOT / "var" / "demo"
 DATABASE = "windmill_demo"
 PREFIX = "demo_"
 ADDRESSES = ("DB_", "QUEUE_")
@@ -49,6 +50,8 @@ where to look next
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
+    top.add_argument("--folder", type=Path, metavar="DIR", help="your own images, instead of drawn ones")
+    top.add_argument(ACCEPT, action="store_true", help="with --folder: use models whose packages state no licence, too")
     top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
     top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
     top.add_argument("--state", type=Path, default=LOCAL, metavar="DIR", help="of the servers (var/local)")
@@ -60,10 +63,11 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
         environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
         settings = Settings.from_env(environ)
         fleet = load_fleet(settings.service_config)
+        scene = scene_of(options, list(fleet.services))
         await reset(settings, list(fleet.services))
         try:
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
-                finished = await run_demo(programs, settings, fleet, options.images, options.seed)
+                finished = await run_demo(programs, settings, fleet, scene)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
             return FAILED
@@ -111,41 +115,56 @@ async def reset(settings: Settings, services: Sequence[str]) -> None:
         await broker.delete_queues(opened, settings, services)
 
 
-async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, images: int, seed: int) -> bool:
+async def run_demo(programs: ProgramRunner, settings: Settings, fleet: Fleet, scene: DemoScene) -> bool:
     """Run the demo; True when every result has arrived."""
-    await prepare(programs, settings, fleet, images, seed)
+    await prepare(programs, settings, fleet, scene)
     say("worker, post-processors and producer")
-    programs.start("worker", "-m", "workers.generic", SERVICE_NAME="all")
+    services = ",".join(scene.services)
+    programs.start("worker", "-m", "workers.generic", SERVICE_NAME=services)
     programs.start("postprocessors", "-m", "postprocessors.all")
     started = time.monotonic()
-    said = await programs.run("-m", "producers.generic", "--services", "all", "--group", "demo")
+    said = await programs.run("-m", "producers.generic", "--services", services, "--group", "demo")
     say(f"  {said.splitlines()[-1]}")
-    total = images * len(fleet.services)
-    stored = await watch(settings, total, programs)
+    images, _ = await seen(settings)
+    total = images * len(scene.services)
+    settled, stored = await watch(settings, total, programs)
     seconds = time.monotonic() - started
-    say("\n" + render_services((await read_status(settings, list(fleet.services.values()))).services, seconds))
+    asked = [fleet.services[name] for name in scene.services]
+    _, answered_by = await seen(settings)
+    say("\n" + render_services((await read_status(settings, asked)).services, seconds, answered_by))
+    if scene.left_out:
+        say(f"not asked, as there is no model for them: {', '.join(scene.left_out)}")
+        say(f"{images / seconds:.2f} pictures/s")
     say(f"{stored:,} of {total:,} results in {seconds:.1f} s, {stored / seconds:.0f} jobs/s")
     derived = await post_processed(settings, programs)
     say(await make_picture(programs, HOME / "picture"))
     say(WHERE_TO_LOOK)
-    return stored == total and derived
+    # Of a user's own images some may be beyond a service; the table tells.
+    return derived and (settled if scene.left_out else stored) == total
 
 
-async def prepare(programs: ProgramRunner, settings: FleetSettings, fleet: Fleet, images: int, seed: int) -> None:
-    """Start the services, create the tables, draw and register images."""
-    wanted = [service.port + settings.service_port_offset for service in fleet.services.values()]
-    programs.start("farm", "-m", "dev.farm", "--seed", str(seed), "--keep-alive")
+async def prepare(programs: ProgramRunner, settings: FleetSettings, fleet: Fleet, scene: DemoScene) -> None:
+    """Start the services, create the tables, draw images if none are given, and register them."""
+    wanted = [fleet.services[name].port + settings.service_port_offset for name in scene.services]
+    programs.start("farm", "-m", "dev.farm", *scene.farm_options)
     await programs.until_listening("farm", wanted)
-    say(f"stand-in services\n  {len(wanted)} on 127.0.0.1, ports {min(wanted)} to {max(wanted)}")
-    scenes = HOME / f"scenes-{seed}-{images}"
-    drawing = ("-m", "dev.farm.scenes", "--count", str(images), "--seed", str(seed), "--out", str(scenes))
-    say(f"images\n  {await programs.run(*drawing)}")
+    say(f"{scene.kind} services\n  {len(wanted)} on 127.0.0.1, ports {min(wanted)} to {max(wanted)}")
+    if scene.drawing:
+        say(f"images\n  {await programs.run(*scene.drawing)}")
     say(f"tables\n  {await programs.run('-m', 'windmill', 'migrate')}")
-    say(f"register\n  {await programs.run('-m', 'producers.images', str(scenes), '--group', 'demo')}")
+    say(f"register\n  {await programs.run('-m', 'producers.images', str(scene.images), '--group', 'demo')}")
 
 
-async def watch(settings: DatabaseSettings, total: int, programs: ProgramRunner) -> int:
-    """Follow the results until all have arrived, or none has for a minute."""
+async def seen(settings: DatabaseSettings) -> tuple[int, dict[str, str]]:
+    """How many images there are, and what has answered for each service."""
+    async with database.connection(settings, "windmill-demo") as connection:
+        images: int = await connection.fetchval(queries()["count_images"])
+        rows = await connection.fetch(queries()["who_answered"])
+    return images, {row["service"]: answered_by(row["framework"]) for row in rows}
+
+
+async def watch(settings: DatabaseSettings, total: int, programs: ProgramRunner) -> tuple[int, int]:
+    """Follow the results until all have arrived, or none has for a minute; how many there are, and good ones."""
     moved = time.monotonic()
     before = successes = 0
     with tqdm(total=total, unit=" results", dynamic_ncols=True, disable=None) as bar:
@@ -161,7 +180,7 @@ async def watch(settings: DatabaseSettings, total: int, programs: ProgramRunner)
             if time.monotonic() - moved > STALL_SECONDS:
                 say(f"nothing has moved for {STALL_SECONDS:.0f} s; the logs are in {HOME}")
                 break
-    return successes
+    return before, successes
 
 
 async def counts(settings: DatabaseSettings) -> AsyncIterator[tuple[int, int]]:
@@ -205,9 +224,12 @@ def render_derived(row: Mapping[str, int], seconds: float) -> str:
     return f"{boxes}, {shown}; {votes}; {seconds:.1f} s after the last result"
 
 
-def render_services(rows: Sequence[ServiceStatus], seconds: float) -> str:
-    cells = [[row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50] for row in rows]
-    return render_table(["service", "done", "failed", "jobs/s", "p50 s"], cells)
+def render_services(rows: Sequence[ServiceStatus], seconds: float, answered_by: Mapping[str, str]) -> str:
+    cells = [
+        [row.service, row.done, row.failed, round(row.done / seconds, 1), row.p50, answered_by.get(row.service, "-")]
+        for row in rows
+    ]
+    return render_table(["service", "done", "failed", "jobs/s", "p50 s", "answered by"], cells)
 
 
 def say(line: str) -> None:
@@ -217,4 +239,6 @@ def say(line: str) -> None:
 
 if __name__ == "__main__":
     arguments = parser().parse_args()
+    # Before anything is started, as it may take minutes, or be refused.
+    with_models(arguments)
     sys.exit(run(lambda _, stop: main(stop, arguments)))

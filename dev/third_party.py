@@ -20,6 +20,7 @@ LOCKS = {
     "farm": "requirements-farm.lock",
     "stores": "requirements-stores.lock",
     "gateway": "requirements-gateway.lock",
+    "models": "requirements-models.lock",
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
     "test server": "dev/servers/swift.lock",

@@ -16,6 +16,7 @@ from gateway.batches.routes import router as batches
 from gateway.bulk.routes import router as bulk
 from gateway.context import Gateway
 from gateway.events.routes import router as events
+from gateway.exports.routes import router as exports
 from gateway.failed.routes import router as failed
 from gateway.groups.routes import router as groups
 from gateway.guard import scope_of
@@ -25,16 +26,19 @@ from gateway.images.trying_routes import router as image_tries
 from gateway.jobs.asking_routes import router as job_requests
 from gateway.jobs.routes import router as jobs
 from gateway.keys.routes import router as keys
+from gateway.pages.all_pages import PAGES
 from gateway.pipeline.routes import router as pipeline
 from gateway.presets.routes import router as presets
 from gateway.prompts.routes import router as prompts
 from gateway.runs.routes import router as runs
+from gateway.search.routes import router as search
 from gateway.services.routes import router as services
 from gateway.sessions.chunk_routes import router as session_chunks
 from gateway.sessions.routes import router as sessions
 from gateway.sessions.speaker_routes import router as session_speakers
 from gateway.status.routes import router as status
 from gateway.users.routes import router as users
+from gateway.videos.routes import router as videos
 from gateway.views.routes import router as views
 from gateway.webhooks.routes import router as webhooks
 from gateway.worker_switch.routes import router as worker_switch
@@ -53,6 +57,8 @@ ROUTERS: Sequence[APIRouter] = (
     images,
     image_files,
     image_tries,
+    search,
+    exports,
     runs,
     services,
     failed,
@@ -65,6 +71,7 @@ ROUTERS: Sequence[APIRouter] = (
     session_speakers,
     groups,
     users,
+    videos,
     views,
     worker_switch,
     keys,
@@ -78,7 +85,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="Windmill", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
     errors.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         # As they are: a router that is included has its routes made anew for each request.
         app.router.routes.extend(router.routes)
     app.state.openapi = openapi(routes_of(app))

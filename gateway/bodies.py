@@ -12,6 +12,7 @@ from windmill.core.errors import WindmillError
 
 MAX_JSON_BYTES = 1_048_576
 DISCARDED_BYTES, DISCARD_SECONDS = 1_048_576, 1
+FORM = "application/x-www-form-urlencoded"
 _FILES = ("multipart/form-data", "application/octet-stream", "application/x-ndjson", "application/jsonl")
 
 Message = MutableMapping[str, Any]
@@ -22,15 +23,17 @@ def is_json(kind: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def body_limit(headers: Headers, most: int) -> int:
-    """How many bytes this body may have; raises MEDIA_TYPE_UNSUPPORTED or PAYLOAD_TOO_LARGE from its headers alone."""
+def body_limit(headers: Headers, most: int, *, to_page: bool = False) -> int:
+    """How many bytes this body may have; raises MEDIA_TYPE_UNSUPPORTED or PAYLOAD_TOO_LARGE from its headers alone.
+    Pages alone take the plain forms that any page of any site could send: theirs carry a token."""
     lengths = values(headers, "content-length")
     if not values(headers, "transfer-encoding") and (not lengths or lengths == ["0"]):
         return 0
     kinds = [kind.partition(";")[0].strip() for kind in values(headers, "content-type")]
-    if len(kinds) != 1 or not (is_json(kinds[0]) or kinds[0] in _FILES):
+    is_small = len(kinds) == 1 and (is_json(kinds[0]) or (to_page and kinds[0] == FORM))
+    if not is_small and (len(kinds) != 1 or kinds[0] not in _FILES):
         raise WindmillError("MEDIA_TYPE_UNSUPPORTED", "the body is neither JSON nor a form with files")
-    limit = min(MAX_JSON_BYTES, most) if is_json(kinds[0]) else most
+    limit = min(MAX_JSON_BYTES, most) if is_small else most
     if any(not length.isdigit() or int(length[:20]) > limit for length in lengths):
         raise too_large(limit)
     return limit

@@ -13,6 +13,7 @@ from gateway.errors import as_windmill_error, problem_response
 from gateway.host_rules import foreign_request
 from gateway.metrics import STREAM, UNKNOWN
 from gateway.request_state import REQUEST_ID, RequestState, keep_state, request_id_of
+from gateway.session_keys import PAGES
 
 logger = logging.getLogger("gateway")
 
@@ -56,11 +57,12 @@ class Border:
 
     async def _admit(self, scope: Scope) -> int:
         """How large the body may be; raises WindmillError."""
+        to_page = scope["path"].startswith(PAGES)
         if self._gateway.local and not await self._gateway.keys.required():
-            refused = foreign_request(scope["headers"])
+            refused = foreign_request(scope["headers"], to_page=to_page)
             if refused:
                 raise refused
-        return body_limit(scope["headers"], self._gateway.settings.gateway_max_upload_bytes)
+        return body_limit(scope["headers"], self._gateway.settings.gateway_max_upload_bytes, to_page=to_page)
 
     def _note(self, scope: Scope, state: RequestState, answer: "_Answer", seconds: float) -> None:
         """Count it, and log it; one that the client has left is counted as 499."""

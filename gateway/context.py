@@ -11,6 +11,7 @@ from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.metrics import RequestCounts
+from gateway.pages.form_tokens import FormTokens
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import state_of
@@ -32,10 +33,13 @@ class Gateway:
     keys: KeyRing
     cursors: Cursors
     rates: RateLimits
+    generates: RateLimits
+    """Of what costs more than other requests."""
     presets: PresetShelf = field(compare=False)
     image_fleet: ImageFleet = field(compare=False)
     streams: StreamCounts = field(compare=False)
     work: ServerWork = field(compare=False)
+    form_tokens: FormTokens = field(compare=False)
     local: bool = True
     """Whether it listens on this machine alone."""
     counts: RequestCounts = field(default_factory=RequestCounts, compare=False)

@@ -162,7 +162,7 @@ def install(app: FastAPI) -> None:
     """The one handler, for every kind of exception."""
 
     async def handle(request: Request, error: Exception) -> Response:
-        mistakes = _mistakes(error) if isinstance(error, RequestValidationError) else ()
+        mistakes = mistakes_of(error)
         headers = _allowed(app, request) if isinstance(error, HTTPException) and error.status_code == 405 else None
         return problem_response(
             as_windmill_error(error), state_of(request).request_id, request.url.path, mistakes, headers
@@ -188,8 +188,10 @@ def as_windmill_error(error: Exception) -> WindmillError:
     return unexpected(error)
 
 
-def _mistakes(error: RequestValidationError) -> list[FieldMistake]:
+def mistakes_of(error: Exception) -> list[FieldMistake]:
     """Without the values, which may be large or secret."""
+    if not isinstance(error, RequestValidationError):
+        return []
     return [_mistake([*map(str, one["loc"])], str(one["msg"])) for one in error.errors()[:MOST_MISTAKES]]
 
 

@@ -15,6 +15,7 @@ from gateway.caller import LOCAL, Caller, RouteScope
 from gateway.context import Gateway, gateway_of
 from gateway.errors import PROBLEMS
 from gateway.request_state import state_of
+from gateway.session_keys import key_of
 from windmill.core.errors import WindmillError
 from windmill.operate.jobs.outlines import SHORT_DIGITS, find_short
 
@@ -90,9 +91,8 @@ async def name_job_in_full(request: Request) -> None:
 
 async def identify(gateway: Gateway, request: Request) -> Caller:
     """Who asks; raises AUTH_MISSING, AUTH_INVALID or AUTH_EXPIRED."""
-    kind, _, text = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and text.strip():
-        key = await gateway.keys.find(text.strip())
+    if text := key_of(request):
+        key = await gateway.keys.find(text)
         return Caller(key.principal, key.scope, key)
     if gateway.local and not await gateway.keys.required():
         return LOCAL

@@ -14,8 +14,8 @@ _OWN_SITE = ("same-origin", "none")
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-def foreign_request(headers: Headers) -> WindmillError | None:
-    """Why a request without a key is refused; None if it is not."""
+def foreign_request(headers: Headers, *, to_page: bool = False) -> WindmillError | None:
+    """Why a request without a key is refused; None if it is not. Forms of pages carry a token instead of our header."""
     hosts, origins = values(headers, "host"), values(headers, "origin")
     if len(hosts) != 1 or name_of(hosts[0]) not in LOCAL_NAMES:
         return _refused("without keys the gateway answers to the names localhost, 127.0.0.1 and [::1] only")
@@ -24,7 +24,7 @@ def foreign_request(headers: Headers) -> WindmillError | None:
     if any(site not in _OWN_SITE for site in values(headers, "sec-fetch-site")):
         return _refused("without keys a request that comes from another site is refused")
     is_form = any(kind.startswith("multipart/") for kind in values(headers, "content-type"))
-    if is_form and not any(values(headers, name) for name in OWN_HEADERS):
+    if is_form and not to_page and not any(values(headers, name) for name in OWN_HEADERS):
         return _refused("without keys a form is taken only with the header Windmill-Request: 1")
     return None
 

@@ -12,6 +12,7 @@ from windmill.core.settings import Settings
 from windmill.operate.images.files import ImageFiles
 from windmill.operate.images.reading import PlaceRules
 from windmill.operate.status.figures import FleetStatus
+from windmill.operate.status.history import AnswerHistory
 from windmill.operate.status.reading import LOST_SECONDS, StatusReader
 from windmill.storage.database import Pool
 from windmill.submit.job_sender import JobSender
@@ -30,6 +31,7 @@ class ImageFleet:
         self.sender = JobSender(settings, f"{title} trying")
         self.uploads = UploadFolder(settings.gateway_uploads_dir, settings.image_root, settings.max_image_bytes)
         self.places = PlaceRules(settings.image_root.resolve(), settings.gateway_uploads_dir.resolve())
+        self.history = AnswerHistory(pool, settings)
         self._fleet: tuple[float, Fleet] | None = None
         self._reader: StatusReader | None = None
         self._status: tuple[float, FleetStatus] | None = None
@@ -39,6 +41,7 @@ class ImageFleet:
     async def __aenter__(self) -> "ImageFleet":
         await self._opened.enter_async_context(self.files)
         self._opened.push_async_callback(self.sender.close)
+        self._opened.push_async_callback(self.history.close)
         return self
 
     async def __aexit__(self, *_: object) -> None:

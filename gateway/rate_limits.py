@@ -1,6 +1,7 @@
 """How many requests a key may make: a bucket that holds a minute's worth, and fills evenly. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from windmill.core.errors import WindmillError
@@ -17,8 +18,8 @@ class _Bucket:
 class RateLimits:
     """The buckets of this process, by key. Mutable."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+    def __init__(self, per_minute: int, name: str = "requests") -> None:
+        self._per_minute, self._name = per_minute, name
         self._buckets: dict[str, _Bucket] = {}
 
     def take(self, key: str, now: float, per_minute: int | None = None) -> dict[str, str]:
@@ -28,9 +29,10 @@ class RateLimits:
         bucket.left, bucket.at = min(most, bucket.left + (now - bucket.at) * most / 60), now
         if bucket.left < 1:
             wait = math.ceil((1 - bucket.left) * 60 / most)
-            raise WindmillError("RATE_LIMIT_EXCEEDED", f"more than {most:,} requests in a minute", retry_after=wait)
+            said = f"more than {most:,} requests in a minute"
+            raise WindmillError("RATE_LIMIT_EXCEEDED", said, retry_after=wait)
         bucket.left -= 1
-        return limit_headers(most, bucket.left)
+        return limit_headers(most, bucket.left, self._name)
 
     def _bucket(self, key: str, now: float, most: int) -> _Bucket:
         if key not in self._buckets and len(self._buckets) >= MOST:
@@ -38,7 +40,13 @@ class RateLimits:
         return self._buckets.setdefault(key, _Bucket(most, now))
 
 
-def limit_headers(most: int, left: float) -> dict[str, str]:
+def limit_headers(most: int, left: float, name: str = "requests") -> dict[str, str]:
     """As the draft of the RateLimit headers has them: the policy, what is left, and when all is there again."""
     full = math.ceil((most - left) * 60 / most)
-    return {"RateLimit-Policy": f'"requests";q={most};w=60', "RateLimit": f'"requests";r={int(left)};t={full}'}
+    return {"RateLimit-Policy": f'"{name}";q={most};w=60', "RateLimit": f'"{name}";r={int(left)};t={full}'}
+
+
+def join_limits(told: dict[str, str], more: Mapping[str, str]) -> None:
+    """Tell of a further limit in the same headers."""
+    for name, value in more.items():
+        told[name] = f"{told[name]}, {value}" if name in told else value

@@ -18,6 +18,7 @@ from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
 from gateway.metrics import RequestCounts
+from gateway.pages.form_tokens import FormTokens
 from gateway.preset_shelf import PresetShelf
 from gateway.rate_limits import RateLimits
 from gateway.request_state import NamesRequest
@@ -86,10 +87,11 @@ async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
     settings = replace(program.settings, windmill_url="")
     async with transaction(pool, settings) as connection:
         secret = await read_gateway_secret(connection)
-    access, store, presets = (
+    access, store, presets, images = (
         JobAccess(pool, settings, STEPS),
         open_artifact_store(settings),
         PresetShelf(settings.presets_dir),
+        ImageFleet(settings, pool, program.title),
     )
     return Gateway(
         settings,
@@ -98,10 +100,12 @@ async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
         KeyRing(pool, settings),
         Cursors(secret),
         RateLimits(settings.gateway_requests_per_minute),
+        RateLimits(settings.gateway_generates_per_minute, "generate"),
         presets,
-        ImageFleet(settings, pool, program.title),
+        images,
         StreamCounts(settings.gateway_streams_per_key),
-        server_work(settings, access, store, presets.library),
+        server_work(settings, access, store, presets.library, images.sender),
+        FormTokens(secret),
         is_loopback(settings.gateway_host),
     )
 

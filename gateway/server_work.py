@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.events.feed import EventFeed, database_feed
+from gateway.events.stream_reads import StreamReads
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.operate.batches.running import BatchWork, Library, batch_runner
@@ -18,6 +19,10 @@ from windmill.operate.webhooks.poster import WebhookPoster
 from windmill.operate.webhooks.sender import Receiver, webhook_sender
 from windmill.process.runner import background
 from windmill.storage.artifacts.store import ArtifactStore
+from windmill.submit.job_sender import JobSender
+
+STREAM_READS = 3
+"""Connections to the database that readers of streams take up at most, of all that a gateway has."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class ServerWork:
     """Its parts; `hurry` tells one of them that there is something to do."""
 
     feed: EventFeed
+    reads: StreamReads
     poster: WebhookPoster
     sender: LeasedWork[Receiver]
     bulk: LeasedWork[BulkWork]
@@ -45,13 +51,16 @@ class ServerWork:
             yield
 
 
-def server_work(settings: Settings, access: JobAccess, store: ArtifactStore, library: Library) -> ServerWork:
+def server_work(
+    settings: Settings, access: JobAccess, store: ArtifactStore, library: Library, sender: JobSender
+) -> ServerWork:
     poster = WebhookPoster(frozenset(settings.webhook_url_allow))
     return ServerWork(
         database_feed(access.pool, settings),
+        StreamReads(STREAM_READS),
         poster,
         webhook_sender(WebhookAccess(access.pool, settings), poster),
         bulk_runner(access, store),
-        batch_runner(access, library),
+        batch_runner(access, library, sender),
         SessionUpkeep(access.pool, settings, store),
     )

@@ -1,6 +1,6 @@
 """All post-processors in one process, for small machines: python -m postprocessors.all
 
-Merges boxes, enriches them, and computes the votes. .env.example describes every setting.
+Merges boxes, enriches them, computes the votes, and keeps the search rows. .env.example describes every setting.
 """
 
 import sys

@@ -82,6 +82,13 @@ def template(servers: Mapping[str, str]) -> Iterator[str]:
 @pytest.fixture
 def environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
     """The variables of a fleet of its own, for `Settings.from_env` and for commands that are started."""
+    with own_environ(servers, template) as variables:
+        yield variables
+
+
+@contextlib.contextmanager
+def own_environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
+    """A database and names of queues that are gone afterwards."""
     unique = uuid.uuid4().hex[:8]
     own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": RETRY_DELAYS}
     settings = Settings.from_env({**servers, **own})

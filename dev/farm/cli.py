@@ -16,6 +16,7 @@ from windmill.core.settings import load_settings
 
 _EXAMPLES = """commands at work:
   python -m dev.farm --services detectors
+  python -m dev.farm --real
   python -m dev.farm fault set yolov8 error-rate=0.3 slowness=0.2
   python -m dev.farm fault clear all
   python -m dev.farm counts --json
@@ -25,7 +26,8 @@ _EXAMPLES = """commands at work:
   python -m dev.farm audio --port 7790
 
 With no command the farm serves until it is stopped. Services are named one by one or by the sets of
-service_config.json. Every stand-in says framework windmill-farm in model_info.
+service_config.json. Every stand-in says framework windmill-farm in model_info; with --real, model_info
+names the model, and a service for which there is none says so (503) instead of making up an answer.
 """
 
 
@@ -63,6 +65,12 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port-offset", type=int, help="added to every port (default: SERVICE_PORT_OFFSET)")
     parser.add_argument("--seed", type=int, default=0, help="decides answers and faults (default: %(default)s)")
     parser.add_argument("--keep-alive", action="store_true", help="keep connections; the real services close each")
+    parser.add_argument(
+        "--real", action="store_true", help="answer with real models where there are any (docs/models.md)"
+    )
+    parser.add_argument(
+        "--accept-unstated-licences", action="store_true", help="use models whose packages state no licence, too"
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     _add_control_port(parser)
     parser.set_defaults(run=serve)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 FRAMEWORK = "windmill-farm"
 """Every stand-in names this framework in `model_info`, so that it is not taken for a model."""
 
+NO_MODEL = "none"
+"""The framework of a service that has to be real and has no model."""
+
 MAX_BYTES = 8 * 1024 * 1024
 IMAGE_EXTENSIONS = frozenset({"png", "jpg", "jpeg", "gif", "bmp", "webp"})
 ANALYZE_PATHS = frozenset({"/analyze", "/v3/analyze"})

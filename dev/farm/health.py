@@ -3,6 +3,7 @@
 A stand-in is healthy unless a fault says otherwise. How a service reports that it is not is part of its contract.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -152,13 +153,16 @@ _TITLED: dict[str, dict[str, Any]] = {
 """Services that give a human title and the state of what they run on."""
 
 
-def health(service: str, *, healthy: bool, now: datetime) -> StandInReply:
-    """The health reply of a service; that of an unknown service has its name and status."""
+def health(service: str, *, healthy: bool, now: datetime, framework: str = FRAMEWORK) -> StandInReply:
+    """The health reply of a service; that of an unknown service has its name and status. `framework` is what answers
+    for it."""
     if service in _MODEL_STATUS:
-        return _model_status(service, healthy)
-    if service in _TIMESTAMPED:
-        return _timestamped(service, healthy, now)
-    return _titled(service, healthy)
+        said = _model_status(service, healthy)
+    elif service in _TIMESTAMPED:
+        said = _timestamped(service, healthy, now)
+    else:
+        said = _titled(service, healthy)
+    return replace(said, body=said.body.replace(FRAMEWORK.encode(), framework.encode()))
 
 
 def _model_status(service: str, healthy: bool) -> StandInReply:

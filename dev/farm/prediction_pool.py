@@ -18,6 +18,10 @@ Result = TypeVar("Result")
 PredictionDocument = dict[str, Any]
 
 
+class NoModel(Exception):
+    """There is no model that could answer for this service, and no answer is made up."""
+
+
 @dataclass(frozen=True)
 class PictureAnswer:
     """The predictions for one picture, whether they are simulated, and extra metadata for the reply."""
@@ -28,12 +32,11 @@ class PictureAnswer:
 
 
 class AnswerSource(Protocol):
-    """What predicts for pictures; the module `dev.farm.answers` implements it."""
+    """What predicts for pictures: the module `dev.farm.answers`, or real models. `predictions` may raise NoModel."""
 
-    @property
-    def SERVICES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
     def predictions(self, service: str, picture: Picture, seed: int, /) -> list[PredictionDocument]: ...
     def is_simulated(self, service: str, picture: Picture, /) -> bool: ...
+    def model_info(self, service: str, /) -> Mapping[str, Any]: ...
 
 
 class PredictionPool:
@@ -43,6 +46,10 @@ class PredictionPool:
         self._seed = seed
         self._knowledge = knowledge
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="farm-picture")
+
+    def model_info(self, service: str) -> dict[str, Any]:
+        """What answers for a service: its `framework`, and what else there is to say of it."""
+        return dict(self._knowledge.model_info(service))
 
     async def answer(self, service: str, data: bytes, regions: int = 1) -> PictureAnswer:
         """The service's answer; raises NotAnImage or BrokenImage."""
@@ -63,8 +70,6 @@ class PredictionPool:
 
     def _answer(self, service: str, data: bytes) -> PictureAnswer:
         picture = open_picture(data)
-        if service not in self._knowledge.SERVICES:
-            return PictureAnswer([], simulated=True)
         predictions = self._knowledge.predictions(service, picture, self._seed)
         dice = random.Random(f"{self._seed}:{service}:{picture.identity}")
         return PictureAnswer(with_shiny(predictions, dice), self._knowledge.is_simulated(service, picture))

@@ -12,6 +12,8 @@ from pathlib import Path
 from dev.farm.audio.server import serving_audio
 from dev.farm.comfyui.server import ComfyUiStandIn, serving
 from dev.farm.control import DEFAULT_PORT, Control
+from dev.farm.prediction_pool import PredictionPool
+from dev.farm.real import load_real
 from dev.farm.server import Farm, StandInAddress, cannot_open, must_be_a_port
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -28,8 +30,9 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> int:
     if by_url := [service.name for service in services if service.urls]:
         sys.stderr.write(f"no stand-in for {', '.join(by_url)}: a URL leads to the service itself\n")
     control_port = arguments.control_port or DEFAULT_PORT + offset
+    pool = _pool(arguments)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(plots, control_port, arguments))
+        runner.run(_serve(plots, control_port, arguments, pool))
     return 0
 
 
@@ -81,9 +84,18 @@ def _stop_event() -> asyncio.Event:
     return stopped
 
 
-async def _serve(plots: list[StandInAddress], control_port: int, arguments: argparse.Namespace) -> None:
+def _pool(arguments: argparse.Namespace) -> PredictionPool:
+    """What answers: the stand-ins, or real models, of which those that are missing are fetched first."""
+    if not arguments.real:
+        return PredictionPool(arguments.seed)
+    return PredictionPool(arguments.seed, load_real(accept_unstated=arguments.accept_unstated_licences))
+
+
+async def _serve(
+    plots: list[StandInAddress], control_port: int, arguments: argparse.Namespace, pool: PredictionPool
+) -> None:
     stopped = _stop_event()
-    farm = Farm(plots, host=arguments.host, seed=arguments.seed, keep_alive=arguments.keep_alive)
+    farm = Farm(plots, host=arguments.host, seed=arguments.seed, keep_alive=arguments.keep_alive, pool=pool)
     async with farm, Control(farm, control_port) as control:
         _announce(farm, control, as_json=arguments.json)
         await stopped.wait()

@@ -11,12 +11,21 @@ from typing import Any
 
 from dev.farm import replies
 from dev.farm.answers import nothing_found
-from dev.farm.contract import ANALYZE_PATHS, CLASSES_PATH, DEPRECATED, FRAMEWORK, HEALTH_PATH, SCORE_PATHS, Traits
+from dev.farm.contract import (
+    ANALYZE_PATHS,
+    CLASSES_PATH,
+    DEPRECATED,
+    FRAMEWORK,
+    HEALTH_PATH,
+    NO_MODEL,
+    SCORE_PATHS,
+    Traits,
+)
 from dev.farm.fetching import Downloads, read_file
 from dev.farm.health import health
 from dev.farm.labels import class_names
 from dev.farm.pictures import BrokenImage, NotAnImage
-from dev.farm.prediction_pool import PredictionPool
+from dev.farm.prediction_pool import NoModel, PredictionPool
 from dev.farm.regions import region_count
 from dev.farm.replies import Refusal, StandInReply
 from dev.farm.sources import (
@@ -82,7 +91,7 @@ class StandIn:
         """The service's error envelope."""
         metadata = _timing(started)
         if self.traits.model_info_in_errors:
-            metadata["model_info"] = {"framework": FRAMEWORK}
+            metadata["model_info"] = self._pool.model_info(self.service)
         return replies.json_reply(status, replies.error(self.traits.reply_name, message, metadata))
 
     def crash(self) -> StandInReply:
@@ -114,7 +123,7 @@ class StandIn:
         data = await self._load(source)
         with self._failures_as_refusals(source):
             answer = await self._pool.answer(self.service, data, regions)
-        metadata = _timing(started) | {"model_info": _model_info(answer.simulated) | prompt} | dict(answer.extras)
+        metadata = _timing(started) | {"model_info": self._model_info(answer.simulated) | prompt} | dict(answer.extras)
         predictions = nothing_found(self.service) if self.blind else answer.predictions
         return replies.success(self.traits.reply_name, predictions, metadata)
 
@@ -129,11 +138,16 @@ class StandIn:
             body = replies.score_error(self.traits.reply_name, refusal.message, _timing(started))
             return replies.json_reply(refusal.status, body)
         kind = "url" if isinstance(source, FromUrl) else "file"
-        metadata = _timing(started) | {"model_info": _model_info(simulated) | {"model": FRAMEWORK}}
+        metadata = _timing(started) | {"model_info": self._model_info(simulated) | {"model": FRAMEWORK}}
         return replies.json_reply(200, replies.score_success(self.traits.reply_name, score, caption, kind, metadata))
 
+    def _model_info(self, simulated: bool) -> dict[str, Any]:
+        return self._pool.model_info(self.service) | ({"simulated": True} if simulated else {})
+
     async def _health(self, _call: Call) -> StandInReply:
-        return health(self.service, healthy=self.healthy, now=datetime.now(UTC))
+        framework = str(self._pool.model_info(self.service)["framework"])
+        healthy = self.healthy and framework != NO_MODEL
+        return health(self.service, healthy=healthy, now=datetime.now(UTC), framework=framework)
 
     async def _classes(self, _call: Call) -> StandInReply:
         names = class_names(self.service)
@@ -159,6 +173,9 @@ class StandIn:
             raise Refusal(status, f"{self.traits.blames}: {exc}") from exc
         except BrokenImage as exc:
             raise Refusal(500, str(exc)) from exc
+        except NoModel as exc:
+            # Not the picture's fault: the status by which jobs wait for the service.
+            raise Refusal(503, str(exc)) from exc
         except Exception as exc:
             # A model may fail in any way; to the client each is a 500 in the envelope.
             logger.exception("%s failed on a picture", self.service)
@@ -168,7 +185,3 @@ class StandIn:
 def _timing(started: float | None) -> dict[str, Any]:
     elapsed = 0.0 if started is None else time.perf_counter() - started
     return {"processing_time": round(elapsed, 3)}
-
-
-def _model_info(simulated: bool) -> dict[str, Any]:
-    return {"framework": FRAMEWORK} | ({"simulated": True} if simulated else {})

@@ -1,6 +1,8 @@
-"""Batches: many jobs that are asked for at once, counted, cancelled, and listed with what became of each."""
+"""Batches: many jobs or images that are asked for at once, counted, cancelled, and listed with what became of each."""
 
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from gateway.batches.lines import items_of_lines
 from gateway.batches.shapes import (
     BatchAnswer,
     BatchCounts,
+    BatchImagesBody,
     BatchItemBody,
     BatchList,
     BatchQuery,
@@ -19,12 +22,17 @@ from gateway.batches.shapes import (
     NewBatchBody,
 )
 from gateway.caller import Caller
-from gateway.context import Context, Who
+from gateway.context import Context, Gateway, Who
 from gateway.errors import hide_paths
 from gateway.guard import Operator, Viewer, noun_router
+from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
+from gateway.runs.answering import answers_of
+from gateway.runs.shapes import ServiceAnswerShape
 from windmill.jobs.states import JOB_MOVES, sources
 from windmill.operate.batches.asking import (
+    AskedServices,
     Batch,
+    BatchAsk,
     BatchItem,
     ItemResult,
     begin_batch,
@@ -33,15 +41,16 @@ from windmill.operate.batches.asking import (
     page_of_results,
     show_batch,
 )
+from windmill.operate.batches.images import image_items
+from windmill.operate.runs.reading import read_answers
 
 router = noun_router("batches")
 
 
 def _shape(batch: Batch) -> BatchShape:
     names = ("principal", "name", "status", "created_at", "cancelled_at")
-    return BatchShape(
-        id=batch.batch_id, request_counts=_counts(batch), **{name: getattr(batch, name) for name in names}
-    )
+    told = {name: getattr(batch, name) for name in names}
+    return BatchShape(id=batch.batch_id, request_counts=_counts(batch), services=list(batch.services), **told)
 
 
 def _counts(batch: Batch) -> BatchCounts:
@@ -66,14 +75,39 @@ def _item(caller: Caller, body: BatchItemBody) -> BatchItem:
 
 
 @router.post("/batches", status_code=202)
-async def begin(gateway: Context, caller: Operator, who: Who, body: NewBatchBody, response: Response) -> BatchAnswer:
-    """Ask for many jobs at once. The servers make them; what is wrong with one of them keeps only that one from being
-    made."""
-    items = [_item(caller, one) for one in body.jobs]
-    batch = await begin_batch(gateway.access, who, caller.sees, items, body.name)
+async def begin(
+    gateway: Context,
+    caller: Operator,
+    who: Who,
+    body: NewBatchBody,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> BatchAnswer:
+    """Ask for many jobs at once, or for the answers of services about many images. The servers make them; what is wrong
+    with one job keeps only that one from being made. A batch of images counts as one job against a quota."""
+    digest = digest_of("POST /batches", body) if key else None
+    ask = BatchAsk(
+        who, caller.sees, [_item(caller, one) for one in body.jobs], body.name, None, caller.key, key, digest
+    )
+    if body.images:
+        ask = await _of_images(gateway, ask, body.images)
+    return await _begun(gateway, ask, response)
+
+
+async def _of_images(gateway: Gateway, ask: BatchAsk, body: BatchImagesBody) -> BatchAsk:
+    services = (await gateway.image_fleet.fleet()).select(body.services)
+    asked = AskedServices(tuple(one.name for one in services), body.selection)
+    items = await image_items(gateway.access.pool, gateway.settings, body.image_ids, body.group)
+    return replace(ask, items=items, services=asked)
+
+
+async def _begun(gateway: Gateway, ask: BatchAsk, response: Response) -> BatchAnswer:
+    begun = await begin_batch(gateway.access, ask)
     gateway.work.batches.hurry()
-    response.headers["Location"] = f"/batches/{batch.batch_id}"
-    return BatchAnswer(batch=_shape(batch))
+    response.headers["Location"] = f"/batches/{begun.batch.batch_id}"
+    if begun.replayed:
+        response.headers[REPLAYED] = "true"
+    return BatchAnswer(batch=_shape(begun.batch))
 
 
 @router.post(
@@ -93,13 +127,13 @@ async def begin_lines(
     who: Who,
     response: Response,
     name: Annotated[str, Query(max_length=200)] = "",
+    key: IdempotencyKey = None,
 ) -> BatchAnswer:
     """The same from JSON lines, each an item as in `jobs` of POST /batches: for what is larger than a body of JSON."""
-    items = [_item(caller, one) async for one in items_of_lines(request)]
-    batch = await begin_batch(gateway.access, who, caller.sees, items, name)
-    gateway.work.batches.hurry()
-    response.headers["Location"] = f"/batches/{batch.batch_id}"
-    return BatchAnswer(batch=_shape(batch))
+    lines = [one async for one in items_of_lines(request)]
+    digest = digest_of(f"POST /batches:lines {name}", *lines) if key else None
+    items = [_item(caller, one) for one in lines]
+    return await _begun(gateway, BatchAsk(who, caller.sees, items, name, None, caller.key, key, digest), response)
 
 
 @router.get("/batches")
@@ -137,10 +171,23 @@ async def list_results(
     after = gateway.cursors.open(wanted, query.cursor) or 0
     page = await page_of_results(gateway.access, batch_id, caller.sees, after, query.limit)
     last = page[-1].number if len(page) == query.limit else None
-    results = [_result(one) for one in page]
+    known = await _answers(gateway, [one.image_id for one in page if one.image_id is not None], batch_id, caller)
+    results = [_result(one, known) for one in page]
     return BatchResultList(results=results, count=len(results), next_cursor=gateway.cursors.seal_next(wanted, last))
 
 
-def _result(item: ItemResult) -> BatchResult:
+async def _answers(
+    gateway: Gateway, image_ids: Sequence[int], batch_id: uuid.UUID, caller: Caller
+) -> dict[int, list[ServiceAnswerShape]]:
+    """By image."""
+    if not image_ids:
+        return {}
+    services = (await show_batch(gateway.access, batch_id, caller.sees)).services
+    found = await read_answers(gateway.access.pool, gateway.settings, image_ids, services)
+    return {one.image_id: answers_of(one).answers for one in found}
+
+
+def _result(item: ItemResult, answers: Mapping[int, list[ServiceAnswerShape]]) -> BatchResult:
     values = {**vars(item), "message": hide_paths(item.message) if item.message else None}
-    return BatchResult(job=values.pop("public_id"), **values)
+    said = None if item.image_id is None else answers.get(item.image_id, [])
+    return BatchResult(job=values.pop("public_id"), answers=said, **values)

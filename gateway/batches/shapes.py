@@ -4,11 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from gateway.jobs.shapes import Name, Priority
+from gateway.runs.shapes import Group, ServiceAnswerShape, ServiceNames
 from gateway.shape import JsonObject, PageQuery, Shape
-from windmill.operate.batches.asking import MOST_ITEMS, BatchStatus
+from windmill.operate.batches.asking import MOST_ITEMS, BatchStatus, ImageSelection
 
 CustomId = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -25,11 +26,34 @@ class BatchItemBody(Shape):
     priority: Priority | None = None
 
 
+class BatchImagesBody(Shape):
+    """Images by their ids, or those of a group: at most 10,000. `missing` asks no service again that has answered."""
+
+    services: ServiceNames
+    image_ids: Annotated[tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...], Field(max_length=MOST_ITEMS)] = ()
+    group: Group | None = Field(default=None, examples=["holidays"])
+    selection: ImageSelection = "missing"
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "BatchImagesBody":
+        if bool(self.image_ids) == (self.group is not None):
+            raise ValueError("give either image_ids or a group")
+        return self
+
+
 class NewBatchBody(Shape):
-    """At most 10,000 jobs. What does not fit into a body of JSON is sent as JSON lines, one for each job."""
+    """At most 10,000 jobs, or images at services. Jobs that do not fit into a body of JSON are sent as JSON lines, one
+    for each."""
 
     name: Annotated[str, Field(max_length=200)] = ""
-    jobs: Annotated[tuple[BatchItemBody, ...], Field(min_length=1, max_length=MOST_ITEMS)]
+    jobs: Annotated[tuple[BatchItemBody, ...], Field(max_length=MOST_ITEMS)] = ()
+    images: BatchImagesBody | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "NewBatchBody":
+        if bool(self.jobs) == (self.images is not None):
+            raise ValueError("give either jobs or images")
+        return self
 
 
 class BatchCounts(Shape):
@@ -46,10 +70,13 @@ class BatchCounts(Shape):
 
 
 class BatchShape(Shape):
+    """`services` are asked about its images; a batch of jobs has none."""
+
     id: uuid.UUID
     principal: str
     name: str
     status: BatchStatus
+    services: list[str]
     created_at: datetime
     cancelled_at: datetime | None
     request_counts: BatchCounts
@@ -66,16 +93,19 @@ class BatchList(Shape):
 
 
 class BatchResult(Shape):
-    """An item: the state of its job, or pending, rejected or removed."""
+    """An item: the state of its job, or pending, rejected or removed. `answers` are what services have said by now of
+    its image."""
 
     number: int
     custom_id: str | None
     job: uuid.UUID | None
+    image_id: int | None
     status: str
     error_code: str | None
     message: str | None
     progress: float | None
     ended_at: datetime | None
+    answers: list[ServiceAnswerShape] | None = None
 
 
 class BatchResultList(Shape):

@@ -1,7 +1,7 @@
 """One action on many jobs: counted, done by the servers, and undone."""
 
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fastapi import Response
 
@@ -9,6 +9,7 @@ from gateway.bulk.shapes import BulkAnswer, BulkBody, BulkPreview, BulkShape
 from gateway.context import Context, Who
 from gateway.errors import hide_paths
 from gateway.guard import Operator, Viewer, noun_router
+from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
 from windmill.operate.bulk.asking import BulkAction, BulkAsk, begin_bulk, preview_bulk, show_bulk, undo_bulk
 
 router = noun_router("bulk")
@@ -28,7 +29,12 @@ def _shape(bulk: BulkAction) -> BulkAnswer:
     responses={200: {"model": BulkPreview, "description": "It was only counted."}},
 )
 async def begin(
-    gateway: Context, caller: Operator, who: Who, body: BulkBody, response: Response
+    gateway: Context,
+    caller: Operator,
+    who: Who,
+    body: BulkBody,
+    response: Response,
+    key: IdempotencyKey = None,
 ) -> BulkAnswer | Response:
     """Cancel, pause, resume, retry, delete, or let go before others: many jobs, by their ids or all that match. The
     servers do it, job by job; look at `/bulk/{id}`."""
@@ -38,10 +44,13 @@ async def begin(
     if body.dry_run:
         preview = BulkPreview(action=body.action, matched=await preview_bulk(gateway.access, gateway.store, ask))
         return Response(preview.model_dump_json(), media_type="application/json")
-    bulk_id = await begin_bulk(gateway.access, gateway.store, ask)
+    named = replace(ask, idempotency_key=key, request_digest=digest_of("POST /jobs:bulk", body) if key else None)
+    begun = await begin_bulk(gateway.access, gateway.store, named)
     gateway.work.bulk.hurry()
-    response.headers["Location"] = f"/bulk/{bulk_id}"
-    return _shape(await show_bulk(gateway.access, bulk_id, caller.sees))
+    response.headers["Location"] = f"/bulk/{begun.bulk_id}"
+    if begun.replayed:
+        response.headers[REPLAYED] = "true"
+    return _shape(await show_bulk(gateway.access, begun.bulk_id, caller.sees))
 
 
 @router.get("/bulk/{bulk_id}")

@@ -1,6 +1,7 @@
 """From a request to a stream of events."""
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Header, Request
@@ -9,7 +10,7 @@ from gateway.caller import Caller
 from gateway.context import Gateway
 from gateway.events.frames import control
 from gateway.events.readers import MOST, EventReader, FleetReader, JobReader
-from gateway.events.stream import EventStreamResponse, frames_of, to_its_end
+from gateway.events.stream import EventStreamResponse, frames_of
 from gateway.guard import identify
 from windmill.operate.jobs.event_stream import (
     StreamedEvent,
@@ -38,15 +39,16 @@ async def open_job_stream(
     request: Request, gateway: Gateway, caller: Caller, public_id: uuid.UUID, after: int, last: str | None
 ) -> EventStreamResponse:
     """The events of a job; raises NOT_FOUND."""
-    await list_visible_events(gateway.access, public_id, after, 1, caller.sees)
     known = last is None or (last.isascii() and last.isdigit() and len(last) <= 18)
     begin = int(last) if known and last is not None else after if known else 0
 
     async def read_log(seq: int) -> list[dict[str, object]]:
-        return await to_its_end(list_visible_events(gateway.access, public_id, seq, MOST, caller.sees))
+        return await gateway.work.reads.read(
+            lambda: list_visible_events(gateway.access, public_id, seq, MOST, caller.sees)
+        )
 
     reader = JobReader(gateway.work.feed, read_log, public_id, begin)
-    return await _opened(request, gateway, caller, reader, known=known)
+    return await _opened(request, gateway, caller, reader, reader.begin, known=known)
 
 
 async def open_fleet_stream(
@@ -59,30 +61,43 @@ async def open_fleet_stream(
     begin = place if place is not None else await find_stream_end(pool, settings)
 
     async def read_older(begin: StreamPlace, until: StreamPlace) -> list[StreamedEvent]:
-        return await to_its_end(read_stream(pool, settings, begin, MOST, until=until, principal=caller.sees))
+        return await gateway.work.reads.read(
+            lambda: read_stream(pool, settings, begin, MOST, until=until, principal=caller.sees)
+        )
 
     reader = FleetReader(gateway.work.feed, read_older, begin, caller.sees)
-    return await _opened(request, gateway, caller, reader, known=given is None or place is not None)
+    return await _opened(request, gateway, caller, reader, _nothing_first, known=given is None or place is not None)
+
+
+async def _nothing_first() -> None:
+    """Whoever follows all jobs sees what it may see, perhaps nothing."""
 
 
 async def _opened(
-    request: Request, gateway: Gateway, caller: Caller, reader: EventReader, *, known: bool
+    request: Request,
+    gateway: Gateway,
+    caller: Caller,
+    reader: EventReader,
+    begin: Callable[[], Awaitable[None]],
+    *,
+    known: bool,
 ) -> EventStreamResponse:
+    """The stream of a reader who has begun; who may not is not counted."""
     key = caller.key.prefix if caller.key else ""
-    gateway.streams.enter(key)
-    try:
-        await gateway.work.feed.join()
-    except BaseException:
-        gateway.streams.leave(key)
-        gateway.work.feed.leave()
-        raise
 
     def leave() -> None:
         gateway.streams.leave(key)
         gateway.work.feed.leave()
 
     async def still_admitted() -> Caller:
-        return await to_its_end(identify(gateway, request))
+        return await gateway.work.reads.read(lambda: identify(gateway, request))
 
+    gateway.streams.enter(key)
+    try:
+        await gateway.work.feed.join()
+        await begin()
+    except BaseException:
+        leave()
+        raise
     note = b"" if known else control("resync", "the last event id is none of this stream: read anew what you show")
     return EventStreamResponse(frames_of(gateway.work.feed, reader, still_admitted, note), leave)

@@ -64,6 +64,7 @@ class FleetReader:
 
 ReadLog = Callable[[int], Awaitable[Sequence[dict[str, Any]]]]
 """Reads at most MOST events of the log of a job after a number."""
+_LogPage = tuple[StreamPlace, Sequence[dict[str, Any]]]
 
 
 class JobReader:
@@ -76,6 +77,11 @@ class JobReader:
         self._feed, self._read_log, self._public_id = feed, read_log, public_id
         self.last = after
         self._place: StreamPlace | None = None
+        self._ahead: _LogPage | None = None
+
+    async def begin(self) -> None:
+        """Read the first page of the log, before anything is sent: who may not see the job is told so."""
+        self._ahead = await self._read_page()
 
     async def take(self) -> list[bytes]:
         place = self._feed.last
@@ -96,13 +102,17 @@ class JobReader:
         return frames
 
     async def _from_log(self) -> list[bytes]:
-        place = self._feed.last
-        rows = await self._read_log(self.last)
+        (place, rows), self._ahead = self._ahead or await self._read_page(), None
         if rows:
             self.last = int(rows[-1]["seq"])
         # With a full page there may be more in the log, so the next look is there again.
         self._place = place if len(rows) < MOST else None
         return [frame(row["seq"], self._body(row)) for row in rows]
+
+    async def _read_page(self) -> "_LogPage":
+        """Up to the end of the feed before it was read, there is no event that it lacks."""
+        place = self._feed.last
+        return place, await self._read_log(self.last)
 
     def _body(self, row: dict[str, Any]) -> bytes:
         told = {name: row[name] for name in ("at", "level", "position", "shard", "data")}

@@ -4,8 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -23,17 +22,8 @@ MOST_SECONDS = 600.0
 RETRY_MILLISECONDS = (1_000, 4_000)
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-T = TypeVar("T")
 StillAdmitted = Callable[[], Awaitable[object]]
 """Raises WindmillError once the key of the reader is no longer good."""
-
-
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Let what asks the database come to its end, also if the client goes meanwhile: what serves a stream is then
-    cancelled again and again, in the middle of giving a connection back, and the pool may never see it again."""
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(task)
 
 
 async def frames_of(

@@ -10,23 +10,35 @@ from gateway.caller import Caller
 from gateway.conditions import answer
 from gateway.context import Gateway
 from gateway.errors import hide_paths
-from gateway.jobs.shapes import JobAnswer, JobDetails, JobSummary
+from gateway.jobs.shapes import JobAnswer, JobDetails, JobSummary, NamedWebhookShape, ToldJobAnswer
 from gateway.shape import Shape
 from windmill.operate.jobs.serving import show_visible_job
 from windmill.operate.jobs.shown import Shown
+from windmill.operate.webhooks.named import NamedWebhook
 
 _INNER = ("last_event",)
 
 
 async def answer_job(
-    request: Request, gateway: Gateway, caller: Caller, public_id: uuid.UUID, status: int = 200
+    request: Request,
+    gateway: Gateway,
+    caller: Caller,
+    public_id: uuid.UUID,
+    status: int = 200,
+    webhook: NamedWebhook | None = None,
 ) -> Response:
     """The job as it is now, with its ETag."""
     shown = await show_visible_job(gateway.access, public_id, caller.sees)
-    response = answer(request, JobAnswer(job=details(shown)), shown["last_event"], status)
+    response = answer(request, _shape(details(shown), webhook), shown["last_event"], status)
     if status in (201, 202):
         response.headers["Location"] = f"/jobs/{public_id}"
     return response
+
+
+def _shape(job: JobDetails, webhook: NamedWebhook | None) -> JobAnswer:
+    if webhook is None:
+        return JobAnswer(job=job)
+    return ToldJobAnswer(job=job, webhook=NamedWebhookShape(id=webhook.webhook_id, secret=webhook.secret))
 
 
 def details(shown: Shown) -> JobDetails:

@@ -9,12 +9,15 @@ from gateway.context import Context, Who
 from gateway.errors import PRECONDITIONS
 from gateway.guard import Operator, noun_router
 from gateway.jobs.answering import answer_job
+from gateway.jobs.forking import plain_parameters, preset_fork
 from gateway.jobs.shapes import ForkBody, JobAnswer, JobPatch, PauseBody, RetryBody
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.requests import cancel_job, change_priority, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
+from windmill.operate.jobs.given_files import GivenFiles
+from windmill.operate.jobs.preset_forks import fork_preset
 from windmill.operate.jobs.recorded_change import RecordedChange
-from windmill.operate.jobs.serving import ask
+from windmill.operate.jobs.serving import ask, is_of_preset
 
 router = noun_router("jobs")
 
@@ -65,9 +68,14 @@ async def retry(
 async def fork(
     request: Request, gateway: Context, caller: Operator, who: Who, job_id: uuid.UUID, body: ForkBody
 ) -> Response:
-    """A new job with the finished steps before one; the others run anew, with other inputs if they are given."""
-    changes = Changes(inputs=body.inputs, parameters=body.parameters, principal=caller.principal)
+    """A new job with the finished steps before one; the others run anew, with other inputs if they are given. Inputs of
+    a preset may be files, named by the ids of artifacts; one that a step before was made of cannot change (409)."""
     access = gateway.watched(RecordedChange(who, "jobs.fork", key=caller.key))
+    if not body.is_as_it_was and await is_of_preset(gateway.access, job_id, caller.sees):
+        given = GivenFiles(access, gateway.store, caller.sees)
+        change = await fork_preset(given, await gateway.presets.library(), job_id, preset_fork(caller, body))
+        return await answer_job(request, gateway, caller, change.public_id, 201)
+    changes = Changes(inputs=body.inputs, parameters=plain_parameters(body), principal=caller.principal)
     change = await ask(access, job_id, caller.sees, lambda access, job: fork_job(access, job, body.from_step, changes))
     return await answer_job(request, gateway, caller, change.public_id, 201)
 

@@ -1,6 +1,7 @@
 """Jobs: made from presets, listed, shown and deleted."""
 
 import uuid
+from dataclasses import replace
 from typing import Annotated, Literal, get_args
 
 from fastapi import Query, Request, Response
@@ -24,6 +25,8 @@ from gateway.jobs.shapes import (
     JobPlan,
     JobQuery,
     JobReport,
+    JobWebhookBody,
+    ToldJobAnswer,
 )
 from gateway.request_state import state_of
 from gateway.video_jobs.serving import VideoAsk, in_its_words, list_video_jobs, make_video_job
@@ -36,6 +39,9 @@ from windmill.operate.jobs.details import read_details
 from windmill.operate.jobs.outlines import show_outline
 from windmill.operate.jobs.recorded_change import RecordedChange
 from windmill.operate.jobs.serving import VisibleJobs, list_visible_events, page_of_jobs, remove, wait_for_end
+from windmill.operate.webhooks.endpoints import WebhookAccess
+from windmill.operate.webhooks.named import NamedWebhook, name_webhook
+from windmill.storage.audit_log import Actor
 from windmill.storage.transactions import transaction
 
 router = noun_router("jobs")
@@ -44,9 +50,12 @@ router = noun_router("jobs")
 @router.post(
     "/jobs",
     status_code=201,
-    response_model=JobAnswer | VideoJobAnswer,
+    response_model=ToldJobAnswer | JobAnswer | VideoJobAnswer,
     responses={
-        200: {"model": JobAnswer | JobPlan, "description": "It has ended already, was there, or was only checked."}
+        200: {
+            "model": ToldJobAnswer | JobAnswer | JobPlan,
+            "description": "It has ended already, was there, or was only checked.",
+        }
     },
 )
 async def make_job(
@@ -66,17 +75,23 @@ async def make_job(
     job = await new_job(gateway, caller, body, key, digest_of("POST /jobs", body))
     if validate_only == "true":
         return Response(plan_of(job, await gateway.presets.library()).model_dump_json(), media_type="application/json")
+    webhook = await _webhook(gateway, who, body.webhook) if body.webhook else None
+    job = replace(job, webhook_id=webhook.webhook_id if webhook else None)
     submitted = await submit_job(gateway.watched(RecordedChange(who, "jobs.create", key=caller.key)), job)
     status = 201 if submitted.new or submitted.replayed else 200
     waited = preferred_wait(request)
     if waited is not None and await wait_for_end(gateway.access, submitted.change.job_id, waited):
         status = 200
-    response = await answer_job(request, gateway, caller, submitted.change.public_id, status)
+    response = await answer_job(request, gateway, caller, submitted.change.public_id, status, webhook)
     if submitted.replayed:
         response.headers[REPLAYED] = "true"
     if waited is not None:
         response.headers["Preference-Applied"] = f"wait={waited:g}"
     return response
+
+
+async def _webhook(gateway: Gateway, who: Actor, body: JobWebhookBody) -> NamedWebhook:
+    return await name_webhook(WebhookAccess(gateway.access.pool, gateway.settings), who, body.url, body.events)
 
 
 @router.get("/jobs")

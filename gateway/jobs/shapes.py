@@ -1,5 +1,6 @@
 """Jobs outside: what is sent and what is answered."""
 
+import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -7,10 +8,19 @@ from pydantic import AwareDatetime, Discriminator, Field, StrictBool, StrictInt,
 
 from gateway.shape import JsonObject, PageQuery, Shape
 from gateway.video_jobs.shapes import VideoJobBody
+from gateway.webhooks.shapes import Events, Url
 from windmill.jobs.states import JobStatus
 
 Priority = Annotated[StrictInt, Field(ge=-9, le=9)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class JobWebhookBody(Shape):
+    """Where to tell of the job, by signed messages. If you have no webhook to this address, one is made for the jobs
+    that name it, and the answer has its secret, this once. `events` are those of its end, unless you say others."""
+
+    url: Url
+    events: Events | None = None
 
 
 class NewJobBody(Shape):
@@ -26,6 +36,7 @@ class NewJobBody(Shape):
     on_duplicate: Literal["return", "reject", "rerun_if_failed"] = "rerun_if_failed"
     deadline: AwareDatetime | None = None
     failure_budget: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+    webhook: JobWebhookBody | None = None
 
 
 def _form_of(body: object) -> str:
@@ -96,6 +107,19 @@ class JobAnswer(Shape):
     job: JobDetails
 
 
+class NamedWebhookShape(Shape):
+    """`secret` verifies the signatures; it is there if the webhook was made now."""
+
+    id: uuid.UUID
+    secret: str | None
+
+
+class ToldJobAnswer(JobAnswer):
+    """A job that names a webhook."""
+
+    webhook: NamedWebhookShape
+
+
 class JobReport(Shape):
     """All that `windmill jobs show --json` tells."""
 
@@ -143,9 +167,21 @@ class RetryBody(Shape):
 
 
 class ForkBody(Shape):
+    """`inputs` take the place of those of the job. A job of a preset takes another quality, other engines and a
+    consent; one that has none takes `parameters`."""
+
     from_step: Name
     inputs: JsonObject | None = None
     parameters: JsonObject | None = None
+    quality: Name | None = None
+    engines: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    consent_given: StrictBool = False
+
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether nothing is to be different."""
+        given = (self.inputs, self.parameters, self.quality)
+        return given == (None, None, None) and not self.engines and not self.consent_given
 
 
 class JobPatch(Shape):

@@ -1,10 +1,11 @@
 """The pipeline manager: what can be asked for, asking for it, and what has become of it."""
 
+import time
 import uuid
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 
 from gateway.caller import Caller
 from gateway.context import Context, Gateway, Who
@@ -13,6 +14,7 @@ from gateway.idempotency import IdempotencyKey, digest_of
 from gateway.pipeline.shapes import (
     GenerateRequest,
     GenerateResponse,
+    GenerateVideoRequest,
     LogQuery,
     PipelineArtifacts,
     PipelineJob,
@@ -21,7 +23,9 @@ from gateway.pipeline.shapes import (
     WorkflowPresets,
     WorkflowQuery,
 )
-from gateway.pipeline.words import generated, pipeline_artifact, pipeline_job, pipeline_log, workflow
+from gateway.pipeline.words import file_input, generated, pipeline_artifact, pipeline_job, pipeline_log, workflow
+from gateway.rate_limits import join_limits
+from gateway.request_state import state_of
 from windmill.jobs.requests import cancel_job
 from windmill.jobs.submitting import NewJob, submit_job
 from windmill.operate.jobs.outlines import list_made_files, show_outline
@@ -49,28 +53,61 @@ async def show_workflow(gateway: Context, _: Viewer, preset_id: PresetId) -> Wor
 
 @router.post("/api/pipeline/generate/image")
 async def generate(
-    gateway: Context, caller: Operator, who: Who, body: GenerateRequest, key: IdempotencyKey = None
+    request: Request, gateway: Context, caller: Operator, who: Who, body: GenerateRequest, key: IdempotencyKey = None
 ) -> GenerateResponse:
-    """Make a picture by a preset. The answer comes at once; ask for the job until it is completed."""
-    job = await _new_job(gateway, caller, body)
+    """Make a picture by a preset. The answer comes at once; ask for the job until it is completed. Few of these are
+    taken in a minute, as `RateLimit` tells."""
+    _take_turn(request, gateway, caller)
+    inputs = body.model_dump(include=INPUTS, exclude_none=True)
+    job = await _new_job(gateway, caller, body, inputs)
     digest = digest_of("POST /api/pipeline/generate/image", body)
-    job = replace(job, idempotency_key=key, request_digest=digest if key else None)
+    return await _submitted(gateway, caller, who, replace(job, idempotency_key=key, request_digest=key and digest))
+
+
+@router.post("/api/pipeline/generate/video")
+async def generate_video(
+    request: Request,
+    gateway: Context,
+    caller: Operator,
+    who: Who,
+    body: GenerateVideoRequest,
+    key: IdempotencyKey = None,
+) -> GenerateResponse:
+    """Make a video by a preset, of a video, a picture or words; as few are taken in a minute as of pictures."""
+    _take_turn(request, gateway, caller)
+    preset = (await gateway.presets.library()).get(body.preset_id).preset
+    inputs = body.model_dump(include=VIDEO_INPUTS, exclude_none=True)
+    if body.file:
+        inputs[file_input(preset)] = body.file
+    job = await _new_job(gateway, caller, body, inputs)
+    digest = digest_of("POST /api/pipeline/generate/video", body)
+    return await _submitted(gateway, caller, who, replace(job, idempotency_key=key, request_digest=key and digest))
+
+
+def _take_turn(request: Request, gateway: Gateway, caller: Caller) -> None:
+    limits = gateway.generates.take(caller.key.prefix if caller.key else "", time.monotonic())
+    join_limits(state_of(request).headers, limits)
+
+
+async def _submitted(gateway: Gateway, caller: Caller, who: Who, job: NewJob) -> GenerateResponse:
     made = (await submit_job(gateway.watched(RecordedChange(who, "jobs.create", key=caller.key)), job)).change
     outline = await show_outline(gateway.access, made.public_id, caller.sees)
     return generated(outline, await gateway.presets.library())
 
 
-async def _new_job(gateway: Gateway, caller: Caller, body: GenerateRequest) -> NewJob:
+async def _new_job(
+    gateway: Gateway, caller: Caller, body: GenerateRequest | GenerateVideoRequest, inputs: dict[str, Any]
+) -> NewJob:
     priority, by = caller.priority(None), caller.principal or "somebody here"
     library = await gateway.presets.library()
     preset = library.get(body.preset_id).preset
-    inputs = body.model_dump(include=INPUTS, exclude_none=True)
     wanted = PresetAsk(inputs, body.quality_level, consent_given=body.consent_given)
     job = await job_of_preset(gateway.access, library, preset, wanted, caller.sees, by)
     return replace(job, priority=priority, principal=caller.principal)
 
 
 INPUTS = {"prompt", "negative_prompt", "seed", "identity_reference"}
+VIDEO_INPUTS = {"prompt", "style", "services", "seed"}
 
 
 @router.get("/api/pipeline/jobs/{job_id}")

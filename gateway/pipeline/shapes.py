@@ -26,6 +26,20 @@ class GenerateRequest(Shape):
     consent_given: StrictBool = False
 
 
+class GenerateVideoRequest(Shape):
+    """`file` is a video or a picture that was sent to /assets, by its id; a preset that makes a video of words alone
+    needs none."""
+
+    preset_id: Name = Field(examples=["restyle_video_v1"])
+    file: Name | None = None
+    prompt: Prompt | None = None
+    style: Name | None = None
+    services: Name | None = Field(None, examples=["yolov8,rtdetr"])
+    quality_level: Literal["low", "standard", "pro"] = "standard"
+    seed: Annotated[StrictInt, Field(ge=0, le=MAX_SEED)] | None = None
+    consent_given: StrictBool = False
+
+
 class GenerateResponse(Shape):
     """`output_url` is there once the job is completed."""
 

@@ -15,6 +15,7 @@ from gateway.pipeline.shapes import (
     WorkflowPreset,
 )
 from gateway.request_words import PIPELINE_CODES
+from windmill.core.errors import WindmillError
 from windmill.operate.jobs.outlines import JobOutline, MadeFile
 from windmill.operate.presets import engines_of, render_condition
 from windmill.pipelines.presets.preset import ENGINE, Preset, PresetStep
@@ -75,6 +76,14 @@ def _step(preset: Preset, step: PresetStep) -> PresetStepShape:
         description=step.description,
         condition=render_condition(step.when) if step.when else None,
     )
+
+
+def file_input(preset: Preset) -> str:
+    """The input that takes the one file of a request."""
+    found = [name for name, spec in preset.inputs.items() if spec.is_file]
+    if not found:
+        raise WindmillError("USAGE", f"{preset.id} takes no file", "leave out `file`, or name another preset")
+    return found[0]
 
 
 def generated(job: JobOutline, library: PresetLibrary) -> GenerateResponse:

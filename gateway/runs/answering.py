@@ -1,12 +1,13 @@
 """A run as an answer."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from gateway.context import Gateway
 from gateway.hiding import hide_paths_within
 from gateway.runs.shapes import ImageAnswers, RunDetails, RunSummary
-from windmill.operate.runs.outlook import MOST_COUNTED, RunRow, outlook
+from windmill.operate.runs.outlook import MOST_COUNTED, RunAnswers, RunOutlook, RunRow, outlook
 from windmill.operate.runs.reading import AnsweredImage, count_answers
 
 _INNER = ("first_image_id", "until_image_id", "last_image_id", "image_group")
@@ -17,12 +18,18 @@ def summary(run: RunRow) -> RunSummary:
 
 
 async def details(gateway: Gateway, run: RunRow) -> RunDetails:
-    """With how far it is; what the queues hold is asked only for a run that is too long to be counted, or goes on."""
+    _, found = await look_at(gateway, run)
+    return RunDetails.model_validate({**_told(run), **asdict(found)})
+
+
+async def look_at(gateway: Gateway, run: RunRow) -> tuple[Mapping[str, RunAnswers] | None, RunOutlook]:
+    """How far it is, service by service and as a whole. What the queues hold is asked only for a run that is too long
+    to be counted, or goes on."""
     counted = await count_answers(gateway.access.pool, gateway.settings, run)
     done = run.finished_at is not None and sum(one.answered for one in (counted or {}).values()) >= run.jobs
     ended = run.cancelled_at is not None or (done and run.jobs <= MOST_COUNTED)
     services = {} if ended else {one.service: one for one in (await gateway.image_fleet.status()).services}
-    return RunDetails.model_validate({**_told(run), **asdict(outlook(run, counted, services))})
+    return counted, outlook(run, counted, services)
 
 
 def _told(run: RunRow) -> dict[str, Any]:

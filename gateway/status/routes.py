@@ -6,9 +6,8 @@ from gateway.context import Context
 from gateway.guard import Viewer, noun_router
 from gateway.hiding import hide_paths_within
 from gateway.status.shapes import StatusAnswer, WorkerList, WorkerShape
-from windmill.operate.status.reading import read_workers
+from windmill.operate.status.reading import read_all_workers
 from windmill.operate.status.render import render_status_json
-from windmill.operate.wanted_states import read_step_names
 
 router = noun_router("status")
 AWAY = "the broker does not answer"
@@ -25,8 +24,7 @@ async def show_status(gateway: Context, _: Viewer) -> StatusAnswer:
 @router.get("/workers")
 async def list_workers(gateway: Context, _: Viewer) -> WorkerList:
     """Processes that serve services and steps; one that fell silent is `lost`, and is told of for an hour."""
-    pool, settings = gateway.access.pool, gateway.settings
-    names = [*(await gateway.image_fleet.fleet()).services, *await read_step_names(pool, settings)]
-    found = await read_workers(pool, settings, names)
+    services = list((await gateway.image_fleet.fleet()).services)
+    found = await read_all_workers(gateway.access.pool, gateway.settings, services)
     workers = [WorkerShape.model_validate(hide_paths_within(asdict(one))) for one in found]
     return WorkerList(workers=workers, count=len(workers))

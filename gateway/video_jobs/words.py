@@ -62,7 +62,8 @@ def _message(job: JobOutline) -> str:
 def _result(job: JobOutline) -> VideoJobResult | None:
     if job.status != "succeeded" or not job.made:
         return None
-    return VideoJobResult(annotated_video_url=f"/artifacts/{job.made}/content", stats={})
+    url = f"/artifacts/{job.made}/content"
+    return VideoJobResult(annotated_video_url=url, stats={**job.stats, "output_path": url} if job.stats else {})
 
 
 def _error(job: JobOutline) -> str | None:

@@ -81,7 +81,13 @@ async def make_webhook(gateway: Context, caller: Operator, who: Who, body: NewWe
     """Be told of events of jobs, by signed messages as https://www.standardwebhooks.com has them."""
     _may_see_all(caller, body.all_principals)
     made = await create_webhook(
-        _access(gateway), who, body.url, body.events, body.description, all_principals=body.all_principals
+        _access(gateway),
+        who,
+        body.url,
+        body.events,
+        body.description,
+        all_principals=body.all_principals,
+        named_only=body.named_only,
     )
     return MadeWebhookAnswer(webhook=_shape(made.webhook), secret=made.secret)
 

@@ -18,12 +18,14 @@ Description = Annotated[str, Field(max_length=500)]
 
 
 class NewWebhookBody(Shape):
-    """`all_principals`: the jobs of everybody, for administrators."""
+    """`all_principals`: the jobs of everybody, for administrators. `named_only`: no jobs but those that name its
+    address as their `webhook`."""
 
     url: Url
     events: Events = ENDS
     description: Description = ""
     all_principals: StrictBool = False
+    named_only: StrictBool = False
 
 
 class WebhookPatch(Shape):
@@ -44,6 +46,7 @@ class WebhookShape(Shape):
     url: str
     events: tuple[str, ...]
     description: str
+    named_only: bool
     created_at: datetime
     last_success_at: datetime | None
     failing_since: datetime | None

@@ -4,4 +4,6 @@ UNION ALL
 SELECT 'enrich', version, '', COUNT(DISTINCT image_id) FROM postprocessing GROUP BY version
 UNION ALL
 SELECT 'consensus', version, calibration, COUNT(*) FROM consensus GROUP BY version, calibration
+UNION ALL
+SELECT 'index', version, '', COUNT(*) FROM image_search GROUP BY version
 ORDER BY 1, 2, 3;

@@ -1,13 +1,20 @@
--- Batches of jobs.
+-- Batches: of jobs, or of images at services.
 
 -- name: insert_batch
-INSERT INTO batches (principal, sees, key_prefix, request_id, name, items) VALUES ($1, $2, $3, $4, $5, $6)
+-- No row if the same request was made before.
+INSERT INTO batches (principal, sees, key_prefix, request_id, name, items, services, selection, idempotency_key,
+                     request_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10)
+ON CONFLICT (principal, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING batch_id;
 
+-- name: find_batch_by_key
+SELECT batch_id AS id, request_digest FROM batches WHERE principal = $1 AND idempotency_key = $2;
+
 -- name: insert_batch_items
-INSERT INTO batch_items (batch_id, number, custom_id, request)
-SELECT $1, place, custom_id, request::jsonb
-FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (custom_id, request, place);
+INSERT INTO batch_items (batch_id, number, custom_id, request, image_id)
+SELECT $1, place, custom_id, request::jsonb, image_id
+FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS given (custom_id, request, image_id, place);
 
 -- name: show_batch
 -- Of the principal $2; NULL is any.
@@ -25,6 +32,30 @@ SELECT CASE WHEN i.error_code = 'CANCELLED' THEN 'cancelled' WHEN i.error_code I
             WHEN i.job_id IS NULL THEN 'pending' ELSE coalesce(j.status, 'removed') END AS status,
        count(*)::integer AS items
 FROM batch_items AS i LEFT JOIN jobs AS j ON j.job_id = i.job_id WHERE i.batch_id = $1 GROUP BY 1;
+
+-- name: count_batch_images
+-- The same of a batch of images.
+SELECT status, count(*)::integer AS items FROM batch_images($1, 0, 2147483647) GROUP BY 1;
+
+-- name: page_of_batch_images
+-- The next $3 after the number $2.
+SELECT number, image_id, status, answered, asked, answered_at FROM batch_images($1, $2, $3) ORDER BY number;
+
+-- name: find_missing_images
+-- Those of the images $1 that are not there, at most ten.
+SELECT given.image_id FROM unnest($1::bigint[]) AS given (image_id)
+WHERE NOT EXISTS (SELECT FROM images AS i WHERE i.image_id = given.image_id) LIMIT 10;
+
+-- name: next_batch_images
+-- The next $2 that are in no queue yet, each with the image that is asked for: a copy's is its original.
+SELECT b.number, coalesce(i.original_id, i.image_id) AS image_id, clock_timestamp() AS now
+FROM batch_items AS b LEFT JOIN images AS i ON i.image_id = b.image_id
+WHERE b.batch_id = $1 AND b.job_id IS NULL AND b.error_code IS NULL AND b.submitted_at IS NULL
+ORDER BY b.number LIMIT $2;
+
+-- name: note_submitted_images
+UPDATE batch_items SET submitted_at = $3
+WHERE batch_id = $1 AND number = ANY ($2::integer[]) AND error_code IS NULL;
 
 -- name: page_of_batch_items
 -- The next $3 after the number $2.
@@ -61,7 +92,7 @@ UPDATE batches SET cancelled_at = coalesce(cancelled_at, clock_timestamp()), unf
 -- name: next_batch_items
 -- Those that have no job yet.
 SELECT number, request FROM batch_items
-WHERE batch_id = $1 AND job_id IS NULL AND error_code IS NULL ORDER BY number LIMIT $2;
+WHERE batch_id = $1 AND job_id IS NULL AND error_code IS NULL AND submitted_at IS NULL ORDER BY number LIMIT $2;
 
 -- name: give_item_its_job
 -- No row if it has one, or was cancelled.
@@ -74,7 +105,7 @@ WHERE batch_id = $1 AND number = $2 AND job_id IS NULL AND error_code IS NULL;
 
 -- name: cancel_open_items
 UPDATE batch_items SET error_code = 'CANCELLED', message = 'the batch was cancelled'
-WHERE batch_id = $1 AND job_id IS NULL AND error_code IS NULL;
+WHERE batch_id = $1 AND job_id IS NULL AND error_code IS NULL AND submitted_at IS NULL;
 
 -- name: open_jobs_of_batch
 -- The jobs of a batch in the states $2, after the job $3.

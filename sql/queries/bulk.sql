@@ -9,8 +9,14 @@ WHERE public_id = ANY ($1::uuid[]) AND ($2::text IS NULL OR principal = $2) ORDE
 SELECT job_id, public_id FROM jobs WHERE job_id = ANY ($1::bigint[]) ORDER BY job_id;
 
 -- name: insert_bulk
-INSERT INTO bulk_actions (principal, sees, key_prefix, request_id, request, job_ids, matched, last_job_id)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8) RETURNING bulk_id;
+-- No row if the same request was made before.
+INSERT INTO bulk_actions (principal, sees, key_prefix, request_id, request, job_ids, matched, last_job_id,
+                          idempotency_key, request_digest)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10)
+ON CONFLICT (principal, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING bulk_id;
+
+-- name: find_bulk_by_key
+SELECT bulk_id AS id, request_digest FROM bulk_actions WHERE principal = $1 AND idempotency_key = $2;
 
 -- name: show_bulk
 -- Of the principal $2; NULL is any.

@@ -9,6 +9,11 @@ SELECT (SELECT count(*) FROM stale) AS marks,
        (SELECT count(*) FROM consensus) AS votes,
        (SELECT coalesce(sum(jsonb_array_length(consensus_data -> 'votes' -> 'consensus')), 0) FROM consensus) AS emojis;
 
+-- name: who_answered
+-- What each service says that answers for it.
+SELECT service, min(data -> 'metadata' -> 'model_info' ->> 'framework') AS framework
+FROM results WHERE status = 'success' GROUP BY service ORDER BY service;
+
 -- name: surest_vote
 -- The image with the most votes, and what the services say about it.
 SELECT i.image_filename,

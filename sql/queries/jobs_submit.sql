@@ -3,8 +3,8 @@
 -- name: insert_job
 -- No row if a job with one of its keys is there.
 INSERT INTO jobs (kind, preset, preset_version, inputs, parameters, status, priority, principal, idempotency_key,
-                  dedupe_key, forked_from, deadline, failure_budget, request_digest)
-VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13)
+                  dedupe_key, forked_from, deadline, failure_budget, request_digest, webhook_id)
+VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING
 RETURNING job_id;
 

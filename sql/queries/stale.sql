@@ -39,6 +39,10 @@ SELECT DISTINCT image_id FROM postprocessing WHERE image_id = ANY ($1::bigint[])
 -- Those that were voted on before.
 SELECT image_id FROM consensus WHERE image_id = ANY ($1::bigint[]);
 
+-- name: find_indexed_images
+-- Those that have a search row.
+SELECT image_id FROM image_search WHERE image_id = ANY ($1::bigint[]);
+
 -- name: defer_images
 -- Processes each of the images $2 after its number of seconds in $3, whatever arrives until then.
 INSERT INTO stale (stage, image_id, due, deferred)
@@ -161,7 +165,7 @@ SELECT set_config('lock_timeout', round($1::float8 * 1000) || 'ms', true);
 
 -- name: stop_writers_for_a_moment
 -- While a stage changes its services. Every row is then either committed, so the sweep finds it, or leaves a mark.
-LOCK TABLE results, merged_boxes, postprocessing IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE results, merges, merged_boxes, postprocessing, consensus IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: write_stage
 -- Also requests a sweep of all existing images.

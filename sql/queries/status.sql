@@ -61,3 +61,14 @@ SELECT stage,
        (SELECT extract(epoch FROM now() - min(due))::float8 FROM stale AS s
         WHERE s.stage = known.stage AND due <= now()) AS overdue_seconds
 FROM unnest($1::text[]) AS known (stage);
+
+-- name: count_answers_by_minute
+-- Answers of each service in each minute since the epoch, from the minute $1 to before $2: the BRIN index on
+-- result_created leads to the few pages that hold them.
+SELECT service, floor(extract(epoch FROM result_created) / 60)::bigint AS minute, count(*)::bigint AS answers
+FROM results
+WHERE result_created >= to_timestamp($1::bigint * 60) AND result_created < to_timestamp($2::bigint * 60)
+GROUP BY service, minute;
+
+-- name: current_minute
+SELECT floor(extract(epoch FROM now()) / 60)::bigint;

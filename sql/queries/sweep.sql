@@ -8,6 +8,8 @@ SELECT image_id FROM (
     (SELECT image_id FROM merges WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
     (SELECT image_id FROM consensus WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    UNION
+    (SELECT image_id FROM image_search WHERE image_id > $1 ORDER BY image_id LIMIT $2)
 ) AS answered ORDER BY image_id LIMIT $2;
 
 -- name: mark_images
@@ -67,6 +69,14 @@ WHERE (EXISTS (SELECT FROM merged_boxes AS m
                          OR NOT EXISTS (SELECT FROM merged_boxes AS m
                                         WHERE m.image_id = one AND m.box_key = p.box_key))))
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'enrich' AND s.image_id = one AND s.tries = 0);
+
+-- name: find_stale_index
+-- Images whose search row was not made from the present rows, or has a version before $2.
+SELECT one AS image_id
+FROM unnest($1::bigint[]) AS one
+LEFT JOIN image_search AS i ON i.image_id = one
+WHERE (i.sources IS DISTINCT FROM search_sources(one) OR i.version < $2)
+  AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'index' AND s.image_id = one AND s.tries = 0);
 
 -- name: forget_enrichment
 -- Deletes the enrichment of the images $1 with a version before $2, or all of it if $2 is NULL.

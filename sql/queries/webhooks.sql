@@ -1,8 +1,14 @@
 -- Webhooks, and what is sent to them.
 
 -- name: insert_webhook
-INSERT INTO webhooks (principal, all_principals, url, kinds, description, secret)
-VALUES ($1, $2, $3, $4, $5, $6) RETURNING webhook_id;
+-- No row if the principal has one to this address already that only jobs name.
+INSERT INTO webhooks (principal, all_principals, url, kinds, description, secret, named_only)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (principal, url) WHERE named_only DO NOTHING RETURNING webhook_id;
+
+-- name: find_webhook_to
+-- The one of the principal $1 to the address $2; one that only jobs name before others.
+SELECT webhook_id FROM webhooks WHERE principal = $1 AND url = $2 ORDER BY named_only DESC, created_at LIMIT 1;
 
 -- name: list_webhooks
 -- Those of the principal $1; NULL is any.

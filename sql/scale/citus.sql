@@ -6,6 +6,7 @@
 SELECT create_reference_table('stages');
 SELECT create_reference_table('feeds');
 SELECT create_reference_table('runs');
+SELECT create_reference_table('search_terms');
 
 -- Citus does not support triggers on distributed tables. Without them rows are not counted (status shows none) and
 -- leave no marks.
@@ -16,7 +17,8 @@ BEGIN
     FOR one IN SELECT tgname, tgrelid::regclass AS place FROM pg_trigger
                WHERE NOT tgisinternal
                  AND tgrelid IN ('images'::regclass, 'results'::regclass, 'merges'::regclass,
-                                 'merged_boxes'::regclass, 'postprocessing'::regclass, 'consensus'::regclass) LOOP
+                                 'merged_boxes'::regclass, 'postprocessing'::regclass, 'consensus'::regclass,
+                                 'image_search'::regclass) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.place);
     END LOOP;
 END
@@ -31,4 +33,5 @@ SELECT create_distributed_table('merges', 'image_id', colocate_with => 'results'
 SELECT create_distributed_table('merged_boxes', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('postprocessing', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('consensus', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('image_search', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('stale', 'image_id', colocate_with => 'results');

@@ -50,9 +50,6 @@ class JobChaos:
             yield rows
 
     async def submit(self, jobs: int) -> None:
-        (self._folder / "runs").touch()
-        async with self.look() as rows:
-            await rows.execute(COUNT_EFFECTS)
         async with database.pool(self._settings, "test") as pool:
             access = JobAccess(pool, self._settings, CATALOG)
             for _ in range(jobs):
@@ -84,13 +81,17 @@ class JobChaos:
 
             await until(reached, math.inf)
 
-    async def through(self, faults: Sequence[Fault]) -> None:
-        """One fault after the other, spread over the work; the last comes before all is done."""
-        for turn, fault in enumerate(faults, 1):
-            await self.effects_reach(len(self._shards) * turn // (len(faults) + 2))
-            await fault()
+    async def through(self, faults: Sequence[Fault], jobs: int) -> None:
+        """One fault after the other, each in the middle of jobs that are submitted before it: however long a server
+        is away, there is work for the next fault."""
+        (self._folder / "runs").touch()
         async with self.look() as rows:
-            assert await rows.fetchval("SELECT count(*) FROM effects") < len(self._shards), "done before the last fault"
+            await rows.execute(COUNT_EFFECTS)
+        for turn, fault in enumerate(faults):
+            before = len(self._shards)
+            await self.submit(jobs // len(faults) + (turn < jobs % len(faults)))
+            await self.effects_reach((before + len(self._shards)) // 2)
+            await fault()
 
     async def kill(self) -> None:
         """The worker that has lived longest, in the middle of its tasks."""
@@ -110,8 +111,9 @@ class JobChaos:
         """A worker stops in the middle of its tasks, until others have all of them, and then goes on."""
         name = next(iter(self._workers))
         async with self.look() as rows:
-            await until(lambda: rows.fetchval(HELD, name), 60, f"{name} has tasks")
+            await until(lambda: rows.fetchval(HELD, name), 60, lambda: f"{name} has tasks\n{self._fleet.logs()}")
             self._workers[name].process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(1)  # what was on its way to the server when the worker stopped is written by then
             leases = [row["lease"] for row in await rows.fetch(HELD, name)]
 
             async def are_lost() -> bool:

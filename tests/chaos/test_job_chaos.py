@@ -35,10 +35,9 @@ async def test_whatever_dies_every_job_ends_and_every_shard_has_its_effect_once(
     between = KILLS // len(others)
     faults = [fault for other in others for fault in (*[chaos.kill] * between, other)]
     faults += [chaos.kill] * (KILLS - between * len(others))
-    await chaos.submit(JOBS)
     for _ in range(WORKERS):
         await chaos.start_worker()
-    await chaos.through(faults)
+    await chaos.through(faults, JOBS)
     verdict = await chaos.finish()
     what = f"{chaos.kills} workers killed, both servers restarted twice, {chaos.purged} tokens purged at two moments"
     tell(capsys, f"{JOBS} jobs of {len(STEPS)} steps of {SHARDS} shards; {what}, {chaos.frozen} tasks frozen")

@@ -19,6 +19,7 @@ async def shows_blind(fleet: Fleet) -> bool:
     return "BLIND 1/1" in (await fleet.run("windmill", "status")).out
 
 
+@pytest.mark.slow(reason="22 s: canaries are shown to a service, time after time")
 async def test_what_a_blind_service_answered_is_asked_again_once_it_sees(fleet: Fleet, farm: Farm) -> None:
     await fleet.register_pictures(30, PORTRAIT)
     worker = await fleet.worker("face", CANARY_SECONDS="3600")  # so a run of empty answers tells

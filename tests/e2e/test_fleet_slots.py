@@ -114,7 +114,13 @@ async def test_no_call_of_ten_thousand_overlaps_another(fleet: Fleet, tmp_path: 
     assert overlapping == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGKILL, id="killed"),
+        pytest.param(signal.SIGSTOP, id="frozen", marks=pytest.mark.slow(reason="35 s: leases have to run out")),
+    ],
+)
 async def test_the_slot_of_a_process_that_is_gone_becomes_free_after_its_call(
     fleet: Fleet, farm: Farm, number: int
 ) -> None:

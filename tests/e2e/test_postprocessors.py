@@ -352,7 +352,7 @@ async def _rests_on(fleet: Fleet, answers: int) -> bool:
 
 
 def test_the_post_processors_say_what_they_are_when_asked() -> None:
-    for module in ("bbox_merger", "consensus", "spatial_enrichment", "all"):
+    for module in ("bbox_merger", "consensus", "image_index", "spatial_enrichment", "all"):
         command = [sys.executable, "-m", f"postprocessors.{module}", "--help"]
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
         assert f"python -m postprocessors.{module}" in said

@@ -133,11 +133,15 @@ class Fleet:
             )
         return self._noted(Command(process, out, err))
 
-    async def run(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Finished:
-        """The same to its end; it begins with all libraries loaded, as that is most of what a short command does."""
+    def start_loaded(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
+        """As `start`, with all libraries loaded: that is most of what a short command and the start of a gateway do."""
         given, out, err = self._files(stdin)
         process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
-        return await self._noted(Command(process, out, err)).finished(200)
+        return self._noted(Command(process, out, err))
+
+    async def run(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Finished:
+        """The same to its end."""
+        return await self.start_loaded(module, *arguments, stdin=stdin, **variables).finished(200)
 
     def _files(self, stdin: str) -> tuple[Path, Path, Path]:
         """What one command reads and writes."""

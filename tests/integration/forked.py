@@ -57,7 +57,7 @@ class Forked:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "producers.generic", "producers.images", *COMMANDS])
+    context.set_forkserver_preload([__name__, "producers.generic", "producers.images", "gateway.server", *COMMANDS])
     return context
 
 

@@ -29,7 +29,7 @@ class GatewayScene:
 
     async def start(self, **variables: str) -> Command:
         """A gateway on a free port; clients that are made from now on speak to it."""
-        gateway = self.fleet.start("gateway", GATEWAY_PORT="0", ARTIFACTS_URL=str(self.store), **variables)
+        gateway = self.fleet.start_loaded("gateway", GATEWAY_PORT="0", ARTIFACTS_URL=str(self.store), **variables)
         await gateway.says(" listening ")
         found = re.search(r"address=(\S+)", gateway.log)
         assert found, gateway.log

@@ -13,6 +13,7 @@ from tests.integration.test_calibrate import labelled
 from tests.unit.command_lines import commands
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT
+from windmill.core.stages import STAGES
 from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.storage import database
 
@@ -21,8 +22,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(240)
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("windmill", "producers.images", "producers.generic")
 FIRST = ("windmill migrate", "windmill partitions --convert", "windmill declare", "producers.images")
-ENDLESS = "windmill run"
-"""Works until it is stopped."""
+ENDLESS = ("windmill run", "windmill export")
+"""Works until it is stopped, or waits for a worker of steps."""
 # Not 0 where nobody has such services, or such a job.
 MAY_SAY_NO = {"windmill doctor": 1, "windmill failed show": 1, "windmill jobs": 2, "windmill artifacts list": 2}
 
@@ -48,7 +49,7 @@ async def lived_in(fleet: Fleet) -> Fleet:
     (fleet.folder / "soft_film.json").write_text(example_preset(), encoding="utf-8")
     await fleet.put("yolov8.failed", body(17), reasons("SERVICE_ERROR"))
     async with database.pool(fleet.settings, "test") as pool:
-        for stage in ("merge", "enrich", "consensus"):
+        for stage in STAGES:
             await register_stage_feeds(pool, fleet.settings, load_fleet(fleet.settings.service_config), stage)
     return fleet
 

@@ -54,7 +54,12 @@ MERGE = (
 
 @pytest.mark.parametrize(
     ("service", "stages"),
-    [("yolov8", {"merge", "consensus"}), ("clip", {"consensus"}), ("colors", set()), ("of_no_fleet", set())],
+    [
+        ("yolov8", {"merge", "consensus"}),
+        ("clip", {"consensus", "index"}),
+        ("colors", {"index"}),
+        ("of_no_fleet", set()),
+    ],
 )
 async def test_a_result_marks_the_stages_that_its_service_feeds(
     fleet: Fleet, all_stages: None, service: str, stages: set[str]
@@ -69,11 +74,11 @@ async def test_rows_that_are_changed_moved_or_deleted_by_hand_mark_every_image_c
     await fleet.rows.execute(ANSWER, 7, "clip")
     await marks(fleet.rows)
     await fleet.rows.execute("UPDATE results SET data = '{\"predictions\": []}'")
-    assert await marks(fleet.rows) == {("consensus", 7)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7)}
     await fleet.rows.execute("UPDATE results SET image_id = 8")
-    assert await marks(fleet.rows) == {("consensus", 7), ("consensus", 8)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7), ("consensus", 8), ("index", 8)}
     await fleet.rows.execute("UPDATE results SET service = 'yolov8'")
-    assert await marks(fleet.rows) == {("consensus", 8), ("merge", 8)}
+    assert await marks(fleet.rows) == {("consensus", 8), ("index", 8), ("merge", 8)}
     await fleet.rows.execute("DELETE FROM results")
     assert await marks(fleet.rows) == {("consensus", 8), ("merge", 8)}
 
@@ -85,54 +90,54 @@ async def test_boxes_mark_their_enrichment_and_the_vote_and_enrichment_marks_the
     await fleet.rows.execute(
         "INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data) VALUES (7, 'a', '{}', '{}')"
     )
-    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7), ("index", 7)}
     await fleet.rows.execute("SET windmill.stage = 'enrich'")
     await fleet.rows.execute(
         "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
     )
-    assert await marks(fleet.rows) == {("consensus", 7)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7)}
     await fleet.rows.execute("SET windmill.stage = 'merge'")
     await fleet.rows.execute("DELETE FROM merged_boxes")
-    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7), ("index", 7)}
 
 
 async def test_derived_rows_that_are_changed_by_hand_are_computed_anew(fleet: Fleet, all_stages: None) -> None:
     await fleet.rows.execute(
         "INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data) VALUES (7, 'a', '{}', '{}')"
     )
-    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7)}
+    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7), ("index", 7)}
     await fleet.rows.execute('UPDATE merged_boxes SET merged_data = \'{"label": "dog"}\'')
-    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7)}
+    assert await marks(fleet.rows) == {("merge", 7), ("enrich", 7), ("consensus", 7), ("index", 7)}
     await fleet.rows.execute(
         "INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (7, 'a', 'face', 'success')"
     )
-    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7)}
+    assert await marks(fleet.rows) == {("enrich", 7), ("consensus", 7), ("index", 7)}
 
 
 async def test_votes_and_merges_that_are_made_changed_moved_or_deleted_by_hand_are_computed_anew(
     fleet: Fleet, all_stages: None
 ) -> None:
     await fleet.rows.execute(VOTE, 7)
-    assert await marks(fleet.rows) == {("consensus", 7)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7)}
     await fleet.rows.execute("UPDATE consensus SET consensus_data = '{\"votes\": 1}'")
-    assert await marks(fleet.rows) == {("consensus", 7)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7)}
     await fleet.rows.execute("UPDATE consensus SET image_id = 8")
-    assert await marks(fleet.rows) == {("consensus", 7), ("consensus", 8)}
+    assert await marks(fleet.rows) == {("consensus", 7), ("index", 7), ("consensus", 8), ("index", 8)}
     await fleet.rows.execute("DELETE FROM consensus")
-    assert await marks(fleet.rows) == {("consensus", 8)}
+    assert await marks(fleet.rows) == {("consensus", 8), ("index", 8)}
     await fleet.rows.execute(MERGE, 7)
-    assert await marks(fleet.rows) == {("merge", 7)}
+    assert await marks(fleet.rows) == {("merge", 7), ("index", 7)}
     await fleet.rows.execute("UPDATE merges SET image_id = 8, boxes = 3")
-    assert await marks(fleet.rows) == {("merge", 7), ("merge", 8)}
+    assert await marks(fleet.rows) == {("merge", 7), ("index", 7), ("merge", 8), ("index", 8)}
     await fleet.rows.execute("DELETE FROM merges")
-    assert await marks(fleet.rows) == {("merge", 8)}
+    assert await marks(fleet.rows) == {("merge", 8), ("index", 8)}
 
 
 async def test_what_a_stage_writes_itself_is_not_computed_again(fleet: Fleet, all_stages: None) -> None:
     for stage, statement in (("consensus", VOTE), ("merge", MERGE)):
         await fleet.rows.execute("SELECT set_config('windmill.stage', $1, false)", stage)
         await fleet.rows.execute(statement, 7)
-        assert await marks(fleet.rows) == set()
+        assert await marks(fleet.rows) == {("index", 7)}, "which is of another stage"
 
 
 async def test_an_image_that_is_deleted_takes_its_answers_along_and_what_derives_from_them_follows(
@@ -144,7 +149,9 @@ async def test_an_image_that_is_deleted_takes_its_answers_along_and_what_derives
     await fleet.rows.execute(VOTE, without_answers)
     await marks(fleet.rows)
     await fleet.rows.execute("DELETE FROM images WHERE image_id <> $1", other)
-    assert await marks(fleet.rows) == {("consensus", one)} | {(stage, without_answers) for stage in STAGES}
+    assert await marks(fleet.rows) == {("consensus", one), ("index", one)} | {
+        (stage, without_answers) for stage in STAGES
+    }
     left = await fleet.rows.fetch("SELECT image_id FROM results ORDER BY 1")
     assert [row["image_id"] for row in left] == [other, 4711], "an image that was never registered keeps its answer"
 
@@ -164,7 +171,7 @@ async def test_nothing_is_marked_for_a_stage_that_nobody_runs(
     assert await marks(fleet.rows) == set()
     await register_stage_feeds(pool, settings, services, "merge")
     await fleet.rows.execute(ANSWER, 8, "yolov8")
-    assert await marks(fleet.rows) == {("merge", 8)}
+    assert await marks(fleet.rows) == {("merge", 8), ("index", 8)}
 
 
 async def test_a_stage_asks_for_a_look_at_old_images_once_and_again_when_its_services_change(

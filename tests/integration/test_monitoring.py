@@ -52,6 +52,8 @@ def filled(environ: dict[str, str]) -> dict[str, str]:
         INSERT INTO merges VALUES (1, '{1}', '{yolov8}', '{}', '{}', 0, 1, 'of the farm');
         INSERT INTO consensus (image_id, consensus_data, source_result_ids) VALUES (1, '{"votes": {"consensus":
             [{"emoji": "🐶", "probability": 0.9, "votes": 2}]}}', '{1}');
+        INSERT INTO image_search (image_id, sources, version, labels, label_p, colours, text)
+        VALUES (1, 0, 1, '{}', '{}', '{}', '');
         INSERT INTO postprocessing (image_id, box_key, service, status) VALUES (1, 'a', 'colors', 'success');
         INSERT INTO workers
         SELECT gen_random_uuid(), 'clip', 'w', 'host', 1, now(), now() - interval '61 seconds', NULL, NULL,

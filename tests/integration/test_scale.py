@@ -10,12 +10,22 @@ from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 
-GROWING = ("images", "image_groups", "results", "merges", "merged_boxes", "postprocessing", "consensus", "stale")
+GROWING = (
+    "images",
+    "image_groups",
+    "results",
+    "merges",
+    "merged_boxes",
+    "postprocessing",
+    "consensus",
+    "image_search",
+    "stale",
+)
 BOUNDED = {
     "runs": "one row for each request",
     "workers": "those of the last days",
     "row_counts": "summed up by writers now and then",
-    "stages": "three",
+    "stages": "four",
     "feeds": "one for each stage and service",
     "schema_migrations": "one for each file",
     "fleet_slots": "one for each slot of a service",
@@ -40,6 +50,9 @@ BOUNDED = {
     "webhook_deliveries": "what happened to jobs that somebody wants to be told",
     "bulk_actions": "one for each request",
     "bulk_items": "the jobs of such requests",
+    "search_terms": "one for each label, colour and camera that services know",
+    "search_counts": "summed up by writers now and then",
+    "saved_searches": "one for each that somebody saves",
     "batches": "one for each request",
     "batch_items": "at most 10,000 for each batch",
     "talk_groups": "one for each group of people",

@@ -87,3 +87,14 @@ async def test_a_task_waits_for_a_store_that_is_away_and_loses_no_try(scene: Wor
     scene.files.go_on.set()
     scene.files.fails_to_keep = WindmillError("ARTIFACT_STORE_UNAVAILABLE", "it is away")
     assert await scene.outcome() == ("queued", 0, "ARTIFACT_STORE_UNAVAILABLE")
+
+
+async def test_a_task_is_not_begun_by_a_process_that_stood_still_since_it_claimed_it(scene: WorkScene) -> None:
+    """Others may have done it meanwhile."""
+    await scene.jobs.submit()
+    long_ago = time.monotonic() - scene.jobs.access.settings.task_lease_seconds
+    scene.files.go_on.set()
+    held = scene.held.add(await scene.jobs.claimed(), long_ago)
+    assert await scene.worker.work(held) is None
+    assert held.run is None
+    assert await scene.jobs.rows.fetchval("SELECT status FROM tasks") == "running", "until its lease ends"

@@ -15,28 +15,24 @@ from windmill.cli.options import (
     image_ids,
     int_between,
     print_result,
+    print_view,
 )
 from windmill.cli.progress import ProgressBars
 from windmill.core.errors import WindmillError
-from windmill.core.services import load_fleet
-from windmill.core.setting_parts import BrokerSettings, FleetSettings
 from windmill.core.settings import Settings
-from windmill.operate.dead_letters.by_image import render_images_text
 from windmill.operate.dead_letters.codes import checked_codes
 from windmill.operate.dead_letters.dead_letter import DeadLetterFilter
-from windmill.operate.dead_letters.listing import DeadLetterListing, list_dead_letters, show_dead_letters
-from windmill.operate.dead_letters.render import (
-    render_details_json,
-    render_details_text,
-    render_listing_json,
-    render_listing_text,
-    render_sweep_json,
-    render_sweep_text,
-    render_totals,
-    render_unread,
+from windmill.operate.dead_letters.render import render_sweep_json, render_sweep_text, render_unread
+from windmill.operate.dead_letters.serving_commands import (
+    FailedAsk,
+    ListForm,
+    SweepAsk,
+    sweep_failed,
+    view_failed,
+    view_failed_image,
 )
-from windmill.operate.dead_letters.sweep import SweepAction, preview_sweep, purge, redrive
-from windmill.process.runner import DONE, FAILED, INTERRUPTED
+from windmill.operate.dead_letters.sweep import SweepAction
+from windmill.process.runner import DONE, INTERRUPTED
 
 DESCRIPTION = """\
 Jobs that Windmill gave up are parked in queue_<service>.failed with the reason in their headers.
@@ -76,28 +72,28 @@ def add_to(commands: Commands) -> None:
     shape = add.add_mutually_exclusive_group()
     shape.add_argument("--summary", action="store_true", help="only the numbers by service and code")
     shape.add_argument("--by-image", action="store_true", help="one line per image instead of one per job")
-    add.set_defaults(start=async_command(run_list))
+    add.set_defaults(start=async_command(run_list), remote=True)
 
     add = actions.add_parser("show", help="show everything about one image's parked jobs")
     add.add_argument("image_id", type=int_between(), metavar="IMAGE_ID")
     add_services(add)
     _add_scan(add)
     add_json(add)
-    add.set_defaults(start=async_command(run_show))
+    add.set_defaults(start=async_command(run_show), remote=True)
 
     add = actions.add_parser("redrive", help="move jobs back to the work queues; their attempts start from 1")
     _add_filters(add, limit=None)
     _add_scan(add)
     add.add_argument("--rate", type=int_between(1, 1_000_000), metavar="N", help="at most N jobs per second")
     add.add_argument("--dry-run", action="store_true", help="count what would be redriven, and change nothing")
-    add.set_defaults(start=async_command(run_redrive))
+    add.set_defaults(start=async_command(run_redrive), remote=True)
 
     add = actions.add_parser("purge", help="delete parked jobs; their rows in `results` stay")
     _add_filters(add, limit=None)
     _add_scan(add)
     add.add_argument("--yes", action="store_true", help="confirm the deletion")
     add.add_argument("--dry-run", action="store_true", help="count what would be purged, and change nothing")
-    add.set_defaults(start=async_command(run_purge), rate=None)
+    add.set_defaults(start=async_command(run_purge), rate=None, remote=True)
 
 
 def _add_filters(add: argparse.ArgumentParser, *, limit: int | None) -> None:
@@ -144,26 +140,18 @@ def selection(arguments: argparse.Namespace, now: datetime) -> DeadLetterFilter:
 
 
 async def run_list(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    services, selected = _services(settings, arguments), selection(arguments, datetime.now(UTC))
-    found = await list_dead_letters(settings, services, selected, stop, scan=arguments.scan, keep=arguments.limit)
-    _warn_of_unread(settings, found)
-    jobs = [] if arguments.summary else found.jobs
-    by_image = arguments.by_image and jobs
-    text = f"{render_images_text(jobs)}\n{render_totals(found, jobs)}" if by_image else render_listing_text(found, jobs)
-    print_result(render_listing_json(found, jobs), text, as_json=arguments.json)
-    return INTERRUPTED if stop.is_set() else DONE
+    form: ListForm = "summary" if arguments.summary else "images" if arguments.by_image else "jobs"
+    selected = selection(arguments, datetime.now(UTC))
+    ask = FailedAsk(arguments.services, selected, arguments.scan, arguments.limit, form)
+    return print_view(await view_failed(settings, ask, stop), as_json=arguments.json)
 
 
 async def run_show(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    services = _services(settings, arguments)
-    found = await show_dead_letters(settings, services, arguments.image_id, stop, scan=arguments.scan)
-    _warn_of_unread(settings, found.listing)
-    details = render_details_json(found)
-    if not details:
-        sys.stderr.write(f"no job of image {arguments.image_id} is parked for --services {arguments.services}\n")
-        return FAILED
-    print_result(details, render_details_text(details), as_json=arguments.json)
-    return DONE
+    view = await view_failed_image(settings, arguments.services, arguments.image_id, arguments.scan, stop)
+    if view.exit_code:
+        sys.stderr.write("".join(f"{note}\n" for note in view.notes))
+        return view.exit_code
+    return print_view(view, as_json=arguments.json)
 
 
 async def run_redrive(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -179,26 +167,18 @@ async def run_purge(settings: Settings, stop: asyncio.Event, arguments: argparse
 
 
 async def _sweep(settings: Settings, stop: asyncio.Event, arguments: argparse.Namespace, action: SweepAction) -> int:
-    services, selected = _services(settings, arguments), selection(arguments, datetime.now(UTC))
-    limit, rate = arguments.limit, arguments.rate
+    ask = SweepAsk(
+        action,
+        arguments.services,
+        selection(arguments, datetime.now(UTC)),
+        arguments.scan,
+        arguments.limit,
+        arguments.rate,
+        arguments.dry_run,
+    )
     with ProgressBars() as bars:
-        if arguments.dry_run:
-            scan = arguments.scan
-            outcome = await preview_sweep(settings, services, selected, stop, action, scan=scan, limit=limit)
-        elif action == "redrive":
-            outcome = await redrive(settings, services, selected, stop, limit=limit, rate=rate, on_progress=bars.show)
-        else:
-            outcome = await purge(settings, services, selected, stop, limit=limit, on_progress=bars.show)
+        outcome = await sweep_failed(settings, ask, stop, bars.show)
     if outcome.listing:
-        _warn_of_unread(settings, outcome.listing)
+        sys.stderr.write("".join(f"{line}\n" for line in render_unread(settings, outcome.listing)))
     print_result(render_sweep_json(outcome), render_sweep_text(outcome), as_json=arguments.json)
     return INTERRUPTED if outcome.interrupted else DONE
-
-
-def _warn_of_unread(settings: BrokerSettings, found: DeadLetterListing) -> None:
-    for line in render_unread(settings, found):
-        sys.stderr.write(f"{line}\n")
-
-
-def _services(settings: FleetSettings, arguments: argparse.Namespace) -> list[str]:
-    return [service.name for service in load_fleet(settings.service_config).select(arguments.services)]

@@ -35,7 +35,7 @@ def _render_stages() -> str:
 def add_to(commands: Commands) -> None:
     add = commands.add_parser(
         "recompute",
-        help="recompute merged boxes, enrichment or consensus",
+        help="recompute merged boxes, enrichment, consensus or search rows",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

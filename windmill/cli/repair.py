@@ -23,9 +23,9 @@ workers first.
 
 Submissions with --image-ids are not recorded in `runs`: submit them again.
 
-Then it finds images whose merged boxes, enrichment or consensus do not match the current rows, and marks them for the
-post-processors. This finds something only if rows were written with triggers disabled, or truncated. It skips stages
-that no post-processor has ever run.
+Then it finds images whose merged boxes, enrichment, consensus or search rows do not match the current rows, and marks
+them for the post-processors. This finds something only if rows were written with triggers disabled, or truncated. It
+skips stages that no post-processor has ever run.
 """
 EXAMPLES = """\
 exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill, 75 busy (a producer is running, or a queue is too

@@ -279,5 +279,6 @@ class GatewaySettings:
     gateway_port: int = setting("8000", integer(0, 65_535), fallback="PORT")
     gateway_max_upload_bytes: int = setting("209715200", integer(1_024, 1_099_511_627_776))
     gateway_requests_per_minute: int = setting("600", integer(1, 10_000_000))
+    gateway_generates_per_minute: int = setting("10", integer(1, 10_000_000))
     gateway_uploads_dir: Path = setting("var/uploads", path)
     gateway_streams_per_key: int = setting("20", integer(1, 100_000))

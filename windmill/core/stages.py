@@ -7,7 +7,7 @@ the entry names, and the module that runs it.
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["merge", "enrich", "consensus"]
+Stage = Literal["merge", "enrich", "consensus", "index"]
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,14 @@ STAGES: dict[Stage, StageSpec] = {
         looked_at_query="find_voted_images",
         stale_query="find_stale_consensus",
         calibrated=True,
+    ),
+    "index": StageSpec(
+        summary="the row by which an image is searched for",
+        module="postprocessors.image_index",
+        awaits_services_of="index",
+        awaits_stages=("merge", "enrich", "consensus"),
+        looked_at_query="find_indexed_images",
+        stale_query="find_stale_index",
+        calibrated=False,
     ),
 }

@@ -59,6 +59,8 @@ class NewJob:
     files: Sequence[StoredArtifact] = ()
     """What it is given: in the store already, and each named INPUT/NUMBER."""
     consents: Sequence[GivenConsent] = ()
+    webhook_id: uuid.UUID | None = None
+    """Who is told of what happens to it, beside those who are told of all jobs."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | 
         queries()["insert_job"],
         *(new.kind, new.preset, new.preset_version, render_jsonb(dict(new.inputs)), render_jsonb(dict(new.parameters))),
         *(new.priority, new.principal, new.idempotency_key, new.dedupe_key, forked_from),
-        *(new.deadline, new.failure_budget, new.request_digest),
+        *(new.deadline, new.failure_budget, new.request_digest, new.webhook_id),
     )
     if job_id is not None:
         columns = ("step", "version", "streams", "parameters", "weight", "cost", "skip_reason")

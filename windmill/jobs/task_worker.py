@@ -62,6 +62,8 @@ class TaskWorker:
             files = await self._bring(held, scratch / "inputs") if needs_files(held.task) else {}
             if files is None:
                 return None if held.asked.result() == "lost" else TaskReturned()
+            if not self._held.is_safe(held):
+                return None  # this process stood still since it claimed the task, and others may have done it
             held.run = self._start(held.task, files, scratch)
             return await self._outcome(held, held.run)
         except WindmillError as error:

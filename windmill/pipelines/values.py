@@ -28,6 +28,9 @@ FileType = Literal[
     "footage",
     "segments",
     "pieces",
+    "frames",
+    "detections",
+    "tracks",
     "talk",
     "speech",
     "turns",
@@ -36,7 +39,8 @@ FileType = Literal[
     "hits",
 ]
 """What steps hand to each other. `footage` is a video or a picture, `segments` are of a source, `pieces` of a result;
-`talk` is a joined recording, `hits` are the words that were wanted."""
+`frames` are pictures of a video, `detections` what was seen in them, `tracks` who is who in these; `talk` is a joined
+recording, `hits` are the words that were wanted."""
 VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
 FILE_TYPES: tuple[FileType, ...] = get_args(FileType)
 MAX_SEED = 2**32

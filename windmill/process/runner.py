@@ -27,6 +27,8 @@ from windmill.process import logs
 logger = logging.getLogger(__name__)
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
+CANCEL_AGAIN_SECONDS = 10.0
+"""Longer than a task takes to close its connections, which a second cancellation would cut short."""
 Main = Callable[[Settings, asyncio.Event], Awaitable[int]]
 
 
@@ -83,19 +85,22 @@ async def _until_done(main: Main, settings: Settings) -> int:
     return await task
 
 
-def background(work: Coroutine[None, None, None]) -> contextlib.AbstractAsyncContextManager[None]:
+def background(
+    work: Coroutine[None, None, None], cancel_again_seconds: float = CANCEL_AGAIN_SECONDS
+) -> contextlib.AbstractAsyncContextManager[None]:
     """Run a coroutine as a task while the block runs; the end of the block cancels it. If it fails, the block is
     cancelled and its exception raised. If it returns, the block continues.
 
     An asyncio.TaskGroup would wait for the task, and raise exception groups."""
-    return _Background(work)
+    return _Background(work, cancel_again_seconds)
 
 
 class _Background:
     """Of two failures the first is raised. A cancellation from outside precedes both, as it comes only once."""
 
-    def __init__(self, work: Coroutine[None, None, None]) -> None:
+    def __init__(self, work: Coroutine[None, None, None], cancel_again_seconds: float) -> None:
         self._work = work
+        self._cancel_again_seconds = cancel_again_seconds
         self._interrupted = self._leaving = False
 
     async def __aenter__(self) -> None:
@@ -126,15 +131,16 @@ class _Background:
             raise raised
 
     async def _ended(self) -> asyncio.CancelledError | None:
-        """Cancel the task and wait for it. A cancellation from outside meanwhile is returned."""
+        """Cancel the task and wait for it, and cancel again while it works on: a library that waits for an end just as
+        it comes loses a cancellation (asyncio.wait_for did until Python 3.12). A cancellation from outside meanwhile is
+        returned."""
         cancelled = None
-        self._task.cancel()
         while not self._task.done():
+            self._task.cancel()
             try:
-                await asyncio.wait([self._task])
+                await asyncio.wait([self._task], timeout=self._cancel_again_seconds)
             except asyncio.CancelledError as error:
                 cancelled = error
-                self._task.cancel()
         return cancelled
 
     def _first(self, own: BaseException | None, failure: BaseException | None) -> BaseException | None:

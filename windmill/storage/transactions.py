@@ -21,7 +21,8 @@ async def transaction(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[C
 
 @asynccontextmanager
 async def single_statement(pool: Pool, settings: DatabaseSettings) -> AsyncIterator[Connection]:
-    """A connection for one statement, which commits by itself. READ COMMITTED, as the pool's sessions are."""
+    """A connection for one statement, or for some that only read: each commits by itself, and sees what others have
+    committed before it, as in a transaction. READ COMMITTED, as the pool's sessions are."""
     with translate_errors(settings):
         async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
             yield connection

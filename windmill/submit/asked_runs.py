@@ -9,7 +9,7 @@ from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, transla
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 from windmill.submit.runs import Runs
-from windmill.submit.selection import ImageJobs, RegisteredImages, Submission
+from windmill.submit.selection import ImageJobs, RegisteredImages, Selection, Submission
 
 OnRun = Callable[[Connection, int], Awaitable[None]]
 """Called with the id of a run, in the transaction that makes or cancels it."""
@@ -103,11 +103,15 @@ def no_run(run_id: int) -> WindmillError:
     return WindmillError("NOT_FOUND", f"there is no run {run_id}", "list the runs")
 
 
-async def jobs_of_image(
-    pool: Pool, settings: DatabaseSettings, image_id: int, services: Sequence[str]
+async def jobs_of_images(
+    pool: Pool,
+    settings: DatabaseSettings,
+    image_ids: Sequence[int],
+    services: Sequence[str],
+    selection: Selection = "all",
 ) -> list[ImageJobs]:
-    """The jobs of all these services for one image."""
-    submission = Submission(tuple(services), "all", None, [image_id])
+    """The jobs of these services for images; copies and images that are gone have none."""
+    submission = Submission(tuple(services), selection, None, image_ids)
     with translate_errors(settings):
         async with pool.acquire(timeout=CONNECT_SECONDS) as connection:
             pages = RegisteredImages(connection, settings).pages(submission, 0, 0)

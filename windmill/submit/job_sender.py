@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from windmill import broker
-from windmill.broker import Publisher
+from windmill.broker import Headers, Publisher
 from windmill.core.errors import WindmillError
 from windmill.core.messages import URGENT_HEADER, encode
 from windmill.core.settings import Settings
@@ -23,13 +23,18 @@ class JobSender:
         self._opening = asyncio.Lock()
 
     async def send_urgent(self, images: Sequence[ImageJobs]) -> None:
+        """The same before all others."""
+        await self._send(images, {URGENT_HEADER: True})
+
+    async def send(self, images: Sequence[ImageJobs]) -> None:
         """Return once every queue has confirmed; raises BROKER_UNAVAILABLE."""
+        await self._send(images, {})
+
+    async def _send(self, images: Sequence[ImageJobs], headers: Headers) -> None:
         try:
             publisher = await self._open([service for image in images for service in image.services])
             jobs = [image for image in images if image.services]
-            await asyncio.gather(
-                *(publisher.to_services(encode(one.job), one.services, {URGENT_HEADER: True}) for one in jobs)
-            )
+            await asyncio.gather(*(publisher.to_services(encode(one.job), one.services, headers) for one in jobs))
         except WindmillError:
             await self.close()
             raise

@@ -4,10 +4,12 @@ Answers for scenes are their truth, distorted at random by seed, service and con
 analysed where that needs no model weights; elsewhere the answer is simulated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from dev.farm.answers import captions, classifiers, colors, detectors, face, metadata, nsfw, ocr, pose
 from dev.farm.answers.dice import Prediction
+from dev.farm.contract import FRAMEWORK
 from dev.farm.pictures import Picture
 from windmill.calling.canaries import canary_image
 
@@ -43,10 +45,11 @@ SERVICES: tuple[str, ...] = tuple(_ANSWERS)
 
 
 def predictions(service: str, picture: Picture, seed: int) -> list[Prediction]:
-    """The `predictions` list of the service's reply; raises BrokenImage where the real one fails on the picture."""
+    """The `predictions` list of the service's reply; raises BrokenImage where the real one fails on the picture. Of an
+    unknown service nothing is known, so it finds nothing."""
     if picture.data == _CANARIES.get(service):
         return _CANARY_ANSWERS[service](picture)
-    return _ANSWERS[service](picture, seed)
+    return _ANSWERS[service](picture, seed) if service in _ANSWERS else []
 
 
 def nothing_found(service: str) -> list[Prediction]:
@@ -56,6 +59,11 @@ def nothing_found(service: str) -> list[Prediction]:
 
 def is_simulated(service: str, picture: Picture) -> bool:
     """Whether the answer is neither drawn from truth nor a real analysis of the pixels."""
-    if picture.truth is not None or service in {"colors", "metadata", "face"}:
+    if service in _ANSWERS and (picture.truth is not None or service in {"colors", "metadata", "face"}):
         return False
     return service != "ocr" or ocr.engine() is None
+
+
+def model_info(service: str) -> Mapping[str, Any]:  # noqa: ARG001 - no stand-in has a model
+    """What answers for a service."""
+    return {"framework": FRAMEWORK}

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dev.farm.answers.dice import Prediction, confidence, dice
 from dev.farm.answers.looks import Look, look
@@ -12,7 +12,7 @@ from dev.farm.layout import THEMES
 from dev.farm.pictures import Picture
 
 _CLIP_LEAST, _CLIP_MOST = 0.01, 10
-_INCEPTION_LEAST, _INCEPTION_MOST = 0.15, 5
+INCEPTION_LEAST, _INCEPTION_MOST = 0.15, 5
 _UNSEEN = ("an abstract pattern", "a photograph", "a close-up", "a blurry picture", "a texture")
 
 # ImageNet has breeds and makes instead of most of the 80 labels, and no word for a person.
@@ -50,11 +50,14 @@ def clip(picture: Picture, seed: int) -> list[Prediction]:
 
 
 def inception(picture: Picture, seed: int) -> list[Prediction]:
-    """Few labels, one per emoji; all labels without an emoji count as one."""
     rng = dice("inception", seed, picture.identity)
     if picture.truth is None:
         return []
-    ranked = _top(_softmax(_imagenet_scores(look(picture, picture.truth, seed), rng)), _INCEPTION_LEAST)
+    return as_inception(_top(_softmax(_imagenet_scores(look(picture, picture.truth, seed), rng)), INCEPTION_LEAST))
+
+
+def as_inception(ranked: Sequence[tuple[str, float]]) -> list[Prediction]:
+    """Few labels, one per emoji; all labels without an emoji count as one."""
     by_emoji: dict[str | None, Prediction] = {}
     for label, share in ranked[:_INCEPTION_MOST]:
         by_emoji.setdefault(singular(label), _labelled(label, share, singular))

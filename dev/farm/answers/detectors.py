@@ -27,20 +27,31 @@ _DULL_LABELS = ("book", "bowl", "chair", "cup", "potted plant")
 
 
 def yolov8(picture: Picture, seed: int) -> list[Prediction]:
-    """Grouped by class; boxes may leave the picture."""
-    found = _by_label(_found(YOLOV8, picture, seed))[:_YOLOV8_LIMIT]
-    return [_prediction(sighting, exact, None) for sighting in found]
+    return as_yolov8(picture, _found(YOLOV8, picture, seed))
 
 
 def rtdetr(picture: Picture, seed: int) -> list[Prediction]:
-    """By confidence; boxes may leave the picture."""
-    return [_prediction(sighting, exact, None) for sighting in _found(RTDETR, picture, seed)]
+    return as_rtdetr(picture, _found(RTDETR, picture, seed))
 
 
 def detectron2(picture: Picture, seed: int) -> list[Prediction]:
+    return as_detectron2(picture, _found(DETECTRON2, picture, seed))
+
+
+def as_yolov8(_picture: Picture, found: list[Sighting]) -> list[Prediction]:
+    """Grouped by class; boxes may leave the picture."""
+    return [_prediction(sighting, exact, None) for sighting in _by_label(found)[:_YOLOV8_LIMIT]]
+
+
+def as_rtdetr(_picture: Picture, found: list[Sighting]) -> list[Prediction]:
+    """By confidence; boxes may leave the picture."""
+    return [_prediction(sighting, exact, None) for sighting in found]
+
+
+def as_detectron2(picture: Picture, found: list[Sighting]) -> list[Prediction]:
     """Few and sure of itself, grouped by class, boxes within the picture."""
-    found = _by_label(_found(DETECTRON2, picture, seed)[:_DETECTRON2_LIMIT])
-    return [_prediction(sighting, singular, (picture.width, picture.height)) for sighting in found]
+    limited = _by_label(found[:_DETECTRON2_LIMIT])
+    return [_prediction(sighting, singular, (picture.width, picture.height)) for sighting in limited]
 
 
 def _found(detector: DetectorProfile, picture: Picture, seed: int) -> list[Sighting]:

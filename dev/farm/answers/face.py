@@ -35,7 +35,7 @@ _KEYPOINTS = {
 def answer(picture: Picture, seed: int) -> list[Prediction]:
     """Faces, the surest first."""
     found = detected(picture) if picture.truth is None else _from_truth(picture, picture.truth, seed)
-    return [_prediction(box, sureness) for box, sureness in sorted(found, key=lambda face: -face[1])]
+    return [prediction(box, sureness, _points(box)) for box, sureness in sorted(found, key=lambda face: -face[1])]
 
 
 def detected(picture: Picture) -> list[tuple[PixelBox, float]]:
@@ -92,14 +92,17 @@ def _drifted(box: PixelBox, rng: random.Random) -> PixelBox:
     )
 
 
-def _prediction(box: PixelBox, sureness: float) -> Prediction:
+def _points(box: PixelBox) -> list[tuple[float, float]]:
     x, y, width, height = box
+    return [(x + across * width, y + down * height) for across, down in _KEYPOINTS.values()]
+
+
+def prediction(box: PixelBox, sureness: float, points: Sequence[tuple[float, float]]) -> Prediction:
+    """What the service says of one face; the points are in the order of their names."""
     return {
         "label": "face",
         "confidence": confidence(sureness),
-        "bbox": [x, y, width, height],
+        "bbox": list(box),
         "emoji": FACE,
-        "keypoints": {
-            name: [round(x + across * width), round(y + down * height)] for name, (across, down) in _KEYPOINTS.items()
-        },
+        "keypoints": {name: [round(x), round(y)] for name, (x, y) in zip(_KEYPOINTS, points, strict=True)},
     }

@@ -14,4 +14,9 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:
     wrong = picture.truth is not None and rng.random() < (_MISSED if truth else _FALSE_ALARM)
     verdict = truth != wrong
     sureness = rng.uniform(0.5, 0.75) if wrong else 1 - rng.betavariate(1.2, 12)
-    return [{"confidence": confidence(max(sureness, 0.501)), "emoji": NSFW if verdict else "", "nsfw": verdict}]
+    return [prediction(verdict, max(sureness, 0.501))]
+
+
+def prediction(verdict: bool, sureness: float) -> Prediction:
+    """What the service says of a picture."""
+    return {"confidence": confidence(sureness), "emoji": NSFW if verdict else "", "nsfw": verdict}

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Mapping
 
 from dev.farm.answers import face
 from dev.farm.answers.dice import Prediction, clipped, dice
@@ -39,7 +40,11 @@ def standing(picture: Picture) -> list[Prediction]:
 
 def _prediction(figure: PixelBox, picture: Picture, rng: random.Random) -> Prediction:
     points = {name: (x + rng.gauss(0, 0.012), y + rng.gauss(0, 0.008)) for name, (x, y) in _standing(figure).items()}
-    landmarks = {name: _landmark(point, picture, rng) for name, point in points.items()}
+    return prediction({name: _landmark(point, picture, rng) for name, point in points.items()}, points)
+
+
+def prediction(landmarks: Mapping[str, Mapping[str, float]], points: Mapping[str, _Point]) -> Prediction:
+    """What the service says of one body; the points are the landmarks in pixels, for the angles of its joints."""
     angles = {
         f"{side}_{joint}": _angle(points[f"{side}_{a}"], points[f"{side}_{joint}"], points[f"{side}_{b}"])
         for side in ("left", "right")

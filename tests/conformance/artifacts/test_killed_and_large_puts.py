@@ -49,6 +49,7 @@ def grown(source: Path, variables: dict[str, str]) -> dict[str, float]:
     return figures
 
 
+@pytest.mark.slow(reason="21 s: 300 MB are written and read")
 @pytest.mark.timeout(300)
 def test_a_file_of_300_mb_takes_little_memory(variables: dict[str, str], tmp_path: Path) -> None:
     figures = grown(sparse(tmp_path / "large", 300 * MB), variables)

@@ -10,10 +10,10 @@ from time import sleep
 
 import pytest
 
-from dev.farm.contract import FRAMEWORK, TRAITS
+from dev.farm.contract import FRAMEWORK, NO_MODEL, TRAITS
 from dev.farm.counts import NO_REPLY
 from dev.farm.pictures import Picture
-from dev.farm.prediction_pool import similarity, with_shiny
+from dev.farm.prediction_pool import NoModel, similarity, with_shiny
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import SERVICES, serving
 from tests.waiting import until
@@ -252,10 +252,34 @@ def test_the_names_in_replies_are_those_of_the_contract() -> None:
     assert odd == {"yolov8": "yolo", "inception_v3": "inception"}
 
 
+async def test_a_service_without_a_model_says_so_to_every_picture_and_is_not_healthy() -> None:
+    async with serving("ocr", "metadata", "clip", knowledge=NoKnowledge()) as client:
+        got = await client.upload("ocr", pictures.PLAIN)
+        informed = await client.upload("metadata", pictures.PLAIN)
+        health = await client.get("ocr", "/health")
+        scored = await client.get("clip", "/score", caption="a dog", file=str(Path(__file__)))
+    assert (got.status, got.document["predictions"]) == (503, [])
+    assert got.document["error"] == {"message": "there is no model for ocr"}
+    assert informed.document["metadata"]["model_info"] == {"framework": NO_MODEL}
+    assert (health.status, health.document["reason"]) == (503, "Model not loaded")
+    assert scored.document["similarity_score"] is None
+
+
+class NoKnowledge:
+    """Has no model for anything."""
+
+    def predictions(self, service: str, picture: Picture, seed: int) -> list[dict[str, object]]:
+        raise NoModel(f"there is no model for {service}")
+
+    def model_info(self, service: str) -> dict[str, str]:
+        return {"framework": NO_MODEL}
+
+    def is_simulated(self, service: str, picture: Picture) -> bool:
+        return False
+
+
 class SlowKnowledge:
     """Knows nothing, takes its time, and remembers how many asked at once."""
-
-    SERVICES = ("pose", "face")
 
     def __init__(self) -> None:
         self.most = self._now = 0
@@ -266,6 +290,9 @@ class SlowKnowledge:
         sleep(0.05)  # long enough for a second one to come, were it let in
         self._now -= 1
         return []
+
+    def model_info(self, service: str) -> dict[str, str]:
+        return {"framework": "made for a test"}
 
     def is_simulated(self, service: str, picture: Picture) -> bool:
         return True

@@ -50,6 +50,9 @@ class FailingModels:
     def predictions(self, service: str, picture: Picture, seed: int) -> list[dict[str, object]]:
         raise RuntimeError(f"{service} ran out of memory")
 
+    def model_info(self, service: str) -> dict[str, str]:
+        return {"framework": "made for a test"}
+
     def is_simulated(self, service: str, picture: Picture) -> bool:
         return False
 

@@ -12,6 +12,9 @@ from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.storage.artifacts.folder import FolderStore
 from windmill.storage.jobs.rows import StoredArtifact
 
+OUTPUT = {"engine": "default", "video": {}, "segments": [{"file": "a"}], "done": {}}
+"""Of any step: what those on videos plan from is there."""
+
 
 def picture(width: int = 640, height: int = 400, colour: str = "navy") -> bytes:
     target = io.BytesIO()
@@ -27,7 +30,7 @@ async def work_off(scene: GatewayScene, *steps: str) -> None:
         path = scene.fleet.folder / "made.png"
         path.write_bytes(picture(colour=f"#0000{number:02x}"))
         made = await _stored(scene, path)
-        await hand.end(await hand.claimed(step), TaskSucceeded({"engine": "default"}, [made]))
+        await hand.end(await hand.claimed(step), TaskSucceeded(OUTPUT, [made]))
 
 
 async def _stored(scene: GatewayScene, path: Path) -> StoredArtifact:

@@ -11,6 +11,13 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.database
 
+ANSWER = """
+INSERT INTO results (image_id, service, status, data, error_code, error_message, submitted_at)
+SELECT image_id, $1, CASE WHEN $2 = '' THEN 'success' ELSE 'error' END, '{"service": "x"}', nullif($2, ''),
+       nullif($2, ''), clock_timestamp()
+FROM unnest($3::bigint[]) AS image_id
+"""
+
 
 async def counted(client: httpx.AsyncClient, path: str, **expected: int) -> dict[str, Any]:
     """The batch, once it has these counts."""
@@ -80,3 +87,69 @@ async def test_a_batch_is_sent_as_lines_of_which_each_is_checked(scene: GatewayS
     assert batch["request_counts"]["total"] == 160
     last = (await ann.get(f"{path}/results?limit=500")).json()["results"][-1]
     assert last["error_code"] in (None, "INSUFFICIENT_FUNDS")
+
+
+async def test_a_batch_is_begun_once_under_one_key(scene: GatewayScene) -> None:
+    await scene.start()
+    ann, bob = await scene.user("operator"), await scene.user("operator", "bob")
+    key, kind = {"Idempotency-Key": "once"}, {"Content-Type": "application/x-ndjson"}
+    first, again = [await ann.post("/batches", json={"jobs": [PRESET]}, headers=key) for _ in range(2)]
+    assert (first.status_code, again.status_code, again.headers["location"]) == (202, 202, first.headers["location"])
+    assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+    problem(await ann.post("/batches", json={"jobs": [PRESET] * 2}, headers=key), 422, "IDEMPOTENCY_MISMATCH")
+    lines = {**kind, "Idempotency-Key": "lines"}
+    sent = [await ann.post("/batches:lines", content=orjson.dumps(PRESET), headers=lines) for _ in range(2)]
+    assert sent[0].headers["location"] == sent[1].headers["location"]
+    other = await ann.post("/batches:lines?name=x", content=orjson.dumps(PRESET), headers=lines)
+    problem(other, 422, "IDEMPOTENCY_MISMATCH")
+    assert (await bob.post("/batches", json={"jobs": [PRESET]}, headers=key)).headers["location"] not in (
+        first.headers["location"],
+        sent[0].headers["location"],
+    )
+    assert (await ann.get("/batches")).json()["count"] == 2
+
+
+@pytest.mark.broker
+async def test_a_batch_of_images_is_submitted_and_its_answers_are_fetched(scene: GatewayScene) -> None:
+    await scene.start()
+    ann, bob = await scene.user("operator", quota_jobs=2), await scene.user("operator", "bob")
+    images = await scene.fleet.register(3, "today")
+    body = {"images": {"services": ["clip", "ocr"], "group": "today"}, "name": "all of today"}
+    begun = await ann.post("/batches", json=body)
+    path = begun.headers["location"]
+    assert (begun.status_code, begun.json()["batch"]["services"]) == (202, ["clip", "ocr"])
+    await counted(ann, path, open=3, pending=0)
+    assert [await scene.fleet.image_ids(service) for service in ("clip", "ocr")] == [images, images]
+    await scene.fleet.rows.execute(ANSWER, "clip", "", images)
+    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[:1])
+    await scene.fleet.rows.execute(ANSWER, "ocr", "IMAGE_TOO_LARGE", images[1:2])
+    batch = await counted(ann, path, completed=1, failed=1, open=1)
+    assert (batch["status"], batch["request_counts"]["total"]) == ("in_progress", 3)
+    results = (await ann.get(f"{path}/results")).json()["results"]
+    assert [(one["image_id"], one["status"], one["job"]) for one in results] == [
+        (images[0], "succeeded", None),
+        (images[1], "failed", None),
+        (images[2], "running", None),
+    ]
+    assert [(one["service"], one["error_code"]) for one in results[1]["answers"]] == [
+        ("clip", None),
+        ("ocr", "IMAGE_TOO_LARGE"),
+    ]
+    assert results[2]["progress"] == 0.5
+    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[2:])
+    assert (await counted(ann, path, completed=2, failed=1))["status"] == "completed"
+    anew = {"images": {"services": ["clip"], "image_ids": images[:1], "selection": "all"}}
+    second = (await ann.post("/batches", json=anew)).headers["location"]
+    await counted(ann, second, open=1)
+    known = {"images": {"services": ["clip"], "image_ids": images[:1]}}
+    problem(await ann.post("/batches", json=known), 402, "INSUFFICIENT_FUNDS")
+    assert (await bob.post("/batches", json=known)).status_code == 202
+    problem(await bob.get(path), 404, "NOT_FOUND")
+    for wrong, status, code in (
+        ({"images": {"services": ["clip"], "image_ids": [2**40]}}, 404, "NOT_FOUND"),
+        ({"images": {"services": ["clip"], "group": "nowhere"}}, 404, "NOT_FOUND"),
+        ({"images": {"services": ["nothing"], "group": "today"}}, 404, "NOT_FOUND"),
+        ({"images": {"services": ["clip"]}}, 422, "CONTRACT_MISMATCH"),
+        ({"jobs": [PRESET], **known}, 422, "CONTRACT_MISMATCH"),
+    ):
+        problem(await bob.post("/batches", json=wrong), status, code)

@@ -45,8 +45,11 @@ async def test_many_jobs_are_counted_changed_and_changed_back(scene: GatewayScen
     every = {"action": "priority", "priority": 5, "filter": {"statuses": ["queued", "running"]}}
     assert (await ann.post("/jobs:bulk", json={**every, "dry_run": True})).json()["matched"] == 4
     problem(await ann.post("/jobs:bulk", json={**every, "expect": 5}), 409, "CONFLICT")
-    begun = await ann.post("/jobs:bulk", json={**every, "expect": 4})
+    key = {"Idempotency-Key": "once"}
+    begun, again = [await ann.post("/jobs:bulk", json={**every, "expect": 4}, headers=key) for _ in range(2)]
     path = begun.headers["location"]
+    assert (again.headers["location"], again.headers["idempotency-replayed"]) == (path, "true")
+    problem(await ann.post("/jobs:bulk", json={**every, "expect": 3}, headers=key), 422, "IDEMPOTENCY_MISMATCH")
     assert (begun.status_code, begun.json()["bulk"]["matched"]) == (202, 4)
     done = await ended(ann, path)
     assert (done["done"], done["refused"], done["undone"]) == (4, 0, 0)
@@ -113,7 +116,7 @@ async def test_a_server_that_is_killed_leaves_the_rest_to_another_and_nothing_is
     for _ in range(40):
         await scene.jobs.submit(principal="ann")
     ask = BulkAsk(Actor("ann"), "ann", BulkRequest("priority", priority=4))
-    bulk = await begin_bulk(access, store, ask)
+    bulk = (await begin_bulk(access, store, ask)).bulk_id
     later = await scene.jobs.submit(principal="ann")
     token = uuid.uuid4()
     work = await lease_bulk(access, token)

@@ -62,12 +62,14 @@ async def test_commands_print_the_same_over_http(scene: GatewayScene) -> None:
     assert (fetched.code, (target / "picture.png").read_bytes()[:4]) == (0, b"\x89PNG")
     forked = await scene.fleet.run("windmill", "jobs", "fork", job, "--from-step", "upscale", "--json", **there)
     assert (forked.code, forked.json()["forked_from"]) == (0, job), forked.err
-    other = await scene.fleet.run(
-        "windmill", *("jobs", "fork", job, "--from-step", "upscale", "--quality", "low"), **there
-    )
-    assert (other.code, "on a machine of the fleet alone" in other.err) == (2, True)
+    fork = ("jobs", "fork", job, "--quality", "low", "--json", "--from-step")
+    other = await scene.fleet.run("windmill", *fork, "denoise", "--file", f"image={file}", **there)
+    assert (other.code, other.json()["forked_from"]) == (0, job), other.err
+    remote, local = [await scene.fleet.run("windmill", *fork, "upscale", **where) for where in (there, here)]
+    assert (remote.code, "denoise before upscale would change" in remote.err) == (1, True), remote.err
+    assert local.code == remote.code
     cancelled = await scene.fleet.run("windmill", "jobs", "cancel", "--all", "--yes", "--json", **there)
-    assert (cancelled.code, cancelled.json()["done"]) == (0, 1), cancelled.err
+    assert (cancelled.code, cancelled.json()["done"]) == (0, 2), cancelled.err
     removed = await scene.fleet.run("windmill", "jobs", "rm", job, forked.json()["public_id"], "--json", **there)
     assert (removed.code, removed.json()["done"]) == (0, 2), removed.err
 

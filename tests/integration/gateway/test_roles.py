@@ -30,6 +30,7 @@ SAMPLES = {
     "{session_id}": str(uuid.UUID(int=5)),
     "{speaker_id}": str(uuid.UUID(int=6)),
     "{group_id}": str(uuid.UUID(int=7)),
+    "{search_id}": str(uuid.UUID(int=8)),
     "{person}": "nobody",
     "{number}": "1",
 }

@@ -28,7 +28,7 @@ PROGRAMS = [
     "producers.generic",
     "producers.images",
     "workers.generic",
-    *(f"postprocessors.{name}" for name in ("all", "bbox_merger", "consensus", "spatial_enrichment")),
+    *(f"postprocessors.{name}" for name in ("all", "bbox_merger", "consensus", "image_index", "spatial_enrichment")),
     "dev.demo",
     "dev.farm",
     "dev.servers",

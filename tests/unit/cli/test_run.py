@@ -18,7 +18,7 @@ def wanted(*options: str, **variables: str) -> dict[str, Sequence[str]]:
     return wanted_parts(Settings.from_env(variables), arguments)
 
 
-EVERYTHING = {"services": ("all",), "stages": ("merge", "enrich", "consensus"), "steps": ("all",)}
+EVERYTHING = {"services": ("all",), "stages": ("merge", "enrich", "consensus", "index"), "steps": ("all",)}
 
 
 def test_without_options_and_settings_it_runs_everything() -> None:
@@ -54,7 +54,7 @@ def test_a_stage_that_is_none_is_refused_with_those_that_there_are(
     with pytest.raises(SystemExit) as end:
         wanted("--stages", text)
     assert end.value.code == 2
-    assert "nor some of merge, enrich, consensus" in capsys.readouterr().err
+    assert "nor some of merge, enrich, consensus, index" in capsys.readouterr().err
 
 
 def test_a_process_of_no_part_is_refused() -> None:

@@ -169,8 +169,11 @@ def test_a_further_service_is_one_line_and_joins_all(fleet: Fleet, tmp_path: Pat
         ({"port": 1, "max_upload_bytes": 10}, "must be a whole number from 1024 to 1099511627776"),
         ({"port": 1, "sets": "mine"}, "sets='mine': must be a list of set names"),
         ({"port": 1, "sets": ["mine", "theirs"]}, "one.sets[1]='theirs': is not described under sets"),
-        ({"port": 1, "feeds": "merge"}, "one.feeds='merge': must be a list of stages out of merge, enrich, consensus"),
-        ({"port": 1, "feeds": ["merged"]}, "one.feeds[0]='merged': must be one of merge, enrich, consensus"),
+        (
+            {"port": 1, "feeds": "merge"},
+            "one.feeds='merge': must be a list of stages out of merge, enrich, consensus, index",
+        ),
+        ({"port": 1, "feeds": ["merged"]}, "one.feeds[0]='merged': must be one of merge, enrich, consensus, index"),
         ({"port": 1, "feeds": [["merge"]]}, "must be one of merge, enrich"),
         ({"port": 1, "host": " "}, "must be a host name or address"),
         ({"port": 1, "enriches": "everything"}, "enriches='everything': must be one of persons, boxes"),

@@ -340,6 +340,7 @@ def test_simulated_detections_are_few_and_unsure(service: str, limit: float) -> 
     assert not any(p["label"] == "person" for answer in answers for p in answer)
 
 
-def test_an_unknown_service_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        predictions("nobody", _plain(), 1)
+def test_an_unknown_service_finds_nothing_and_says_that_this_is_simulated() -> None:
+    scene = _undrawn(make_scene(4, 1))
+    assert predictions("nobody", scene, 1) == []
+    assert is_simulated("nobody", scene)

@@ -220,3 +220,24 @@ def test_frames_tell_of_no_folder_and_control_frames_have_no_id() -> None:
         None,
         None,
     ]
+
+
+async def test_what_was_read_before_the_stream_began_is_not_read_again() -> None:
+    table = Table()
+    table.write(event(1), event(2))
+    async with feeding(table) as feed:
+        await feed.join()
+        asked = 0
+
+        async def log(after: int) -> Sequence[dict[str, Any]]:
+            nonlocal asked
+            asked += 1
+            return await table.log(after)
+
+        reader = JobReader(feed, log, JOB, 1)
+        await reader.begin()
+        assert reader.last == 1, "nothing of it was sent yet"
+        table.write(event(3))
+        await caught_up(feed, table)
+        assert [ids(await reader.take()), ids(await reader.take())] == [["2"], ["3"]]
+        assert asked == 1

@@ -14,10 +14,14 @@ from windmill.engines.registry import open_engines
 from windmill.jobs.step import JobView, Step, StepInputs, TaskResult
 from windmill.jobs.task_run import GivenTask
 from windmill.pipelines.job_steps.engine_step import RunsEngines
+from windmill.pipelines.video.detect import VideoDetect
+from windmill.pipelines.video.draw import VideoDraw
 from windmill.pipelines.video.encode import VideoEncode
 from windmill.pipelines.video.plan import VideoPlan
+from windmill.pipelines.video.sample import VideoSample
 from windmill.pipelines.video.stitch import VideoStitch
 from windmill.pipelines.video.thumbnails import VideoThumbnails
+from windmill.pipelines.video.track import VideoTrack
 from windmill.pipelines.video.verify import VideoVerify
 from windmill.storage.jobs.rows import TaskKey
 
@@ -74,9 +78,20 @@ class VideoRun:
         step, files = VideoEncode(self.engines, tools), {"segments": self.files("video_plan")}
         return await self.step(step, "video_plan", files, given, **asked)
 
-    async def join(self) -> Path:
-        await self.step(VideoVerify(), "video_encode", {}, {})
-        files = {"pieces": sorted(self.files("video_encode")), "video": [self.source]}
+    async def annotate(self, **given: object) -> None:
+        """From the plan to the tracks."""
+        await self.step(VideoSample(tools), "video_plan", {"segments": self.files("video_plan")}, given)
+        asked = {"task": "detect_objects", "engines": ["fleet"]}
+        await self.step(VideoDetect(self.engines), "video_sample", {"frames": self.files("video_sample")}, {}, **asked)
+        await self.step(VideoTrack(), "video_detect", {"detections": self.files("video_detect")}, {})
+
+    async def draw(self) -> list[TaskResult]:
+        files = {"segments": self.files("video_plan"), "tracks": self.files("video_track")}
+        return await self.step(VideoDraw(tools), "video_track", files, {"x264_preset": "ultrafast"})
+
+    async def join(self, pieces: str = "video_encode") -> Path:
+        await self.step(VideoVerify(), pieces, {}, {})
+        files = {"pieces": sorted(self.files(pieces)), "video": [self.source]}
         await self.step(VideoStitch(tools), "video_verify", files, {})
         return self.file("video_stitch", "video.mp4")
 

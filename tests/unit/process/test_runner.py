@@ -226,6 +226,25 @@ async def test_a_cancellation_while_the_block_exits_is_not_lost() -> None:
     assert not went_on.is_set()
 
 
+async def test_a_background_task_that_lost_its_cancellation_is_cancelled_again() -> None:
+    """As asyncio.wait_for of Python 3.11 loses it when what it waits for ends at the same moment."""
+    lost = []
+
+    async def work() -> None:
+        try:
+            await forever()
+        except asyncio.CancelledError:
+            lost.append(True)
+        await forever()
+
+    async def program() -> None:
+        async with background(work(), cancel_again_seconds=0.01):
+            await turns(2)
+
+    await asyncio.wait_for(program(), 5)
+    assert lost == [True]
+
+
 async def test_a_cancellation_while_a_failed_block_exits_precedes_its_failure() -> None:
     """A caller that catches the failure would retry and never notice the cancellation."""
     cleaning = asyncio.Event()

@@ -75,6 +75,7 @@ ASSUMED_FOOTPRINTS: Mapping[str, TableFootprint] = {
     "merged_boxes": TableFootprint(10, 1_000, "assumed"),
     "postprocessing": TableFootprint(15, 750, "assumed"),
     "consensus": TableFootprint(1, 5_000, "assumed"),
+    "image_search": TableFootprint(1, 400, "assumed"),
 }
 """`results` is per service; the others are about what the crowded scenes of the demo farm produce."""
 
@@ -90,7 +91,7 @@ class MeasuredTable:
 def table_footprints(tables: Mapping[str, MeasuredTable], services: int) -> dict[str, TableFootprint]:
     """What each table will hold per image; for derived tables from their rows per merged image."""
     merged = tables.get("merges", MeasuredTable(0, 0)).rows
-    per_image = {"images": 1.0, "results": float(services), "merges": 1.0, "consensus": 1.0}
+    per_image = {"images": 1.0, "results": float(services), "merges": 1.0, "consensus": 1.0, "image_search": 1.0}
     return {
         name: _footprint(assumed, tables.get(name), per_image.get(name), merged)
         for name, assumed in _assumed(services).items()

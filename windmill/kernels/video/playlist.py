@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+
 
 @dataclass(frozen=True)
 class PlayablePiece:

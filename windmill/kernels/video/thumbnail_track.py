@@ -44,14 +44,14 @@ def render_track(times: Sequence[float], end: float, width: int, height: int, sh
     for number, (start, until) in enumerate(zip(starts, [*times[1:], max(end, times[-1])], strict=True)):
         cell = cell_of(number, width, height)
         lines += [
-            f"{_clock(start)} --> {_clock(until)}",
+            f"{clock(start)} --> {clock(until)}",
             f"{sheets[cell.sheet]}#xywh={cell.x},{cell.y},{width},{height}",
             "",
         ]
     return "\n".join(lines)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     milliseconds = round(seconds * 1_000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

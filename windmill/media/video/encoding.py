@@ -8,6 +8,7 @@ from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.video.fragments import BadFragments, FragmentedVideo, move_fragments, split_fragments
+from windmill.kernels.video.frame_times import to_ticks
 from windmill.media.video.cutting import EVEN, x264
 from windmill.media.video.running import OnFrames, VideoTools, input_of, run_ffmpeg
 from windmill.media.video.scanning import scan_packets
@@ -84,6 +85,14 @@ def segment_times(tools: VideoTools, path: Path) -> list[int]:
         return []
     shown = stream.shown
     return [time - shown[0] for time in shown]
+
+
+def source_times(tools: VideoTools, source: SegmentSource, scale: int) -> list[int]:
+    """When each frame of a segment is shown, in ticks of the whole; decodes nothing."""
+    stream = scan_packets(tools, source.path, source.demuxer).of_type("video")
+    shown = stream.shown if stream else []
+    base = stream.time_base if stream else Fraction(1)
+    return [source.first + to_ticks((time - shown[0]) * base, scale) for time in shown]
 
 
 def place_segment(encoded: Path, first: int, scale: int, number: int) -> FragmentedVideo:

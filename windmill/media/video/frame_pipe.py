@@ -23,15 +23,19 @@ _AHEAD = 3
 """Frames that are read before they are worked on."""
 _PIPE_BYTES = 1_048_576
 _SET_PIPE_SIZE = 1031
+_CHANGE, _LAST_LINE = b"lavfi.scene_score=", b"w="
+"""Lines about a frame; the latter is of the chain's own making, and comes last."""
 
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """A frame and its time, in ticks of the whole."""
+    """A frame and its time, in ticks of the whole. `change` says how much of the scene is new, in 0..1, where a filter
+    looks at that."""
 
     number: int
     time: int
     pixels: bytearray
+    change: float = 0.0
 
 
 FrameWork = Callable[[VideoFrame], bytes | bytearray]
@@ -75,7 +79,8 @@ def decode_frames(
         times = _times(child.side)
         number = 0
         while (pixels := _read_frame(child.stdout, shape.bytes)) is not None:
-            yield VideoFrame(number, next(times), pixels)
+            time, change = next(times)
+            yield VideoFrame(number, time, pixels, change)
             number += 1
         judge(tools, child.wait(), "VIDEO_UNREADABLE")
 
@@ -152,10 +157,16 @@ def ivf_header(shape: FrameShape, scale: int) -> bytes:
     return struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, tag, shape.width, shape.height, scale, 1, 0, 0)
 
 
-def _times(side: IO[bytes]) -> Iterator[int]:
+def _times(side: IO[bytes]) -> Iterator[tuple[int, float]]:
+    """The time of each frame, and how much of the scene has changed with it."""
+    time, change = 0, 0.0
     for line in side:
         if line.startswith(b"frame:"):
-            yield int(line.split(b"pts:", 1)[1].split()[0])
+            time, change = int(line.split(b"pts:", 1)[1].split()[0]), 0.0
+        elif line.startswith(_CHANGE):
+            change = float(line[len(_CHANGE) :])
+        elif line.startswith(_LAST_LINE):
+            yield time, change
     raise WindmillError("PROCESS_FAILED", "ffmpeg told no time of a frame")
 
 

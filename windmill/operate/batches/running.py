@@ -1,12 +1,12 @@
-"""Making the jobs of a batch, some at a time, and cancelling them. The job of an item is made in the transaction that
-notes it, so a process that is killed leaves none without its item, and no item with two."""
+"""Making the jobs of a batch, or submitting its images, some at a time; and cancelling them. The job of an item is made
+in the transaction that notes it, so a process that is killed leaves none without its item, and no item with two."""
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from windmill.core.errors import Code, WindmillError
 from windmill.core.jsonb import parse_object
@@ -14,6 +14,7 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.requests import cancel_job
 from windmill.jobs.states import JOB_MOVES, sources
 from windmill.jobs.submitting import submit_job
+from windmill.operate.batches.asking import AskedServices
 from windmill.operate.jobs.preset_requests import PresetAsk, job_of_preset
 from windmill.operate.jobs.recorded_change import RecordedChange
 from windmill.operate.leased_work import LEASE_SECONDS, LeasedWork, LeaseLost
@@ -23,8 +24,10 @@ from windmill.storage.audit_log import Actor
 from windmill.storage.database import Connection
 from windmill.storage.jobs.rows import JobRow
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
+from windmill.submit.asked_runs import jobs_of_images
 from windmill.submit.batches import batches
+from windmill.submit.selection import ImageJobs
 
 PAGE, AT_ONCE = 100, 4
 _REJECTS: tuple[Code, ...] = ("USAGE", "NOT_FOUND", "CONFLICT", "CONSENT_MISSING", "INSUFFICIENT_FUNDS",
@@ -42,11 +45,19 @@ class BatchWork:
     sees: str | None
     key: ApiKey | None
     cancelled: bool
+    services: AskedServices | None = None
+    """Of a batch of images."""
 
 
-def batch_runner(access: JobAccess, library: Library) -> LeasedWork[BatchWork]:
+class JobsToServices(Protocol):
+    """Sends jobs of services, and returns once every queue has confirmed."""
+
+    async def send(self, images: Sequence[ImageJobs]) -> None: ...
+
+
+def batch_runner(access: JobAccess, library: Library, sender: JobsToServices) -> LeasedWork[BatchWork]:
     """Does what was asked for, for ever."""
-    return LeasedWork("batches", partial(lease_batch, access), partial(run_batch, access, library))
+    return LeasedWork("batches", partial(lease_batch, access), partial(run_batch, access, library, sender))
 
 
 async def lease_batch(access: JobAccess, token: uuid.UUID) -> BatchWork | None:
@@ -56,20 +67,50 @@ async def lease_batch(access: JobAccess, token: uuid.UUID) -> BatchWork | None:
             return None
         key = await find_key(rows, row["key_prefix"]) if row["key_prefix"] else None
     actor = Actor(row["principal"], row["key_prefix"], row["request_id"])
-    return BatchWork(row["batch_id"], actor, row["sees"], key, row["cancelled_at"] is not None)
+    asked = AskedServices(tuple(row["services"]), row["selection"]) if row["services"] else None
+    return BatchWork(row["batch_id"], actor, row["sees"], key, row["cancelled_at"] is not None, asked)
 
 
-async def run_batch(access: JobAccess, library: Library, work: BatchWork, token: uuid.UUID) -> None:
+async def run_batch(
+    access: JobAccess, library: Library, sender: JobsToServices, work: BatchWork, token: uuid.UUID
+) -> None:
     cancelled = work.cancelled
-    while not cancelled and (page := await _next(access, work)):
-        presets = await library()
-        for some in batches(page, AT_ONCE):
-            await asyncio.gather(*(_make(access, presets, work, number, request) for number, request in some))
+    while not cancelled:
+        if not (
+            await _submit_images(access, sender, work) if work.services else await _make_jobs(access, library, work)
+        ):
+            break
         cancelled = await _hold(access, work, token)
     if cancelled:
         await _cancel_all(access, work, token)
     async with transaction(access.pool, access.settings) as rows:
         await rows.execute(queries()["end_batch"], work.batch_id, token, cancelled)
+
+
+async def _make_jobs(access: JobAccess, library: Library, work: BatchWork) -> bool:
+    """Those of the next items; whether there were any."""
+    page = await _next(access, work)
+    presets = await library()
+    for some in batches(page, AT_ONCE):
+        await asyncio.gather(*(_make(access, presets, work, number, request) for number, request in some))
+    return bool(page)
+
+
+async def _submit_images(access: JobAccess, sender: JobsToServices, work: BatchWork) -> bool:
+    """The next ones; whether there were any. If this process ends before that is noted they are submitted twice, which
+    changes no result."""
+    assert work.services
+    pool, settings, asked = access.pool, access.settings, work.services
+    async with single_statement(pool, settings) as rows:
+        page = await rows.fetch(queries()["next_batch_images"], work.batch_id, PAGE)
+    if not page:
+        return False
+    images = sorted({row["image_id"] for row in page if row["image_id"] is not None})
+    await sender.send(await jobs_of_images(pool, settings, images, asked.names, asked.selection))
+    async with single_statement(pool, settings) as rows:
+        numbers = [row["number"] for row in page]
+        await rows.execute(queries()["note_submitted_images"], work.batch_id, numbers, page[0]["now"])
+    return True
 
 
 async def _next(access: JobAccess, work: BatchWork) -> list[tuple[int, dict[str, Any]]]:

@@ -13,11 +13,12 @@ from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import no_job
 from windmill.operate.bulk.wanted import UNDOABLE, BulkRequest, BulkVerb, action_of, request_of
 from windmill.operate.jobs.job_filter import FoundJob, JobsCounted, count_jobs
+from windmill.operate.same_request import made_before
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.audit_log import Actor, write_audit
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
 
 UNDO_SECONDS = 3_600.0
 """How long after its end an action can be undone."""
@@ -54,13 +55,24 @@ class BulkAction:
 
 @dataclass(frozen=True)
 class BulkAsk:
-    """Who asks, whose jobs they see (None: all), and for what; of these jobs, or of all that match."""
+    """Who asks, whose jobs they see (None: all), and for what; of these jobs, or of all that match. The key names this
+    request, whose digest tells it from another one under the same key."""
 
     actor: Actor
     sees: str | None
     request: BulkRequest
     job_ids: Sequence[uuid.UUID] | None = None
     expect: int | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class BegunBulk:
+    """The action that stands for the request; `replayed` if the same request began it before."""
+
+    bulk_id: uuid.UUID
+    replayed: bool = False
 
 
 async def preview_bulk(access: JobAccess, store: ArtifactStore, ask: BulkAsk) -> int:
@@ -68,20 +80,32 @@ async def preview_bulk(access: JobAccess, store: ArtifactStore, ask: BulkAsk) ->
     return (await _matching(access, store, ask)).jobs
 
 
-async def begin_bulk(access: JobAccess, store: ArtifactStore, ask: BulkAsk) -> uuid.UUID:
-    """Let the servers do it; jobs that come from now on are left alone."""
+async def begin_bulk(access: JobAccess, store: ArtifactStore, ask: BulkAsk) -> BegunBulk:
+    """Let the servers do it; jobs that come from now on are left alone. Asked again, nothing is counted anew: what is
+    done already no longer matches."""
+    if ask.idempotency_key is not None and (before := await _find_before(access, ask)) is not None:
+        return BegunBulk(made_before(before, ask.request_digest), replayed=True)
     matching = await _matching(access, store, ask)
     named = None if ask.job_ids is None else [job.job_id for job in await _named(access, ask)]
     document, actor = ask.request.document(), ask.actor
     async with transaction(access.pool, access.settings) as rows:
-        bulk_id: uuid.UUID = await rows.fetchval(
+        bulk_id: uuid.UUID | None = await rows.fetchval(
             queries()["insert_bulk"],
             *(actor.principal, ask.sees, actor.key_prefix, actor.request_id, render_jsonb(document)),
-            *(named, min(matching.jobs, MOST_JOBS), matching.last),
+            *(named, min(matching.jobs, MOST_JOBS), matching.last, ask.idempotency_key, ask.request_digest),
         )
+        if bulk_id is None:
+            key = (actor.principal, ask.idempotency_key)
+            before = await rows.fetchrow(queries()["find_bulk_by_key"], *key)
+            return BegunBulk(made_before(before, ask.request_digest), replayed=True)
         told = {**document, "matched": matching.jobs}
         await write_audit(rows, actor, f"jobs.bulk_{ask.request.verb}", str(bulk_id), None, told)
-    return bulk_id
+    return BegunBulk(bulk_id)
+
+
+async def _find_before(access: JobAccess, ask: BulkAsk) -> Any:  # noqa: ANN401 - the driver's record
+    async with single_statement(access.pool, access.settings) as rows:
+        return await rows.fetchrow(queries()["find_bulk_by_key"], ask.actor.principal, ask.idempotency_key)
 
 
 async def _matching(access: JobAccess, store: ArtifactStore, ask: BulkAsk) -> JobsCounted:

@@ -12,7 +12,7 @@ import orjson
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage.database import Pool
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement
 
 _PLACE = re.compile(r"(\d{1,18})-(\d{1,18})")
 
@@ -61,14 +61,14 @@ async def read_stream(
 ) -> list[StreamedEvent]:
     """The events after a place, up to another one or up to now; of the jobs of one principal, or of all."""
     bound = until or (None, None)
-    async with transaction(pool, settings) as connection:
+    async with single_statement(pool, settings) as connection:
         rows = await connection.fetch(queries()["read_stream"], *after, *bound, principal, limit)
     return [_event(row) for row in rows]
 
 
 async def find_stream_end(pool: Pool, settings: DatabaseSettings) -> StreamPlace:
     """Where somebody begins who wants what comes from now on."""
-    async with transaction(pool, settings) as connection:
+    async with single_statement(pool, settings) as connection:
         row = await connection.fetchrow(queries()["find_stream_end"])
     return StreamPlace(row["xact"], row["event_id"]) if row else START
 

@@ -2,9 +2,10 @@
 jobs are seen, None all."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -19,7 +20,8 @@ MOST_FILES = 1_000
 
 @dataclass(frozen=True)
 class JobOutline:
-    """Where a job stands. `given` and `made` are the digests of its first input and of its newest file."""
+    """Where a job stands. `given` and `made` are the digests of its first input and of its video or newest file;
+    `stats` count what was seen in a video."""
 
     public_id: uuid.UUID
     preset: str | None
@@ -36,6 +38,7 @@ class JobOutline:
     given: str | None
     made: str | None
     media_type: str | None
+    stats: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,4 +102,5 @@ async def find_short(access: JobAccess, short: str, principal: str | None) -> uu
 
 def _outline(row: object) -> JobOutline:
     values = dict(row.items())  # type: ignore[attr-defined] # the driver's record
-    return JobOutline(**{**values, "warnings": orjson.loads(values["warnings"])})
+    stats = orjson.loads(values["stats"]) if values["stats"] else None
+    return JobOutline(**{**values, "warnings": orjson.loads(values["warnings"]), "stats": stats})

@@ -36,7 +36,7 @@ _OF_A_STEP = ("name", "task", "files", "each")
 @dataclass(frozen=True)
 class ForkOrder:
     """What is to be different. `values` are inputs with their types, None for one to leave out; `inputs` and `files`
-    are as people type them."""
+    are as people type them. The fork is of this `principal`, None for that of the job."""
 
     from_step: str
     values: Mapping[str, object] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class ForkOrder:
     engines: Sequence[str] = ()
     consent: bool = False
     by: str = ""
+    principal: str | None = None
 
 
 @over_http(remote.fork_preset_job)
@@ -70,7 +71,7 @@ async def fork_preset(given: GivenFiles, library: PresetLibrary, public_id: uuid
     files = await given.of_order(preset, order.inputs, order.files)
     request = replace(request, inputs={**request.inputs, **ids_of(preset, files)})
     changes = await _changes(given, job, request, planned, files)
-    changes = replace(changes, consents=_consents(preset, job, request, order))
+    changes = replace(changes, consents=_consents(preset, job, request, order), principal=order.principal)
     return await fork_job(given.access, job.job_id, order.from_step, changes)
 
 

@@ -95,22 +95,25 @@ async def ask_of_job(client: "AsyncClient", public_id: uuid.UUID, change: "JobCh
 
 
 async def fork_preset_job(client: "AsyncClient", public_id: uuid.UUID, order: "ForkOrder") -> Shown:
-    said = f"another job from {order.from_step} on with other inputs is made on a machine of the fleet alone"
-    raise WindmillError("USAGE", said, f"run it there, or submit the preset of {public_id} to {client.url} again")
+    """Files are sent before the fork is asked for."""
+    preset = (await client.job(str(public_id)))["preset"]
+    inputs = await _sent_inputs(client, str(preset), order.inputs, order.files)
+    body = {
+        "from_step": order.from_step,
+        "inputs": {**order.values, **inputs},
+        "quality": order.quality,
+        "engines": list(order.engines),
+        "consent_given": order.consent,
+    }
+    job = await client.ask(str(public_id), "fork", body)
+    return await show_job(client, uuid.UUID(job["public_id"]))
 
 
 async def submit_preset(client: "AsyncClient", order: "PresetOrder") -> Shown:
-    """Values are typed by the schema of the preset, and files are sent before the job is asked for."""
-    schema = (await client.preset(order.preset))["inputs_schema"]["properties"]
-    sent = {name: [await client.send(path) for path in paths] for name, paths in order.files.items()}
-    names = list(dict.fromkeys([*order.inputs, *sent]))
-    inputs = {
-        name: typed_value(name, schema.get(name, {}), [*order.inputs.get(name, ()), *sent.get(name, ())])
-        for name in names
-    }
+    """The same."""
     job = await client.submit(
         order.preset,
-        inputs,
+        await _sent_inputs(client, order.preset, order.inputs, order.files),
         quality=order.quality,
         engines=order.engines,
         consent_given=order.consent,
@@ -118,6 +121,18 @@ async def submit_preset(client: "AsyncClient", order: "PresetOrder") -> Shown:
         idempotency_key=order.key,
     )
     return await show_job(client, uuid.UUID(job["public_id"]))
+
+
+async def _sent_inputs(
+    client: "AsyncClient", preset: str, inputs: Mapping[str, Sequence[str]], files: Mapping[str, Sequence[Path]]
+) -> dict[str, object]:
+    """Values typed by the schema of the preset, and the ids of files, which are sent."""
+    schema = (await client.preset(preset))["inputs_schema"]["properties"]
+    sent = {name: [await client.send(path) for path in paths] for name, paths in files.items()}
+    names = list(dict.fromkeys([*inputs, *sent]))
+    return {
+        name: typed_value(name, schema.get(name, {}), [*inputs.get(name, ()), *sent.get(name, ())]) for name in names
+    }
 
 
 def typed_value(name: str, schema: Mapping[str, Any], texts: Sequence[str]) -> object:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from windmill.jobs.access import Change, JobAccess
-from windmill.jobs.submitting import find_job
+from windmill.jobs.submitting import find_job, no_job
 from windmill.operate.jobs.job_actions import Request
 from windmill.operate.jobs.reading import read_events, read_job, shown
 from windmill.operate.jobs.retention import DeletedFiles, removing
 from windmill.operate.jobs.shown import Shown
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.queries import queries
-from windmill.storage.transactions import transaction
+from windmill.storage.transactions import single_statement, transaction
 
 NEWEST = 2**63 - 1
 LOOK_SECONDS = 0.2
@@ -32,10 +32,11 @@ class VisibleJobs:
 
 @dataclass(frozen=True)
 class JobPage:
-    """Some jobs, and where the page after this one begins, if there may be one."""
+    """Some jobs, and where the page after this one begins, if there may be one. `first` is the id of the newest."""
 
     jobs: Sequence[Shown]
     last: int | None
+    first: int = 0
 
 
 async def page_of_jobs(
@@ -49,7 +50,19 @@ async def page_of_jobs(
         first = NEWEST if before is None else before
         found = await rows.fetch(statement, statuses, wanted.preset, wanted.error_code, first, limit, *own)
     last = int(found[-1]["job_id"]) if len(found) == limit else None
-    return JobPage([shown(row) for row in found], last)
+    return JobPage([shown(row) for row in found], last, int(found[0]["job_id"]) if found else 0)
+
+
+async def count_visible_jobs(
+    access: JobAccess, wanted: VisibleJobs, principal: str | None, most: int, after: int = 0
+) -> int:
+    """How many there are that are newer than the one with this id; counted up to `most`."""
+    statuses = None if wanted.statuses is None else list(wanted.statuses)
+    async with transaction(access.pool, access.settings) as rows:
+        found = await rows.fetchval(
+            queries()["count_listed_jobs"], statuses, wanted.preset, wanted.error_code, principal, after, most
+        )
+    return int(found)
 
 
 async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> Shown:
@@ -60,8 +73,17 @@ async def show_visible_job(access: JobAccess, public_id: uuid.UUID, principal: s
 async def list_visible_events(
     access: JobAccess, public_id: uuid.UUID, after: int, limit: int, principal: str | None
 ) -> list[Shown]:
-    async with transaction(access.pool, access.settings) as rows:
+    async with single_statement(access.pool, access.settings) as rows:
         return await read_events(rows, public_id, after, limit, principal)
+
+
+async def is_of_preset(access: JobAccess, public_id: uuid.UUID, principal: str | None) -> bool:
+    """Raises NOT_FOUND."""
+    async with single_statement(access.pool, access.settings) as rows:
+        found = await rows.fetchrow(queries()["show_job"], public_id, principal)
+    if found is None:
+        raise no_job(public_id)
+    return found["preset"] is not None
 
 
 async def ask(access: JobAccess, public_id: uuid.UUID, principal: str | None, request: Request[Change]) -> Change:

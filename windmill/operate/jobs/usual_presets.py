@@ -27,10 +27,10 @@ USUAL: Mapping[Purpose, Mapping[str, Sequence[Usual]]] = {
         "image": (Usual("annotate_image_v1", "image"), Usual("upscale_denoise_image_v1", "image")),
     },
     "stylize": {
-        "video": (Usual("stylize_video_v1", "video"), Usual("restyle_video_v1", "video")),
-        "image": (Usual("stylize_image_v1", "image"), Usual("upscale_denoise_image_v1", "image")),
+        "video": (Usual("stylize_video_v1", "video"), Usual("restyle_video_v1", "clip")),
+        "image": (Usual("stylize_image_v1", "image"), Usual("restyle_still_v1", "still")),
     },
-    "imagine": {"text": (Usual("stylize_prompt_v1"), Usual("cinematic_portrait_v1"))},
+    "imagine": {"text": (Usual("stylize_prompt_v1"), Usual("prompt_to_video_v1"))},
 }
 """By purpose, and by the first half of the media type."""
 PLAIN_STYLE = "default"
@@ -54,10 +54,21 @@ def usual_preset(library: PresetLibrary, purpose: Purpose, media_type: str) -> t
 
 
 def wished_inputs(preset: Preset, wish: Wish) -> dict[str, object]:
-    """The wish as inputs of the preset. A style that it has no input for is asked for in words; what it cannot use at
-    all is left out."""
+    """The wish as inputs of the preset. A style that it does not know is asked for in words; what it cannot use at all
+    is left out."""
     prompt, style = wish.prompt, wish.style
-    if style and style != PLAIN_STYLE and "style" not in preset.inputs:
-        prompt, style = f"{prompt}, {style} style" if prompt else f"{style} style", None
+    if style and not _knows(preset, style):
+        prompt, style = _in_words(prompt, style), None
     given = {"prompt": prompt, "style": style, "seed": wish.seed}
     return {name: value for name, value in given.items() if value is not None and name in preset.inputs}
+
+
+def _knows(preset: Preset, style: str) -> bool:
+    spec = preset.inputs.get("style")
+    return spec is not None and (spec.type != "choice" or style in spec.choices)
+
+
+def _in_words(prompt: str | None, style: str) -> str | None:
+    if style == PLAIN_STYLE:
+        return prompt
+    return f"{prompt}, {style} style" if prompt else f"{style} style"

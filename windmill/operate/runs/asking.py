@@ -13,7 +13,7 @@ from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 from windmill.submit import asked_runs
-from windmill.submit.asked_runs import AskedRun, RunRequest, jobs_of_image
+from windmill.submit.asked_runs import AskedRun, RunRequest, jobs_of_images
 from windmill.submit.job_sender import JobSender
 from windmill.submit.runs import RunProgress, Runs
 from windmill.submit.selection import Submission
@@ -47,7 +47,7 @@ class RunAsker:
         asked = await asked_runs.ask_run_of_image(
             self.pool, self.settings, RunRequest(submission, principal), image_id, self._witness(submission)
         )
-        images = await jobs_of_image(self.pool, self.settings, image_id, services)
+        images = await jobs_of_images(self.pool, self.settings, [image_id], services)
         try:
             await sender.send_urgent(images)
         except WindmillError as error:

@@ -112,7 +112,7 @@ async def page_of_answers(
         first = run.first_image_id if after is None else after
         images = RegisteredImages(connection, settings)
         ids = await images.next_ids(first, run.last_image_id, run.image_group, limit)
-        return await _answers(connection, ids, run.services)
+        return await answers_on(connection, ids, run.services)
 
 
 async def read_answers(
@@ -120,7 +120,7 @@ async def read_answers(
 ) -> list[AnsweredImage]:
     """What these services, or all, have said of images."""
     async with transaction(pool, settings) as connection:
-        return await _answers(connection, image_ids, services)
+        return await answers_on(connection, image_ids, services)
 
 
 async def new_answers(pool: Pool, settings: DatabaseSettings, run: RunRow, image_id: int) -> AnsweredImage:
@@ -129,9 +129,10 @@ async def new_answers(pool: Pool, settings: DatabaseSettings, run: RunRow, image
     return replace(image, answers=tuple(one for one in image.answers if one.submitted_at >= run.started_at))
 
 
-async def _answers(
+async def answers_on(
     connection: Connection, image_ids: Sequence[int], services: Sequence[str] | None
 ) -> list[AnsweredImage]:
+    """The same over this connection."""
     names = None if services is None else list(services)
     images: dict[int, Any] = {}
     answers: dict[int, list[KnownAnswer]] = {}

@@ -24,7 +24,7 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
 )
-from windmill.operate.wanted_states import is_altered
+from windmill.operate.wanted_states import is_altered, read_step_names
 from windmill.storage import database
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -138,6 +138,11 @@ async def read_workers(
     """The processes that serve these services and steps, or did so lately."""
     async with transaction(pool, settings) as connection:
         return [_worker(row) for row in await connection.fetch(queries()["list_workers"], list(names), lost_seconds)]
+
+
+async def read_all_workers(pool: database.Pool, settings: DatabaseSettings, services: Sequence[str]) -> list[Worker]:
+    """The processes that serve these services, and those of the steps of jobs."""
+    return await read_workers(pool, settings, [*services, *await read_step_names(pool, settings)])
 
 
 def _worker(row: Any) -> Worker:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows

@@ -46,6 +46,7 @@ class Webhook:
     url: str
     events: tuple[str, ...]
     description: str
+    named_only: bool
     created_at: datetime
     last_success_at: datetime | None
     failing_since: datetime | None
@@ -87,16 +88,21 @@ async def create_webhook(
     description: str = "",
     *,
     all_principals: bool = False,
+    named_only: bool = False,
 ) -> MadeWebhook:
-    """Raises USAGE for a URL that cannot be, and CONFLICT where there are too many."""
+    """With `named_only` it is told of no jobs but those that name it. Raises USAGE for a URL that cannot be, and
+    CONFLICT where there are too many, or one that only jobs name leads there already."""
     must_be_fit(url, frozenset(access.settings.webhook_url_allow))
     secret = new_secret()
     async with transaction(access.pool, access.settings) as rows:
         if len(await rows.fetch(queries()["list_webhooks"], actor.principal)) >= MOST_WEBHOOKS:
             raise WindmillError("CONFLICT", f"you have {MOST_WEBHOOKS} webhooks", "delete one")
         made = await rows.fetchval(
-            queries()["insert_webhook"], actor.principal, all_principals, url, _kinds(events), description, secret
+            queries()["insert_webhook"],
+            *(actor.principal, all_principals, url, _kinds(events), description, secret, named_only),
         )
+        if made is None:
+            raise WindmillError("CONFLICT", "a webhook to this address is there already, for the jobs that name it")
         webhook = await _found(rows, made, None)
         await write_audit(rows, actor, "webhooks.create", str(made), None, audited(webhook))
     return MadeWebhook(webhook, secret_text(secret))
@@ -167,7 +173,7 @@ async def _found(rows: Connection, webhook_id: uuid.UUID, principal: str | None,
 
 
 def _webhook(row: Any) -> Webhook:  # noqa: ANN401 - the driver's record
-    names = ("webhook_id", "principal", "all_principals", "url", "description", "created_at", "last_success_at")
-    state = ("failing_since", "disabled_at", "disabled_reason")
+    names = ("webhook_id", "principal", "all_principals", "url", "description", "named_only", "created_at")
+    state = ("last_success_at", "failing_since", "disabled_at", "disabled_reason")
     values = {name: row[name] for name in (*names, *state)}
     return Webhook(events=tuple(f"job.{kind}" for kind in row["kinds"]), **values)

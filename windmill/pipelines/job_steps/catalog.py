@@ -15,13 +15,18 @@ from windmill.pipelines.audio.join import AudioJoin
 from windmill.pipelines.audio.samples import AudioSamples
 from windmill.pipelines.audio.transcribe import AudioTranscribe
 from windmill.pipelines.audio.vad import AudioVad
+from windmill.pipelines.export.step import ExportStep
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
 from windmill.pipelines.job_steps.picture_task import PictureTask
+from windmill.pipelines.video.detect import VideoDetect
+from windmill.pipelines.video.draw import VideoDraw
 from windmill.pipelines.video.encode import VideoEncode
 from windmill.pipelines.video.plan import VideoPlan
+from windmill.pipelines.video.sample import VideoSample
 from windmill.pipelines.video.stitch import VideoStitch
 from windmill.pipelines.video.thumbnails import VideoThumbnails
+from windmill.pipelines.video.track import VideoTrack
 from windmill.pipelines.video.verify import VideoVerify
 
 
@@ -33,7 +38,17 @@ async def _open_configured() -> AsyncIterator[Engines]:
 
 ENGINES = EngineThread(_open_configured)
 """Opened by the first task that needs them."""
-VIDEO_STEPS = (VideoPlan(), VideoEncode(ENGINES), VideoVerify(), VideoStitch(), VideoThumbnails())
+VIDEO_STEPS = (
+    VideoPlan(),
+    VideoEncode(ENGINES),
+    VideoSample(),
+    VideoDetect(ENGINES),
+    VideoTrack(),
+    VideoDraw(),
+    VideoVerify(),
+    VideoStitch(),
+    VideoThumbnails(),
+)
 AUDIO_STEPS = (
     AudioJoin(),
     AudioVad(ENGINES),
@@ -45,6 +60,6 @@ AUDIO_STEPS = (
     AudioSamples(),
 )
 STEPS = StepCatalog(
-    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS],
+    [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS, ExportStep()],
     "windmill.pipelines.job_steps.catalog:STEPS",
 )

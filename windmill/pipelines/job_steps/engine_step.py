@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windmill.core.errors import WindmillError
-from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits, OnProgress
+from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits, JsonValue, OnProgress
 from windmill.jobs.step import (
     InputFiles,
     JobView,
@@ -78,21 +78,42 @@ class EngineStep:
         return plan_runs(job, inputs)
 
     async def run(self, task: RunningTask) -> TaskResult | Suspended:
-        inputs, choice = name_each(task.files), EngineChoice.of(task)
         parameters = {"task": task.parameters["task"], **parameters_of_run(task)}
+        answer = await ask_engines(self.engines, task, name_each(task.files), parameters)
+        return answer if isinstance(answer, Suspended) else _result(answer)
 
-        async def use(engine: str) -> EngineResult:
-            scratch, group = task.scratch / engine, f"job-{task.job.public_id}"
-            resumed = choice.state_of(engine)
-            request = EngineRequest(task.name, inputs, parameters, scratch, None, task.key, group, resumed)
-            return await self.engines.run(engine, request, task.progress, task.cancelled)
 
-        chosen = await use_preferred(choice.engines, use)
-        passed_over = [*choice.passed_over, *map(str, chosen.passed_over)]
-        if isinstance(chosen.output, EngineWaits):
-            has_others = chosen.engine != choice.engines[-1]
-            return _suspended(chosen.engine, chosen.output, passed_over, needs_files=has_others)
-        return _result(chosen.engine, chosen.output, passed_over)
+@dataclass(frozen=True)
+class EngineAnswer:
+    """What an engine has made, and instead of whom."""
+
+    engine: str
+    output: EngineOutput
+    passed_over: Sequence[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        return _warnings(self.engine, self.output, self.passed_over)
+
+
+async def ask_engines(
+    engines: RunsEngines, task: RunningTask, inputs: Mapping[str, Path], parameters: Mapping[str, JsonValue]
+) -> EngineAnswer | Suspended:
+    """Have the engines of a task do it, the preferred one or the next that can; the task goes on where it was when it
+    comes again."""
+    choice, group = EngineChoice.of(task), f"job-{task.job.public_id}"
+
+    async def use(engine: str) -> EngineResult:
+        scratch, resumed = task.scratch / engine, choice.state_of(engine)
+        request = EngineRequest(task.name, inputs, parameters, scratch, None, task.key, group, resumed)
+        return await engines.run(engine, request, task.progress, task.cancelled)
+
+    chosen = await use_preferred(choice.engines, use)
+    passed_over = [*choice.passed_over, *map(str, chosen.passed_over)]
+    if isinstance(chosen.output, EngineWaits):
+        has_others = chosen.engine != choice.engines[-1]
+        return _suspended(chosen.engine, chosen.output, passed_over, needs_files=has_others)
+    return EngineAnswer(chosen.engine, chosen.output, passed_over)
 
 
 def name_each(files: InputFiles) -> Mapping[str, Path]:
@@ -113,10 +134,11 @@ def _suspended(engine: str, waits: EngineWaits, passed_over: Sequence[str], *, n
     return Suspended(state, waits.seconds, waits.done, needs_files)
 
 
-def _result(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> TaskResult:
-    output: dict[str, object] = {"engine": engine, "facts": dict(made.facts), "passed_over": list(passed_over)}
+def _result(answer: EngineAnswer) -> TaskResult:
+    made, passed_over = answer.output, list(answer.passed_over)
+    output: dict[str, object] = {"engine": answer.engine, "facts": dict(made.facts), "passed_over": passed_over}
     output["files"] = len(made.files)
-    return TaskResult(output, made.files, warnings=_warnings(engine, made, passed_over))
+    return TaskResult(output, made.files, warnings=answer.warnings)
 
 
 def _warnings(engine: str, made: EngineOutput, passed_over: Sequence[str]) -> list[str]:

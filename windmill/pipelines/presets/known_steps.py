@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from windmill.pipelines.audio.forms import AUDIO_FORMS, AudioForm
+from windmill.pipelines.export import form
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.values import FileType, ValueSpec
 from windmill.pipelines.video.forms import VIDEO_FORMS, VideoForm
@@ -44,16 +45,17 @@ RERUN_JOB = KnownStep(
         "other_engine": ValueSpec("boolean", "leave out the engine that it failed with", default=True),
     },
 )
+EXPORT = KnownStep(form.NAME, form.DESCRIPTION, parameters=form.PARAMETERS)
 
 
-def _of_form(form: VideoForm) -> KnownStep:
-    made = (form.inputs, form.parameters, form.produces, form.takes_engine, form.weight)
-    return KnownStep(form.name, form.description, *made)
+def _of_form(video: VideoForm) -> KnownStep:
+    made = (video.inputs, video.parameters, video.produces, video.takes_engine, video.weight)
+    return KnownStep(video.name, video.description, *made)
 
 
-def _of_audio_form(form: AudioForm) -> KnownStep:
-    made = (form.inputs, form.parameters, form.produces, form.takes_engine, form.weight, form.optional)
-    return KnownStep(form.name, form.description, *made)
+def _of_audio_form(audio: AudioForm) -> KnownStep:
+    made = (audio.inputs, audio.parameters, audio.produces, audio.takes_engine, audio.weight, audio.optional)
+    return KnownStep(audio.name, audio.description, *made)
 
 
 KNOWN_STEPS: Mapping[str, KnownStep] = {
@@ -61,7 +63,8 @@ KNOWN_STEPS: Mapping[str, KnownStep] = {
         step.name: KnownStep(step.name, step.description, step.inputs, step.parameters, step.produces)
         for step in PICTURE_STEPS.values()
     },
-    **{form.name: _of_form(form) for form in VIDEO_FORMS.values()},
-    **{form.name: _of_audio_form(form) for form in AUDIO_FORMS.values()},
+    **{video.name: _of_form(video) for video in VIDEO_FORMS.values()},
+    **{audio.name: _of_audio_form(audio) for audio in AUDIO_FORMS.values()},
+    EXPORT.name: EXPORT,
     RERUN_JOB.name: RERUN_JOB,
 }

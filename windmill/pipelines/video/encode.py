@@ -3,60 +3,28 @@ as frames go from one to the next through pipes and need no room."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
-from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits, ProducedFile
+from windmill.engines.engine import EngineOutput, EngineRequest, EngineResult, EngineWaits
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
-from windmill.kernels.video.filters import BadFilter, VideoFilters, read_filters
-from windmill.media.video.encoding import Encoding, SegmentSource, encode_segment, place_segment, segment_times
+from windmill.media.video.encoding import SegmentSource, encode_segment
 from windmill.media.video.frame_pipe import FrameShape, decode_frames, encode_frames, even, read_ahead
 from windmill.media.video.running import VideoTools
-from windmill.media.video.scanning import decoded_times
 from windmill.pipelines.job_steps.engine_choice import Chosen, use_preferred
 from windmill.pipelines.job_steps.engine_step import RunsEngines
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
 from windmill.pipelines.video.engine_frames import EngineFrames, frames_of, picture_frames, picture_shape, with_filters
 from windmill.pipelines.video.forms import ENCODE
-from windmill.pipelines.video.plan_documents import EncodedSegment, PlannedSegment, PlannedVideo, video_of
+from windmill.pipelines.video.plan_documents import PlannedSegment, video_of
 from windmill.pipelines.video.sampling import sample_clip
+from windmill.pipelines.video.segment_work import ENCODED_FILE, SegmentWork, piece_of
 from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
 
-HEADER, PIECE_TYPE = "init.mp4", "video/iso.segment"
 _ENGINE_SHARE = 0.7
-_FILTERS = ("deflicker", "denoise", "scale", "sharpen", "look", "tone_map", "grain")
 Make = Callable[[VideoTools, Path], None]
-
-
-@dataclass(frozen=True)
-class SegmentWork:
-    """All that is known of a segment when its task begins."""
-
-    video: PlannedVideo
-    segment: PlannedSegment
-    given: Mapping[str, Any]
-    file: Path
-
-    @property
-    def source(self) -> SegmentSource:
-        one = self.segment
-        return SegmentSource(self.file, one.demuxer, one.frames, one.first, one.skipped, one.trimmed)
-
-    @property
-    def encoding(self) -> Encoding:
-        return self.video.encoding(self.given["x264_preset"], self.given["crf"])
-
-    @property
-    def filters(self) -> VideoFilters:
-        style = {"style": self.given["style"], "style_seed": self.given["seed"]} if self.given.get("style") else {}
-        grain = {"grain_seed": self.given["seed"]}
-        try:
-            return read_filters({**{name: self.given[name] for name in _FILTERS}, **style, **grain})
-        except BadFilter as error:
-            raise WindmillError("USAGE", str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -124,23 +92,8 @@ def _encode(
     tools: VideoTools, task: RunningTask, work: SegmentWork, frames: EngineFrames, seen: list[int] | None
 ) -> TaskResult:
     folder = folder_of(task, "out")
-    encoded = folder / "encoded.mp4"
-    times = _draw(tools, task, work, frames, seen, encoded)
-    made = segment_times(tools, encoded)
-    missing = _missing_frames(tools, work, [work.segment.first + time for time in made], times)
-    first = times[0] if times else work.segment.first
-    parts = place_segment(encoded, first, work.video.scale, work.segment.number)
-    encoded.unlink()
-    piece = folder / f"piece_{work.segment.number:05d}.m4s"
-    piece.write_bytes(parts.media)
-    files = [ProducedFile(piece.name, piece, PIECE_TYPE)]
-    if not work.segment.number:
-        (folder / HEADER).write_bytes(parts.header)
-        files.append(ProducedFile(HEADER, folder / HEADER, "video/mp4"))
-    header = sha256(parts.header).hexdigest()
-    done = EncodedSegment(work.segment.number, len(made), missing, first, work.segment.end, header)
-    said = [f"{missing} frames of segment {work.segment.number + 1} cannot be decoded"] if missing else []
-    return TaskResult({"video": work.video.document(), "done": done.document()}, files, warnings=said)
+    times = _draw(tools, task, work, frames, seen, folder / ENCODED_FILE)
+    return piece_of(tools, work, folder, times)
 
 
 def _draw(
@@ -175,16 +128,3 @@ def _draw(
         source = SegmentSource(frames.clip, "mov", source.frames, source.first)
     encode_segment(tools, source, work.encoding, rendered, target, on_frames)
     return None
-
-
-def _missing_frames(tools: VideoTools, work: SegmentWork, made: list[int], known: list[int] | None) -> int:
-    """How many frames of the segment are not there because they cannot be decoded; raises FRAMES_LOST where that is not
-    the reason."""
-    expected = work.segment.frames
-    if len(made) == expected:
-        return 0
-    decoded = len(decoded_times(tools, work.file, work.segment.demuxer)) - work.segment.skipped
-    if len(made) != min(decoded, expected) or not made or (known is not None and len(known) != len(made)):
-        said = f"segment {work.segment.number + 1} has {expected} frames, and {len(made)} were encoded"
-        raise WindmillError("FRAMES_LOST", said)
-    return expected - len(made)

@@ -66,6 +66,63 @@ ENCODE = VideoForm(
     takes_engine=True,
     weight=50,
 )
+SAMPLE = VideoForm(
+    "video_sample",
+    "takes pictures of a video to look at: so many a second, and where the scene changes",
+    {"segments": "segments"},
+    "frames",
+    {
+        "max_fps": ValueSpec("number", "pictures a second; 0 for each frame", default=4, minimum=0, maximum=240),
+        "scene_change": ValueSpec(
+            "number", "a change so great ends a scene; 0 for none", default=0.3, minimum=0, maximum=1
+        ),
+        "longest_side": ValueSpec(
+            "integer", "larger pictures are made so small; 0 for none", default=1_280, minimum=0, maximum=16_384
+        ),
+    },
+    weight=15,
+)
+DETECT = VideoForm(
+    "video_detect",
+    "has services look at the pictures, and merges their boxes",
+    {"frames": "frames"},
+    "detections",
+    {
+        "services": ValueSpec(
+            "text", "who looks: services and sets, with commas between", default="detectors", min_length=1
+        ),
+    },
+    takes_engine=True,
+    weight=60,
+)
+TRACK = VideoForm(
+    "video_track",
+    "finds out which boxes are the same thing, and counts",
+    {"detections": "detections"},
+    "tracks",
+    {
+        "least_score": ValueSpec("number", "less sure boxes are left out", default=0.25, minimum=0, maximum=1),
+        "sure_score": ValueSpec("number", "so sure is a box that begins a track", default=0.5, minimum=0, maximum=1),
+        "gap_seconds": ValueSpec(
+            "number", "a thing that is not seen for longer is gone", default=2, minimum=0, maximum=60
+        ),
+        "failed_share": ValueSpec(
+            "number", "pictures that nobody looked at, above which the job fails", default=0.05, minimum=0, maximum=1
+        ),
+    },
+    weight=2,
+)
+DRAW = VideoForm(
+    "video_draw",
+    "draws boxes and names into each segment",
+    {"segments": "segments", "tracks": "tracks"},
+    "pieces",
+    {
+        "x264_preset": ValueSpec("choice", "slower is smaller", choices=X264_PRESETS, default="veryfast"),
+        "crf": ValueSpec("number", "quality; less is better", default=20, minimum=0, maximum=51),
+    },
+    weight=50,
+)
 VERIFY = VideoForm(
     "video_verify", "compares the frames of all segments with those of the source", {"pieces": "pieces"}, "pieces"
 )
@@ -83,4 +140,5 @@ THUMBNAILS = VideoForm(
     "images",
     weight=10,
 )
-VIDEO_FORMS: Mapping[str, VideoForm] = {form.name: form for form in (PLAN, ENCODE, VERIFY, STITCH, THUMBNAILS)}
+_ALL = (PLAN, ENCODE, SAMPLE, DETECT, TRACK, DRAW, VERIFY, STITCH, THUMBNAILS)
+VIDEO_FORMS: Mapping[str, VideoForm] = {form.name: form for form in _ALL}

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from windmill.kernels.video.frame_times import frame_rate
 from windmill.media.video.cutting import NORMAL_CRF
 from windmill.media.video.encoding import Encoding
 from windmill.media.video.frame_pipe import FrameShape, decode_frames, encode_frames, even, read_ahead
 from windmill.media.video.running import VideoTools
-
-if TYPE_CHECKING:
-    from windmill.pipelines.video.encode import SegmentWork
+from windmill.pipelines.video.segment_work import SegmentWork
 
 
 @dataclass(frozen=True)
@@ -23,13 +20,20 @@ class SampledClip:
 
 
 def sampling_filter(max_fps: float, scene_change: float) -> str:
-    """Chooses a frame when so much time has passed since the last one, or when the picture is another."""
-    wanted = f"isnan(prev_selected_t)+gte(t-prev_selected_t\\,{0.999 / max_fps:.6f})"
+    """Chooses the first frame of each so many parts of a second, and one with which the picture is another; 0 frames a
+    second are all."""
+    wanted = (
+        f"isnan(prev_selected_t)+gt({_part('t', max_fps)}\\,{_part('prev_selected_t', max_fps)})" if max_fps else "1"
+    )
     change = f"+gt(scene\\,{scene_change:g})" if scene_change else ""
     return f"select='{wanted}{change}'"
 
 
-def sample_clip(tools: VideoTools, work: "SegmentWork", folder: Path) -> SampledClip:
+def _part(time: str, max_fps: float) -> str:
+    return f"floor({time}*{max_fps:g}+0.001)"
+
+
+def sample_clip(tools: VideoTools, work: SegmentWork, folder: Path) -> SampledClip:
     """The segment itself, or a clip of the frames that are chosen."""
     given, video = work.given, work.video
     if not given["max_fps"] and not work.segment.trimmed:

@@ -8,18 +8,17 @@ from pathlib import Path
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import ProducedFile
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
-from windmill.kernels.video.playlist import PlayablePiece, render_playlist
+from windmill.kernels.video.playlist import PLAYLIST_TYPE, PlayablePiece, render_playlist
 from windmill.media.video.containers import must_be_video
 from windmill.media.video.joining import SoundSource, join
 from windmill.media.video.running import VideoTools
 from windmill.media.video.scanning import scan_packets
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
-from windmill.pipelines.video.encode import HEADER
 from windmill.pipelines.video.forms import STITCH
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
+from windmill.pipelines.video.segment_work import HEADER
 from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
 
-PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 VIDEO_FILE, PLAYLIST_FILE = "video.mp4", "playlist.m3u8"
 
 

@@ -29,6 +29,9 @@ PRIVILEGES = [
     *((name, privilege) for name in JOB_TABLES for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("turns", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
     ("step_work", "SELECT"),
+    *(("image_search", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *(("search_terms", privilege) for privilege in ("SELECT", "INSERT")),
+    *(("search_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),
     *(("wanted_states", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
 ]
 """The privileges that workers, producers and commands need."""

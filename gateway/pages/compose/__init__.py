@@ -1,0 +1,1 @@
+"""A new job out of a form that is made of what its preset takes."""

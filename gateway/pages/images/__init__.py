@@ -1,0 +1,1 @@
+"""Images: found, and looked at one by one."""

@@ -1,0 +1,1 @@
+"""Where a browser gives its key, and forgets it."""

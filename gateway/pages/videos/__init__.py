@@ -1,0 +1,1 @@
+"""Videos of jobs, watched while they are made and afterwards."""

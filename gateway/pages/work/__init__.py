@@ -1,0 +1,1 @@
+"""A service on its page; and pausing services, steps and everything."""

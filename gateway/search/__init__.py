@@ -1,0 +1,1 @@
+"""Routes under /search and /searches, and their shapes."""

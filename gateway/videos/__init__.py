@@ -1,0 +1,1 @@
+"""Videos that jobs make, while they are made."""

@@ -1,0 +1,41 @@
+"""Each page as people meet it: what it shows is what the database has, and it does nothing that it must not."""
+
+import pytest
+
+from tests.integration.gateway.pages.page_scene import PageScene
+
+pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.asyncio(loop_scope="session")]
+
+PAGES = (
+    "/ui/",
+    "/ui/services/clip",
+    "/ui/work/pause?name=*",
+    "/ui/workers",
+    "/ui/runs",
+    "/ui/failures",
+    "/ui/failures/jobs?service=clip&code=SERVICE_TIMEOUT",
+    "/ui/failures/redrive?service=clip&code=SERVICE_TIMEOUT",
+    "/ui/webhooks",
+    "/ui/keys",
+    "/ui/audit",
+    "/ui/login",
+    "/ui/nothing",
+)
+FIRST_VISIT_BYTES = 100_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_is_fit_for_all_and_asks_nobody_else(pages: PageScene, scheme: str) -> None:
+    width = 1400 if scheme == "light" else 390
+    wrong: list[str] = []
+    async with pages.look("admin", width=width, scheme=scheme) as look:
+        for path in PAGES:
+            look.first_bytes = 0
+            await look.go(path)
+            wrong += [f"{path} {one}" for one in await look.violations()]
+            wide = await look.page.evaluate("document.documentElement.scrollWidth")
+            wrong += [f"{path} is {wide} wide"] if wide > width else []
+            wrong += [f"{path} takes {look.first_bytes} bytes"] if look.first_bytes > FIRST_VISIT_BYTES else []
+        assert wrong == []
+        look.complaints = [one for one in look.complaints if "404" not in one]
+        look.must_be_clean()

@@ -1,0 +1,1 @@
+"""Search rows in PostgreSQL: written by the stage `index`, found by queries, and counted."""
