@@ -12,7 +12,7 @@ CODE := windmill producers workers postprocessors gateway dev farm deploy bench 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-video models smoke test test-slow chaos check format bench image up down psql lock
+.PHONY: help setup demo demo-audio demo-video models smoke test test-slow chaos check format bench image up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,10 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 
 image: $(READY) ## build the container image; without Docker it needs root, buildah and mmdebstrap
 	@$(BIN)/python -m dev.image
+
+demo-audio: $(READY) ## a talk of three voices, from chunks to who said what; downloads 110 MB of voices once
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r dev/voices/resemblyzer.lock
+	@$(BIN)/python -m dev.demo_audio
 
 smoke: $(READY) ## try a whole fleet with its gateway, started for it; or the one at URL=, with KEY=
 	@$(BIN)/python -m dev.smoke $(if $(URL),--url "$(URL)") $(if $(KEY),--key "$(KEY)")

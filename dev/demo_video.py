@@ -23,7 +23,7 @@ from dev.programs import Interrupted, ProgramFailed, ProgramRunner
 from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings, named_by_user
 from windmill.kernels.text.tables import render_table
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
 
 FOLDER = HOME / "video"

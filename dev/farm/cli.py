@@ -9,7 +9,7 @@ from dev.farm import commands
 from dev.farm.check import check
 from dev.farm.control import DEFAULT_PORT, LOOPBACK
 from dev.farm.faults import render_faults_help
-from dev.farm.running import serve, serve_comfyui
+from dev.farm.running import serve, serve_audio, serve_comfyui
 from windmill.cli.options import Commands
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
@@ -23,6 +23,7 @@ _EXAMPLES = """commands at work:
   python -m dev.farm check http://localhost:7773 --service yolov8
   python -m dev.farm comfyui --port 8188
   python -m dev.farm check http://localhost:8188 --service comfyui
+  python -m dev.farm audio --port 7790
 
 With no command the farm serves until it is stopped. Services are named one by one or by the sets of
 service_config.json. Every stand-in says framework windmill-farm in model_info; with --real, model_info
@@ -49,11 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_serving(parser)
-    found = parser.add_subparsers(title="commands", metavar="fault | counts | check | comfyui")
+    found = parser.add_subparsers(title="commands", metavar="fault | counts | check | comfyui | audio")
     _add_fault(found)
     _add_counts(found)
     _add_check(found)
     _add_comfyui(found)
+    _add_audio(found)
     return parser
 
 
@@ -122,6 +124,13 @@ def _add_comfyui(found: Commands) -> None:
     serving.add_argument("--port", type=int, default=8188, help="port to listen on (default: %(default)s)")
     serving.add_argument("--folder", type=Path, help="where its files are (default: a temporary folder)")
     serving.set_defaults(run=serve_comfyui)
+
+
+def _add_audio(found: Commands) -> None:
+    serving = found.add_parser("audio", help="serve the stand-in for servers that listen, until it is stopped")
+    serving.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    serving.add_argument("--port", type=int, default=7790, help="port to listen on (default: %(default)s)")
+    serving.set_defaults(run=serve_audio)
 
 
 def _add_control_port(parser: argparse.ArgumentParser) -> None:

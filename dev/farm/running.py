@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from dev.farm.audio.server import serving_audio
 from dev.farm.comfyui.server import ComfyUiStandIn, serving
 from dev.farm.control import DEFAULT_PORT, Control
 from dev.farm.prediction_pool import PredictionPool
@@ -53,6 +54,26 @@ async def _serve_comfyui(folder: Path, arguments: argparse.Namespace) -> None:
             await stopped.wait()
     except OSError as error:
         raise cannot_open("comfyui", arguments.host, arguments.port, error) from error
+
+
+def serve_audio(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve the stand-in for servers that listen until SIGTERM or SIGINT."""
+    configure(settings.log_level, settings.log_format)
+    must_be_a_port("audio", arguments.host, arguments.port)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve_audio(arguments))
+    return 0
+
+
+async def _serve_audio(arguments: argparse.Namespace) -> None:
+    stopped = _stop_event()
+    try:
+        async with serving_audio(arguments.host, arguments.port) as url:
+            sys.stdout.write(f"{'audio':14} {url}\nready\n")
+            sys.stdout.flush()
+            await stopped.wait()
+    except OSError as error:
+        raise cannot_open("audio", arguments.host, arguments.port, error) from error
 
 
 def _stop_event() -> asyncio.Event:

@@ -190,3 +190,22 @@ def _run(argv: Sequence[str], *, timeout: float, check: bool = True) -> Complete
         lines = (done.stderr or done.stdout).strip().splitlines()[-6:]
         raise CannotUnpack(f"`{' '.join(argv[-2:])}` failed: " + " | ".join(lines))
     return done
+
+
+def unpack_packages(packages: Sequence[str], tree: Path, report: ReportLine) -> Path:
+    """These packages of the system's own release, with what of their needs is not installed, in a new folder; one that
+    an earlier run finished is taken as it is."""
+    if tree.is_dir():
+        return tree
+    work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=tree.parent))
+    try:
+        config = _configure(work / "apt", None)
+        report(f"{tree.name:12}downloads {', '.join(packages)}, once for this user")
+        _apt(config, ["update"], timeout=UPDATE_SECONDS, check=False)
+        wanted = ["--no-install-recommends", "--download-only", "-y", "install", *packages]
+        _apt(config, wanted, timeout=DOWNLOAD_SECONDS)
+        for package in sorted((work / "apt" / "archives").glob("*.deb")):
+            _run(["dpkg-deb", "-x", str(package), str(work / "tree")], timeout=120)
+        return (work / "tree").rename(tree)
+    finally:
+        shutil.rmtree(work)

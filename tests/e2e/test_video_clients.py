@@ -15,7 +15,7 @@ from tests.unit.media.made_clips import tools
 from tests.waiting import until
 from windmill import broker
 from windmill.core.settings import Settings
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.job_steps.catalog import STEPS
 

@@ -16,7 +16,7 @@ from tests.unit.media.made_clips import made_clip, tools
 from windmill import broker
 from windmill.core.settings import Settings
 from windmill.kernels.video.track_paths import TrackPath
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.job_steps.catalog import STEPS
 

@@ -24,6 +24,8 @@ Code = Literal[
     "VIDEO_UNREADABLE",
     "VIDEO_TOO_LARGE",
     "FRAMES_LOST",
+    "AUDIO_UNREADABLE",
+    "AUDIO_TOO_LARGE",
     "BAD_MESSAGE",
     "WORKER_LOST",
     "ARTIFACT_NOT_FOUND",
@@ -152,6 +154,12 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         _FAILED,
         500,
         "run the job again; if it comes again, report it with the video as a bug of Windmill",
+    ),
+    "AUDIO_UNREADABLE": ErrorSpec(
+        "never", "input", _FAILED, 422, "the file has no sound that can be decoded; convert it to WAV, or replace it"
+    ),
+    "AUDIO_TOO_LARGE": ErrorSpec(
+        "never", "input", _FAILED, 413, "cut the recording, or raise the setting that the message names"
     ),
     "BAD_MESSAGE": ErrorSpec(
         "never",

@@ -156,10 +156,24 @@ class ImageSettings(ArtifactSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoSettings:
-    """Where ffmpeg is, and how large videos may be."""
+class FfmpegSettings:
+    """Where ffmpeg is."""
 
     ffmpeg: str = setting("", text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSettings(FfmpegSettings):
+    """How large recordings may be."""
+
+    max_audio_bytes: int = setting("2147483648", integer(1_024, 1_099_511_627_776))
+    max_audio_seconds: int = setting("43200", integer(1, 864_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings(FfmpegSettings):
+    """How large videos may be."""
+
     max_video_bytes: int = setting("10737418240", integer(1_024, 1_099_511_627_776))
     max_video_pixels: int = setting("33177600", integer(1_024, 1_000_000_000))
     max_video_seconds: int = setting("14400", integer(1, 864_000))

@@ -18,6 +18,7 @@ from windmill.core.foreign_settings import meaning_of, translated
 from windmill.core.paths import CHECKOUT
 from windmill.core.setting_parsers import InvalidValue, PathParser
 from windmill.core.setting_parts import (
+    AudioSettings,
     BrokerSettings,
     CallSettings,
     ClientSettings,
@@ -61,6 +62,7 @@ class Settings(
     CallSettings,
     PresetSettings,
     ImageSettings,
+    AudioSettings,
     VideoSettings,
     BrokerSettings,
     EngineSettings,

@@ -1,5 +1,6 @@
 """An engine without a model, for tests and demonstrations. It draws a picture from prompt, style and seed; the same
-request always gives the same pixels. It says what it is in its facts and in the picture itself."""
+request always gives the same pixels. It says what it is in its facts and in the picture itself. How it listens is in
+builtin_ears."""
 
 import asyncio
 import hashlib
@@ -13,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from windmill.core.errors import WindmillError
+from windmill.engines.builtin_ears import LISTENING, SAYS, listen
 from windmill.engines.cancelling import until_cancelled
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, JsonValue, OnProgress
 from windmill.engines.outputs import gather, prepare
@@ -60,13 +62,17 @@ class BuiltinEngine:
         """It holds nothing."""
 
     def _facts(self, request: EngineRequest) -> dict[str, JsonValue]:
-        seed = seed_of(request.parameters)
-        return {"engine": self.name, "kind": self.kind, "simulated": True, "says": DISCLAIMER, "seed": seed}
+        seed, says = seed_of(request.parameters), SAYS.get(str(request.parameters.get("task")), DISCLAIMER)
+        return {"engine": self.name, "kind": self.kind, "simulated": True, "says": says, "seed": seed}
 
 
 def _make(request: EngineRequest, tell: OnProgress, stop: threading.Event) -> None:
     prepare(request)
-    if request.parameters.get("task") == RESTYLE:
+    task = request.parameters.get("task")
+    if isinstance(task, str) and task in LISTENING:
+        listen(request, task)
+        return
+    if task == RESTYLE:
         _say_filters(request)
         return
     width, height = _side(request, "width"), _side(request, "height")

@@ -19,7 +19,9 @@ from windmill.core.service_entries import MAX_ADDRESSES, TLS_KEYS, header_templa
 from windmill.core.service_urls import service_url
 from windmill.core.services import read_document
 from windmill.core.setting_parts import EngineSettings
+from windmill.engines.audio.libraries import is_installed
 from windmill.engines.entries import (
+    AudioEntry,
     BodyForm,
     BuiltinEntry,
     ComfyUiEntry,
@@ -41,13 +43,14 @@ from windmill.kernels.text.json_readers import (
     list_of,
     mapping,
     matching,
+    number,
     one_of,
     rejected_value,
     seconds,
     text,
 )
 
-DEFAULT, FLEET = "default", "fleet"
+DEFAULT, FLEET, AUDIO = "default", "fleet", "audio"
 MAX_BYTES = 2**40
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PARAMETER = matching(r"[A-Za-z][A-Za-z0-9_]{0,62}", "the name of a parameter: letters, digits and _")
@@ -97,6 +100,7 @@ _read_http: Reader[HttpEntry] = dataclass_of(
         "aws_region": matching(r"[a-z0-9-]{1,63}", "a region such as eu-central-1"),
         "shared_folder": matching(r"/.*", "an absolute path"),
         "download_from": list_of(_HOST, "hosts"),
+        "model": text,
     },
 )
 
@@ -112,12 +116,25 @@ def _http(value: object, key: str) -> HttpEntry:
     entry = _read_http({**own, "url": urls[0]} if urls else own, key)
     if len(set(entry.urls)) < len(entry.urls) or len(entry.urls) > MAX_ADDRESSES:
         raise rejected_value(f"{key}.urls", len(entry.urls), f"must be different URLs, at most {MAX_ADDRESSES}")
-    if entry.sign and entry.body == "multipart":
-        raise rejected_value(f"{key}.sign", entry.sign, "needs the body raw, json or base64: its digest is signed")
+    if entry.sign and entry.body in ("multipart", "transcription"):
+        raise rejected_value(
+            f"{key}.sign", entry.sign, "needs the body raw, json, base64 or audio: its digest is signed"
+        )
     return entry
 
 
 _READERS: dict[str, Reader[EngineEntry]] = {
+    "audio": dataclass_of(
+        AudioEntry,
+        {
+            **_COMMON,
+            "model": text,
+            "voices": text,
+            "alike": number(0.0, 1.0),
+            "threads": integer(1, 128),
+            "memory_bytes": integer(256 * 1024 * 1024, MAX_BYTES),
+        },
+    ),
     "builtin": dataclass_of(BuiltinEntry, _COMMON),
     "process": dataclass_of(
         ProcessEntry,
@@ -149,7 +166,8 @@ def load_engines(path: Path, settings: EngineSettings, home: Path) -> dict[str, 
     """The entries by name; raises ConfigInvalid with every problem found."""
     document = read_document(path)
     entries = parse_engines(document.get("engines", {}) if isinstance(document, dict) else {}, path.name)
-    return {name: _with_absolute_paths(entry, home) for name, entry in with_default(entries, settings).items()}
+    known = {**with_default(entries, settings), **({AUDIO: AudioEntry()} if is_installed() else {}), **entries}
+    return {name: _with_absolute_paths(entry, home) for name, entry in known.items()}
 
 
 def parse_engines(value: object, source: str) -> dict[str, EngineEntry]:
@@ -206,6 +224,8 @@ def _with_absolute_paths(entry: EngineEntry, home: Path) -> EngineEntry:
     """Paths in entries start from the folder of `.env`, wherever the process was started."""
     if entry.models_folder:
         entry = replace(entry, models_folder=str(home / Path(entry.models_folder).expanduser()))
+    if isinstance(entry, AudioEntry):
+        return replace(entry, model=_below(entry.model, home), voices=_below(entry.voices, home))
     if isinstance(entry, ComfyUiEntry):
         graphs = {task: _graph_file(path, home) for task, path in entry.graphs.items()}
         return replace(entry, graphs=graphs)
@@ -217,6 +237,10 @@ def _with_absolute_paths(entry: EngineEntry, home: Path) -> EngineEntry:
 def _graph_file(path: str, home: Path) -> str:
     """The user's own file, or else one that ships with Windmill: presets/graphs/upscale.json."""
     return str(user_or_packaged_file(Path(path).expanduser(), home))
+
+
+def _below(path: str, home: Path) -> str:
+    return str(home / Path(path).expanduser()) if path else ""
 
 
 def _absolute(part: str, home: Path) -> str:

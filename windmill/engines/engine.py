@@ -11,7 +11,7 @@ from windmill.storage.jobs.rows import TaskKey
 JsonValue: TypeAlias = bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 """What JSON can hold."""
 
-EngineKind = Literal["process", "http", "comfyui", "fleet", "builtin"]
+EngineKind = Literal["process", "http", "comfyui", "fleet", "audio", "builtin"]
 OnProgress = Callable[[float], None]
 """Told a share of the work, from 0 to 1."""
 

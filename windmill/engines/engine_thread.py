@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager
 
 from windmill.calling.circuit_breaker import CircuitBreaker
 from windmill.core.errors import WindmillError
+from windmill.engines.audio.libraries import INSTALL
+from windmill.engines.configuration import AUDIO
 from windmill.engines.engine import EngineRequest, EngineResult, OnProgress
 from windmill.engines.guard import GuardedEngine
 from windmill.engines.registry import Engines
@@ -66,7 +68,8 @@ class EngineThread:
     ) -> EngineResult:
         if name not in self._engines:
             said = f"there is no engine {name} in this worker; known: {', '.join(self._engines)}"
-            raise WindmillError("DEPENDENCY_MISSING", said, "add it under engines in service_config.json")
+            remedy = INSTALL if name == AUDIO else "add it under engines in service_config.json"
+            raise WindmillError("DEPENDENCY_MISSING", said, remedy)
         return await self._engines[name].run(request, on_progress, stop)
 
     def _start(self) -> None:

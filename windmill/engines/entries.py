@@ -6,7 +6,7 @@ from typing import Literal
 
 from windmill.core.service_urls import ServiceUrl
 
-BodyForm = Literal["multipart", "raw", "json", "base64"]
+BodyForm = Literal["multipart", "raw", "json", "base64", "audio", "transcription"]
 Signature = Literal["", "aws"]
 Headers = tuple[tuple[str, str], ...]
 
@@ -85,6 +85,8 @@ class HttpEntry(RemoteEntry):
     """Where storage that the server shares with this machine is mounted here: it may answer with paths below it."""
     download_from: tuple[str, ...] = ()
     """Further hosts that the URLs in its answers may lead to."""
+    model: str = ""
+    """The model that is asked for with the body `transcription`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,4 +113,19 @@ class FleetEntry(CommonEntry):
     """What was not answered for so long, while the queue of the service is empty, is submitted again."""
 
 
-EngineEntry = BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry | FleetEntry
+@dataclass(frozen=True, kw_only=True)
+class AudioEntry(CommonEntry):
+    """Small models on this machine that listen."""
+
+    timeout_seconds: float = 7_200.0
+    model: str = ""
+    """The folder with a Whisper model in the form of CTranslate2; empty for the one of the extra `audio`."""
+    voices: str = ""
+    """The file with the weights of the voice encoder; empty for that of the package resemblyzer."""
+    alike: float = 0.78
+    """Two voices that are less alike are two speakers."""
+    threads: int = 1
+    memory_bytes: int = 2_147_483_648
+
+
+EngineEntry = AudioEntry | BuiltinEntry | ProcessEntry | HttpEntry | ComfyUiEntry | FleetEntry

@@ -11,6 +11,7 @@ from windmill.core.settings import ROOT, Settings, environment
 from windmill.engines.configuration import load_engines
 from windmill.engines.engine import OwnedEngine
 from windmill.engines.entries import (
+    AudioEntry,
     BuiltinEntry,
     ComfyUiEntry,
     EngineEntry,
@@ -85,6 +86,10 @@ def make_engine(name: str, entry: EngineEntry, environ: Mapping[str, str]) -> Ow
         return BuiltinEngine(name)
     if isinstance(entry, ProcessEntry):
         return _process(name, entry, environ)
+    if isinstance(entry, AudioEntry):
+        from windmill.engines.audio.engine import AudioEngine
+
+        return AudioEngine(name, entry, dict(environ))
     if isinstance(entry, FleetEntry):
         from windmill.engines.fleet.engine import FleetEngine
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from windmill.core.errors import ERROR_CODES, Code, WindmillError
 from windmill.engines.engine import EngineHealth
-from windmill.engines.entries import BuiltinEntry, EngineEntry, FleetEntry, HttpEntry, ProcessEntry
+from windmill.engines.entries import AudioEntry, BuiltinEntry, EngineEntry, FleetEntry, HttpEntry, ProcessEntry
 from windmill.engines.guard import GuardedEngine
 from windmill.engines.models import ModelFinding, check_models
 from windmill.engines.registry import open_engines
@@ -69,6 +69,8 @@ def address_of(entry: EngineEntry) -> str:
     """Where its work is done."""
     if isinstance(entry, BuiltinEntry):
         return "this program"
+    if isinstance(entry, AudioEntry):
+        return entry.model or "models of the extra audio"
     if isinstance(entry, FleetEntry):
         return "the queues of services"
     if isinstance(entry, HttpEntry) and entry.urls:

@@ -75,7 +75,7 @@ def test_an_engine_may_have_several_addresses() -> None:
         ({"url": "http://a", "urls": ["http://b"]}, "exclude each other"),
         ({"urls": []}, "must name a URL at least"),
         ({"urls": ["http://a", "http://a:80"]}, "must be different URLs"),
-        ({"url": "http://a", "sign": "aws"}, "needs the body raw, json or base64"),
+        ({"url": "http://a", "sign": "aws"}, "needs the body raw, json, base64 or audio"),
         ({"url": "http://a", "sign": "gcp", "body": "json"}, "sign"),
     ],
 )

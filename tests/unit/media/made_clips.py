@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from windmill.core.settings import Settings
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.media.video.running import VideoTools, open_tools
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-pix_fmt", "yuv420p")

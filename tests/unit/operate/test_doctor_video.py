@@ -1,6 +1,6 @@
 """What the doctor says of ffmpeg."""
 
-from windmill.media.video.programs import FfmpegFacts
+from windmill.media.ffmpeg.programs import FfmpegFacts
 from windmill.operate.doctor.video import judge
 
 ENCODERS = frozenset({"libx264", "aac"})

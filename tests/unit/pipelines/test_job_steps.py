@@ -16,6 +16,7 @@ from windmill.engines.engine import EngineOutput, EngineRequest, EngineWaits, On
 from windmill.jobs.step import JobView, StepInputs, Suspended, TaskResult
 from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.jobs.task_run import GivenTask
+from windmill.pipelines.audio.forms import AUDIO_FORMS, JOIN
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep, name_each
@@ -70,13 +71,18 @@ def test_every_step_that_a_preset_may_name_is_there_but_for_running_a_job_again(
 def test_a_step_has_a_task_for_each_run() -> None:
     inputs = StepInputs({"each": [{"seed": 1}, {"seed": 2}]}, {})
     for step in STEPS:
-        if step.name == EXPORT.name or (step.name in VIDEO_FORMS and step.name != PLAN.name):
-            continue  # has one for each segment or range, or one for all
+        if step.name in {EXPORT.name, *VIDEO_FORMS, *AUDIO_FORMS} - {PLAN.name, JOIN.name}:
+            continue  # has one for each segment, piece or range, or one for all
         assert list(step.plan(JOB, inputs)) == [{"parameters": {"seed": 1}}, {"parameters": {"seed": 2}}]
 
 
-def test_steps_on_pictures_run_in_processes_of_their_own_and_those_on_videos_start_some() -> None:
-    assert {step.name for step in STEPS if not step.limits.in_child} == {ENGINE, EXPORT.name, *VIDEO_FORMS}
+def test_steps_on_pictures_run_in_processes_of_their_own_and_those_on_videos_and_talk_start_some() -> None:
+    assert {step.name for step in STEPS if not step.limits.in_child} == {
+        ENGINE,
+        EXPORT.name,
+        *VIDEO_FORMS,
+        *AUDIO_FORMS,
+    }
 
 
 async def test_a_step_on_pictures_makes_a_png_of_its_files(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from windmill.engines.outputs import gather, prepare
 from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.kernels.video.frame_canvas import FrameCanvas, sprite_of, track_color
 from windmill.kernels.video.track_paths import TrackPath
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
 from windmill.pipelines.video.track import read_seen
 

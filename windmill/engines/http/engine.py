@@ -98,7 +98,7 @@ class HttpEngine:
 
     async def _ask_at(self, remote: Remote, request: EngineRequest) -> None:
         with ExitStack() as files:
-            options = await asyncio.to_thread(build, self._entry.body, request, files)
+            options = await asyncio.to_thread(build, self._entry.body, request, files, self._entry.model)
             url: str | URL = remote.address(self._entry.path)
             if self._sign:
                 url, options = await asyncio.to_thread(self._sign, remote.url, self._entry.path, options)

@@ -20,8 +20,14 @@ MAX_JSON_INPUT = 64 * 1024 * 1024
 INPUT_FIELD = "input_file"
 
 
-def build(form: BodyForm, request: EngineRequest, files: ExitStack) -> dict[str, Any]:
+WHISPER = "whisper-1"
+_PIECE = 3 * 256 * 1024
+
+
+def build(form: BodyForm, request: EngineRequest, files: ExitStack, model: str = "") -> dict[str, Any]:
     """The options of the request; files that it reads from stay open as long as `files`."""
+    if form == "transcription":
+        return _transcription(request, files, model or WHISPER)
     return _FORMS[form](request, files)
 
 
@@ -64,7 +70,38 @@ def _base64(request: EngineRequest, _files: ExitStack) -> dict[str, Any]:
     return {"data": orjson.dumps(document), "headers": {"Content-Type": "application/json"}}
 
 
-_FORMS = {"multipart": _multipart, "raw": _raw, "json": _json, "base64": _base64}
+def _audio(request: EngineRequest, files: ExitStack) -> dict[str, Any]:
+    """`audio` is the recording in base64, and nothing else is sent. It is written to a file first, as hours of talk do
+    not fit into memory."""
+    path = _recording(request)
+    request.scratch.mkdir(parents=True, exist_ok=True)
+    body = request.scratch / "request.json"
+    with path.open("rb") as source, body.open("wb") as target:
+        target.write(b'{"audio":"')
+        while piece := source.read(_PIECE):
+            target.write(base64.b64encode(piece))
+        target.write(b'"}')
+    return {"data": files.enter_context(body.open("rb")), "headers": {"Content-Type": "application/json"}}
+
+
+def _transcription(request: EngineRequest, files: ExitStack, model: str) -> dict[str, Any]:
+    """The form of POST /v1/audio/transcriptions, which asks for the times of words."""
+    path, body = _recording(request), aiohttp.FormData()
+    body.add_field("file", files.enter_context(path.open("rb")), filename=path.name, content_type="audio/wav")
+    fields = {"model": model, "response_format": "verbose_json", "timestamp_granularities[]": "word"}
+    language = request.parameters.get("language")
+    for name, value in {**fields, **({"language": as_text(language)} if language else {})}.items():
+        body.add_field(name, value)
+    return {"data": body}
+
+
+def _recording(request: EngineRequest) -> Path:
+    if request.main_input is None:
+        raise WindmillError("USAGE", "a request of this form needs a recording")
+    return request.main_input
+
+
+_FORMS = {"multipart": _multipart, "raw": _raw, "json": _json, "base64": _base64, "audio": _audio}
 
 
 def parameters_of(request: EngineRequest) -> Mapping[str, JsonValue]:

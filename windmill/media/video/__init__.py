@@ -1,7 +1,5 @@
 """Videos: ffmpeg as bounded children, and nowhere else.
 
-programs        where ffmpeg is, its version and its encoders
-bounded_child   a child with limits of memory, time and bytes, which ends with its worker; child_launcher sets them
 running         runs ffmpeg to its end: its progress, its log, and whose fault it is
 containers      which demuxer reads a file, by its first bytes
 scanning        the streams and packets of a file, within limits

@@ -13,7 +13,7 @@ from queue import Queue
 from typing import IO, Literal
 
 from windmill.core.errors import WindmillError
-from windmill.media.video.bounded_child import BoundedChild
+from windmill.media.ffmpeg.bounded_child import BoundedChild
 from windmill.media.video.encoding import Encoding, SegmentSource, timing_filters
 from windmill.media.video.running import OnFrames, VideoTools, follow_progress, input_of, judge
 

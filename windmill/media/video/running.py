@@ -14,8 +14,8 @@ from typing import IO
 from windmill.core.errors import Code, WindmillError
 from windmill.core.setting_parts import VideoSettings
 from windmill.kernels.text.printable import render_printable
-from windmill.media.video.bounded_child import BoundedChild, ChildEnd, ChildLimits, Children
-from windmill.media.video.programs import find_ffmpeg
+from windmill.media.ffmpeg.bounded_child import BoundedChild, ChildEnd, ChildLimits, Children
+from windmill.media.ffmpeg.programs import find_ffmpeg
 
 OnFrames = Callable[[int], None]
 """Told how many frames are done. It only rises."""

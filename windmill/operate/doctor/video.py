@@ -2,7 +2,7 @@
 
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import VideoSettings
-from windmill.media.video.programs import OLDEST, REMEDY, FfmpegFacts, ask_ffmpeg, find_ffmpeg
+from windmill.media.ffmpeg.programs import OLDEST, REMEDY, FfmpegFacts, ask_ffmpeg, find_ffmpeg
 from windmill.operate.doctor.findings import DoctorFinding, ok, warning
 from windmill.operate.doctor.threads import in_thread
 

@@ -36,20 +36,33 @@ JOIN = AudioForm(
     optional=frozenset({"audio"}),
     weight=10,
 )
-VAD = AudioForm("audio_vad", "finds where somebody speaks", {"talk": "talk"}, "speech", takes_engine=True, weight=5)
+VAD = AudioForm(
+    "audio_vad",
+    "finds where somebody speaks, and cuts it out for the recogniser",
+    {"talk": "talk"},
+    "speech",
+    {
+        "piece_seconds": ValueSpec("number", "about how long a piece is", default=120, minimum=10, maximum=600),
+        "least_pause": ValueSpec("number", "seconds of a pause that counts", default=0.3, minimum=0.05, maximum=5),
+    },
+    takes_engine=True,
+    weight=5,
+)
 DIARISE = AudioForm(
     "audio_diarise",
     "tells whose turn it is",
     {"talk": "talk", "speech": "speech"},
     "turns",
+    {"max_speakers": ValueSpec("integer", "at most so many; 0 for any number", default=0, minimum=0, maximum=100)},
     takes_engine=True,
     weight=25,
 )
 TRANSCRIBE = AudioForm(
     "audio_transcribe",
     "writes down what is said, each stretch of speech by itself",
-    {"talk": "talk", "speech": "speech"},
+    {"speech": "speech"},
     "words",
+    {"language": ValueSpec("text", "two letters, such as en", default="en", max_length=8)},
     takes_engine=True,
     weight=40,
 )
@@ -80,9 +93,10 @@ COUNT = AudioForm(
 )
 SAMPLES = AudioForm(
     "audio_samples",
-    "cuts out the longest clean stretch of each speaker, 5 seconds at most",
-    {"talk": "talk", "turns": "turns", "transcript": "transcript"},
+    "cuts out the longest clean stretch of each speaker",
+    {"talk": "talk", "turns": "turns"},
     "audio",
+    {"seconds": ValueSpec("number", "at most so long", default=5, minimum=1, maximum=30)},
     weight=5,
 )
 AUDIO_FORMS: Mapping[str, AudioForm] = {

@@ -7,8 +7,14 @@ from windmill.core.settings import load_settings
 from windmill.engines.engine_thread import EngineThread
 from windmill.engines.registry import Engines, configured_engines, open_engines
 from windmill.jobs.step import StepCatalog
+from windmill.pipelines.audio.attribute import AudioAttribute
 from windmill.pipelines.audio.correct import AudioCorrect
 from windmill.pipelines.audio.count import AudioCount
+from windmill.pipelines.audio.diarise import AudioDiarise
+from windmill.pipelines.audio.join import AudioJoin
+from windmill.pipelines.audio.samples import AudioSamples
+from windmill.pipelines.audio.transcribe import AudioTranscribe
+from windmill.pipelines.audio.vad import AudioVad
 from windmill.pipelines.export.step import ExportStep
 from windmill.pipelines.image import PICTURE_STEPS
 from windmill.pipelines.job_steps.engine_step import EngineStep
@@ -43,7 +49,16 @@ VIDEO_STEPS = (
     VideoStitch(),
     VideoThumbnails(),
 )
-AUDIO_STEPS = (AudioCorrect(), AudioCount())
+AUDIO_STEPS = (
+    AudioJoin(),
+    AudioVad(ENGINES),
+    AudioDiarise(ENGINES),
+    AudioTranscribe(ENGINES),
+    AudioAttribute(),
+    AudioCorrect(),
+    AudioCount(),
+    AudioSamples(),
+)
 STEPS = StepCatalog(
     [EngineStep(ENGINES), *map(PictureTask, PICTURE_STEPS.values()), *VIDEO_STEPS, *AUDIO_STEPS, ExportStep()],
     "windmill.pipelines.job_steps.catalog:STEPS",

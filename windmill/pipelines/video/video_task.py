@@ -3,18 +3,38 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
 from windmill.engines.outputs import must_have_room
 from windmill.jobs.step import RunningTask, StepLimits
 from windmill.kernels.text.json_readers import DocumentInvalid
+from windmill.media.ffmpeg.bounded_child import Children
 from windmill.media.video.running import VideoTools, open_tools
-from windmill.pipelines.values import read_values
-from windmill.pipelines.video.forms import VideoForm
+from windmill.pipelines.values import ValueSpec, read_values
 
 V = TypeVar("V")
+
+
+class HasParameters(Protocol):
+    """The form of a step, as far as its parameters go."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, ValueSpec]: ...
+
+
+class EndsChildren(Protocol):
+    """Tools whose children end together."""
+
+    @property
+    def children(self) -> Children: ...
+
+
+T = TypeVar("T", bound=EndsChildren)
 LIMITS = StepLimits(concurrency=1, timeout_seconds=86_400)
 OpenTools = Callable[[], VideoTools]
 
@@ -23,7 +43,7 @@ def configured_tools() -> VideoTools:
     return open_tools(load_settings())
 
 
-async def work_on(task: RunningTask, open_them: OpenTools, work: Callable[[VideoTools], V]) -> V:
+async def work_on(task: RunningTask, open_them: Callable[[], T], work: Callable[[T], V]) -> V:
     """Do blocking work in a thread; when the task is cancelled, all its children are killed and it has ended."""
     must_have_room(task.scratch)
     tools = open_them()
@@ -39,7 +59,7 @@ async def work_on(task: RunningTask, open_them: OpenTools, work: Callable[[Video
     return running.result()
 
 
-def values_of(form: VideoForm, given: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(form: HasParameters, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a step with their defaults."""
     try:
         return read_values(form.parameters, given)

@@ -49,7 +49,7 @@ def find_ffmpeg(named: str) -> str:
         return str(Path(found).absolute())
     found = shutil.which("ffmpeg") or _of_wheel()
     if not found:
-        raise WindmillError("DEPENDENCY_MISSING", "videos need ffmpeg, which was not found", REMEDY)
+        raise WindmillError("DEPENDENCY_MISSING", "videos and recordings need ffmpeg, which was not found", REMEDY)
     return str(Path(found).absolute())
 
 

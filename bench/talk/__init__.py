@@ -1,0 +1,1 @@
+"""How well talk is heard: bench/talk/accuracy.py."""
