@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
+EARS := $(VENV)/.ears
 PEERS := var/bench/venv
 CODE := windmill producers workers postprocessors gateway dev farm deploy bench tests
 
@@ -42,6 +43,16 @@ $(MODELS): requirements-models.lock | $(READY)
 demo-video: $(READY) ## draw a clip here, have it annotated and restyled, and see what each step takes
 	@$(BIN)/python -m dev.demo_video
 
+demo-audio: $(READY) $(EARS) ## a talk of three voices, from chunks to who said what; downloads 110 MB of voices once
+	@$(BIN)/python -m dev.demo_audio
+
+# resemblyzer declares torch, and only its weights are used.
+$(EARS): requirements-audio.lock dev/voices/resemblyzer.lock | $(READY)
+	@echo "installing the libraries that hear into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r dev/voices/resemblyzer.lock
+	@touch $@
+
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
@@ -75,10 +86,6 @@ $(PEERS)/.ready: requirements-bench.lock | $(READY)
 image: $(READY) ## build the container image; without Docker it needs root, buildah and mmdebstrap
 	@$(BIN)/python -m dev.image
 
-demo-audio: $(READY) ## a talk of three voices, from chunks to who said what; downloads 110 MB of voices once
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r dev/voices/resemblyzer.lock
-	@$(BIN)/python -m dev.demo_audio
-
 smoke: $(READY) ## try a whole fleet with its gateway, started for it; or the one at URL=, with KEY=
 	@$(BIN)/python -m dev.smoke $(if $(URL),--url "$(URL)") $(if $(KEY),--key "$(KEY)")
 
@@ -98,7 +105,7 @@ psql: $(READY) ## open a psql prompt on the database
 lock: $(READY) ## upgrade the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --upgrade --extra farm --extra gateway --extra local --extra stores --extra video --extra dev pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --upgrade --extra export --extra farm --extra gateway --extra local --extra stores --extra video --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
@@ -111,5 +118,7 @@ lock: $(READY) ## upgrade the locked dependencies
 		--python-version 3.11 -c requirements-dev.lock --extra bench pyproject.toml -o requirements-bench.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 -c requirements-dev.lock --extra models pyproject.toml -o requirements-models.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 -c requirements-dev.lock --extra audio pyproject.toml -o requirements-audio.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --upgrade dev/servers/swift.in -o dev/servers/swift.lock

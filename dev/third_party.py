@@ -21,6 +21,8 @@ LOCKS = {
     "stores": "requirements-stores.lock",
     "gateway": "requirements-gateway.lock",
     "models": "requirements-models.lock",
+    "audio": "requirements-audio.lock",
+    "voices": "dev/voices/resemblyzer.lock",
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
     "test server": "dev/servers/swift.lock",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ from PIL import Image
 from tests.integration.fleet import Fleet, unavailable
 from tests.integration.test_search import fill, made_row
 from windmill.core.settings import Settings
-from windmill.jobs.step import JobView, StepInputs, TaskResult
+from windmill.jobs.step import InputFiles, JobView, StepInputs, TaskResult
 from windmill.operate.search.joining import join_parts
 from windmill.pipelines.export.form import FORMATS, ExportFormat
 from windmill.pipelines.export.step import ExportStep
