@@ -1,5 +1,7 @@
 """One image with all that is known of it: its layers of boxes, votes, patches and answers."""
 
+import contextlib
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Form, Path, Query, Request, Response
@@ -15,6 +17,7 @@ from gateway.pages.page_route import page_router
 from gateway.pages.rendering import Shown, changes, page
 from gateway.runs.routes import URGENT
 from gateway.shape import Shape
+from windmill.core.errors import WindmillError
 from windmill.operate.images.reading import read_image
 from windmill.operate.inspection.reading import Neighbours, find_neighbours, inspect_image
 from windmill.operate.runs.asking import RunAsker, answering_image
@@ -45,10 +48,20 @@ class AskForm(PageForm):
 async def _view(gateway: Gateway, image_id: int, asked: InspectorQuery) -> InspectorView:
     pool, settings = gateway.access.pool, gateway.settings
     inspection = await inspect_image(pool, settings, image_id, asked.without)
+    if inspection.size is None:
+        inspection = replace(inspection, size=await _size_of_file(gateway, image_id))
     place = PlaceInList(await _neighbours(gateway, image_id, asked), asked.group, asked.query)
     fleet = await gateway.image_fleet.fleet()
     location = gateway.image_fleet.places.shown(inspection.image_path, inspection.image_url)
     return inspector_view(inspection, location, place, list(fleet.services), asked.boxes)
+
+
+async def _size_of_file(gateway: Gateway, image_id: int) -> tuple[int, int] | None:
+    """Of a picture whose size neither its registration nor an answer has told."""
+    image = await read_image(gateway.access.pool, gateway.settings, image_id, gateway.settings.image_root)
+    with contextlib.suppress(WindmillError):
+        return await gateway.image_fleet.files.upright_size(image)
+    return None
 
 
 async def _neighbours(gateway: Gateway, image_id: int, asked: InspectorQuery) -> Neighbours:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import ImageSettings
-from windmill.kernels.media.image_header import Format, format_of
+from windmill.kernels.media.exif_orientation import orientation_of, swaps_sides
+from windmill.kernels.media.image_header import Format, dimensions, format_of
 from windmill.media.image import ImageSource
 from windmill.media.image.decoder import ImageDecoder
 from windmill.operate.show.image_report import ImageRecord
@@ -64,6 +65,12 @@ class ImageFiles:
             raise WindmillError(error.code, f"image {image.image_id} cannot be read", retry=error.retry) from error
         form = format_of(data)
         return ImageFile(data, MEDIA_TYPES[form] if form else "application/octet-stream")
+
+    async def upright_size(self, image: ImageRecord) -> tuple[int, int] | None:
+        """Width and height as one looks at it; None of a file that says neither. Raises an IMAGE_ error."""
+        data = (await self.original(image)).data
+        size = dimensions(data)
+        return size[::-1] if size and swaps_sides(orientation_of(data)) else size
 
     async def thumbnail(self, image: ImageRecord, side: int = THUMBNAIL_SIDE) -> ImageFile:
         """An upright JPEG, neither wider nor higher than `side`."""
