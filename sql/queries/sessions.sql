@@ -69,9 +69,6 @@ SELECT EXISTS (SELECT FROM tasks AS t JOIN jobs AS j ON j.job_id = t.job_id WHER
 -- name: insert_session_consents
 INSERT INTO session_consents (session_id, person, told_by) SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING;
 
--- name: read_session_consents
-SELECT person, told_by, told_at FROM session_consents WHERE session_id = $1 ORDER BY told_at, person;
-
 -- name: read_session_steps
 -- The steps of the job of a session, and how much of each is done.
 SELECT s.step, CASE WHEN s.status IN ('succeeded', 'skipped') THEN 1.0

@@ -78,9 +78,6 @@ SELECT $1, place - 1, speaker, word, raw, rule, t0, t1, confidence
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::float4[])
      WITH ORDINALITY AS given (speaker, word, raw, rule, t0, t1, confidence, place);
 
--- name: read_hits
-SELECT speaker_id, word, raw, rule, t0, t1, confidence FROM session_hits WHERE session_id = $1 ORDER BY number;
-
 -- name: list_counted_sessions
 -- Those that have a transcript; with $1 only those that were counted by another list, version or mode than these.
 SELECT s.session_id FROM sessions AS s JOIN session_transcripts AS t ON t.session_id = s.session_id

@@ -171,7 +171,7 @@ async def test_nothing_is_marked_for_a_stage_that_nobody_runs(
     assert await marks(fleet.rows) == set()
     await register_stage_feeds(pool, settings, services, "merge")
     await fleet.rows.execute(ANSWER, 8, "yolov8")
-    assert await marks(fleet.rows) == {("merge", 8), ("index", 8)}
+    assert await marks(fleet.rows) == {("merge", 8)}
 
 
 async def test_a_stage_asks_for_a_look_at_old_images_once_and_again_when_its_services_change(

@@ -91,6 +91,10 @@ OF_ALL_IMAGES = {
     "newest_image_locations": "reads no further than it is told, from the end of the primary key",
     "register_images": "new images have no id yet",
     "find_image_ids": "one step in the index of where images lie, for each location",
+    "greatest_indexed_image_id": "one step in the primary key",
+    "count_all_facets": "reads counts that are kept of each label",
+    "count_answers_by_minute": "reads the pages of the last minutes, by their index",
+    "who_answered": "the demo asks it once, of its own few images",
 }
 PRIMARY_KEYS = """
 SELECT c.relname AS name, array_agg(a.attname::text) AS columns

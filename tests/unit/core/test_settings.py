@@ -30,6 +30,8 @@ READ_IT_THEMSELVES = {
     "bench/peers/celery_chain.py": "is started by a program that takes no arguments of ours",
     "bench/peers/dbos_chain.py": "is one of the processes that run a chain, and is told where its servers are",
     "bench/peers/procrastinate_chain.py": "is one of them, too",
+    "bench/talk/accuracy.py": "holds libraries of models to one thread, and hands all of it on to the engine",
+    "dev/voices/speakers.py": "hands all of it on to the programs that speak, and looks for where downloads are kept",
 }
 
 

@@ -192,8 +192,8 @@ async def _read(rows: Connection, batch_id: uuid.UUID, principal: str | None) ->
 
 async def _counted(rows: Connection, row: Any) -> Batch:  # noqa: ANN401 - the driver's record
     services = tuple(row["services"] or ())
-    count = "count_batch_images" if services else "count_batch_items"
-    found = await rows.fetch(queries()[count], row["batch_id"])
+    count = queries()["count_batch_images"] if services else queries()["count_batch_items"]
+    found = await rows.fetch(count, row["batch_id"])
     names = ("batch_id", "principal", "name", "items", "created_at", "cancelled_at", "unfinished")
     counts = {one["status"]: one["items"] for one in found}
     return Batch(**{name: row[name] for name in names}, services=services, counts=counts)
