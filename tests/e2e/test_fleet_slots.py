@@ -73,7 +73,10 @@ async def everything_was_found(fleet: Fleet) -> None:
     assert await fleet.rows.fetchval(BLIND_BOXES) == 0
 
 
-@pytest.mark.parametrize("fault", ["overlap_blind", "overlap_crash"])
+@pytest.mark.parametrize(
+    "fault",
+    ["overlap_blind", pytest.param("overlap_crash", marks=pytest.mark.slow(reason="13 s: another way to fail"))],
+)
 async def test_workers_and_post_processors_never_call_a_frail_service_at_once(
     fleet: Fleet, farm: Farm, fault: str
 ) -> None:

@@ -119,6 +119,7 @@ def program() -> str:
     return textwrap.dedent(text[text.index("       import argparse") : text.index("2. Its entry")])
 
 
+@pytest.mark.slow(reason="23 s: three jobs, one after the other")
 async def test_a_failed_preset_is_repaired_by_another_engine_and_a_fork_keeps_what_was_made(scene: PresetScene) -> None:
     await scene.worker("one")
     asked = ("--input", "prompt_template=shot {shot_number}", "--input", "seed=3", "--quality", "low")

@@ -135,6 +135,7 @@ async def test_a_process_that_is_killed_and_started_again_loses_nothing_and_does
     assert (await command.stop()).code == 0
 
 
+@pytest.mark.slow(reason="14 s: leases of what was handed back")
 async def test_a_process_that_is_stopped_while_busy_finishes_or_hands_back_what_it_holds(
     machine: OneProcess, farm: Farm, picture: bytes
 ) -> None:
@@ -156,6 +157,7 @@ async def test_a_process_that_is_stopped_while_busy_finishes_or_hands_back_what_
     assert await machine.fleet.rows.fetchval("SELECT sum(lost) FROM tasks") == 0
 
 
+@pytest.mark.slow(reason="10 s: one more start of all parts")
 async def test_a_second_signal_ends_all_parts_at_once(machine: OneProcess, farm: Farm, picture: bytes) -> None:
     farm.misbehave("yolov8", timeout_rate=1)
     command = await machine.start()

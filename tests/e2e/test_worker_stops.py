@@ -198,6 +198,7 @@ async def test_a_worker_stops_on_sigterm_while_the_database_is_away_and_loses_no
     await nothing_lost(fleet, "yolov8", images)
 
 
+@pytest.mark.slow(reason="23 s: a database has to hang until it is given up")
 async def test_a_worker_stops_on_sigterm_although_the_database_hangs_without_a_word(
     fleet: Fleet, farm: Farm, picture: bytes, database_proxy: Proxy
 ) -> None:

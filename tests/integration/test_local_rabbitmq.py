@@ -71,6 +71,7 @@ def listeners(pids: list[int]) -> list[str]:
     return [row[3] for row in rows if any(f"pid={pid}," in row[-1] for pid in pids)]
 
 
+@pytest.mark.slow(reason="17 s: one more start of RabbitMQ")
 def test_its_own_user_is_administrator_and_there_is_no_guest(shared: Path) -> None:
     variables = up(shared)
     user = call(variables, "GET", "whoami")

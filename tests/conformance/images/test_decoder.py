@@ -231,6 +231,7 @@ async def test_questions_that_are_given_up_before_their_child_runs_leave_none_be
         assert decoder.pids == []
 
 
+@pytest.mark.slow(reason="15 s: a child has to hang for so long")
 async def test_a_child_that_hangs_is_ended_and_nobody_blames_the_image() -> None:
     async with decoding(wall_per_cpu_second=15, DECODE_CPU_SECONDS="1") as decoder:
         first = await started(decoder)

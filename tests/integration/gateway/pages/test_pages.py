@@ -26,7 +26,9 @@ DEPENDS_ON_THE_SCREEN = ("color-contrast", "target-size", "link-in-text-block")
 """The rules that a page may break in the dark or on a phone alone."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow(reason="10 s: every page in another look"))]
+)
 async def test_every_page_is_fit_for_all_and_asks_nobody_else(pages: PageScene, scheme: str) -> None:
     width, rules = (1400, ()) if scheme == "light" else (390, DEPENDS_ON_THE_SCREEN)
     wrong: list[str] = []

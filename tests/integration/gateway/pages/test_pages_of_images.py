@@ -33,7 +33,9 @@ async def album(pages: PageScene) -> AsyncIterator[Album]:
     yield Album(pages, await fill_images(pages.fleet.rows, pages.fleet.settings, root))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow(reason="10 s: every page in another look"))]
+)
 async def test_pages_of_images_are_fit_for_all_and_ask_nobody_else(album: Album, scheme: str) -> None:
     width = 1400 if scheme == "light" else 390
     seen, wrong = album.seen, []

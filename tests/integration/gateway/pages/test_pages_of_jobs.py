@@ -48,7 +48,9 @@ async def works(pages: PageScene) -> AsyncIterator[Works]:
     yield Works(pages, seen, video)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow(reason="10 s: every page in another look"))]
+)
 async def test_pages_of_jobs_are_fit_for_all_and_ask_nobody_else(works: Works, scheme: str) -> None:
     width = 1400 if scheme == "light" else 390
     seen, wrong = works.seen, []
