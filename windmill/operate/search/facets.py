@@ -47,7 +47,8 @@ async def read_facets(pool: Pool, settings: DatabaseSettings, text: str) -> Face
 def _by_field(rows: Iterable[Any]) -> dict[str, list[tuple[str, int]]]:
     found: dict[str, list[tuple[str, int]]] = {field: [] for field in FIELDS}
     for row in rows:
-        found[row["field"]].append((row["value"], row["images"]))
+        if any(letter.isalnum() for letter in row["value"]):  # an emoji says the same as its word
+            found[row["field"]].append((row["value"], row["images"]))
     return {field: sorted(values, key=lambda one: (-one[1], one[0])) for field, values in found.items()}
 
 
