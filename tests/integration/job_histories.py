@@ -251,7 +251,8 @@ class JobHistories(RuleBasedStateMachine):
     @invariant()
     def nothing_is_wrong(self) -> None:
         found = self._run(self._rows.fetchrow(HOW_OFTEN))
-        assert {what: number for what, number in found.items() if number} == {}
+        wrong = {what: number for what, number in found.items() if number}
+        assert wrong == {}, wrong
 
     @invariant()
     def who_has_a_lease_is_who_was_given_it(self) -> None:
