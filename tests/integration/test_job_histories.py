@@ -34,7 +34,7 @@ def claimants(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Sequence[C
             100,
             marks=[
                 pytest.mark.slow(reason="90 s: ever more histories"),
-                pytest.mark.xfail(reason="once a job that was cancelled, run again and cancelled broke one", strict=False),
+                pytest.mark.xfail(reason="one was found that breaks a promise: cancelled and run again", strict=False),
             ],
         ),
     ],
