@@ -14,6 +14,7 @@ from dev.farm.prediction_pool import AnswerSource
 from dev.farm.real import load_real, must_have_libraries
 from dev.models.fetching import fetched, models_cache
 from tests.conformance.services.serving import serving
+from tests.integration.fleet import unavailable
 from tests.integration.models.photographs import PHOTOGRAPHS, sign
 from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
@@ -34,7 +35,7 @@ def real() -> AnswerSource:
     try:
         must_have_libraries()
     except WindmillError as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
     return load_real(accept_unstated=True)
 
 
