@@ -13,7 +13,7 @@ CODE := windmill producers workers postprocessors gateway dev farm deploy bench 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-audio demo-video models smoke test test-slow chaos check format bench image up down psql lock
+.PHONY: help setup demo images-folder demo-audio demo-video models smoke test test-slow chaos check format bench image up down psql lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -26,12 +26,17 @@ $(READY): requirements-dev.lock
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "this Python cannot create virtual environments; on Debian: apt install python3-venv"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing the locked libraries into $(VENV): about a minute"
+	@echo "installing the locked libraries into $(VENV): a minute, or ten on a slow machine"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: $(READY) $(if $(IMAGES),$(MODELS)) ## run the whole fleet here on 200 drawn images; IMAGES=DIR: on yours, with real models
-	@$(BIN)/python -m dev.demo $(if $(IMAGES),--folder "$(IMAGES)") $(if $(UNSTATED),--accept-unstated-licences)
+demo: $(if $(IMAGES),images-folder) $(READY) $(if $(IMAGES),$(MODELS)) ## run the whole fleet here on 200 drawn images; IMAGES=DIR: on yours, with real models
+	@$(BIN)/python -m dev.demo $(if $(IMAGES),--folder "$(IMAGES)") $(if $(UNSTATED),--accept-unstated-licences) $(if $(WITHOUT),--without "$(WITHOUT)")
+
+# Before anything is installed for it, which takes minutes.
+images-folder:
+	@$(PYTHON) -c 'import os, sys; os.path.isdir(os.path.expanduser(sys.argv[1])) or \
+		sys.exit("IMAGES=" + sys.argv[1] + " is not a folder; give one of pictures: make demo IMAGES=~/Pictures")' "$(IMAGES)"
 
 models: $(MODELS) ## install what real models need in the farm (python -m dev.farm --real)
 
@@ -59,8 +64,8 @@ test: $(READY) ## run all tests except the slow ones, on private servers under v
 test-slow: $(READY) $(MODELS) ## run the slow tests, about twenty minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
-chaos: $(READY) ## run the long fault tests, about twenty minutes: kills, restarts, outages; prints counts
-	$(BIN)/python -m pytest -m chaos tests/chaos
+chaos: $(READY) ## run the long fault tests, about half an hour: kills, restarts, outages; prints counts
+	$(BIN)/python -m pytest -m chaos tests/chaos tests/integration/test_jobs_at_once.py
 
 check: $(READY) ## run the linter, type checker, import rules, licence check and unit tests
 	$(BIN)/ruff check .

@@ -11,9 +11,10 @@ from pathlib import Path
 import asyncpg
 
 from bench import meter
-from bench.chain_contenders import WORKERS, ChainContender
+from bench.chain_contenders import WINDMILL, WORKERS, ChainContender
 from bench.chain_environment import STEPS
 from bench.contenders import Servers, python
+from bench.floor import FloorMeter
 from bench.rounds import ContenderFailed
 from bench.worker_process import Process, environment, started
 from windmill.core.settings import ROOT
@@ -70,6 +71,7 @@ class ChainCourse:
     logs: Path
     rows: database.Connection
     servers: Sequence[int]
+    meter: FloorMeter
 
     async def run(self, way: ChainContender) -> ChainRound:
         await self.clear(way)
@@ -153,7 +155,14 @@ class ChainCourse:
         await asyncio.sleep(SETTLE_SECONDS)
         for _ in range(WARM_CHAINS):
             await self._one(way, submitter)
-        return [await self._one(way, submitter) for _ in range(self.idle_chains)]
+        if way.name != WINDMILL:
+            return [await self._one(way, submitter) for _ in range(self.idle_chains)]
+        latencies = []
+        async with self.meter.ready() as take_floor:
+            for _ in range(self.idle_chains):
+                latencies.append(await self._one(way, submitter))
+                await take_floor()
+        return latencies
 
     async def _one(self, way: ChainContender, submitter: Submitter) -> float:
         [(before, chain)] = await submitter.submit(1)

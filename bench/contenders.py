@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 from bench.temporary_fleet import STATE
@@ -127,6 +128,31 @@ CONTENDERS = [
 def python() -> str:
     """The Python of all workers: that of the environment with the libraries, if it exists."""
     return str(PYTHON) if PYTHON.exists() else sys.executable
+
+
+class Competitor(Protocol):
+    """What is compared, and the libraries that it needs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> Sequence[str]: ...
+
+
+C = TypeVar("C", bound=Competitor)
+
+
+def runnable(competitors: Sequence[C], names: Sequence[str], report: Callable[[str], None]) -> list[C]:
+    """Those with these names, or all, that can run here; the others are reported."""
+    found = []
+    for one in competitors:
+        if names and one.name not in names:
+            continue
+        if lacks := missing(one.needs):
+            report(f"{one.name} is left out, there is no {', '.join(lacks)}; `make bench` installs it")
+        else:
+            found.append(one)
+    return found
 
 
 def missing(needs: Sequence[str]) -> list[str]:

@@ -2,13 +2,16 @@
 measured. A request that has to wait counts from when it was due, so a server that stands still is not spared."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MakeRequest = Callable[[], bytes]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 WARM_CONNECTIONS = 8
+ANSWER_SECONDS = 60.0
 
 
 class BadAnswer(Exception):
@@ -29,20 +32,18 @@ class Load:
     """Sends to one port."""
 
     port: int
-    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    _idle: list[Streams] = field(default_factory=list)
 
-    async def most(self, make: MakeRequest, seconds: float) -> float:
+    async def most(self, make: MakeRequest, number: int) -> float:
         """Requests a second, when each of a few connections sends the next as soon as the one before is answered."""
-        ends, done = time.monotonic() + seconds, 0
+        began, left = time.monotonic(), iter(range(number))
 
         async def repeat() -> None:
-            nonlocal done
-            while time.monotonic() < ends:
+            for _ in left:
                 await self._send(make())
-                done += 1
 
         await asyncio.gather(*(repeat() for _ in range(WARM_CONNECTIONS)))
-        return done / seconds
+        return number / (time.monotonic() - began)
 
     async def steady(self, make: MakeRequest, rate: float, seconds: float) -> Measured:
         """So many requests a second."""
@@ -64,11 +65,25 @@ class Load:
         return time.monotonic() - due
 
     async def _send(self, request: bytes) -> None:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._send_somewhere(request)
+        except TimeoutError as error:
+            raise BadAnswer(f"no answer within {ANSWER_SECONDS:.0f} s") from error
+
+    async def _send_somewhere(self, request: bytes) -> None:
+        """Over a connection that is open, or a new one where the server has closed that as idle."""
+        if self._idle:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                return await self._send_over(self._idle.pop(), request)
+        return await self._send_over(await asyncio.open_connection("127.0.0.1", self.port), request)
+
+    async def _send_over(self, streams: Streams, request: bytes) -> None:
+        reader, writer = streams
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 2"):
             raise BadAnswer(head.decode(errors="replace"))
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
         await reader.readexactly(length)
-        self._idle.append((reader, writer))
+        self._idle.append(streams)

@@ -12,9 +12,10 @@ confirmed publishing where they use RabbitMQ. Each has two processes, and takes 
   millisecond.
 
 `windmill` may run the next step of a job in the process that ended the one before (going on); with `hopping` no process
-serves two steps that follow one another, so each step is handed over. DBOS runs a chain in one process. In the same run
-commits and a confirmed publish are measured alone, and each contender's workers are killed once with SIGKILL in the
-middle of a race: its finished steps must be as they were, and the rest be done by others.
+serves two steps that follow one another, so each step is handed over. DBOS runs a chain in one process. Between the
+chains of `windmill` on an idle fleet commits and confirmed publishes are measured alone. Each contender's workers are
+killed once with SIGKILL in the middle of a race: its finished steps must be as they were, and the rest be done by
+others.
 
 On a machine that is busy with other work compare CPU: the kernel shares processors between sessions, so a contender
 that leaves most of its work to one server gets fewer of them than one that does it in its own processes.
@@ -38,8 +39,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.chain_contenders import CONTENDERS, HOPPING, WINDMILL, ChainContender
 from bench.chain_kills import Kill, kill_once
 from bench.chain_rounds import ChainCourse, ChainRound
-from bench.contenders import Servers, missing
-from bench.floor import Floor, measure_floor
+from bench.contenders import Servers, runnable
+from bench.floor import Floor, FloorMeter
 from bench.rounds import ContenderFailed
 from bench.temporary_fleet import STATE, temporary_fleet
 from bench.vhost import own_virtual_host
@@ -62,7 +63,7 @@ class Found:
     """All that was measured, by contender."""
 
     rounds: Mapping[str, list[ChainRound]]
-    floors: list[Floor]
+    floor: Floor | None
     kills: Mapping[str, Kill]
 
     @property
@@ -72,24 +73,20 @@ class Found:
             for name, its in self.rounds.items()
         }
 
-    @property
-    def floor(self) -> Floor:
-        return Floor(*map(statistics.median, zip(*map(astuple, self.floors), strict=True)))
-
 
 async def measure(place: Servers, ways: Sequence[ChainContender], wanted: argparse.Namespace) -> Found:
     """Every contender in every round, starting with another one each time."""
     rounds: dict[str, list[ChainRound]] = {way.name: [] for way in ways}
-    floors, kills = [], {}
+    kills = {}
     async with AsyncExitStack() as stack:
         rows = await stack.enter_async_context(database.connection(place.settings, "bench"))
         await check_durable(rows)
         pids = [one.pid for one in servers.instance(STATE).status() if one.pid]
-        course = ChainCourse(place, wanted.chains, wanted.idle, STATE, rows, pids)
+        meter = FloorMeter(place.settings, rows)
+        course = ChainCourse(place, wanted.chains, wanted.idle, STATE, rows, pids, meter)
         for way in ways:
             course.log(way).unlink(missing_ok=True)
         for number in range(wanted.rounds):
-            floors.append(await measure_floor(place.settings, rows))
             turn = number % len(ways)
             for way in [*ways[turn:], *ways[:turn]]:
                 rounds[way.name].append(await course.run(way))
@@ -97,7 +94,7 @@ async def measure(place: Servers, ways: Sequence[ChainContender], wanted: argpar
         for way in ways if wanted.kill else ():
             kills[way.name] = await kill_once(course, way)
             say(render_kill(way.name, kills[way.name]))
-    return Found(rounds, floors, kills)
+    return Found(rounds, meter.floor, kills)
 
 
 async def check_durable(rows: database.Connection) -> None:
@@ -120,16 +117,16 @@ def render(found: Found) -> str:
     heads = f"{'':<14} {'steps/s':>8} {'CPU ms/step':>11} {'of the servers':>14} {'p50 ms':>9} {'p99 ms':>9}"
     lines = [heads, *(_render_line(name, its) for name, its in found.medians.items())]
     lines += [render_kill(name, kill) for name, kill in found.kills.items()]
-    floor = found.floor
-    lines += [f"a commit takes {floor.commit:.2f} ms, a confirm {floor.confirm:.2f} ms"]
     ours = found.medians.get(WINDMILL)
-    return "\n".join([*lines, *(render_goals(ours, found) if ours else [])])
+    if ours and found.floor:
+        lines += [f"a commit takes {found.floor.commit:.2f} ms, a confirm {found.floor.confirm:.2f} ms"]
+        lines += render_goals(ours, found, found.floor.chain)
+    return "\n".join(lines)
 
 
-def render_goals(ours: ChainRound, found: Found) -> list[str]:
+def render_goals(ours: ChainRound, found: Found, floor: float) -> list[str]:
     """How far we are, and in the last line the figures that sum it up."""
     others = {name: its for name, its in found.medians.items() if name not in (WINDMILL, HOPPING)}
-    floor = found.floor.chain
     lines = [f"p50 is {ours.p50_ms / floor:.2f} times six commits and a confirm ({floor:.1f} ms), {OF_FLOOR:g} at most"]
     if dbos := others.pop("dbos", None):
         part = ours.steps_per_second / dbos.steps_per_second
@@ -144,20 +141,9 @@ def render_json(found: Found) -> str:
     rounds = {name: [asdict(each) for each in its] for name, its in found.rounds.items()}
     middle = {name: asdict(its) for name, its in found.medians.items()}
     kills = {name: asdict(its) for name, its in found.kills.items()}
-    return json.dumps({"floor": asdict(found.floor), "medians": middle, "rounds": rounds, "kills": kills}, indent=2)
-
-
-def chosen(names: Sequence[str]) -> list[ChainContender]:
-    """The requested contenders that can run here."""
-    ways = []
-    for way in CONTENDERS:
-        if names and way.name not in names:
-            continue
-        if lacks := missing(way.needs):
-            say(f"{way.name} is left out, there is no {', '.join(lacks)}; `make bench` installs it")
-        else:
-            ways.append(way)
-    return ways
+    return json.dumps(
+        {"floor": found.floor and asdict(found.floor), "medians": middle, "rounds": rounds, "kills": kills}, indent=2
+    )
 
 
 def arguments() -> argparse.Namespace:
@@ -187,7 +173,7 @@ def run(wanted: argparse.Namespace, ways: Sequence[ChainContender]) -> str:
 
 def main() -> int:
     wanted = arguments()
-    ways = chosen(wanted.only)
+    ways = runnable(CONTENDERS, wanted.only, say)
     if not ways:
         return USAGE
     try:

@@ -1,6 +1,7 @@
 """CPU and memory of a process and its descendants, from /proc."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +12,20 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PARENT, SESSION = 1, 3
 CPU = slice(11, 15)  # user and system time, and the same of children that ended and were waited for
 
+_CPU_CLOCK = 2
+"""With the id of a process, as clock_getcpuclockid(3) of Linux makes it."""
+
 Stat = Sequence[str]
 
 
 def cpu_seconds(pid: int) -> float:
     """User and system time so far."""
     return sum(int(field) for fields in tree(pid).values() for field in fields[CPU]) / TICKS
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """The same of the process without descendants, to the nanosecond: what a short time costs is less than a tick."""
+    return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
 
 
 def megabytes(pid: int) -> float:

@@ -1,9 +1,10 @@
-"""How much of bare ffmpeg's speed a video job has: python bench/video.py [--seconds 60] [--rounds 3] [--size 1920x1080]
+"""How much of bare ffmpeg's speed a video job has: python bench/video.py [--seconds 10] [--rounds 3] [--size 1920x1080]
 
 Bare is one ffmpeg that decodes and encodes the same clip with the same codec, preset, quality and keyframes, and copies
 the sound. Ours are all steps in one process, one task at a time: plan, segments, verify, stitch and thumbnails; without
 an engine, with the built-in one, and with each frame going through the worker. Rounds take turns, medians are told: by
-the clock, and in CPU seconds, which other programs on the machine disturb less.
+the clock, and in CPU seconds, which is what counts where other programs work on the same cores. What a job costs
+besides its segments weighs more in a short clip: of 10 s by default, which takes minutes, not of 60.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -73,11 +74,28 @@ def bare(clip: Path, folder: Path) -> None:
     )
 
 
+class Spent(NamedTuple):
+    """Seconds by the clock, and of CPU in all children and here."""
+
+    clock: float
+    cpu: float
+
+    @classmethod
+    def so_far(cls) -> "Spent":
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return cls(time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used))
+
+    @classmethod
+    def since(cls, started: "Spent") -> "Spent":
+        now = cls.so_far()
+        return cls(now.clock - started.clock, now.cpu - started.cpu)
+
+
 class OneJob:
     """The steps of a job, one task after the other. Mutable."""
 
     def __init__(self, clip: Path, folder: Path) -> None:
-        self.clip, self.folder, self.seconds = clip, folder, dict[str, float]()
+        self.clip, self.folder, self.spent = clip, folder, dict[str, Spent]()
 
     def run(self, engines: Sequence[str] = (), **given: object) -> None:
         asyncio.run(self._run(engines, {"crf": int(CRF), "x264_preset": PRESET, **given}))
@@ -99,7 +117,7 @@ class OneJob:
         values: Mapping[str, Any],
         **more: object,
     ) -> list[TaskResult]:
-        started = time.perf_counter()
+        started = Spent.so_far()
         parameters = {"each": [dict(values)], **more}
         inputs = StepInputs(parameters, {shard: one.output for shard, one in enumerate(before)})
         made = []
@@ -115,7 +133,7 @@ class OneJob:
             done = await step.run(task)
             assert isinstance(done, TaskResult)
             made.append(done)
-        self.seconds[step.name] = time.perf_counter() - started
+        self.spent[step.name] = Spent.since(started)
         return made
 
 
@@ -123,23 +141,19 @@ def files(results: Sequence[TaskResult]) -> list[Path]:
     return [made.path for result in results for made in result.artifacts]
 
 
-def measured(work: Callable[[Path], object], folder: Path) -> tuple[float, float]:
-    """Seconds by the clock, and of CPU in all children and here."""
+def measured(kind: str, work: Callable[[Path], object], folder: Path) -> Spent:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    before, started = _cpu(), time.perf_counter()
+    started = Spent.so_far()
     work(folder)
-    return time.perf_counter() - started, _cpu() - before
-
-
-def _cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    spent = Spent.since(started)
+    print(f"{kind:8} {spent.clock:6.1f} s, {spent.cpu:6.1f} s of CPU, load {os.getloadavg()[0]:.1f}", flush=True)
+    return spent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="1920x1080")
     options = parser.parse_args()
@@ -162,15 +176,15 @@ def main() -> None:
             "pipe": ours("pipe", frame_pipe=True),
         }
         rounds = [
-            {kind: measured(work, folder / "work") for kind, work in works.items()} for _ in range(options.rounds)
+            {kind: measured(kind, work, folder / "work") for kind, work in works.items()} for _ in range(options.rounds)
         ]
         report(rounds, jobs, options.seconds)
 
 
-def report(rounds: Sequence[Mapping[str, tuple[float, float]]], jobs: Mapping[str, OneJob], seconds: int) -> None:
+def report(rounds: Sequence[Mapping[str, Spent]], jobs: Mapping[str, OneJob], seconds: int) -> None:
     frames = seconds * RATE
-    clock = {kind: statistics.median(one[kind][0] for one in rounds) for kind in rounds[0]}
-    cpu = {kind: statistics.median(one[kind][1] for one in rounds) for kind in rounds[0]}
+    clock = {kind: statistics.median(one[kind].clock for one in rounds) for kind in rounds[0]}
+    cpu = {kind: statistics.median(one[kind].cpu for one in rounds) for kind in rounds[0]}
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {frames} frames, median of {len(rounds)}")
     for kind in clock:
         print(
@@ -178,10 +192,15 @@ def report(rounds: Sequence[Mapping[str, tuple[float, float]]], jobs: Mapping[st
             f"{1000 * cpu[kind] / frames:6.1f} ms CPU a frame  {100 * cpu['bare'] / cpu[kind]:4.0f} % of bare by CPU"
         )
     for kind, job in jobs.items():
-        print(f"{kind:8} " + "  ".join(f"{step} {spent:.1f} s" for step, spent in job.seconds.items()))
-    share = {kind: 100 * clock["bare"] / clock[kind] for kind in clock}
-    none, builtin, pipe = (f"{share[kind]:.0f} %" for kind in ("none", "builtin", "pipe"))
-    print(f"video: {none} of bare ffmpeg without an engine, {builtin} with the builtin one, {pipe} through the pipe")
+        steps = (f"{step} {spent.clock:.1f} s ({spent.cpu:.1f} s of CPU)" for step, spent in job.spent.items())
+        print(f"{kind:8} " + "  ".join(steps))
+    print(f"video by CPU: {_shares(cpu)}")
+    print(f"video: {_shares(clock)}")
+
+
+def _shares(spent: Mapping[str, float]) -> str:
+    none, builtin, pipe = (f"{100 * spent['bare'] / spent[kind]:.0f} %" for kind in ("none", "builtin", "pipe"))
+    return f"{none} of bare ffmpeg without an engine, {builtin} with the builtin one, {pipe} through the pipe"
 
 
 if __name__ == "__main__":

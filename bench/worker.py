@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import nginx, pictures
-from bench.contenders import CONTENDERS, OURS, Contender, Testbed, missing
+from bench.contenders import CONTENDERS, OURS, Contender, Testbed, runnable
 from bench.rounds import ContenderFailed, Course, Round, bodies
 from bench.temporary_fleet import STATE, temporary_fleet
 from bench.vhost import own_virtual_host
@@ -93,20 +93,6 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def chosen(names: Sequence[str]) -> list[Contender]:
-    """The requested contenders that can run here."""
-    ways = []
-    for way in CONTENDERS:
-        if names and way.name not in names:
-            continue
-        lacks = missing(way.needs)
-        if lacks:
-            say(f"{way.name} is left out, there is no {', '.join(lacks)}; `make bench` installs it")
-        else:
-            ways.append(way)
-    return ways
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=at_least(10), default=10_000, help="of each way in each round (%(default)s)")
@@ -148,7 +134,7 @@ def run(wanted: argparse.Namespace, ways: Sequence[Contender]) -> str:
 
 def main() -> int:
     wanted = arguments()
-    ways = chosen(wanted.only)
+    ways = runnable(CONTENDERS, wanted.only, say)
     if not ways:
         return USAGE
     try:

@@ -21,12 +21,12 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def start(command: Sequence[str], variables: Mapping[str, str], log: Path) -> Process:
+def start(command: Sequence[str], variables: Mapping[str, str], log: Path, cwd: Path = ROOT) -> Process:
     """Start the command in a session of its own."""
     with log.open("ab") as file:
         return subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env=environment(variables),
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -10,7 +10,7 @@ usage: deploy/install.sh [--dry-run] [--prefix DIR] [--farm] [NAME.env ...]
 
 Copies each NAME.env to /etc/windmill, unless it is there, and the code with its virtual environment to /opt/windmill.
 For each file in /etc/windmill a worker is enabled where it sets SERVICE_NAME, a worker of jobs where it sets STEPS, and
-the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,image_index,spatial_enrichment (or all).
+the post-processors that it names in NODE_POSTPROCESSORS=bbox_merger,consensus,image_index,picture_hashes,spatial_enrichment (or all).
 With NODE_RUN=yes all of it runs in one process instead. Run it again after an update or an edit.
 
   --dry-run    print what would be done
@@ -46,7 +46,7 @@ value() { # FILE NAME
 
 is_postprocessor() {
     case $1 in
-        all | bbox_merger | consensus | image_index | spatial_enrichment) true ;;
+        all | bbox_merger | consensus | image_index | picture_hashes | spatial_enrichment) true ;;
         *) false ;;
     esac
 }

@@ -44,8 +44,9 @@ POLL_SECONDS = 0.5
 STALL_SECONDS = 60.0
 WHERE_TO_LOOK = f"""
 where to look next
-  make up                                  the servers again, with all that the demo left in them, and a gateway
-  DB_NAME={DATABASE} make psql          a prompt, where you ask: TABLE results LIMIT 5;
+  make up DB_NAME={DATABASE} QUEUE_PREFIX={PREFIX}
+                                           the servers again, and a gateway that shows what the demo left in them
+  make psql DB_NAME={DATABASE}          a prompt, where you ask: TABLE results LIMIT 5;
   var/demo/                                the images, the picture, and the logs of the programs
   README.md                                a real fleet
 """
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
     top.add_argument("--folder", type=Path, metavar="DIR", help="your own images, instead of drawn ones")
     top.add_argument(ACCEPT, action="store_true", help="with --folder: use models whose packages state no licence, too")
+    top.add_argument("--without", metavar="NAMES", help="services and sets that are not asked, such as ocr")
     top.add_argument("--images", type=int, default=200, metavar="N", help="how many images to draw (%(default)s)")
     top.add_argument("--seed", type=int, default=7, help="decides what is drawn and answered (%(default)s)")
     top.add_argument("--state", type=Path, default=LOCAL, metavar="DIR", help="of the servers (var/local)")
@@ -64,14 +66,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
+    fleet = load_fleet(ROOT / "service_config.json")
+    scene = scene_of(options, fleet)
     with private_servers(options.state) as addresses:
-        environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
+        environ = demo_environ(addresses, free_offset(fleet))
         settings = Settings.from_env(environ)
-        fleet = load_fleet(settings.service_config)
-        scene = scene_of(options, list(fleet.services))
-        await reset(settings, list(fleet.services))
         try:
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
+                # Now that nothing of a demo that was killed can write any more.
+                await reset(settings, list(fleet.services))
                 finished = await run_demo(programs, settings, fleet, scene)
                 if options.stay:
                     say(f"Ctrl-C stops all of it; until then: {link(settings)}")
@@ -87,7 +90,7 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def private_servers(state: Path) -> Iterator[dict[str, str]]:
-    """Variables to reach the servers: the user's own or private ones. Servers that ran before go on running."""
+    """Variables to reach the servers: the user's own or private ones. Servers that `make up` started go on running."""
     say("servers")
     named = named_by_user()
     ran = any(server.running for server in servers.instance(state).status())
@@ -95,7 +98,7 @@ def private_servers(state: Path) -> Iterator[dict[str, str]]:
     try:
         yield found | {name: value for name, value in named.items() if name.startswith(ADDRESSES)}
     finally:
-        if not ran:
+        if not ran and not servers.are_kept(state):
             servers.down(state, report=lambda line: say(f"  {line}"))
 
 

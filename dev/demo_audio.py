@@ -2,7 +2,8 @@
 
 Makes a talk of three voices on the spot (prompts that somebody has recorded, and a synthesiser, both out of Debian's
 packages, unpacked in the user's cache), cuts it into chunks, and sends them to a gateway out of order and one of them
-twice. A worker hears who said what; the demo prints speakers, words and counts beside what was really said.
+twice. A worker hears who said what; the demo prints speakers, words and counts beside what was really said. The small
+recogniser knows English only, so English words are counted, by a list that the demo writes.
 It starts private servers unless they run, has a database of its own, and stops what it started.
 """
 
@@ -16,6 +17,7 @@ import time
 import urllib.request
 import uuid
 import wave
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -37,6 +39,8 @@ HOME = ROOT / "var" / "demo-audio"
 DATABASE, PREFIX = "windmill_demo_audio", "demo_audio_"
 PLAN = TalkPlan(("slt", "kal16", "allison"), 10, seed=7)
 CHUNK_SECONDS = 6
+LIST = "demo_words"
+COUNTED = ("the", "can", "we", "train", "house", "home", "bus", "work", "day")
 POLL_SECONDS, PATIENCE = 0.5, 300.0
 _OVER = ("ready_for_claiming", "completed", "failed")
 
@@ -70,6 +74,15 @@ def wave_bytes(sound: Pcm) -> bytes:
     return made.getvalue()
 
 
+def write_list(presets: Path) -> Path:
+    """The list of words that are counted, where the gateway and the worker look for lists."""
+    words = [{"word": word, "category": "colloquial"} for word in COUNTED]
+    target = presets / "words" / f"{LIST}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps({"name": LIST, "version": 1, "rules": [], "words": words}))
+    return presets
+
+
 async def main(stop: asyncio.Event, state: Path) -> int:
     if not is_installed():
         sys.stderr.write(f"the demo needs models that listen: {INSTALL}, and {INSTALL_VOICES}\n")
@@ -82,10 +95,11 @@ async def main(stop: asyncio.Event, state: Path) -> int:
             port = next(port for port in range(18_000, 19_000) if ports.is_free(port))
             environ = {**defaults(), **addresses, "DB_NAME": DATABASE, "QUEUE_PREFIX": PREFIX}
             environ |= {"ARTIFACTS_URL": str(HOME / "artifacts"), "GATEWAY_PORT": str(port)}
+            environ |= {"PRESETS_DIR": str(write_list(HOME / "presets"))}
             settings = Settings.from_env(environ)
-            await databases.drop(settings, DATABASE)
-            await databases.create(settings, DATABASE)
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
+                await databases.drop(settings, DATABASE)
+                await databases.create(settings, DATABASE)
                 heard = await hear(programs, port, talk)
     except (ProgramFailed, CannotUnpack) as error:
         sys.stderr.write(f"{error}\n")
@@ -114,7 +128,7 @@ async def hear(programs: ProgramRunner, port: int, talk: MadeTalk) -> bool:
 
 def record(sessions: Sessions, sound: Pcm) -> str:
     """Send the chunks out of order, and one of them twice."""
-    session = sessions.ask("POST", "/sessions", b"{}")["id"]
+    session = sessions.ask("POST", "/sessions", json.dumps({"words": LIST}).encode())["id"]
     size = CHUNK_SECONDS * RATE
     chunks = [wave_bytes(sound[start : start + size]) for start in range(0, len(sound), size)]
     order = list(range(len(chunks)))
@@ -149,6 +163,44 @@ def show(sessions: Sessions, session: str, talk: MadeTalk) -> None:
     heard = [_heard(words, one.turn.t0, one.turn.t1) for one in talk.spoken]
     lines = [[*row, *other] for row, other in zip(said, heard, strict=True)]
     say("\n" + render_table(["voice", "said", "heard as", "heard"], lines))
+    show_counts(speakers, words, talk)
+
+
+def show_counts(speakers: Sequence[Any], words: Sequence[Any], talk: MadeTalk) -> None:
+    """How often each wanted word was said, as far as that is known, and how often it was counted."""
+    said, counted = said_counts(talk), counted_by_voice(speakers, words, talk)
+    known = {one.turn.speaker for one in talk.spoken if one.text}
+    keys = sorted({*said, *counted}, key=lambda key: (key[0] not in known, *key))
+    rows = [[*key, said[key] if key[0] in known else "not known", counted[key]] for key in keys]
+    say("\n" + render_table(["voice", "word", "said", "counted"], rows))
+    wrong = sum(abs(said[key] - counted[key]) for key in keys if key[0] in known)
+    say(f"{said.total()} wanted words were said by voices whose words are known; {wrong} of them counted wrongly")
+
+
+Counts = Counter[tuple[str, str]]
+"""By voice and word."""
+
+
+def said_counts(talk: MadeTalk) -> Counts:
+    """Of the voices whose words are known."""
+    said = ((one.turn.speaker, word) for one in talk.spoken for word in (one.text or "").split())
+    return Counter(key for key in said if key[1] in COUNTED)
+
+
+def counted_by_voice(speakers: Sequence[Any], words: Sequence[Any], talk: MadeTalk) -> Counts:
+    """The counts of each speaker that was heard, under the voice that it mostly is."""
+    found: Counts = Counter()
+    for speaker in speakers:
+        own = [word for word in words if word["speaker"] == speaker["speaker_label"]]
+        voice = _voice_of(own, talk)
+        found.update({(voice, one["word"]): one["count"] for one in speaker["word_counts"]})
+    return found
+
+
+def _voice_of(words: Sequence[Any], talk: MadeTalk) -> str:
+    middles = [(word["t0"] + word["t1"]) / 2 for word in words]
+    spoke = Counter(turn.speaker for turn in talk.turns for at in middles if turn.t0 - 0.3 <= at <= turn.t1 + 0.3)
+    return spoke.most_common(1)[0][0] if spoke else "nobody"
 
 
 def _row(speaker: Any, words: Sequence[Any]) -> list[Any]:  # noqa: ANN401 - any JSON

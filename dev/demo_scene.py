@@ -9,6 +9,7 @@ from pathlib import Path
 from dev.farm.contract import FRAMEWORK
 from dev.farm.real import load_real, real_services
 from windmill.core.errors import WindmillError
+from windmill.core.services import Fleet
 from windmill.core.settings import ROOT
 from windmill.process.runner import INTERRUPTED
 
@@ -28,21 +29,26 @@ class DemoScene:
     left_out: Sequence[str] = ()
 
 
-def scene_of(options: argparse.Namespace, services: Sequence[str]) -> DemoScene:
-    """What these options ask for, of a fleet with these services."""
+def scene_of(options: argparse.Namespace, fleet: Fleet) -> DemoScene:
+    """What these options ask for, of this fleet. A service that is not to be asked runs, as others may need it."""
+    services = list(fleet.services)
+    unwanted = {one.name for one in fleet.select(options.without)} if options.without else set()
     if options.folder is None:
-        return _drawn(options.images, options.seed, services)
+        return _drawn(options.images, options.seed, [name for name in services if name not in unwanted])
     have_models = real_services(accept_unstated=options.accept_unstated_licences)
-    asked = [name for name in services if name in have_models]
+    served = [name for name in services if name in have_models]
     accepted = [ACCEPT] if options.accept_unstated_licences else []
-    farm = ["--real", "--services", ",".join(asked), "--keep-alive", *accepted]
-    left_out = [name for name in services if name not in asked]
+    farm = ["--real", "--services", ",".join(served), "--keep-alive", *accepted]
+    left_out = [name for name in services if name not in served]
+    asked = [name for name in served if name not in unwanted]
     return DemoScene("real", options.folder.expanduser().resolve(), asked, farm, left_out=left_out)
 
 
 def _drawn(images: int, seed: int, services: Sequence[str]) -> DemoScene:
     folder = HOME / f"scenes-{seed}-{images}"
-    drawing = ("-m", "dev.farm.scenes", "--count", str(images), "--seed", str(seed), "--out", str(folder))
+    count = ("--count", str(images), "--seed", str(seed))
+    # Beside the folder, as all files in it are registered.
+    drawing = ("-m", "dev.farm.scenes", *count, "--out", str(folder), "--truth", f"{folder}-truth.json")
     return DemoScene("stand-in", folder, services, ("--seed", str(seed), "--keep-alive"), drawing)
 
 

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from windmill.core.services import load_fleet
 from windmill.core.settings import ROOT, Settings, named_by_user
 from windmill.kernels.text.tables import render_table
 from windmill.media.ffmpeg.programs import find_ffmpeg
+from windmill.operate.artifacts import fetch_artifacts
 from windmill.process.runner import DONE, FAILED, INTERRUPTED, run
 
 FOLDER = HOME / "video"
@@ -58,9 +60,9 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
     with private_servers(options.state) as addresses:
         environ = demo_environ(addresses, free_offset(load_fleet(ROOT / "service_config.json")))
         settings = Settings.from_env(environ)
-        await reset(settings, list(load_fleet(settings.service_config).services))
         try:
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
+                await reset(settings, list(load_fleet(settings.service_config).services))
                 await show(programs, settings, options.seconds, options.seed)
         except ProgramFailed as error:
             sys.stderr.write(f"{error}\n")
@@ -85,30 +87,28 @@ async def show(programs: ProgramRunner, settings: Settings, seconds: int, seed: 
     programs.start("worker", "-m", "workers.generic", SERVICE_NAME=DETECTORS)
     programs.start("jobs", "-m", "workers.jobs", STEPS="all")
     for one in JOBS:
-        say(await _job(programs, one, clip, seconds))
+        say(await _job(programs, settings, one, clip, seconds))
 
 
-async def _job(programs: ProgramRunner, wanted: Wanted, clip: Path, seconds: int) -> str:
+async def _job(programs: ProgramRunner, settings: Settings, wanted: Wanted, clip: Path, seconds: int) -> str:
     began = time.monotonic()
     order = [word.format(clip=clip) for word in wanted.order]
     said = await programs.run("-m", "windmill", "jobs", "submit", "--preset", wanted.preset, *order, "--json")
     job = orjson.loads(said)["public_id"]
     ended = orjson.loads(await programs.run("-m", "windmill", "jobs", "watch", job, "--json"))
     took, folder = time.monotonic() - began, FOLDER / wanted.name
-    made = await _fetched(programs, job, folder, [step["name"] for step in ended["steps"]])
+    made = await _fetched(settings, uuid.UUID(job), folder, [step["name"] for step in ended["steps"]])
     counted = made.get("stats.json")
     counts = f"\n  {render_counts(orjson.loads(counted.read_bytes()))}" if counted else ""
     return f"\n{render_job(wanted.preset, ended['steps'], seconds, took)}{counts}\n  {made['video.mp4']}"
 
 
-async def _fetched(programs: ProgramRunner, job: str, folder: Path, steps: Sequence[str]) -> dict[str, Path]:
-    """What is worth looking at, by name."""
+async def _fetched(settings: Settings, job: uuid.UUID, folder: Path, steps: Sequence[str]) -> dict[str, Path]:
+    """What is worth looking at, by name. Five commands would take longer to start than to copy it."""
     made: dict[str, Path] = {}
     for step in ("track", "stitch", "thumbnails"):
         if step in steps:
-            words = ("artifacts", "fetch", job, "--step", step, "--to", str(folder), "--json")
-            paths = orjson.loads(await programs.run("-m", "windmill", *words))
-            made |= {Path(path).name: Path(path) for path in paths}
+            made |= {path.name: path for path in await fetch_artifacts(settings, job, step, folder)}
     return made
 
 

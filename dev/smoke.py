@@ -70,9 +70,9 @@ async def main(stop: asyncio.Event, options: argparse.Namespace) -> int:
     with private_servers(options.state) as addresses:
         environ = _environ(addresses)
         settings = Settings.from_env(environ)
-        await _reset(settings)
         try:
             async with ProgramRunner({**named_by_user(), **environ}, HOME, stop) as programs:
+                await _reset(settings)
                 await _start(programs, environ)
                 url = f"http://127.0.0.1:{environ['GATEWAY_PORT']}"
                 return DONE if await asyncio.to_thread(smoke, url) else FAILED

@@ -37,6 +37,7 @@ from gateway.sessions.chunk_routes import router as session_chunks
 from gateway.sessions.routes import router as sessions
 from gateway.sessions.speaker_routes import router as session_speakers
 from gateway.status.routes import router as status
+from gateway.uploads.routes import router as uploads
 from gateway.users.routes import router as users
 from gateway.videos.routes import router as videos
 from gateway.views.routes import router as views
@@ -54,6 +55,7 @@ ROUTERS: Sequence[APIRouter] = (
     presets,
     artifacts,
     assets,
+    uploads,
     images,
     image_files,
     image_tries,

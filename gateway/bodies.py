@@ -13,7 +13,8 @@ from windmill.core.errors import WindmillError
 MAX_JSON_BYTES = 1_048_576
 DISCARDED_BYTES, DISCARD_SECONDS = 1_048_576, 1
 FORM = "application/x-www-form-urlencoded"
-_FILES = ("multipart/form-data", "application/octet-stream", "application/x-ndjson", "application/jsonl")
+PIECE = "application/offset+octet-stream"
+_FILES = ("multipart/form-data", "application/octet-stream", PIECE, "application/x-ndjson", "application/jsonl")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

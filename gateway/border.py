@@ -12,6 +12,7 @@ from gateway.context import Gateway
 from gateway.errors import as_windmill_error, problem_response
 from gateway.host_rules import foreign_request
 from gateway.metrics import STREAM, UNKNOWN
+from gateway.rate_limits import join_limits, quota_headers
 from gateway.request_state import REQUEST_ID, RequestState, keep_state, request_id_of
 from gateway.session_keys import PAGES
 
@@ -76,6 +77,16 @@ class Border:
         logger.info("request", extra=told)
 
 
+def told_headers(state: RequestState) -> dict[str, str]:
+    """Those of the request, and what is left of a quota of jobs after it."""
+    key = state.caller.key if state.caller else None
+    if key is None or key.quota_jobs is None:
+        return state.headers
+    told = dict(state.headers)
+    join_limits(told, quota_headers(key.quota_jobs, key.jobs_made, "jobs"))
+    return told
+
+
 class _Answer:
     """Sends the answer with the headers that every one has; remembers its status."""
 
@@ -89,7 +100,7 @@ class _Answer:
             self.status = message["status"]
             if any(name == b"content-type" and value.startswith(STREAM) for name, value in message["headers"]):
                 self.is_stream = True
-            own = {**ALWAYS, **self._state.headers, "X-Request-ID": self._state.request_id}
+            own = {**ALWAYS, **told_headers(self._state), "X-Request-ID": self._state.request_id}
             there = {name.lower() for name, _ in message["headers"]}
             added = [(name.lower().encode(), value.encode("latin-1")) for name, value in own.items()]
             message["headers"] = [*message["headers"], *(one for one in added if one[0] not in there)]

@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from gateway.cursors import Cursors
+from gateway.direct_route import OfRequest
 from gateway.events.stream import StreamCounts
 from gateway.image_fleet import ImageFleet
 from gateway.key_ring import KeyRing
@@ -69,6 +70,6 @@ def person_of(request: Request) -> Person:
     return Person(actor_of(request), caller.scope == "admin")
 
 
-Speaking = Annotated[Person, Depends(person_of)]
-Context = Annotated[Gateway, Depends(gateway_of)]
-Who = Annotated[Actor, Depends(actor_of)]
+Speaking = Annotated[Person, Depends(OfRequest(person_of))]
+Context = Annotated[Gateway, Depends(OfRequest(gateway_of))]
+Who = Annotated[Actor, Depends(OfRequest(actor_of))]

@@ -15,6 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.field_words import MISSING
+from gateway.known_fields import fields_of
+from gateway.mistakes import MOST_MISTAKES, FieldMistake, malformed, mistakes_of, summary_of
+from gateway.private_errors import is_private, public_words
 from gateway.request_state import state_of
 from gateway.request_words import in_words_of
 from gateway.shape import Shape
@@ -25,7 +29,6 @@ from windmill.operate.sessions.claims import AlreadyClaimed
 logger = logging.getLogger("gateway")
 
 MEDIA_TYPE = "application/problem+json"
-MOST_MISTAKES = 50
 _PATH = re.compile(r"(?<![\w/:.<])(?:/[\w.@+-]+){2,}/?")
 _BY_STATUS: Mapping[int, Code] = {
     404: "NOT_FOUND",
@@ -33,10 +36,9 @@ _BY_STATUS: Mapping[int, Code] = {
     413: "PAYLOAD_TOO_LARGE",
     415: "MEDIA_TYPE_UNSUPPORTED",
 }
-_MISSING = "Field required"
-_FORM = "form:"
-"""Begins the name of one of several forms that a body may have, which is no part of the place of a mistake."""
 _redact = redactor()
+_OWN_TEXTS = frozenset(spec.remedy for spec in ERROR_CODES.values())
+"""Nobody else has a word in them, though one may show how a key is sent."""
 
 
 class WordedError(WindmillError):
@@ -45,14 +47,6 @@ class WordedError(WindmillError):
     def __init__(self, code: Code, message: str, word: str) -> None:
         super().__init__(code, message)
         self.word = word
-
-
-class FieldMistake(Shape):
-    """What is wrong with one value of a request: a JSON pointer into the body, or the name of a parameter."""
-
-    where: str
-    pointer: str
-    detail: str
 
 
 class ProblemDetails(Shape):
@@ -104,29 +98,29 @@ PRECONDITIONS: dict[int | str, dict[str, Any]] = {
 
 def hide_paths(text: str) -> str:
     """Without folders of the server, and without secrets."""
+    if text in _OWN_TEXTS:
+        return text
     return _PATH.sub(lambda found: "…/" + found[0].rstrip("/").rpartition("/")[2], _redact(text))
 
 
 def problem_of(
     error: WindmillError, request_id: str, path: str, mistakes: Sequence[FieldMistake] = ()
 ) -> ProblemDetails:
-    spec = ERROR_CODES[error.code]
-    private = spec.http_status >= 500 and spec.culprit in ("operator", "us")
-    said = "what the gateway needs is not available; its log tells more" if private else hide_paths(error.message)
+    said, remedy = public_words(error) if is_private(error) else (hide_paths(error.message), hide_paths(error.remedy))
     problem = ProblemDetails(
         type=f"/errors/{error.code}",
         title=error.code.replace("_", " ").capitalize(),
-        status=spec.http_status,
+        status=ERROR_CODES[error.code].http_status,
         detail=said,
         instance=path,
         error=error.code,
         error_code=error.code,
         message=said,
-        remediation=[spec.remedy if private else hide_paths(error.remedy)],
+        remediation=[remedy],
         retryable=error.retry != "never",
         retry_after=None if error.retry_after is None else math.ceil(error.retry_after),
         errors=tuple(mistakes[:MOST_MISTAKES]),
-        missing_fields=tuple(one.pointer.removeprefix("/") for one in mistakes if one.detail == _MISSING),
+        missing_fields=tuple(one.pointer.removeprefix("/") for one in mistakes if one.detail == MISSING),
         request_id=request_id,
     )
     return problem.model_copy(update={**in_words_of(path, error.code, said), **error_words(error)})
@@ -162,7 +156,7 @@ def install(app: FastAPI) -> None:
     """The one handler, for every kind of exception."""
 
     async def handle(request: Request, error: Exception) -> Response:
-        mistakes = mistakes_of(error)
+        mistakes = mistakes_of(error, fields_of(request.scope.get("route")))
         headers = _allowed(app, request) if isinstance(error, HTTPException) and error.status_code == 405 else None
         return problem_response(
             as_windmill_error(error), state_of(request).request_id, request.url.path, mistakes, headers
@@ -179,28 +173,13 @@ def as_windmill_error(error: Exception) -> WindmillError:
     if isinstance(error.__cause__, WindmillError):
         return error.__cause__
     if isinstance(error, RequestValidationError):
-        return WindmillError("CONTRACT_MISMATCH", "the request does not have the documented form; see errors")
+        return malformed(error) or WindmillError("CONTRACT_MISMATCH", summary_of(mistakes_of(error)))
     if isinstance(error, DataRefused):
         return WindmillError("CONTRACT_MISMATCH", "a value cannot be stored")
     if isinstance(error, HTTPException) and error.status_code < 500:
         code = _BY_STATUS.get(error.status_code, "CONTRACT_MISMATCH")
         return WindmillError(code, str(error.detail))
     return unexpected(error)
-
-
-def mistakes_of(error: Exception) -> list[FieldMistake]:
-    """Without the values, which may be large or secret."""
-    if not isinstance(error, RequestValidationError):
-        return []
-    return [_mistake([*map(str, one["loc"])], str(one["msg"])) for one in error.errors()[:MOST_MISTAKES]]
-
-
-def _mistake(place: Sequence[str], said: str) -> FieldMistake:
-    where, *steps = (step for step in place if not step.startswith(_FORM))
-    if where != "body":
-        return FieldMistake(where=where, pointer=".".join(steps), detail=said)
-    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
-    return FieldMistake(where=where, pointer=pointer, detail=said)
 
 
 def _allowed(app: FastAPI, request: Request) -> dict[str, str]:

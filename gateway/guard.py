@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gateway.caller import LOCAL, Caller, RouteScope
 from gateway.context import Gateway, gateway_of
+from gateway.direct_route import DirectRoute, OfRequest
 from gateway.errors import PROBLEMS
 from gateway.request_state import state_of
 from gateway.session_keys import cookie_key, header_key
@@ -22,14 +23,12 @@ from windmill.operate.jobs.outlines import SHORT_DIGITS, find_short
 _SHORT = re.compile(f"[0-9a-f]{{{SHORT_DIGITS}}}")
 
 
-class Requires:
+class Requires(OfRequest[Caller | None]):
     """A dependency that names the scope of its route."""
 
     def __init__(self, scope: RouteScope) -> None:
+        super().__init__(lambda request: state_of(request).caller)
         self.scope = scope
-
-    def __call__(self, request: Request) -> Caller | None:
-        return state_of(request).caller
 
 
 PUBLIC = Depends(Requires("public"))
@@ -39,7 +38,7 @@ Operator = Annotated[Caller, Depends(Requires("operator"))]
 Admin = Annotated[Caller, Depends(Requires("admin"))]
 
 
-class GuardedRoute(APIRoute):
+class GuardedRoute(DirectRoute):
     """Admits a request before FastAPI reads its body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -74,9 +73,6 @@ async def admit(request: Request, needed: RouteScope) -> None:
     state.caller = await identify(gateway, request)
     if key := state.caller.key:
         state.headers.update(gateway.rates.take(key.prefix, time.monotonic(), key.requests_per_minute))
-        if key.quota_jobs is not None:
-            state.headers["RateLimit-Policy"] += f', "jobs";q={key.quota_jobs}'
-            state.headers["RateLimit"] += f', "jobs";r={max(key.quota_jobs - key.jobs_made, 0)}'
     state.caller.must_be(needed)
 
 

@@ -25,13 +25,15 @@ def foreign_request(headers: Headers, *, to_page: bool = False) -> WindmillError
         return _refused("without keys a request that comes from another site is refused")
     is_form = any(kind.startswith("multipart/") for kind in values(headers, "content-type"))
     if is_form and not to_page and not any(values(headers, name) for name in OWN_HEADERS):
-        return _refused("without keys a form is taken only with the header Windmill-Request: 1")
+        said = "without keys a form is taken only with the header Windmill-Request: 1"
+        return WindmillError("PERMISSION_DENIED", said, "send it, as curl does with -H 'Windmill-Request: 1'")
     return None
 
 
 def values(headers: Headers, name: str) -> list[str]:
     """All values of a header, in small letters."""
-    return [value.decode("latin-1").strip().lower() for key, value in headers if key.lower() == name.encode()]
+    wanted = name.encode()
+    return [value.decode("latin-1").strip().lower() for key, value in headers if key.lower() == wanted]
 
 
 def name_of(host: str) -> str:
@@ -41,4 +43,6 @@ def name_of(host: str) -> str:
 
 
 def _refused(said: str) -> WindmillError:
-    return WindmillError("PERMISSION_DENIED", said, "make a key, and send it: python -m windmill keys create NAME")
+    return WindmillError(
+        "PERMISSION_DENIED", said, "make a key, and send it: python -m windmill keys create NAME --scope admin"
+    )

@@ -17,7 +17,7 @@ REPLAYED = "Idempotency-Replayed"
 
 
 def digest_of(route: str, *bodies: Shape) -> str:
-    """Equal bodies have equal digests, however they were written."""
+    """Equal bodies have equal digests, however they were written. Only a request that has a key needs one."""
     digest = hashlib.sha256(route.encode())
     for body in bodies:
         digest.update(b"\n" + orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))

@@ -5,12 +5,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from windmill.core.errors import ConfigInvalid
+from windmill.core.image_places import PlaceRules, told_root
 from windmill.core.services import Fleet, load_fleet
 from windmill.core.settings import Settings
 from windmill.operate.images.files import ImageFiles
-from windmill.operate.images.reading import PlaceRules
 from windmill.operate.status.figures import FleetStatus
 from windmill.operate.status.history import AnswerHistory
 from windmill.operate.status.reading import LOST_SECONDS, StatusReader
@@ -20,6 +21,17 @@ from windmill.submit.uploads import UploadFolder
 
 STATUS_SECONDS, FLEET_SECONDS = 1.0, 5.0
 """How long what was read is believed."""
+RECENT_SECONDS = 10.0
+"""So old may the lengths of queues be that somebody is shown: they are asked for again meanwhile."""
+
+
+@dataclass(frozen=True)
+class _KnownStatus:
+    """What was read, when, and how old what the broker told may have been then."""
+
+    at: float
+    status: FleetStatus
+    recent: float
 
 
 class ImageFleet:
@@ -30,12 +42,12 @@ class ImageFleet:
         self.files = ImageFiles(settings)
         self.sender = JobSender(settings, f"{title} trying")
         self.uploads = UploadFolder(settings.gateway_uploads_dir, settings.image_root, settings.max_image_bytes)
-        self.places = PlaceRules(settings.image_root.resolve(), settings.gateway_uploads_dir.resolve())
+        self.places = PlaceRules(told_root(settings), settings.gateway_uploads_dir.resolve())
         self.history = AnswerHistory(pool, settings)
         self._fleet: tuple[float, Fleet] | None = None
         self._reader: StatusReader | None = None
-        self._status: tuple[float, FleetStatus] | None = None
-        self._reading = asyncio.Lock()
+        self._status: _KnownStatus | None = None
+        self._reading, self._loading = asyncio.Lock(), asyncio.Lock()
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> "ImageFleet":
@@ -51,19 +63,29 @@ class ImageFleet:
 
     async def fleet(self) -> Fleet:
         """The services, read again every few seconds: one that is added needs no restart."""
-        async with self._reading:
+        async with self._loading:
             return await self._current_fleet()
 
     async def status(self) -> FleetStatus:
         """Raises DATABASE_UNAVAILABLE; without the broker its numbers are unknown."""
+        return await self._read_status(0.0)
+
+    async def recent_status(self) -> FleetStatus:
+        """The same for people who look: what the broker tells may be some seconds old, so that no page waits for it."""
+        if self._status and self._reading.locked() and self._clock() - self._status.at < RECENT_SECONDS:
+            return self._status.status
+        return await self._read_status(RECENT_SECONDS)
+
+    async def _read_status(self, recent: float) -> FleetStatus:
         async with self._reading:
-            if self._status is None or self._clock() - self._status[0] >= STATUS_SECONDS:
+            known = self._status
+            if known is None or known.recent > recent or self._clock() - known.at >= STATUS_SECONDS:
                 reader = await self._current_reader()
-                status = await reader.read()
+                status = await reader.read(recent)
                 if reader.database_error:
                     raise reader.database_error
-                self._status = (self._clock(), status)
-            return self._status[1]
+                self._status = known = _KnownStatus(self._clock(), status, recent)
+            return known.status
 
     def checked_uploads(self) -> UploadFolder:
         """Raises CONFIG_INVALID if the folder is not where workers read."""
@@ -78,14 +100,14 @@ class ImageFleet:
     async def _current_fleet(self) -> Fleet:
         if self._fleet is None or self._clock() - self._fleet[0] >= FLEET_SECONDS:
             fleet = await asyncio.to_thread(load_fleet, self._settings.service_config)
-            if self._fleet and self._reader and list(fleet.services) != list(self._fleet[1].services):
-                await self._reader.close()
-                self._reader = None
             self._fleet = (self._clock(), fleet)
         return self._fleet[1]
 
     async def _current_reader(self) -> StatusReader:
-        services = list((await self._current_fleet()).services.values())
+        services = list((await self.fleet()).services.values())
+        if self._reader and self._reader.names != [one.name for one in services]:
+            await self._reader.close()
+            self._reader = None
         if self._reader is None:
             self._reader = StatusReader(self._settings, services, self._pool, LOST_SECONDS)
         return self._reader

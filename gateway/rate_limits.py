@@ -46,6 +46,11 @@ def limit_headers(most: int, left: float, name: str = "requests") -> dict[str, s
     return {"RateLimit-Policy": f'"{name}";q={most};w=60', "RateLimit": f'"{name}";r={int(left)};t={full}'}
 
 
+def quota_headers(most: int, used: int, name: str) -> dict[str, str]:
+    """The same of a limit that is not given back in time."""
+    return {"RateLimit-Policy": f'"{name}";q={most}', "RateLimit": f'"{name}";r={max(most - used, 0)}'}
+
+
 def join_limits(told: dict[str, str], more: Mapping[str, str]) -> None:
     """Tell of a further limit in the same headers."""
     for name, value in more.items():

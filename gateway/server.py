@@ -100,7 +100,7 @@ async def open_gateway(program: Program, pool: database.Pool) -> Gateway:
     access, store, presets, images = (
         JobAccess(pool, settings, STEPS),
         open_artifact_store(settings),
-        PresetShelf(settings.presets_dir),
+        PresetShelf(settings),
         ImageFleet(settings, pool, program.title),
     )
     return Gateway(
@@ -136,7 +136,10 @@ async def refuse_an_open_door(gateway: Gateway) -> None:
         host = gateway.settings.gateway_host
         allowed = "is reached from elsewhere, so make a key first: python -m windmill keys create NAME --scope admin"
         raise ConfigInvalid([Problem("GATEWAY_HOST", host, allowed)])
-    logger.warning("no keys: everybody on this machine may do all; make a key: python -m windmill keys create NAME")
+    logger.warning(
+        "no keys: everybody on this machine may do all; to ask for keys, make one: "
+        "python -m windmill keys create NAME --scope admin"
+    )
 
 
 def bound_socket(settings: Settings) -> socket.socket:

@@ -1,7 +1,7 @@
 """Computes the consensus of all services on an image: python -m postprocessors.consensus
 
 Any number of these may run. Each looks for images with a changed answer, merged box or enrichment, recomputes them, and
-updates `consensus` if anything differs. .env.example describes every setting.
+updates its row in `votes` if anything differs. .env.example describes every setting.
 """
 
 import sys
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from postprocessors.stage_loop import StageRunner, start
-from windmill.core.jsonb import normalize_jsonb, parse_object, render_jsonb, render_list
+from windmill.core.jsonb import render_jsonb, render_list
 from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.calibration import load_calibration
 from windmill.derive.recompute import RecomputeRunner
 from windmill.derive.source_results import SourceResults, read_source_results
+from windmill.derive.stored_answers import read_answers
+from windmill.derive.stored_boxes import read_boxes
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 from windmill.kernels.votes.voting import VERSION, CropAnswer, VoteInputs, vote
 from windmill.storage.database import Connection, Pool
@@ -66,16 +68,19 @@ class ConsensusStage:
     async def read(self, connection: Connection, image_ids: Sequence[int]) -> dict[int, ConsensusSource]:
         sql, ids = queries(), list(image_ids)
         results = await read_source_results(connection, self.stage, ids)
-        boxes: dict[int, dict[int, dict[str, Any]]] = {image_id: {} for image_id in ids}
-        for row in await connection.fetch(sql["read_merged_boxes"], ids):
-            data = parse_object(row["merged_data"]) | {"box_key": row["box_key"]}
-            boxes[row["image_id"]][row["merged_id"]] = data
-        crops: dict[int, dict[int, CropAnswer]] = {image_id: {} for image_id in ids}
-        for row in await connection.fetch(sql["read_postprocessing"], ids):
-            enrichment = CropAnswer(row["box_key"], row["service"], row["status"], parse_object(row["data"]))
-            crops[row["image_id"]][row["post_id"]] = enrichment
+        merged, answered = await read_boxes(connection, ids), await read_answers(connection, ids)
+        boxes = {
+            image_id: {box.merged_id: box.data | {"box_key": box.box_key} for box in one.boxes}
+            for image_id, one in merged.items()
+        }
+        crops = {
+            image_id: {one.post_id: CropAnswer(one.box_key, one.service, one.status, one.reply) for one in several}
+            for image_id, several in answered.items()
+        }
         before = {row["image_id"]: _present_row(row) for row in await connection.fetch(sql["read_consensus"], ids)}
-        return {one: ConsensusSource(results[one], boxes[one], crops[one], before.get(one)) for one in ids}
+        return {
+            one: ConsensusSource(results[one], boxes.get(one, {}), crops.get(one, {}), before.get(one)) for one in ids
+        }
 
     def compute(self, source: ConsensusSource) -> ConsensusOutcome:
         results = source.results
@@ -106,16 +111,16 @@ class ConsensusStage:
     async def write(self, connection: Connection, computed: Mapping[int, ConsensusOutcome]) -> int:
         sql = queries()
         differs = {image_id: one for image_id, one in computed.items() if one.row != one.before}
-        if differs:
-            await connection.execute(sql["delete_consensus"], list(differs))
-        rows = [_insert_row(image_id, one.row, one.processing_time) for image_id, one in differs.items() if one.row]
+        if removed := [image_id for image_id, one in differs.items() if not one.row]:
+            await connection.execute(sql["delete_consensus"], removed)
+        rows = [_columns(image_id, one.row, one.processing_time) for image_id, one in differs.items() if one.row]
         if rows:
             columns = map(list, zip(*rows, strict=True))
-            await connection.execute(sql["insert_consensus"], *columns, VERSION, self._name)
+            await connection.execute(sql["write_consensus"], *columns, VERSION, self._name)
         return len(differs)
 
 
-def _insert_row(image_id: int, row: ConsensusRow, processing_time: float) -> tuple[object, ...]:
+def _columns(image_id: int, row: ConsensusRow, processing_time: float) -> tuple[object, ...]:
     return (
         image_id,
         row.consensus_data,
@@ -128,7 +133,7 @@ def _insert_row(image_id: int, row: ConsensusRow, processing_time: float) -> tup
 
 def _present_row(row: Any) -> ConsensusRow:  # noqa: ANN401 - a record of the driver, which only windmill.storage.database knows
     return ConsensusRow(
-        normalize_jsonb(row["consensus_data"]),
+        row["consensus_data"],
         tuple(row["source_result_ids"]),
         tuple(row["source_merged_ids"]),
         tuple(row["source_post_ids"]),

@@ -8,6 +8,7 @@ deleted with the box. .env.example describes every setting.
 import asyncio
 import logging
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from postprocessors.box_answers import replace_answers
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRetry, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
@@ -23,7 +25,6 @@ from windmill.calling.canary_watch import SETTLE_SECONDS
 from windmill.calling.service_client import ServiceClient
 from windmill.calling.service_state import ServiceState
 from windmill.core.errors import ERROR_CODES, Code, WindmillError
-from windmill.core.jsonb import parse_object
 from windmill.core.log_throttle import Throttle
 from windmill.core.messages import Job
 from windmill.core.outcomes import is_code_from_service
@@ -33,15 +34,17 @@ from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import retry_seconds
 from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_lease, take_lease
-from windmill.derive.transactions import lock_images, set_writing_stage
-from windmill.kernels.boxes.crop_regions import VERSION
+from windmill.derive.stored_answers import read_answers
+from windmill.derive.stored_boxes import StoredBoxes, read_boxes
+from windmill.derive.transactions import lock_images
+from windmill.derive.waiting_stages import wake_waiting_stages
 from windmill.media.image import ImageSource
 from windmill.media.image.change import KnownImage
 from windmill.media.image.decoder import ImageDecoder
 from windmill.process import logs
 from windmill.process.runner import background
 from windmill.storage.canaries import CanaryNotes
-from windmill.storage.database import Connection, Pool, translate_errors
+from windmill.storage.database import Pool, translate_errors
 from windmill.storage.fleet_slots import FleetSlotTable
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -73,6 +76,7 @@ class EnrichRunner:
         self._settings = settings
         self._enricher = enricher
         self._throttle = Throttle()
+        self._next_lease = 0.0
         self._leases: dict[int, uuid.UUID] = {}
         self._running: dict[asyncio.Task[None], int] = {}
         self._parts = parts
@@ -103,14 +107,25 @@ class EnrichRunner:
         """Lease images while there is room, then wait until one is done or the next poll."""
         free = self._settings.enrich_images - len(self._running)
         found = 0
-        if free and not stop.is_set() and not self._enricher.seconds_until_any_available():
+        if free and not stop.is_set() and self._may_lease():
             leased = await take_lease(self._pool, self._settings, self.stage, free)
             found = leased.found
+            poll = self._settings.poll_milliseconds / 1000
+            self._next_lease = time.monotonic() + (poll if found < free else 0.0)
             for image_id, tries in leased.tries.items():
                 self._leases[image_id] = leased.token
                 task = asyncio.create_task(self._enrich_image(image_id, leased.token, tries))
                 self._running[task] = image_id
         return found + await self._finished()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    def _may_lease(self) -> bool:
+        """Whether a service may be called, and images may have come since the last time that there were too few."""
+        come = not self._running or time.monotonic() >= self._next_lease
+        return come and not self._enricher.seconds_until_any_available()
 
     async def _finished(self) -> int:
         """How many images ended; raises database errors."""
@@ -184,19 +199,19 @@ class EnrichRunner:
         sql = queries()
         with translate_errors(self._settings):
             async with self._pool.acquire() as connection:
-                boxes = await connection.fetch(sql["read_merged_boxes"], [image_id])
-                rows = await connection.fetch(sql["read_postprocessing"], [image_id])
-                image = await connection.fetchrow(sql["read_image"], image_id) if boxes else None
-                sources = sorted({one for row in boxes for one in row["source_result_ids"]})
+                merged = (await read_boxes(connection, [image_id])).get(image_id, StoredBoxes())
+                answers = (await read_answers(connection, [image_id])).get(image_id, [])
+                image = await connection.fetchrow(sql["read_image"], image_id) if merged.boxes else None
+                sources = list(merged.source_result_ids)
                 marks = await connection.fetch(sql["read_fingerprints"], image_id, sources) if image else []
-        tried = {(row["box_key"], row["service"]): row["attempt"] for row in rows}
-        final = {(row["box_key"], row["service"]) for row in rows if row["final"]}
+        tried = {(one.box_key, one.service): one.attempt for one in answers}
+        final = {(one.box_key, one.service) for one in answers if one.final}
         pending = []
-        for row in boxes:
-            key, data = row["box_key"], parse_object(row["merged_data"])
-            services = [one for one in self._enricher.services_for(data) if (key, one) not in final]
+        for box in merged.boxes:
+            key = box.box_key
+            services = [one for one in self._enricher.services_for(box.data) if (key, one) not in final]
             if services:
-                pending.append(PendingBox(key, data, {one: tried.get((key, one), 0) for one in services}))
+                pending.append(PendingBox(key, box.data, {one: tried.get((key, one), 0) for one in services}))
         if image is None:
             return ImageToEnrich(None, pending)
         facts = dict(image)
@@ -213,31 +228,13 @@ class EnrichRunner:
             await lock_images(connection, "merge", [image_id])
             if not await hold_lease(connection, self.stage, image_id, token):
                 return False
-            await set_writing_stage(connection, self.stage)
-            await _replace(connection, image_id, [*result.rows, *result.retries])
+            await replace_answers(connection, image_id, [*result.rows, *result.retries])
             if result.wait is None:
                 await end_lease(connection, self.stage, image_id, token)
+                await wake_waiting_stages(connection, self.stage, [image_id])
             else:
                 await postpone_lease(connection, self.stage, image_id, token, result.wait)
         return True
-
-
-async def _replace(connection: Connection, image_id: int, rows: Sequence[EnrichmentRow | EnrichmentRetry]) -> None:
-    sql = queries()
-    if rows:
-        keys = [one.box_key for one in rows], [one.service for one in rows]
-        await connection.execute(sql["delete_postprocessing"], image_id, *keys)
-        columns = map(list, zip(*map(_columns, rows), strict=True))
-        await connection.execute(sql["insert_postprocessing"], image_id, *columns, VERSION)
-    await connection.execute(sql["delete_postprocessing_of_vanished_boxes"], [image_id])
-
-
-def _columns(one: EnrichmentRow | EnrichmentRetry) -> tuple[object, ...]:
-    common = (one.box_key, one.service)
-    error = (one.error_code, one.error_message, one.attempt)
-    if isinstance(one, EnrichmentRetry):
-        return (*common, None, *error, False, None)
-    return (*common, one.data, *error, True, one.processing_time)
 
 
 def _worker_lost(boxes: Sequence[PendingBox], tries: int) -> EnrichmentResult:

@@ -1,5 +1,5 @@
-"""The main loop of every post-processor: process stale images round by round, wait while the database is away, and
-backfill images that are older than the stage.
+"""The main loop of every post-processor: process stale images round by round, sleep while there are none, wait while
+the database is away, and backfill images that are older than the stage.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from windmill.derive.backfill import backfill
 from windmill.derive.backlog import backlog_reader, stages_samples
 from windmill.derive.clock_steps import ClockStepGuard
 from windmill.derive.stage_feeds import register_stage_feeds
+from windmill.derive.wake_ups import WakeUps
 from windmill.jobs.fleet_reaper import FleetReaper
 from windmill.process.lifecycle import Program, progress_log, retry_until_stopped
 from windmill.process.metric import Sample
@@ -44,6 +45,11 @@ class StageRunner(Protocol):
     """Counters of images: looked_at, changed, failed."""
     states: Iterable[ServiceState]
     """The services that it calls."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works on images between two rounds."""
+        ...
 
     async def __aenter__(self) -> "StageRunner": ...
 
@@ -72,7 +78,7 @@ class PostProcessor:
         fleet = load_fleet(settings.service_config)
         async with (
             progress_log(logger, self._counts),
-            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 3) as pool,
+            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 4) as pool,
             AsyncExitStack() as stack,
         ):
             reaper = FleetReaper(program, pool)
@@ -105,31 +111,35 @@ class PostProcessor:
 
     async def _run_loops(self, pool: database.Pool) -> None:
         """Run a loop for each stage; the first failure ends them all."""
-        stop = self._program.stop
-        loops = [asyncio.ensure_future(self._loop(runner, pool)) for runner in self._runners]
-        loops += [asyncio.ensure_future(backfill(pool, self._settings, runner.stage, stop)) for runner in self._runners]
-        try:
-            await asyncio.gather(*loops)
-        finally:
-            for one in loops:
-                one.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+        stop, stages = self._program.stop, [runner.stage for runner in self._runners]
+        async with WakeUps(pool, self._settings, stages, stop) as wake_ups:
+            loops = [asyncio.ensure_future(self._loop(runner, pool, wake_ups)) for runner in self._runners]
+            loops += [asyncio.ensure_future(backfill(pool, self._settings, stage, stop)) for stage in stages]
+            try:
+                await asyncio.gather(*loops)
+            finally:
+                for one in loops:
+                    one.cancel()
+                await asyncio.gather(*loops, return_exceptions=True)
 
-    async def _loop(self, runner: StageRunner, pool: database.Pool) -> None:
-        """Round after round. Every database error is retried here, as the database worked at the start."""
+    async def _loop(self, runner: StageRunner, pool: database.Pool, wake_ups: WakeUps) -> None:
+        """Round after round, while there is something to do. Every database error is retried here, as the database
+        worked at the start."""
         program, outage = self._program, self._new_outage()
         clock_steps = ClockStepGuard(pool, self._settings, runner.stage)
+        to_do = True
         while not program.stop.is_set():
             program.notifier.tick()
             try:
-                done = await runner.run_round(program.stop)
+                done = await runner.run_round(program.stop) if to_do else 0
                 await clock_steps.look()
+                outage.over()
+                if to_do and not done and not runner.busy:
+                    await pause(program.stop, self._settings.poll_milliseconds / 1000)
+                to_do = runner.busy or await wake_ups.wait(runner.stage)
             except WindmillError as error:
+                to_do = True
                 await pause(program.stop, outage.failed(error))
-                continue
-            outage.over()
-            if not done:
-                await pause(program.stop, self._settings.poll_milliseconds / 1000)
         program.notifier.stopping()
 
     def _new_outage(self) -> Outage:

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as of_properties
 
 from dev import servers as private_servers
 from dev.servers import databases
@@ -34,6 +36,10 @@ STATE = ROOT / "var" / "-".join(("test", *ASKED.values()))
 # What a developer's own environment may not decide in a test.
 KEPT = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_SSLMODE", "QUEUE_HOST", "QUEUE_PORT", "QUEUE_USER",
         "QUEUE_PASSWORD", "QUEUE_VHOST", "QUEUE_MANAGEMENT_PORT")  # fmt: skip
+
+# How long an example takes tells how busy the machine is, and nothing of the property.
+of_properties.register_profile("windmill", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+of_properties.load_profile("windmill")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,15 +36,22 @@ class FakeSlotTable:
         for slot in range(slots):
             self.rows.setdefault((service, slot), SlotRow())
 
-    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
+    async def take(
+        self, service: str, slots: int, process: UUID, seconds: float, lease: UUID, *, queue: bool
+    ) -> int | None:
         self._ask("take")
         rows = {slot: self.rows[service, slot] for slot in range(slots)}
         for slot, row in sorted(rows.items(), key=lambda one: one[1].wanted_by != process):
             if row.until <= self.clock() and (row.wanted_by in (None, process) or self._gone(row)):
                 self.rows[service, slot] = SlotRow(lease, self.clock() + seconds)
+                for other in rows.values():
+                    if other.wanted_by == process:
+                        other.wanted_by, other.wanted_at = None, float("-inf")
                 if self.unheard:
                     await self.unheard.wait()
                 return slot
+        if not queue:
+            return None
         mine = [row for row in rows.values() if row.wanted_by == process]
         for row in mine or [row for row in rows.values() if row.wanted_by is None or self._gone(row)][:1]:
             row.wanted_by, row.wanted_at = process, self.clock()

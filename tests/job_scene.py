@@ -11,7 +11,7 @@ from windmill.core.errors import Code, WindmillError
 from windmill.core.setting_parts import JobSettings
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.claiming import claim_task
-from windmill.jobs.ending import end_task
+from windmill.jobs.ending import end_claim
 from windmill.jobs.going_on import GoingOn
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepCatalog, StepInputs, StepLimits, TaskResult
@@ -83,7 +83,7 @@ class JobScene:
         return task
 
     async def end(self, task: ClaimedTask, outcome: TaskOutcome, going_on: GoingOn | None = None) -> Change | None:
-        return await end_task(self.access, task.key, task.lease, outcome, going_on)
+        return await end_claim(self.access, task, outcome, 1.0, going_on)
 
     async def go_on(self, task: ClaimedTask, *steps: str) -> Change:
         """Succeed, in a process that has slots of these steps free."""

@@ -27,6 +27,7 @@ from windmill.jobs.step import Step, StepCatalog
 from windmill.jobs.step_worker import StepWorker
 from windmill.jobs.task_files import StoredTaskFiles
 from windmill.jobs.worker_status import StepWorkerStatus
+from windmill.jobs.worker_words import ended_words, servers_of, tries_of
 from windmill.pipelines.job_steps.catalog import ENGINES, STEPS
 from windmill.process.engine_metrics import engine_samples
 from windmill.process.heartbeat import Heartbeat, statement_executor
@@ -81,8 +82,10 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], fu
                 background(wanted.watch_for_ever()),
             ):
                 names = ",".join(step.name for step in steps)
-                program.announce(logger, "running steps", f"runs {names}", steps=names)
+                told = {"steps": names, "tries": tries_of(steps), "servers": servers_of(settings)}
+                program.announce(logger, "running steps", f"runs {names}", **told)
                 await worker.run()
+                logger.info(ended_words(status.counts()))
 
 
 def part(settings: Settings, names: Sequence[str], catalog: StepCatalog = STEPS) -> Part:

@@ -1,7 +1,8 @@
 """How good merged boxes are beside other ways to fuse, on drawn scenes: python -m bench.accuracy.boxes --count 500
 
 Every figure is the mean over seeds and over the sets of one, two or three services. Detectors with habits that no
-constant was fitted on come after the usual ones. --fit 100,101,102 writes the constants anew, from those seeds.
+constant was fitted on come after the usual ones. "learnt" knows answers of the fleet to other scenes, without truth.
+--fit 100,101 writes the constants anew, from fleets drawn at random with those seeds.
 """
 
 import argparse
@@ -16,11 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.accuracy.fleets import DETECTORS, FLEETS, examples
+from bench.accuracy.fleets import DETECTORS, FIRST_SEED_FOR_FITTING, FLEETS, as_example, examples
+from bench.accuracy.random_fleets import FLEETS_OF_A_SEED, random_fleet
 from bench.accuracy.rivals import alone, nms, quorum, wbf
+from bench.accuracy.scenes import Answered
 from windmill.kernels.boxes.average_precision import LabelledBoxes
 from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 from windmill.kernels.boxes.box_fitting import BoxExample, fit, rated
+from windmill.kernels.boxes.box_learning import learn
 from windmill.kernels.boxes.detections import Detections, parse_detections
 from windmill.kernels.boxes.fusion import merge
 from windmill.kernels.boxes.geometry import corners
@@ -29,8 +33,7 @@ MergeMethod = Callable[[BoxExample], LabelledBoxes]
 _FILE = Path("calibration.json")
 _WEIGHTS = {"detectron2": 1.0, "rtdetr": 2.0, "yolov8": 2.0}
 _FIT_COUNT = 500
-_FIT_FROM = 100
-"""Seeds under this one are for reports."""
+_HISTORY_SEED = 50
 _COLUMNS = ("mAP", "AP50", "AP75", "precision", "recall", "F1", "best_F1", "ECE", "boxes", "ms", "p95")
 
 
@@ -67,7 +70,7 @@ def rows(
     for size in (1, 2, 3) if most else (3,):
         subsets = list(combinations(DETECTORS, size))
         for name, method in known.items():
-            if (name == "alone") == (size == 1) or name == "windmill":
+            if (name == "alone") == (size == 1) or name.startswith("windmill"):
                 found = [_figures(method, images, subset) for images in data for subset in subsets]
                 yield FigureRow(fleet, size, name, _mean(found))
 
@@ -101,24 +104,49 @@ def _ours(calibration: BoxCalibration, example: BoxExample) -> LabelledBoxes:
     return LabelledBoxes(corners([box.box for box in boxes]), [box.label for box in boxes], scores)
 
 
+def _learnt(fleet: str, count: int, start: BoxCalibration) -> BoxCalibration:
+    """What the answers of this fleet teach on scenes of its own, whose truth nobody looks at."""
+    return learn([one.answers for one in examples(fleet, count, _HISTORY_SEED)], start).calibration
+
+
 def _refit(seeds: Sequence[int], count: int) -> None:
-    """Rewrite the constants of the section `boxes`; everything else stays."""
-    if min(seeds) < _FIT_FROM:
-        raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
-    known = [image for seed in seeds for image in examples("usual", count, seed)]
-    found = fit(known, _unfitted(BoxCalibration.from_document(_document()["boxes"]))).as_document()
-    document = _document()  # read again, because a fit of the votes may have written it meanwhile
-    document["boxes"] = {"notes": document["boxes"].get("notes", "")} | found
+    """Rewrite the constants of the section `boxes`: what is typical of fleets drawn at random, the same for every
+    detector. Vocabularies and overlaps stay."""
+    if min(seeds) < FIRST_SEED_FOR_FITTING:
+        raise SystemExit(f"seeds under {FIRST_SEED_FOR_FITTING} are for reports, not for fitting")
+    known = BoxCalibration.from_document(_document()["boxes"])
+    start = replace(BoxCalibration(), detectors=dict.fromkeys(DETECTORS, DetectorCalibration()))
+    fitted = [
+        fit([_of_detectors(one) for one in random_fleet(seed, number, count // FLEETS_OF_A_SEED)], start)
+        for seed in seeds
+        for number in range(FLEETS_OF_A_SEED)
+    ]
+    typical = _typical(fitted)
+    detectors = {name: replace(typical.unknown, vocabulary=entry.vocabulary) for name, entry in known.detectors.items()}
+    document = _document()
+    fresh = replace(typical, detectors=detectors, vocabularies=known.vocabularies).as_document()
+    document["boxes"] = {"notes": document["boxes"].get("notes", "")} | fresh
     _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _unfitted(calibration: BoxCalibration) -> BoxCalibration:
-    """The same detectors without fitted constants: starting from those would count images twice."""
-    detectors = {
-        name: DetectorCalibration(least=known.least, vocabulary=known.vocabulary)
-        for name, known in calibration.detectors.items()
+def _of_detectors(one: Answered) -> BoxExample:
+    return as_example(one.scene, {name: one.answers[name] for name in DETECTORS})
+
+
+def _typical(fitted: Sequence[BoxCalibration]) -> BoxCalibration:
+    """The median of each constant over all detectors of all fleets."""
+    entries = [one.of(name) for one in fitted for name in DETECTORS]
+    own: dict[str, Any] = {
+        name: _median([getattr(one, name) for one in entries]) for name in ("offset", "slope", "silence")
     }
-    return BoxCalibration(detectors, vocabularies=calibration.vocabularies)
+    shared: dict[str, Any] = {
+        name: _median([getattr(one, name) for one in fitted]) for name in ("agreement", "damping", "size", "part")
+    }
+    return replace(BoxCalibration(), unknown=replace(DetectorCalibration(), **own), **shared)
+
+
+def _median(values: Sequence[float]) -> float:
+    return round(float(np.median(values)), 2)
 
 
 def _document() -> dict[str, Any]:
@@ -136,11 +164,12 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.fit:
         _refit(_numbers(chosen.fit), chosen.count)
-    known = methods(BoxCalibration.from_document(_document()["boxes"]))
+    calibration = BoxCalibration.from_document(_document()["boxes"])
     print(f"{'fleet':14s}n {'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
     found: list[FigureRow] = []
     for fleet in chosen.fleets.split(","):
         data = [list(examples(fleet, chosen.count, seed)) for seed in _numbers(chosen.seeds)]
+        known = methods(calibration) | {"windmill learnt": partial(_ours, _learnt(fleet, chosen.count, calibration))}
         for row in rows(fleet, data, known, most=fleet == "usual"):
             found.append(row)
             print(row.render(), flush=True)

@@ -4,6 +4,7 @@ Each takes the detections of one image and returns boxes with labels and scores.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from windmill.kernels.boxes.geometry import Floats, ious, suppressed
 
 IntArray = npt.NDArray[np.int64]
 NMS_OVERLAP, WBF_OVERLAP, QUORUM_OVERLAP = 0.5, 0.55, 0.5
+_LITTLE = 1e-9
 
 
 def alone(detections: Detections) -> LabelledBoxes:
@@ -29,7 +31,9 @@ def nms(detections: Detections) -> LabelledBoxes:
     return alone(ranked.only(~suppressed(near & _alike(ranked))))
 
 
-def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> LabelledBoxes:
+def wbf(
+    detections: Detections, weights: Mapping[str, float] | None = None, overlap: float = WBF_OVERLAP
+) -> LabelledBoxes:
     """Weighted Boxes Fusion: running means weighted by confidence; the score falls with the share of models missing.
 
     With weights, confidences are multiplied by them, and the score is divided by their sum.
@@ -38,10 +42,10 @@ def wbf(detections: Detections, weights: Mapping[str, float] | None = None) -> L
     trust = np.array([(weights or {}).get(one, 1.0) for one in detections.services])
     score = detections.confidence * trust[detections.service] if len(detections) else detections.confidence
     for label, members in _each_label(detections, score):
-        for cluster in _running_clusters(detections, members, score):
-            boxes.append(_mean_box(detections, cluster, score))
+        for cluster in _running_clusters(detections.corners[members].tolist(), score[members].tolist(), overlap):
+            boxes.append(cluster.mean)
             names.append(label)
-            scores.append(float(score[cluster].mean()) * min(len(trust), len(cluster)) / float(trust.sum()))
+            scores.append(cluster.total / cluster.count * min(len(trust), cluster.count) / float(trust.sum()))
     return LabelledBoxes(np.array(boxes).reshape(-1, 4), names, np.array(scores))
 
 
@@ -55,25 +59,40 @@ def quorum(detections: Detections) -> LabelledBoxes:
     return alone(ranked.only(heads & (voters >= needed)))
 
 
-def _running_clusters(detections: Detections, members: IntArray, score: Floats) -> list[list[int]]:
-    clusters: list[list[int]] = []
-    means = np.zeros((0, 4))
-    for place in members.tolist():
-        overlaps = ious(detections.corners[[place]], means)[0]
-        best = int(overlaps.argmax()) if len(overlaps) else -1
-        if best >= 0 and overlaps[best] > WBF_OVERLAP:
-            clusters[best].append(place)
-            means[best] = _mean_box(detections, clusters[best], score)
+@dataclass
+class _Cluster:
+    """The running mean of some boxes, and the sum of their scores. Plain numbers are faster here than small arrays."""
+
+    mean: list[float]
+    total: float
+    count: int = 1
+
+    def add(self, box: list[float], score: float) -> None:
+        share = (score + _LITTLE) / (self.total + score + _LITTLE * (self.count + 1))
+        self.mean = [old + share * (new - old) for old, new in zip(self.mean, box, strict=True)]
+        self.total += score
+        self.count += 1
+
+
+def _running_clusters(boxes: list[list[float]], scores: list[float], overlap: float) -> list[_Cluster]:
+    clusters: list[_Cluster] = []
+    for box, score in zip(boxes, scores, strict=True):
+        best = max(clusters, key=lambda one: _iou(one.mean, box), default=None)
+        if best is not None and _iou(best.mean, box) > overlap:
+            best.add(box, score)
         else:
-            clusters.append([place])
-            means = np.concatenate((means, detections.corners[[place]]))
+            clusters.append(_Cluster(box, score))
     return clusters
 
 
-def _mean_box(detections: Detections, cluster: list[int], score: Floats) -> Floats:
-    weights = score[cluster] + 1e-9
-    mean: Floats = weights @ detections.corners[cluster] / weights.sum()
-    return mean
+def _iou(some: list[float], other: list[float]) -> float:
+    width = min(some[2], other[2]) - max(some[0], other[0])
+    height = min(some[3], other[3]) - max(some[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    areas = (some[2] - some[0]) * (some[3] - some[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return both / (areas - both)
 
 
 def _each_label(detections: Detections, score: Floats) -> Iterator[tuple[str, IntArray]]:

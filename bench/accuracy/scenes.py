@@ -23,9 +23,9 @@ class Answered:
     answers: dict[str, list[Prediction]]
 
 
-def answered(count: int, seed: int, services: Sequence[str] = SERVICES) -> Iterator[Answered]:
-    """Scenes 1 to `count` of a seed, each answered by these services."""
-    for index in range(1, count + 1):
+def answered(count: int, seed: int, services: Sequence[str] = SERVICES, first: int = 1) -> Iterator[Answered]:
+    """`count` scenes of a seed from number `first` on, each answered by these services."""
+    for index in range(first, first + count):
         scene = make_scene(seed, index)
         picture = Picture(b"", scene.width, scene.height, "JPEG", truth=scene)
         yield Answered(scene, {service: predictions(service, picture, seed) for service in services})

@@ -1,21 +1,24 @@
 """How good the vote is beside other ways to vote, on drawn scenes: python -m bench.accuracy.votes --count 500
 
 All figures are over the emojis of all scenes, and means over seeds; what only specialists name is left out. After all
-answers comes F1 as answers arrive. --fit 100,101,102 writes the constants anew, from those seeds.
+answers comes F1 as answers arrive. --fit 100,101,102 writes the constants anew, from fleets drawn at random with those
+seeds.
 """
 
 import argparse
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.accuracy.scenes import answered
+from bench.accuracy.fleets import FIRST_SEED_FOR_FITTING, FLEETS, all_answers
+from bench.accuracy.random_fleets import FLEETS_OF_A_SEED, random_fleet
+from bench.accuracy.scenes import Answered
 from bench.accuracy.vote_rivals import RIVALS, RivalVotes, VoteMethod
 from dev.farm.emojis import singular
 from dev.farm.truth import Scene
@@ -33,15 +36,17 @@ _ARRIVALS = (
 )  # fmt: skip
 _STAGES = (4, 8, 10, 11, 12, 13)
 _DETECTORS = ("detectron2", "rtdetr", "yolov8")
-_FIT_FROM = 100
-"""Seeds under this one are for reports."""
 _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
-def examples(count: int, seed: int, boxes: BoxCalibration) -> list[VoteExample]:
-    """Scenes 1 to `count` of a seed, with all answers and the boxes merged from them."""
+def examples(fleet: str, count: int, seed: int, boxes: BoxCalibration) -> list[VoteExample]:
+    """Scenes 1 to `count` of a seed, with all answers of a fleet and the boxes merged from them."""
+    return _examples(all_answers(fleet, count, seed), boxes)
+
+
+def _examples(scenes: Iterable[Answered], boxes: BoxCalibration) -> list[VoteExample]:
     found = []
-    for one in answered(count, seed):
+    for one in scenes:
         answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
         found.append(_with_boxes(VoteExample(answers, truth(one.scene)), boxes))
     return found
@@ -101,10 +106,16 @@ def training(data: Sequence[VoteExample], boxes: BoxCalibration) -> list[VoteExa
 
 def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: BoxCalibration) -> dict[str, Any]:
     """Rewrite the constants of the section `votes`; everything else stays."""
-    if min(seeds) < _FIT_FROM:
-        raise SystemExit(f"seeds under {_FIT_FROM} are for reports, not for fitting")
+    if min(seeds) < FIRST_SEED_FOR_FITTING:
+        raise SystemExit(f"seeds under {FIRST_SEED_FOR_FITTING} are for reports, not for fitting")
     start = VoteCalibration.from_document(document.get("votes", {}))
-    known = [example for seed in seeds for example in training(examples(count, seed, boxes), boxes)]
+    scenes = [
+        one
+        for seed in seeds
+        for number in range(FLEETS_OF_A_SEED)
+        for one in random_fleet(seed, number, count // FLEETS_OF_A_SEED)
+    ]
+    known = training(_examples(scenes, boxes), boxes)
     fitted = fit(known, start).as_document()
     document = json.loads(_FILE.read_text(encoding="utf-8"))
     before = document.get("votes")
@@ -118,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=500, help="scenes of each seed")
     parser.add_argument("--seeds", default="1,2,3", help="a comma list")
+    parser.add_argument("--fleets", default="usual", help=f"a comma list of {', '.join(FLEETS)}")
     parser.add_argument("--fit", metavar="SEEDS", help="fit on these seeds and write calibration.json")
     chosen = parser.parse_args()
     document = json.loads(_FILE.read_text(encoding="utf-8"))
@@ -128,11 +140,13 @@ def main() -> None:
         **RIVALS,
         "windmill": partial(ours, VoteCalibration.from_document(document["votes"])),
     }
-    data = [examples(chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
-    print(f"{'method':14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
-    for name, found in rows(data, known):
-        print(f"{name:14s}" + " ".join(f"{found[column]:9.3f}" for column in _COLUMNS), flush=True)
-    _print_arrivals(data, known, boxes)
+    for fleet in chosen.fleets.split(","):
+        data = [examples(fleet, chosen.count, seed, boxes) for seed in _numbers(chosen.seeds)]
+        print(f"{fleet:14s}" + " ".join(f"{name:>9s}" for name in _COLUMNS))
+        for name, found in rows(data, known):
+            print(f"{name:14s}" + " ".join(f"{found[column]:9.3f}" for column in _COLUMNS), flush=True)
+        if fleet == "usual":
+            _print_arrivals(data, known, boxes)
 
 
 def _print_arrivals(

@@ -1,10 +1,11 @@
-"""How well talk is heard: python bench/talk/accuracy.py [--tune] [--talks 2]
+"""How well talk is heard: python bench/talk/accuracy.py [--talks 2] [--more 10] [--tune]
 
 Talks of several voices are made of recorded prompts and of sentences by a synthesiser (dev/voices), so speakers, words
 and times are known. Each goes through the steps as a job would take it, with the engine `audio`. Rows that put a
-perfect diariser or a perfect recogniser in place of ours tell whose errors they are. No other row is told anything.
+perfect recogniser in place of ours tell whose errors they are. No other row is told anything.
 
-`--tune` tries thresholds on other voices than the tables are made of.
+`--more` talks of each kind are heard for their speakers only, which takes a quarter of the time. `--tune` tries
+thresholds on other voices than the tables are made of.
 """
 
 import argparse
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from bench.talk.scenes import SCENES, TUNING, VULGAR_SCENES
 from bench.talk.scores import (
     DiarisationScore,
     best_mapping,
@@ -32,6 +34,7 @@ from bench.talk.scores import (
     plain_words,
     word_errors,
 )
+from bench.talk.vulgar import VulgarScore, vulgar_score
 from dev.voices.speakers import Voices, open_voices, voices_cache
 from dev.voices.talks import MadeTalk, TalkPlan, make_talk
 from windmill.engines.audio.engine import AudioEngine
@@ -44,23 +47,10 @@ from windmill.kernels.audio.spans import grouped
 from windmill.kernels.audio.speaker_turns import SpeakerTurn
 from windmill.media.audio.wave_files import part, write_wave
 from windmill.pipelines.audio.audio_files import read_json, spans_in
+from windmill.pipelines.audio.forms import DEFAULT_WORDS
+from windmill.pipelines.audio.word_lists import SHIPPED, find_word_list
 
 COUNTED = ("can", "we", "the")
-TUNING: Sequence[TalkPlan] = (
-    TalkPlan(("june", "carlo"), 16),
-    TalkPlan(("june", "irina"), 16),
-    TalkPlan(("awb", "rms"), 16),
-    TalkPlan(("irina", "awb", "carlo"), 16),
-    TalkPlan(("june", "irina", "awb", "rms"), 16),
-)
-VOICES = ("slt", "kal16", "allison")
-SCENES: Mapping[str, TalkPlan] = {
-    "2 voices": TalkPlan(VOICES[:2], 14),
-    "3 voices": TalkPlan(VOICES, 18),
-    "3 voices, noise 15 dB below": TalkPlan(VOICES, 18, noise=15),
-    "3 voices, every 3rd turn overlaps": TalkPlan(VOICES, 18, overlap=0.33),
-    "5 voices": TalkPlan(("slt", "kal16", "allison", "carlo", "rms"), 24),
-}
 
 
 @dataclass
@@ -139,36 +129,99 @@ def errors_of_words(talk: MadeTalk, words: Sequence[HeardWord]) -> tuple[int, in
     return wrong, total
 
 
-async def table(voices: Voices, listener: Listener, talks: int) -> None:
+@dataclass(frozen=True)
+class HeardTalks:
+    """Talks of one kind, and what was heard of each."""
+
+    name: str
+    made: Sequence[MadeTalk]
+    heard: Sequence[Heard]
+
+    @property
+    def seconds(self) -> float:
+        return sum(talk.seconds for talk in self.made)
+
+    @property
+    def pairs(self) -> Sequence[tuple[MadeTalk, Heard]]:
+        return list(zip(self.made, self.heard, strict=True))
+
+
+async def hear_talks(
+    voices: Voices, listener: Listener, name: str, plan: TalkPlan, talks: int, *, words: bool = True
+) -> HeardTalks:
+    made = [make_talk(voices, replace(plan, seed=100 + number)) for number in range(talks)]
+    return HeardTalks(name, made, [await listener.hear(talk.sound, words=words) for talk in made])
+
+
+async def table(voices: Voices, listener: Listener, talks: int) -> list[HeardTalks]:
     header = ("talk", "s", "DER", "false", "missed", "confused", "DER .25", "speakers", "WER", "count", "perfect words")
     print(*header, sep=" | ")
-    spent, length = dict[str, float](), 0.0
+    found = []
     for name, plan in SCENES.items():
-        made = [make_talk(voices, replace(plan, seed=100 + number)) for number in range(talks)]
-        heard = [await listener.hear(talk.sound) for talk in made]
-        print(row(name, made, heard))
-        length += sum(talk.seconds for talk in made)
-        for one in heard:
-            spent = {key: spent.get(key, 0.0) + value for key, value in one.seconds.items()}
+        found.append(await hear_talks(voices, listener, name, plan, talks))
+        print(row(found[-1]), flush=True)
+    length, spent = sum(one.seconds for one in found), dict[str, float]()
+    for heard in (one for kind in found for one in kind.heard):
+        spent = {key: spent.get(key, 0.0) + value for key, value in heard.seconds.items()}
     times = ", ".join(f"{name} {value / length:.3f}" for name, value in spent.items())
     print(f"of real time, by the clock, load {os.getloadavg()[0]:.1f}: {times}")
+    return found
 
 
-def row(name: str, made: Sequence[MadeTalk], heard: Sequence[Heard]) -> str:
-    pairs = list(zip(made, heard, strict=True))
+def vulgar_row(kind: HeardTalks) -> str:
+    """With our recogniser, and with a perfect one."""
+    listed = find_word_list(DEFAULT_WORDS, SHIPPED)
+    ours, perfect = VulgarScore(), VulgarScore()
+    for talk, one in kind.pairs:
+        ours += vulgar_score(talk, one.words, one.turns, listed)
+        perfect += vulgar_score(talk, known_words(talk), one.turns, listed)
+    figures = (kind.name, f"{kind.seconds:.0f}", ours.said, ours.counted, ours.right, perfect.counted, perfect.right)
+    return " | ".join(map(str, figures))
+
+
+async def vulgar_table(voices: Voices, listener: Listener, talks: int, before: Sequence[HeardTalks]) -> None:
+    """Over the talks that were heard `before` as well: nobody says a vulgar word in them."""
+    print("talk | s | vulgar words said | counted | right | counted of perfect words | right", flush=True)
+    for kind in before:
+        print(vulgar_row(kind))
+    for name, plan in VULGAR_SCENES.items():
+        print(vulgar_row(await hear_talks(voices, listener, name, plan, talks)), flush=True)
+
+
+async def speakers_table(voices: Voices, listener: Listener, talks: int) -> None:
+    """How often the number of speakers is right, over more talks than words are written down of."""
+    print("talk | talks | s | DER | false | missed | confused | right | speakers", flush=True)
+    right = 0
+    for name, plan in SCENES.items():
+        kind = await hear_talks(voices, listener, name, plan, talks, words=False)
+        score = sum((diarisation_score(talk.turns, one.turns) for talk, one in kind.pairs), DiarisationScore())
+        off = speakers_off(kind)
+        right += off.count(0)
+        parts = [part / score.speech for part in (score.false_alarm, score.missed, score.confused)]
+        figures = " | ".join(f"{one:.3f}" for one in (score.rate, *parts))
+        told = " ".join(f"{one:+d}" for one in off if one) or "-"
+        print(f"{name} | {talks} | {kind.seconds:.0f} | {figures} | {off.count(0)} | {told}", flush=True)
+    print(f"the number of speakers is right in {right} of {talks * len(SCENES)} talks")
+
+
+def speakers_off(kind: HeardTalks) -> list[int]:
+    """How many too many, or too few, in each talk."""
+    return [speakers(one.turns) - speakers(talk.turns) for talk, one in kind.pairs]
+
+
+def row(kind: HeardTalks) -> str:
+    pairs = kind.pairs
     strict = sum((diarisation_score(talk.turns, one.turns) for talk, one in pairs), DiarisationScore())
     collar = sum((diarisation_score(talk.turns, one.turns, 0.25) for talk, one in pairs), DiarisationScore())
-    off = [speakers(one.turns) - speakers(talk.turns) for talk, one in pairs]
     errors = [errors_of_words(talk, one.words) for talk, one in pairs]
     wer = sum(wrong for wrong, _ in errors) / max(1, sum(total for _, total in errors))
     count = np.mean([counted(talk, one.words, one.turns) for talk, one in pairs])
     perfect = np.mean([counted(talk, known_words(talk), one.turns) for talk, one in pairs])
     parts = [part / strict.speech for part in (strict.false_alarm, strict.missed, strict.confused)]
     figures = [strict.rate, *parts, collar.rate]
-    seconds = sum(talk.seconds for talk in made)
-    told = " ".join(f"{one:+d}" for one in off)
+    told = " ".join(f"{one:+d}" for one in speakers_off(kind))
     first, last = [f"{one:.3f}" for one in figures], [f"{one:.3f}" for one in (wer, count, perfect)]
-    return " | ".join([name, f"{seconds:.0f}", *first, told, *last])
+    return " | ".join([kind.name, f"{kind.seconds:.0f}", *first, told, *last])
 
 
 def speakers(turns: Sequence[SpeakerTurn]) -> int:
@@ -202,13 +255,15 @@ async def tune(voices: Voices, folder: Path) -> None:
 
 
 async def measure(options: argparse.Namespace) -> None:
-    voices = open_voices(voices_cache(), print)
+    voices = open_voices(voices_cache(), print, more=True)
     with tempfile.TemporaryDirectory(prefix="windmill-bench-") as name:
         if options.tune:
             await tune(voices, Path(name))
             return
         listener = Listener(Path(name))
-        await table(voices, listener, options.talks)
+        heard = await table(voices, listener, options.talks)
+        await vulgar_table(voices, listener, options.talks, heard)
+        await speakers_table(voices, listener, options.more)
         await nothing_said(listener)
         await listener.engine.close()
 
@@ -217,4 +272,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--talks", type=int, default=2, help="of each kind (%(default)s)")
+    parser.add_argument("--more", type=int, default=10, help="of each kind of which only speakers are told apart")
     asyncio.run(measure(parser.parse_args()))

@@ -13,10 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from dev.farm.coco import KINDS
 from dev.farm.pictures import Pixels
 from dev.farm.portrait import HAIRS, SKINS, draw_face
+from dev.farm.strokes import Color, ellipse, mixed, part, rectangle, rounded
 from dev.farm.truth import PixelBox, Scene, Thing, Writing
+from dev.farm.vehicles import draw_vehicle
 
-_Color = tuple[int, int, int]
-_Draw = Callable[[Pixels, PixelBox, _Color, _Color], None]
+_Draw = Callable[[Pixels, PixelBox, Color, Color], None]
 
 _NOISE_SIDE = 512
 _NOISE = 4.0
@@ -50,13 +51,13 @@ def _background(scene: Scene, rng: random.Random) -> Pixels:
     sky, ground, patch = (_rgb(color) for color in scene.colors)
     canvas = np.empty((scene.height, scene.width, 3), np.uint8)
     horizon = round(scene.height * rng.uniform(0.35, 0.7))
-    canvas[:horizon] = _gradient(sky, _mixed(sky, (255, 255, 255), 0.45), horizon)
-    canvas[horizon:] = _gradient(ground, _mixed(ground, (20, 20, 20), 0.35), scene.height - horizon)
+    canvas[:horizon] = _gradient(sky, mixed(sky, (255, 255, 255), 0.45), horizon)
+    canvas[horizon:] = _gradient(ground, mixed(ground, (20, 20, 20), 0.35), scene.height - horizon)
     for _ in range(rng.randint(2, 6)):
         center = (rng.randint(0, scene.width), rng.randint(0, scene.height))
         radii = (rng.randint(15, scene.width // 4), rng.randint(10, scene.height // 5))
         under = canvas[min(center[1], scene.height - 1), min(center[0], scene.width - 1)]
-        shade = _mixed((int(under[0]), int(under[1]), int(under[2])), patch, 0.3)
+        shade = mixed((int(under[0]), int(under[1]), int(under[2])), patch, 0.3)
         cv2.ellipse(canvas, center, radii, rng.uniform(0, 180), 0, 360, shade, -1, cv2.LINE_AA)
     return canvas
 
@@ -66,8 +67,12 @@ def _draw_thing(canvas: Pixels, thing: Thing, rng: random.Random) -> None:
         _draw_person(canvas, thing, rng)
         return
     color = _label_color(thing.label, rng)
-    accent = _mixed(color, (250, 250, 245) if sum(color) < 380 else (25, 25, 30), 0.6)
-    _FAMILIES[KINDS[thing.label].family](canvas, thing.box, color, accent)
+    accent = mixed(color, (250, 250, 245) if sum(color) < 380 else (25, 25, 30), 0.6)
+    family = KINDS[thing.label].family
+    if family == "vehicle":
+        draw_vehicle(canvas, thing.label, thing.box, color, accent)
+    else:
+        _FAMILIES[family](canvas, thing.box, color, accent)
 
 
 def _draw_person(canvas: Pixels, thing: Thing, rng: random.Random) -> None:
@@ -77,87 +82,74 @@ def _draw_person(canvas: Pixels, thing: Thing, rng: random.Random) -> None:
     bust = width > 0.65 * height
     shoulders = y + round(height * (0.62 if bust else 0.2))
     waist = y + height if bust else y + round(0.55 * height)
-    _rounded(canvas, (x, shoulders, width, waist - shoulders), cloth)
+    rounded(canvas, (x, shoulders, width, waist - shoulders), cloth)
     if not bust:
         leg = max(2, round(0.36 * width))
-        _rectangle(canvas, (x + width // 8, waist, leg, y + height - waist), trousers)
-        _rectangle(canvas, (x + width - width // 8 - leg, waist, leg, y + height - waist), trousers)
+        rectangle(canvas, (x + width // 8, waist, leg, y + height - waist), trousers)
+        rectangle(canvas, (x + width - width // 8 - leg, waist, leg, y + height - waist), trousers)
     if thing.face:
         fx, fy, side, _ = thing.face
-        _rectangle(
-            canvas, (fx + side // 4, fy + side, side // 2, max(1, shoulders - fy - side + 2)), SKINS[variant % 4]
-        )
+        rectangle(canvas, (fx + side // 4, fy + side, side // 2, max(1, shoulders - fy - side + 2)), SKINS[variant % 4])
         draw_face(canvas, thing.face, variant)
     else:
         head = (x + width // 4, y, max(3, width // 2), max(4, shoulders - y))
-        _ellipse(canvas, head, SKINS[variant % 4])
+        ellipse(canvas, head, SKINS[variant % 4])
 
 
-def _draw_animal(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
+def _draw_animal(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
     x, y, width, height = box
     for leg in (0.18, 0.32, 0.62, 0.76):
-        _rectangle(canvas, _part(box, leg, 0.6, 0.08, 0.4), _mixed(color, (0, 0, 0), 0.25))
-    _ellipse(canvas, _part(box, 0.08, 0.3, 0.78, 0.45), color)
-    _ellipse(canvas, _part(box, 0.66, 0.0, 0.34, 0.45), color)
-    _ellipse(canvas, _part(box, 0.84, 0.14, 0.06, 0.08), (15, 15, 15))
+        rectangle(canvas, part(box, leg, 0.6, 0.08, 0.4), mixed(color, (0, 0, 0), 0.25))
+    ellipse(canvas, part(box, 0.08, 0.3, 0.78, 0.45), color)
+    ellipse(canvas, part(box, 0.66, 0.0, 0.34, 0.45), color)
+    ellipse(canvas, part(box, 0.84, 0.14, 0.06, 0.08), (15, 15, 15))
     cv2.line(canvas, (x, y + height // 3), (x + width // 8, y + height // 2), accent, max(1, width // 24), cv2.LINE_AA)
 
 
-def _draw_vehicle(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _rounded(canvas, _part(box, 0.0, 0.3, 1.0, 0.52), color)
-    _rounded(canvas, _part(box, 0.15, 0.0, 0.7, 0.5), color)
-    for window in (0.22, 0.53):
-        _rectangle(canvas, _part(box, window, 0.08, 0.25, 0.24), accent)
-    for wheel in (0.12, 0.66):
-        _ellipse(canvas, _part(box, wheel, 0.62, 0.22, 0.38), (25, 25, 28))
-        _ellipse(canvas, _part(box, wheel + 0.06, 0.72, 0.1, 0.18), (150, 150, 155))
-
-
-def _draw_furniture(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _rounded(canvas, _part(box, 0.06, 0.0, 0.88, 0.55), _mixed(color, (0, 0, 0), 0.2))
-    _rounded(canvas, _part(box, 0.0, 0.42, 1.0, 0.3), color)
-    _rectangle(canvas, _part(box, 0.08, 0.48, 0.84, 0.06), accent)
+def _draw_furniture(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    rounded(canvas, part(box, 0.06, 0.0, 0.88, 0.55), mixed(color, (0, 0, 0), 0.2))
+    rounded(canvas, part(box, 0.0, 0.42, 1.0, 0.3), color)
+    rectangle(canvas, part(box, 0.08, 0.48, 0.84, 0.06), accent)
     for leg in (0.06, 0.84):
-        _rectangle(canvas, _part(box, leg, 0.7, 0.1, 0.3), _mixed(color, (0, 0, 0), 0.5))
+        rectangle(canvas, part(box, leg, 0.7, 0.1, 0.3), mixed(color, (0, 0, 0), 0.5))
 
 
-def _draw_food(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _ellipse(canvas, box, _mixed(color, (0, 0, 0), 0.25))
-    _ellipse(canvas, _part(box, 0.06, 0.05, 0.88, 0.86), color)
+def _draw_food(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    ellipse(canvas, box, mixed(color, (0, 0, 0), 0.25))
+    ellipse(canvas, part(box, 0.06, 0.05, 0.88, 0.86), color)
     for across, down in ((0.25, 0.3), (0.55, 0.2), (0.45, 0.55), (0.7, 0.5)):
-        _ellipse(canvas, _part(box, across, down, 0.12, 0.12), accent)
+        ellipse(canvas, part(box, across, down, 0.12, 0.12), accent)
 
 
-def _draw_container(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _rounded(canvas, _part(box, 0.05, 0.2, 0.9, 0.8), color)
-    _ellipse(canvas, _part(box, 0.0, 0.0, 1.0, 0.35), _mixed(color, (0, 0, 0), 0.3))
-    _rectangle(canvas, _part(box, 0.18, 0.4, 0.1, 0.45), accent)
+def _draw_container(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    rounded(canvas, part(box, 0.05, 0.2, 0.9, 0.8), color)
+    ellipse(canvas, part(box, 0.0, 0.0, 1.0, 0.35), mixed(color, (0, 0, 0), 0.3))
+    rectangle(canvas, part(box, 0.18, 0.4, 0.1, 0.45), accent)
 
 
-def _draw_device(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _rounded(canvas, box, _mixed(color, (20, 20, 20), 0.6))
-    _rectangle(canvas, _part(box, 0.08, 0.1, 0.84, 0.66), accent)
-    _rectangle(canvas, _part(box, 0.14, 0.18, 0.4, 0.1), color)
-    _rectangle(canvas, _part(box, 0.14, 0.36, 0.6, 0.06), color)
+def _draw_device(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    rounded(canvas, box, mixed(color, (20, 20, 20), 0.6))
+    rectangle(canvas, part(box, 0.08, 0.1, 0.84, 0.66), accent)
+    rectangle(canvas, part(box, 0.14, 0.18, 0.4, 0.1), color)
+    rectangle(canvas, part(box, 0.14, 0.36, 0.6, 0.06), color)
 
 
-def _draw_post(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _rectangle(canvas, _part(box, 0.4, 0.4, 0.2, 0.6), (90, 90, 95))
-    _rounded(canvas, _part(box, 0.0, 0.0, 1.0, 0.6), color)
+def _draw_post(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    rectangle(canvas, part(box, 0.4, 0.4, 0.2, 0.6), (90, 90, 95))
+    rounded(canvas, part(box, 0.0, 0.0, 1.0, 0.6), color)
     for light in (0.08, 0.24, 0.4):
-        _ellipse(canvas, _part(box, 0.3, light, 0.4, 0.13), accent)
+        ellipse(canvas, part(box, 0.3, light, 0.4, 0.13), accent)
 
 
-def _draw_ball(canvas: Pixels, box: PixelBox, color: _Color, accent: _Color) -> None:
-    _ellipse(canvas, box, color)
+def _draw_ball(canvas: Pixels, box: PixelBox, color: Color, accent: Color) -> None:
+    ellipse(canvas, box, color)
     x, y, width, height = box
     cv2.line(canvas, (x, y + height - 1), (x + width - 1, y), accent, max(1, min(width, height) // 10), cv2.LINE_AA)
-    _ellipse(canvas, _part(box, 0.22, 0.18, 0.2, 0.16), _mixed(color, (255, 255, 255), 0.6))
+    ellipse(canvas, part(box, 0.22, 0.18, 0.2, 0.16), mixed(color, (255, 255, 255), 0.6))
 
 
 _FAMILIES: dict[str, _Draw] = {
     "animal": _draw_animal,
-    "vehicle": _draw_vehicle,
     "furniture": _draw_furniture,
     "food": _draw_food,
     "kitchen": _draw_container,
@@ -204,53 +196,19 @@ def _noise() -> npt.NDArray[np.uint8]:
     return np.clip(np.rint(grain), 0, 255).astype(np.uint8)
 
 
-def _gradient(top: _Color, bottom: _Color, rows: int) -> npt.NDArray[np.uint8]:
+def _gradient(top: Color, bottom: Color, rows: int) -> npt.NDArray[np.uint8]:
     return np.linspace(top, bottom, rows).astype(np.uint8)[:, None, :]
 
 
-def _part(box: PixelBox, across: float, down: float, wide: float, high: float) -> PixelBox:
-    """A box within the box, given in fractions."""
-    x, y, width, height = box
-    left, top = x + int(across * width), y + int(down * height)
-    right, bottom = x + round((across + wide) * width), y + round((down + high) * height)
-    return left, top, max(right - left, 1), max(bottom - top, 1)
-
-
-def _rectangle(canvas: Pixels, box: PixelBox, color: _Color) -> None:
-    x, y, width, height = box
-    canvas[max(y, 0) : y + height, max(x, 0) : x + width] = color
-
-
-def _rounded(canvas: Pixels, box: PixelBox, color: _Color) -> None:
-    x, y, width, height = box
-    corner = max(1, min(width, height) // 4)
-    _rectangle(canvas, (x + corner, y, max(width - 2 * corner, 1), height), color)
-    _rectangle(canvas, (x, y + corner, width, max(height - 2 * corner, 1)), color)
-    for cx in (x + corner, x + width - corner - 1):
-        for cy in (y + corner, y + height - corner - 1):
-            cv2.circle(canvas, (cx, cy), corner, color, -1, cv2.LINE_AA)
-
-
-def _ellipse(canvas: Pixels, box: PixelBox, color: _Color) -> None:
-    x, y, width, height = box
-    center, radii = (x + width // 2, y + height // 2), (max(width // 2, 1), max(height // 2, 1))
-    cv2.ellipse(canvas, center, radii, 0, 0, 360, color, -1, cv2.LINE_AA)
-
-
-def _label_color(label: str, rng: random.Random) -> _Color:
+def _label_color(label: str, rng: random.Random) -> Color:
     """A label keeps its colour, more or less."""
     usual = _vivid(random.Random(label))
-    return _mixed(usual, _vivid(rng), rng.uniform(0, 0.4))
+    return mixed(usual, _vivid(rng), rng.uniform(0, 0.4))
 
 
-def _vivid(rng: random.Random) -> _Color:
+def _vivid(rng: random.Random) -> Color:
     return rng.randint(30, 240), rng.randint(30, 240), rng.randint(30, 240)
 
 
-def _mixed(a: _Color, b: _Color, share: float) -> _Color:
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
-    return red, green, blue
-
-
-def _rgb(color: str) -> _Color:
+def _rgb(color: str) -> Color:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -4,13 +4,13 @@ A fault ending in -rate is the share of requests it hits; one roll decides among
 add up to at most 1. The others hold for every request. Dice start afresh at each change: same seed, same faults.
 """
 
-import difflib
 import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from windmill.core.errors import WindmillError
+from windmill.kernels.text.near_names import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,7 @@ def render_faults_help() -> str:
 def _checked(name: str, value: float) -> float:
     knob = KNOBS.get(name)
     if knob is None:
-        nearest = difflib.get_close_matches(name, KNOBS, n=1, cutoff=0.4)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        hint = did_you_mean(name, KNOBS, alike=0.4)
         raise _unacceptable(f"unknown fault {name!r}", f"{hint}known: {', '.join(KNOBS)}")
     if not 0 <= value <= knob.high or (knob.whole and value != int(value)):
         kind = "a whole number" if knob.whole else "a number"

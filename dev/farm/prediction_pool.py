@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -32,11 +32,13 @@ class PictureAnswer:
 
 
 class AnswerSource(Protocol):
-    """What predicts for pictures: the module `dev.farm.answers`, or real models. `predictions` may raise NoModel."""
+    """What predicts for pictures: the module `dev.farm.answers`, or real models. `predictions` and
+    `class_names` may raise NoModel."""
 
     def predictions(self, service: str, picture: Picture, seed: int, /) -> list[PredictionDocument]: ...
     def is_simulated(self, service: str, picture: Picture, /) -> bool: ...
     def model_info(self, service: str, /) -> Mapping[str, Any]: ...
+    def class_names(self, service: str, /) -> Sequence[str]: ...
 
 
 class PredictionPool:
@@ -50,6 +52,10 @@ class PredictionPool:
     def model_info(self, service: str) -> dict[str, Any]:
         """What answers for a service: its `framework`, and what else there is to say of it."""
         return dict(self._knowledge.model_info(service))
+
+    def class_names(self, service: str) -> list[str]:
+        """The labels that the service can name."""
+        return list(self._knowledge.class_names(service))
 
     async def answer(self, service: str, data: bytes, regions: int = 1) -> PictureAnswer:
         """The service's answer; raises NotAnImage or BrokenImage."""

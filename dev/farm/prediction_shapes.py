@@ -56,6 +56,8 @@ _METADATA = {
     "image_quality": {name: _numbers(*parts) for name, parts in _QUALITY.items()},
     "exif_data?": {"*": "any"},
     "gps_data?": {"*": "any"},
+    "file_hash?": "string",
+    "phash?": "string",
 }
 
 _PREDICTIONS: dict[str, dict[str, Shape]] = {

@@ -1,6 +1,7 @@
 """Write pictures whose truth is known: `python -m dev.farm.scenes --count 200 --seed 7 --out DIR`.
 
-Each file carries its truth, which the stand-in services read; truth.json repeats it as COCO annotations.
+Each file carries its truth, which the stand-in services read; truth.json repeats it as COCO annotations, in the same
+folder or where --truth says.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from dev.farm.truth import Scene, embed, extract
 
 __all__ = ["Scene", "encode", "make_scene", "write_scenes"]
 
+TRUTH = "truth.json"
 _JPEG_QUALITY = 85
 _PNG_COMPRESSION = 1
 _BAD_KINDS = ("truncated.jpg", "text.jpg", "empty.jpg", "tiny.png")
@@ -33,6 +35,7 @@ class Written:
     """What a run did."""
 
     out: Path
+    truth: Path
     written: int
     skipped: int
     bad: int
@@ -50,8 +53,10 @@ def encode(scene: Scene, kind: str = "JPEG") -> bytes:
     return embed(file.getvalue(), scene)
 
 
-def write_scenes(out: Path, count: int, seed: int, png_share: float = 0.0, bad: int = 0) -> Written:
-    """Scenes 1 to count, then the bad files, then truth.json; files already there as they should be are kept."""
+def write_scenes(
+    out: Path, count: int, seed: int, png_share: float = 0.0, bad: int = 0, truth: Path | None = None
+) -> Written:
+    """Scenes 1 to count, then the bad files, then the truth; files already there as they should be are kept."""
     out.mkdir(parents=True, exist_ok=True)
     scenes: list[tuple[str, Scene]] = []
     written = 0
@@ -64,8 +69,9 @@ def write_scenes(out: Path, count: int, seed: int, png_share: float = 0.0, bad: 
             written += 1
     for name, data in _bad_files(bad, seed):
         (out / name).write_bytes(data)
-    (out / "truth.json").write_text(json.dumps(coco_document(scenes)), encoding="utf-8")
-    return Written(out, written, count - written, bad, sum(len(scene.things) for _, scene in scenes))
+    truth = truth or out / TRUTH
+    truth.write_text(json.dumps(coco_document(scenes)), encoding="utf-8")
+    return Written(out, truth, written, count - written, bad, sum(len(scene.things) for _, scene in scenes))
 
 
 def coco_document(scenes: list[tuple[str, Scene]]) -> dict[str, object]:
@@ -103,12 +109,13 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 done, 1 the files could not be written, 2 a wrong argument."""
     options = _parser().parse_args(arguments)
     try:
-        done = write_scenes(options.out, options.count, options.seed, options.png_share, options.bad)
+        done = write_scenes(options.out, options.count, options.seed, options.png_share, options.bad, options.truth)
     except OSError as exc:
         sys.stderr.write(f"cannot write scenes to {options.out}: {exc}; choose a folder you may write to\n")
         return 1
     summary = {
         "out": str(done.out),
+        "truth": str(done.truth),
         "written": done.written,
         "skipped": done.skipped,
         "bad": done.bad,
@@ -121,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _sentence(done: Written) -> str:
     return (
         f"{done.written} scenes written, {done.skipped} already there, {done.bad} bad files, "
-        f"{done.objects} objects; truth in {done.out / 'truth.json'}"
+        f"{done.objects} objects; truth in {done.truth}"
     )
 
 
@@ -133,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--count", type=_whole, default=200, help="how many scenes (default 200)")
     parser.add_argument("--seed", type=int, default=7, help="which scenes (default 7)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files and truth.json")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="where the truth goes (default: truth.json in DIR)")
     parser.add_argument("--png-share", type=_share, default=0.0, help="share of PNG files, 0 to 1 (default 0)")
     parser.add_argument("--bad", type=_whole, default=0, metavar="N", help="also N files that are broken on purpose")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")

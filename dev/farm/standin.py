@@ -23,7 +23,6 @@ from dev.farm.contract import (
 )
 from dev.farm.fetching import Downloads, read_file
 from dev.farm.health import health
-from dev.farm.labels import class_names
 from dev.farm.pictures import BrokenImage, NotAnImage
 from dev.farm.prediction_pool import NoModel, PredictionPool
 from dev.farm.regions import region_count
@@ -150,7 +149,10 @@ class StandIn:
         return health(self.service, healthy=healthy, now=datetime.now(UTC), framework=framework)
 
     async def _classes(self, _call: Call) -> StandInReply:
-        names = class_names(self.service)
+        try:
+            names = self._pool.class_names(self.service)
+        except NoModel as exc:
+            return self.failure(503, str(exc))
         return replies.json_reply(
             200, {"service": self.traits.reply_name, "classes": names, "total_classes": len(names)}
         )

@@ -10,7 +10,7 @@ from dev.farm.pictures import Picture
 from dev.models.blazeface import BlazeFace, Face
 from dev.models.blazepose import BlazePose, Landmark
 from dev.models.centernet import CenterNet
-from dev.models.efficientnet import EfficientNet
+from dev.models.efficientnet import EfficientNet, labels_of
 from dev.models.nanodet import NanoDet
 from dev.models.ocr import RapidOcr
 from dev.models.open_nsfw import OpenNsfw
@@ -30,6 +30,8 @@ class RealModel:
     licence: str
     load: Callable[[Path], Answer]
     package: Package | None = None
+    classes: Callable[[Path], Sequence[str]] | None = None
+    """What it can name, where that is not what the service names."""
 
     @property
     def needs_consent(self) -> bool:
@@ -115,7 +117,7 @@ def _colors(_weights: Path) -> Answer:
 
 
 def _metadata(_weights: Path) -> Answer:
-    return lambda picture: metadata.answer(picture, 0)
+    return metadata.measured
 
 
 MODELS: Sequence[RealModel] = (
@@ -128,7 +130,7 @@ MODELS: Sequence[RealModel] = (
     RealModel("colors", "computed", "Windmill's own code", _colors),
     RealModel("metadata", "computed", "Windmill's own code", _metadata),
     RealModel("detectron2", "SSD-MobileNetV2", UNSTATED, _detectron2, PIBO_MODELS),
-    RealModel("inception_v3", "EfficientNet-lite3", UNSTATED, _inception_v3, PIBO_MODELS),
+    RealModel("inception_v3", "EfficientNet-lite3", UNSTATED, _inception_v3, PIBO_MODELS, labels_of),
 )
 
 

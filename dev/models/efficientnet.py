@@ -16,7 +16,7 @@ class EfficientNet:
     def __init__(self, weights: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._labels = [label_of(line) for line in (weights / "efficientnet_labels.txt").read_text().splitlines()]
+        self._labels = labels_of(weights)
         self._network = Interpreter(str(weights / "efficientnet_lite3.tflite"), num_threads=1)
         self._network.allocate_tensors()
         self._input, self._output = self._network.get_input_details()[0], self._network.get_output_details()[0]
@@ -32,6 +32,10 @@ class EfficientNet:
             scores = self._network.get_tensor(self._output["index"])[0]
         scale, zero = self._output["quantization"]
         return surest((scores.astype(np.float32) - zero) * scale, self._labels, least)
+
+
+def labels_of(weights: Path) -> list[str]:
+    return [label_of(line) for line in (weights / "efficientnet_labels.txt").read_text().splitlines()]
 
 
 def label_of(line: str) -> str:

@@ -9,6 +9,7 @@ import cv2
 
 from dev.farm.answers.dice import Prediction
 from dev.farm.contract import NO_MODEL
+from dev.farm.labels import class_names
 from dev.farm.pictures import Picture
 from dev.farm.prediction_pool import NoModel
 from dev.models.catalogue import MODELS, Answer, RealModel
@@ -20,8 +21,11 @@ ACCEPT = "--accept-unstated-licences"
 class RealAnswers:
     """Implements dev.farm.prediction_pool.AnswerSource."""
 
-    def __init__(self, loaded: Mapping[str, tuple[RealModel, Answer]]) -> None:
+    def __init__(
+        self, loaded: Mapping[str, tuple[RealModel, Answer]], classes: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._loaded = loaded
+        self._classes = classes or {}
 
     def predictions(self, service: str, picture: Picture, seed: int) -> list[Prediction]:  # noqa: ARG002 - no dice
         if service not in self._loaded:
@@ -39,6 +43,12 @@ class RealAnswers:
         said = {"framework": model.name, "weights": model.weights, "licence": model.licence}
         return said | ({"runtime": f"onnxruntime {version('onnxruntime')}"} if model.package else {})
 
+    def class_names(self, service: str) -> Sequence[str]:
+        """What the model can name."""
+        if service not in self._loaded:
+            raise NoModel(why_not(service))
+        return self._classes.get(service) or class_names(service)
+
 
 def why_not(service: str) -> str:
     """What a service without a model says."""
@@ -52,6 +62,6 @@ def load(models: Sequence[RealModel], root: Path, report: Report) -> RealAnswers
     cv2.setNumThreads(1)  # the farm works on several pictures at once instead
     packages = {one.package.name: one.package for one in models if one.package}
     folders = {name: fetched(package, root, report) for name, package in packages.items()}
-    return RealAnswers(
-        {one.service: (one, one.load(folders[one.package.name] if one.package else root)) for one in models}
-    )
+    weights = {one.service: folders[one.package.name] if one.package else root for one in models}
+    loaded = {one.service: (one, one.load(weights[one.service])) for one in models}
+    return RealAnswers(loaded, {one.service: one.classes(weights[one.service]) for one in models if one.classes})

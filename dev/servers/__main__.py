@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from dev.servers import ALL, down, instance, up
+from dev.servers import ALL, down, instance, keep, up
 from dev.servers.postgres_programs import newest
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import DatabaseSettings
@@ -91,6 +91,7 @@ def _names(text: str) -> tuple[str, ...]:
 def _up(options: argparse.Namespace) -> int:
     named = named_by_user()
     variables = up(options.state, named, report=_say, only=options.only)
+    keep(options.state)
     if options.json:
         sys.stdout.write(json.dumps(variables) + "\n")
     elif variables:
@@ -99,6 +100,8 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
+    if not any(one.running for one in instance(options.state).status()):
+        _say("no private server runs here")
     down(options.state, report=_say, wipe=options.wipe, only=options.only)
     return 0
 

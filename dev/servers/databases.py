@@ -8,7 +8,8 @@ from windmill.storage import database
 
 async def create(settings: DatabaseSettings, name: str, *, template: str = "template1") -> None:
     """An empty database, or a copy of `template`."""
-    await _administer(settings, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copying files costs half of what writing every page to the log costs, as `wal_log` does.
+    await _administer(settings, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 async def drop(settings: DatabaseSettings, name: str) -> None:

@@ -51,6 +51,7 @@ class Instance:
         if not self.state.exists():
             return
         with self._locked(report):
+            self.kept_file.unlink(missing_ok=True)
             for name in reversed(names):
                 self._stop(name, report)
                 if wipe:
@@ -65,6 +66,11 @@ class Instance:
     def variables_file(self) -> Path:
         return self.state / "local.env"
 
+    @property
+    def kept_file(self) -> Path:
+        """There as long as somebody wants the servers to go on."""
+        return self.state / "kept"
+
     def _home(self, name: str) -> Path:
         return self.state / name
 
@@ -73,6 +79,7 @@ class Instance:
         already = server.pid(home) is not None
         if not already:
             begun.append(name)
+            report(f"{server.title:<11} starts")
         started = time.monotonic()
         version = server.start(home, named, report)
         took = "already running" if already else f"{time.monotonic() - started:.1f} s"
@@ -121,7 +128,8 @@ class Instance:
         return Status(name, pid is not None, pid, ports.LOOPBACK, port, str(server.log(home)))
 
     def _locked(self, report: ReportLine) -> AbstractContextManager[None]:
-        return files.locked(self.state / "lock", lambda: report("waits for another `up` or `down` of this directory"))
+        waits = f"waits for another command, which starts or stops the servers in {self.state}"
+        return files.locked(self.state / "lock", lambda: report(waits))
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[list[str]]:

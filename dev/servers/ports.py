@@ -2,11 +2,14 @@
 
 import hashlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 SPREAD = 200
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LISTENS = "0A"
 
 
 def is_free(port: int) -> bool:
@@ -40,13 +43,15 @@ def listens(pid: int, port: int) -> bool:
 
 
 def _listening_sockets(port: int) -> set[str]:
-    rows = [
-        line.split()
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        if Path(table).exists()
-        for line in Path(table).read_text().splitlines()[1:]
-    ]
-    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
+    rows = (row for table in _TABLES if table.exists() for row in _listening_rows(table))
+    return {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}")}
+
+
+def _listening_rows(table: Path) -> Iterator[list[str]]:
+    """Linux lists these before all connections, of which a busy machine has thousands: they are not read."""
+    with table.open() as lines:
+        next(lines, "")
+        yield from takewhile(lambda row: row[3] == _LISTENS, map(str.split, lines))
 
 
 def choose(base: int, state: Path, *, last: int | None = None, avoid: Iterable[int] = ()) -> int:

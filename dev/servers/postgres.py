@@ -40,8 +40,8 @@ SETTINGS = {
 }
 
 
-def start(home: Path, _named: Mapping[str, str], report: ReportLine) -> str:
-    """Start the server unless it runs, wait until it is ready; its version."""
+def start(home: Path, named: Mapping[str, str], report: ReportLine) -> str:
+    """Start the server unless it runs, wait until it is ready and has the database that is named; its version."""
     home.mkdir(parents=True, exist_ok=True)
     programs = find(_data(home))
     try:
@@ -49,7 +49,8 @@ def start(home: Path, _named: Mapping[str, str], report: ReportLine) -> str:
             _wait_ready(home)
         else:
             _start_stopped(home, programs, report)
-        _ensure_database(home, programs)
+        for name in {NAME, named.get("DB_NAME") or NAME}:
+            _ensure_database(home, programs, name)
     except (Died, subprocess.SubprocessError) as error:
         raise WindmillError(unavailable, f"the private PostgreSQL {error}", _remedy(home)) from error
     return programs.version
@@ -190,9 +191,9 @@ def _options(home: Path, programs: PostgresPrograms, identity: Identity) -> list
     return [*plain, *lz4] if has_lz4 else plain
 
 
-def _ensure_database(home: Path, programs: PostgresPrograms) -> None:
-    if _sql(home, programs, f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'") != "1":  # noqa: S608 - a constant
-        _sql(home, programs, f"CREATE DATABASE {NAME}")
+def _ensure_database(home: Path, programs: PostgresPrograms, name: str) -> None:
+    if name not in _sql(home, programs, "SELECT datname FROM pg_database").splitlines():
+        _sql(home, programs, 'CREATE DATABASE "{}"'.format(name.replace('"', '""')))
 
 
 def _sql(home: Path, programs: PostgresPrograms, statement: str) -> str:

@@ -39,9 +39,10 @@ _children: dict[tuple[int, str | None], Detached] = {}
 class Died(Exception):
     """A process ended, or was not ready in time; `log` is where it says why."""
 
-    def __init__(self, reason: str, log: Path) -> None:
-        super().__init__(f"{reason}; the end of {log}:\n{tail(log)}")
-        self.log = log
+    def __init__(self, reason: str, log: Path, *, slow: bool = False) -> None:
+        said = tail(log) if log.exists() and log.stat().st_size else ""
+        super().__init__(f"{reason}; the end of {log}:\n{said}" if said else reason)
+        self.log, self.slow = log, slow
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ def wait_ready(record: Path, log: Path, is_ready: Callable[[], bool], timeout: f
     """Wait until the recorded process is ready; raises Died if it ends first or takes too long."""
     if wait_until(lambda: running(record) is None or is_ready(), timeout) and running(record):
         return
-    raise Died("is not ready in time" if running(record) else "ended while starting", log)
+    if running(record):
+        raise Died(f"is not ready after {timeout:.0f} s", log, slow=True)
+    raise Died("ended while starting", log)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float, every: float = 0.05) -> bool:

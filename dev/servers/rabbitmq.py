@@ -38,7 +38,7 @@ def start(home: Path, named: Mapping[str, str], report: ReportLine) -> str:
         programs = _programs(home, asked, named, report)
         return rabbitmq_docker.start(home, asked) if programs is None else rabbitmq_node.start(home, programs, asked)
     except Died as error:
-        raise WindmillError(unavailable, f"the private RabbitMQ {error}", _remedy(home)) from error
+        raise WindmillError(unavailable, f"the private RabbitMQ {error}", _remedy(home, slow=error.slow)) from error
     except CannotUnpack as error:
         raise _absent(asked, str(error)) from error
 
@@ -86,7 +86,9 @@ def variables(home: Path) -> dict[str, str]:
     }
 
 
-def _remedy(home: Path) -> str:
+def _remedy(home: Path, *, slow: bool) -> str:
+    if slow:
+        return "this machine may be busy: run the same command again"
     return f"read {log(home)}; to begin anew without its data: `python -m dev.servers down --wipe`"
 
 

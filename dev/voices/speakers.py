@@ -1,5 +1,6 @@
-"""Voices that are different people: prompts that four of them have recorded, in as many languages, and four voices of
-the synthesiser flite that were made of recordings of people, and say any English sentence."""
+"""Voices that are different people: prompts that six of them have recorded, in as many languages, and four voices of
+the synthesiser flite that were made of recordings of people, and say any English sentence. espeak-ng says any as well,
+and sounds like nobody."""
 
 import os
 import platform
@@ -11,22 +12,28 @@ from pathlib import Path
 from dev.servers import debian_packages
 from dev.servers.server import ReportLine
 from windmill.core.settings import load_settings
-from windmill.kernels.audio.pcm import Pcm
+from windmill.kernels.audio.pcm import RATE, Pcm
 from windmill.media.audio.decoding import decode, open_audio_tools
 from windmill.media.audio.wave_files import open_samples
+from windmill.media.ffmpeg.programs import find_ffmpeg
 
 PACKAGES = (*(f"asterisk-core-sounds-{language}-wav" for language in ("en", "fr", "it", "ru")), "flite")
+MORE_PACKAGES = (*PACKAGES, "asterisk-prompt-it-menardi-wav", "asterisk-prompt-fr-armelle", "espeak-ng")
 RECORDED: Mapping[str, str] = {
     "allison": "en_US_f_Allison",
     "june": "fr_CA_f_June",
     "carlo": "it_IT_m_Carlo",
     "irina": "ru_RU_f_IvrvoiceRU",
+    "menardi": "it_IT_f_Menardi",
+    "armelle": "fr",
 }
 """Names of ours, and the folders of their prompts."""
 SYNTHETIC = ("awb", "rms", "slt", "kal16")
+ROBOT = "robot"
+"""The voice of espeak-ng."""
 _SOUNDS = Path("usr/share/asterisk/sounds")
-_PROMPT_BYTES = (35_000, 130_000)
-"""About 2 to 8 seconds."""
+_PROMPT_SECONDS = (2.1875, 8.125)
+_BYTES_PER_SECOND = {".wav": 16_000, ".gsm": 1_650}
 _VERSION = 1
 
 
@@ -38,38 +45,59 @@ class Voices:
     made: Path
 
     def prompts(self, name: str) -> list[Path]:
-        """What a person has recorded."""
-        least, most = _PROMPT_BYTES
-        found = sorted((self.tree / _SOUNDS / RECORDED[name]).glob("*.wav"))
-        return [path for path in found if least < path.stat().st_size < most]
+        """What a person has recorded, 2 to 8 seconds each."""
+        least, most = _PROMPT_SECONDS
+        found = sorted((self.tree / _SOUNDS / RECORDED[name]).glob("*.*"))
+        return [path for path in found if least < _seconds_of(path) < most]
 
     def recorded(self, name: str, number: int) -> Pcm:
         prompts = self.prompts(name)
         return self._decoded(prompts[number % len(prompts)], self.made / f"{name}-{number % len(prompts)}.pcm")
 
     def say(self, name: str, text: str) -> Pcm:
-        """A sentence by the synthesiser."""
+        """A sentence by a synthesiser."""
         key = "".join(letter if letter.isalnum() else "_" for letter in text)[:80]
         spoken = self.made / f"{name}-{key}.wav"
         if not spoken.exists():
             libraries = self.tree / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
-            environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
-            command = [str(self.tree / "usr/bin/flite"), "-voice", name, "-t", text, "-o", str(spoken)]
-            subprocess.run(command, check=True, env=environment)
+            environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries), "ESPEAK_DATA_PATH": str(libraries)}
+            subprocess.run(self._saying(name, text, spoken), check=True, env=environment)
         return self._decoded(spoken, spoken.with_suffix(".pcm"))
+
+    def _saying(self, name: str, text: str, target: Path) -> list[str]:
+        programs = self.tree / "usr/bin"
+        if name == ROBOT:
+            return [str(programs / "espeak-ng"), "-v", "en-gb", "-w", str(target), text]
+        return [str(programs / "flite"), "-voice", name, "-t", text, "-o", str(target)]
 
     def _decoded(self, path: Path, target: Path) -> Pcm:
         if not target.exists():
-            decode(open_audio_tools(load_settings()), path, target)
+            if path.suffix == ".gsm":
+                _decode_gsm(path, target)
+            else:
+                decode(open_audio_tools(load_settings()), path, target)
         return open_samples(target)
 
 
-def open_voices(cache: Path, report: ReportLine) -> Voices:
-    """The voices, downloaded if they are not there. Raises CannotUnpack where this is no Debian."""
+def _seconds_of(prompt: Path) -> float:
+    return prompt.stat().st_size / _BYTES_PER_SECOND.get(prompt.suffix, 1)
+
+
+def _decode_gsm(path: Path, target: Path) -> None:
+    """Nothing in such a file says what it is, so the decoder of recordings refuses it."""
+    program = find_ffmpeg(load_settings().ffmpeg)
+    given = ["-f", "gsm", "-i", str(path), "-ac", "1", "-ar", str(RATE), "-f", "s16le", str(target)]
+    subprocess.run([program, "-v", "error", "-nostdin", "-y", *given], check=True)
+
+
+def open_voices(cache: Path, report: ReportLine, *, more: bool = False) -> Voices:
+    """The voices, downloaded if they are not there; `more` are those that only measurements need. Raises CannotUnpack
+    where this is no Debian."""
     if not debian_packages.can_unpack():
         raise debian_packages.CannotUnpack("the voices are packages of Debian, which this system is not")
     cache.mkdir(parents=True, exist_ok=True)
-    tree = debian_packages.unpack_packages(PACKAGES, cache / f"voices-{_VERSION}-{debian_packages.system()}", report)
+    packages, name = (MORE_PACKAGES, "more-voices") if more else (PACKAGES, "voices")
+    tree = debian_packages.unpack_packages(packages, cache / f"{name}-{_VERSION}-{debian_packages.system()}", report)
     made = cache / "voices-made"
     made.mkdir(exist_ok=True)
     return Voices(tree, made)

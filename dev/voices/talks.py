@@ -18,14 +18,15 @@ _CHANGES = 0.8
 
 @dataclass(frozen=True)
 class TalkPlan:
-    """What a talk is to be like: its voices, how many turns it has, noise so many decibels below it, and the share of
-    turns that begin before the one before has ended."""
+    """What a talk is to be like: its voices, how many turns it has, noise so many decibels below it, the share of turns
+    that begin before the one before has ended, and the sentences of synthesised voices."""
 
     voices: Sequence[str]
     turns: int
     noise: float | None = None
     overlap: float = 0.0
     seed: int = 1
+    sentences: Sequence[str] = SENTENCES
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def trimmed(sound: Pcm) -> Pcm:
 def make_talk(voices: Voices, plan: TalkPlan) -> MadeTalk:
     """The same plan gives the same talk. Who speaks next is somebody else, four times out of five."""
     dice = random.Random(plan.seed)
-    say = {name: _sayer(voices, name, dice) for name in plan.voices}
+    say = {name: _sayer(voices, name, plan.sentences, dice) for name in plan.voices}
     mixed, at, spoken = np.zeros(0, np.int32), 0, []
     speaker = plan.voices[0]
     for number in range(plan.turns):
@@ -91,13 +92,15 @@ def _with_noise(mixed: npt.NDArray[np.int32], plan: TalkPlan) -> Pcm:
     return np.asarray(np.clip(sound, -32_768, 32_767), np.int16)
 
 
-def _sayer(voices: Voices, name: str, dice: random.Random) -> Callable[[], tuple[Pcm, str | None]]:
+def _sayer(
+    voices: Voices, name: str, sentences: Sequence[str], dice: random.Random
+) -> Callable[[], tuple[Pcm, str | None]]:
     """Says something else each time, until it has said all it knows."""
     if name in RECORDED:
         numbers = list(range(len(voices.prompts(name))))
         dice.shuffle(numbers)
         return lambda: (trimmed(voices.recorded(name, numbers.pop())), None)
-    texts = list(SENTENCES)
+    texts = list(sentences)
     dice.shuffle(texts)
 
     def say() -> tuple[Pcm, str | None]:

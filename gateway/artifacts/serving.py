@@ -2,12 +2,12 @@
 
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from gateway.artifacts.ranges import wanted_part
+from gateway.attachments import attachment
 from gateway.conditions import matches
 from gateway.context import Gateway
 from gateway.request_state import state_of
@@ -43,12 +43,11 @@ async def serve_file(request: Request, gateway: Gateway, row: ArtifactRow, artif
 
 def file_headers(row: ArtifactRow, artifact_id: str) -> dict[str, str]:
     """A file is saved under its name, and whatever it holds cannot act on behalf of who fetched it."""
-    name = quote(PurePosixPath(row.name).name, safe="")
     return {
         "ETag": f'"{artifact_id}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "Content-Disposition": attachment(PurePosixPath(row.name).name),
         "Content-Security-Policy": SANDBOX,
     }
 

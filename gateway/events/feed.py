@@ -31,6 +31,7 @@ class FedEvent:
     public_id: uuid.UUID
     principal: str
     seq: int
+    kind: str
     fleet_frame: bytes
     job_frame: bytes
 
@@ -139,7 +140,7 @@ class EventFeed:
 def _fed(event: StreamedEvent) -> FedEvent:
     body = body_of(event)
     frames = (frame(event.place, body), frame(event.seq, body))
-    return FedEvent(event.place, event.public_id, event.principal, event.seq, *frames)
+    return FedEvent(event.place, event.public_id, event.principal, event.seq, event.kind, *frames)
 
 
 def _after(events: Sequence[FedEvent], place: StreamPlace, most: int) -> Sequence[FedEvent]:

@@ -29,7 +29,7 @@ def frame(event_id: object, body: bytes) -> bytes:
 
 
 def control(name: str, reason: str) -> bytes:
-    """A frame of ours: `resync`, `dropped` or `reconnect`."""
+    """A frame of ours: `resync`, `dropped`, `reconnect` or `ended`."""
     return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"reason": reason}))
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Header, Request
+from fastapi import Header, Request, Response
 
 from gateway.caller import Caller
 from gateway.context import Gateway
@@ -28,6 +28,7 @@ LastEventId = Annotated[
 ]
 STREAMS: dict[int | str, dict[str, Any]] = {200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}}
 """For `responses` of a route that streams, too."""
+JOB_STREAMS = {**STREAMS, 204: {"description": "The job has ended, and you have seen all of it."}}
 
 
 def wants_stream(request: Request) -> bool:
@@ -37,8 +38,8 @@ def wants_stream(request: Request) -> bool:
 
 async def open_job_stream(
     request: Request, gateway: Gateway, caller: Caller, public_id: uuid.UUID, after: int, last: str | None
-) -> EventStreamResponse:
-    """The events of a job; raises NOT_FOUND."""
+) -> Response:
+    """The events of a job; raises NOT_FOUND. Whoever has seen its end gets 204, after which no browser reconnects."""
     known = last is None or (last.isascii() and last.isdigit() and len(last) <= 18)
     begin = int(last) if known and last is not None else after if known else 0
 
@@ -53,7 +54,7 @@ async def open_job_stream(
 
 async def open_fleet_stream(
     request: Request, gateway: Gateway, caller: Caller, after: str | None, last: str | None
-) -> EventStreamResponse:
+) -> Response:
     """The events of all jobs that the caller sees: after the place that is given, or from now on."""
     given = after if last is None else last
     pool, settings = gateway.access.pool, gateway.settings
@@ -81,7 +82,7 @@ async def _opened(
     begin: Callable[[], Awaitable[None]],
     *,
     known: bool,
-) -> EventStreamResponse:
+) -> Response:
     """The stream of a reader who has begun; who may not is not counted."""
     key = caller.key.prefix if caller.key else ""
 
@@ -99,5 +100,8 @@ async def _opened(
     except BaseException:
         leave()
         raise
+    if reader.is_over:
+        leave()
+        return Response(status_code=204)
     note = b"" if known else control("resync", "the last event id is none of this stream: read anew what you show")
     return EventStreamResponse(frames_of(gateway.work.feed, reader, still_admitted, note), leave)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from gateway.events.feed import EventFeed, FedEvent
 from gateway.events.frames import body_of, frame
+from windmill.jobs.states import ENDED_JOBS
 from windmill.operate.jobs.event_stream import StreamedEvent, StreamPlace
 
 MOST = 500
@@ -22,6 +23,11 @@ class EventReader(Protocol):
     @property
     def last(self) -> object: ...
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all was taken, and nothing more is to come."""
+        ...
+
     async def take(self) -> list[bytes]:
         """The frames that come next, perhaps none; raises FellBehind."""
         ...
@@ -33,6 +39,8 @@ ReadOlder = Callable[[StreamPlace, StreamPlace], Awaitable[list[StreamedEvent]]]
 
 class FleetReader:
     """Follows all jobs of a principal, None for those of everybody. Mutable."""
+
+    is_over = False
 
     def __init__(self, feed: EventFeed, read_older: ReadOlder, place: StreamPlace, principal: str | None) -> None:
         self._feed, self._read_older, self._principal = feed, read_older, principal
@@ -76,12 +84,24 @@ class JobReader:
     def __init__(self, feed: EventFeed, read_log: ReadLog, public_id: uuid.UUID, after: int) -> None:
         self._feed, self._read_log, self._public_id = feed, read_log, public_id
         self.last = after
+        self._kind = ""
         self._place: StreamPlace | None = None
         self._ahead: _LogPage | None = None
 
     async def begin(self) -> None:
-        """Read the first page of the log, before anything is sent: who may not see the job is told so."""
-        self._ahead = await self._read_page()
+        """Read the first page of the log, before anything is sent: who may not see the job is told so. The event that
+        the reader has seen last is read again, as it may have been the end of the job."""
+        place, rows = await self._read_page(max(self.last - 1, 0))
+        further = [row for row in rows if row["seq"] > self.last]
+        if further:
+            self._ahead = place, further
+        else:
+            self._place, self._kind = place, rows[-1]["kind"] if rows else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the log was taken up to the end of the job; if it runs again, there is more of it."""
+        return self._place is not None and self._kind in ENDED_JOBS
 
     async def take(self) -> list[bytes]:
         place = self._feed.last
@@ -97,22 +117,22 @@ class JobReader:
         for one in found:
             if one.seq != self.last + 1:
                 return frames + await self._from_log()
-            self.last = one.seq
+            self.last, self._kind = one.seq, one.kind
             frames.append(one.job_frame)
         return frames
 
     async def _from_log(self) -> list[bytes]:
-        (place, rows), self._ahead = self._ahead or await self._read_page(), None
+        (place, rows), self._ahead = self._ahead or await self._read_page(self.last), None
         if rows:
-            self.last = int(rows[-1]["seq"])
-        # With a full page there may be more in the log, so the next look is there again.
-        self._place = place if len(rows) < MOST else None
+            self.last, self._kind = int(rows[-1]["seq"]), rows[-1]["kind"]
+        # With a full page there may be more in the log, so the next look is there again. The first has lost an event.
+        self._place = place if len(rows) < MOST - 1 else None
         return [frame(row["seq"], self._body(row)) for row in rows]
 
-    async def _read_page(self) -> "_LogPage":
+    async def _read_page(self, after: int) -> "_LogPage":
         """Up to the end of the feed before it was read, there is no event that it lacks."""
         place = self._feed.last
-        return place, await self._read_log(self.last)
+        return place, await self._read_log(after)
 
     def _body(self, row: dict[str, Any]) -> bytes:
         told = {name: row[name] for name in ("at", "level", "position", "shard", "data")}

@@ -54,12 +54,19 @@ async def frames_of(
         except WindmillError as error:
             yield control("reconnect", error.code)
             return
-        if _now() >= ends:
-            yield control("reconnect", "the connection is old")
+        if farewell := _farewell(reader, ends):
+            yield farewell
             return
         if not frames:
             await _wait(news, beat - _now())
     yield control("reconnect", "the gateway stops")
+
+
+def _farewell(reader: EventReader, ends: float) -> bytes | None:
+    """What is sent last, once it is time."""
+    if reader.is_over:
+        return control("ended", "the job has ended, and nothing more is to come")
+    return control("reconnect", "the connection is old") if _now() >= ends else None
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

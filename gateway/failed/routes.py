@@ -4,13 +4,25 @@ import asyncio
 from collections.abc import Iterable
 
 from gateway.context import Context, Gateway, Who
-from gateway.failed.shapes import FailedFilter, FailedList, FailedQuery, SweepAnswer, SweepBody
+from gateway.failed.naming import named_failure
+from gateway.failed.shapes import (
+    FailedFilter,
+    FailedList,
+    FailedQuery,
+    HearBody,
+    MuteBody,
+    MutedList,
+    MutedShape,
+    SweepAnswer,
+    SweepBody,
+)
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.hiding import hide_paths_within
 from windmill.core.errors import WindmillError
 from windmill.operate.dead_letters.codes import checked_codes
 from windmill.operate.dead_letters.dead_letter import DeadLetterFilter
 from windmill.operate.dead_letters.listing import list_dead_letters
+from windmill.operate.dead_letters.muting import Muting, hear_failure, mute_failure, read_muted
 from windmill.operate.dead_letters.render import render_listing_json, render_sweep_json
 from windmill.operate.dead_letters.serving import SCANNED, SweepRequest, sweep_dead_letters
 from windmill.operate.dead_letters.sweep import SweepAction
@@ -46,6 +58,35 @@ async def purge(gateway: Context, _: Operator, who: Who, body: SweepBody) -> Swe
         said = "to throw jobs away, say in expect how many"
         raise WindmillError("USAGE", said, "ask with dry_run first: it counts them")
     return await _sweep(gateway, who, body, "purge")
+
+
+@router.get("/failed/muted")
+async def list_muted(gateway: Context, _: Viewer) -> MutedList:
+    """Failures that somebody knows of, with who did it, why, and until when."""
+    return await _muted(gateway)
+
+
+@router.post("/failed/mute")
+async def mute(gateway: Context, _: Operator, who: Who, body: MuteBody) -> MutedList:
+    """List failures of a service with one code apart from the others. Nothing happens to their jobs."""
+    service, code = await named_failure(gateway, body.service, body.code or "")
+    wanted = Muting(service, code, body.reason, body.until)
+    await mute_failure(gateway.access.pool, gateway.settings, who, wanted)
+    return await _muted(gateway)
+
+
+@router.post("/failed/hear")
+async def hear(gateway: Context, _: Operator, who: Who, body: HearBody) -> MutedList:
+    """List them among the others again."""
+    service, code = await named_failure(gateway, body.service, body.code or "")
+    await hear_failure(gateway.access.pool, gateway.settings, who, service, code)
+    return await _muted(gateway)
+
+
+async def _muted(gateway: Gateway) -> MutedList:
+    found = await read_muted(gateway.access.pool, gateway.settings)
+    shapes = [MutedShape.model_validate({**vars(one), "code": one.code or None}) for one in found]
+    return MutedList(muted=shapes, count=len(shapes))
 
 
 async def _sweep(gateway: Gateway, who: Who, body: SweepBody, action: SweepAction) -> SweepAnswer:

@@ -83,4 +83,35 @@ class SweepAnswer(Shape):
     interrupted: bool
 
 
+class MutedShape(Shape):
+    """The failures of a service with one code, null for those without. They are muted until they are heard again, or
+    until `muted_until`."""
+
+    service: str
+    code: str | None
+    reason: str
+    principal: str
+    muted_at: datetime
+    muted_until: datetime | None
+
+
+class MutedList(Shape):
+    """The newest first."""
+
+    muted: list[MutedShape]
+    count: int
+
+
+class HearBody(Shape):
+    """Which failures; without a code those that have none."""
+
+    service: Named
+    code: Named | None = None
+
+
+class MuteBody(HearBody):
+    reason: Annotated[str, Field(max_length=1_000, pattern=r"^[^\x00]*$")] = ""
+    until: AwareDatetime | None = None
+
+
 FailedFilter = Annotated[FailedQuery, Query()]

@@ -1,11 +1,11 @@
 """The file of an image, as it is or small. A browser saves it, and runs nothing of it."""
 
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Request, Response
 
 from gateway.artifacts.serving import SANDBOX
+from gateway.attachments import attachment
 from gateway.conditions import matches
 from gateway.context import Context
 from gateway.guard import Viewer, noun_router
@@ -38,7 +38,7 @@ def _answer(request: Request, file: ImageFile, name: str) -> Response:
     headers = {
         "ETag": f'"{file.sha256}"',
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": attachment(name),
         "Content-Security-Policy": SANDBOX,
     }
     if matches(request.headers.get("if-none-match"), headers["ETag"]):

@@ -84,7 +84,10 @@ class ImageQuery(PageQuery):
 
 
 class ImageFacts(Shape):
+    """`copy_of` is the image whose answers, boxes and votes a copy shares."""
+
     image_id: int
+    copy_of: int | None
     image_filename: str
     image_group: str | None
     width: int | None

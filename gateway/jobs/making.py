@@ -1,5 +1,6 @@
 """The body of POST /jobs as a job."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from gateway.caller import Caller
@@ -31,7 +32,20 @@ async def new_job(gateway: Gateway, caller: Caller, body: NewJobBody, key: str |
     )
 
 
-def plan_of(job: NewJob, library: PresetLibrary) -> JobPlan:
+def engine_warnings(job: NewJob, configured: Collection[str] | None) -> list[str]:
+    """Which steps will fail unless a worker has engines that this installation does not; None is not known."""
+    if configured is None:
+        return []
+    asked = [step.parameters for step in job.steps if step.skip_reason is None and step.parameters.get("engines")]
+    return [
+        f"the step {one['name']} asks for {' or '.join(one['engines'])}, of which service_config.json of this gateway "
+        f"has none: name others in `engines`, of {', '.join(sorted(configured))}"
+        for one in asked
+        if not set(one["engines"]) & set(configured)
+    ]
+
+
+def plan_of(job: NewJob, library: PresetLibrary, warnings: Sequence[str] = ()) -> JobPlan:
     """What would be made."""
     assert job.preset
     assert job.preset_version is not None
@@ -46,5 +60,6 @@ def plan_of(job: NewJob, library: PresetLibrary) -> JobPlan:
             )
             for step in job.steps
         ],
+        warnings=list(warnings),
         estimated_seconds=library.get(job.preset).preset.estimated_seconds.get(quality),
     )

@@ -9,12 +9,12 @@ from fastapi import Query, Request, Response
 from gateway.conditions import preferred_wait
 from gateway.context import Context, Gateway, Who
 from gateway.events.frames import visible
-from gateway.events.opening import STREAMS, LastEventId, open_job_stream, wants_stream
+from gateway.events.opening import JOB_STREAMS, LastEventId, open_job_stream, wants_stream
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.hiding import hide_paths_within
-from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
-from gateway.jobs.answering import answer_job, summary, worded
-from gateway.jobs.making import new_job, plan_of
+from gateway.idempotency import IdempotencyKey, digest_of
+from gateway.jobs.answering import answer_job, answer_jobs, answer_submitted, worded
+from gateway.jobs.making import engine_warnings, new_job, plan_of
 from gateway.jobs.shapes import (
     AnyJobBody,
     EventList,
@@ -34,11 +34,18 @@ from gateway.video_jobs.shapes import VideoJobAnswer, VideoJobBody, VideoJobList
 from gateway.video_jobs.words import video_job
 from windmill.core.errors import WindmillError
 from windmill.jobs.states import JobStatus
-from windmill.jobs.submitting import find_job, submit_job
+from windmill.jobs.submitting import find_job
 from windmill.operate.jobs.details import read_details
 from windmill.operate.jobs.outlines import show_outline
 from windmill.operate.jobs.recorded_change import RecordedChange
-from windmill.operate.jobs.serving import VisibleJobs, list_visible_events, page_of_jobs, remove, wait_for_end
+from windmill.operate.jobs.serving import (
+    VisibleJobs,
+    list_visible_events,
+    page_of_jobs,
+    remove,
+    submit_and_show,
+    wait_for_end,
+)
 from windmill.operate.webhooks.endpoints import WebhookAccess
 from windmill.operate.webhooks.named import NamedWebhook, name_webhook
 from windmill.storage.audit_log import Actor
@@ -69,33 +76,28 @@ async def make_job(
 ) -> Response:
     """Make a job of a preset. `?validate_only=true` only says what it would be; `Prefer: wait=10` answers 200 if it
     ends so soon. A body with `video_id` alone is one of the video service, and answered in its words."""
+    digest = digest_of("POST /jobs", body) if key else ""
     if isinstance(body, VideoJobBody):
-        ask = VideoAsk(body.video_id, key, digest_of("POST /jobs", body))
+        ask = VideoAsk(body.video_id, key, digest)
         return worded(await make_video_job(gateway, caller, who, ask), 201)
-    job = await new_job(gateway, caller, body, key, digest_of("POST /jobs", body))
+    job = await new_job(gateway, caller, body, key, digest)
+    warnings = engine_warnings(job, await gateway.presets.engines())
     if validate_only == "true":
-        return Response(plan_of(job, await gateway.presets.library()).model_dump_json(), media_type="application/json")
+        plan = plan_of(job, await gateway.presets.library(), warnings)
+        return Response(plan.model_dump_json(), media_type="application/json")
     webhook = await _webhook(gateway, who, body.webhook) if body.webhook else None
-    job = replace(job, webhook_id=webhook.webhook_id if webhook else None)
-    submitted = await submit_job(gateway.watched(RecordedChange(who, "jobs.create", key=caller.key)), job)
-    status = 201 if submitted.new or submitted.replayed else 200
-    waited = preferred_wait(request)
-    if waited is not None and await wait_for_end(gateway.access, submitted.change.job_id, waited):
-        status = 200
-    response = await answer_job(request, gateway, caller, submitted.change.public_id, status, webhook)
-    if submitted.replayed:
-        response.headers[REPLAYED] = "true"
-    if waited is not None:
-        response.headers["Preference-Applied"] = f"wait={waited:g}"
-    return response
+    job = replace(job, webhook_id=webhook.webhook_id) if webhook else job
+    access = gateway.watched(RecordedChange(who, "jobs.create", key=caller.key))
+    submitted, shown = await submit_and_show(access, job, caller.sees)
+    return await answer_submitted(request, gateway, caller, submitted, shown, webhook, warnings)
 
 
 async def _webhook(gateway: Gateway, who: Actor, body: JobWebhookBody) -> NamedWebhook:
     return await name_webhook(WebhookAccess(gateway.access.pool, gateway.settings), who, body.url, body.events)
 
 
-@router.get("/jobs")
-async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> JobList | VideoJobList:
+@router.get("/jobs", response_model=JobList | VideoJobList)
+async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery, Query()]) -> Response | VideoJobList:
     """Your jobs, the newest first. `status=pending`, `claimed`, `processing` or `completed` is answered in the words of
     the video service, and so is `status=`."""
     if in_its_words(query.status):
@@ -104,8 +106,7 @@ async def list_jobs(gateway: Context, caller: Viewer, query: Annotated[JobQuery,
     chosen = VisibleJobs(_statuses(query.status), query.preset, query.code)
     before = gateway.cursors.open(wanted, query.cursor)
     page = await page_of_jobs(gateway.access, chosen, before, query.limit, caller.sees)
-    jobs = [summary(job) for job in page.jobs]
-    return JobList(jobs=jobs, count=len(jobs), next_cursor=gateway.cursors.seal_next(wanted, page.last))
+    return answer_jobs(page.jobs, gateway.cursors.seal_next(wanted, page.last))
 
 
 def _statuses(text: str | None) -> list[str] | None:
@@ -156,7 +157,7 @@ async def delete_job(gateway: Context, caller: Operator, who: Who, job_id: uuid.
     await remove(gateway.watched(RecordedChange(who, "jobs.delete")), job_id, caller.sees, gateway.store)
 
 
-@router.get("/jobs/{job_id}/events", response_model=EventList, responses=STREAMS)
+@router.get("/jobs/{job_id}/events", response_model=EventList, responses=JOB_STREAMS)
 async def list_events(
     request: Request,
     gateway: Context,

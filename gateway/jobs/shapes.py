@@ -147,13 +147,14 @@ class PlannedStepShape(Shape):
 
 
 class JobPlan(Shape):
-    """What a job would be: nothing was stored."""
+    """What a job would be: nothing was stored. `warnings` tell what would keep it from succeeding here."""
 
     valid: Literal[True] = True
     preset: str
     preset_version: int
     quality: str
     steps: list[PlannedStepShape]
+    warnings: list[str]
     estimated_seconds: float | None
 
 

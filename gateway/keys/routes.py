@@ -22,8 +22,9 @@ async def list_keys(gateway: Context, _: Admin) -> KeyList:
 
 @router.post("/keys", status_code=201)
 async def make_key(gateway: Context, _: Admin, who: Who, body: NewKeyBody) -> MadeKeyAnswer:
-    """Make a key. It is told now and never again; from the first one on, everybody needs one."""
-    made = await create_key(gateway.access.pool, gateway.settings, who, NewKey(**body.model_dump()))
+    """Make a key. It is told now and never again. From the first one on everybody needs one, so that has to be an
+    administrator's (409)."""
+    made = await create_key(gateway.access.pool, gateway.settings, who, NewKey(**body.model_dump()), keep_admin=True)
     gateway.keys.forget()
     return MadeKeyAnswer(key=_shape(made.key), secret=made.text)
 
@@ -41,7 +42,8 @@ async def rotate(
 
 @router.delete("/keys/{prefix}")
 async def revoke(gateway: Context, _: Admin, who: Who, prefix: KeyPrefix) -> KeyAnswer:
-    """Refuse a key from now on; other gateways follow within a second."""
-    key = await revoke_key(gateway.access.pool, gateway.settings, who, prefix)
+    """Refuse a key from now on; other gateways follow within a second. The last good one of an
+    administrator stays (409)."""
+    key = await revoke_key(gateway.access.pool, gateway.settings, who, prefix, keep_admin=True)
     gateway.keys.forget()
     return KeyAnswer(key=_shape(key))

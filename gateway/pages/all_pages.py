@@ -17,6 +17,8 @@ from gateway.pages.keys.routes import router as keys
 from gateway.pages.login.routes import router as login
 from gateway.pages.overview.routes import router as overview
 from gateway.pages.runs.routes import router as runs
+from gateway.pages.sessions.routes import router as sessions
+from gateway.pages.sessions.speaker_routes import router as speakers
 from gateway.pages.static_routes import router as static
 from gateway.pages.unknown import router as unknown
 from gateway.pages.videos.routes import router as videos
@@ -43,6 +45,8 @@ PAGES: Sequence[APIRouter] = (
     job,
     compose,
     videos,
+    sessions,
+    speakers,
     unknown,
 )
 """In the order in which they are looked through: `unknown` takes whatever is left."""

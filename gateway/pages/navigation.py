@@ -20,6 +20,7 @@ SECTIONS: Sequence[Section] = (
     Section("overview", "/ui/", "Overview"),
     Section("images", "/ui/images", "Images"),
     Section("jobs", "/ui/jobs", "Jobs"),
+    Section("sessions", "/ui/sessions", "Sessions"),
     Section("runs", "/ui/runs", "Runs"),
     Section("failures", "/ui/failures", "Failures"),
     Section("webhooks", "/ui/webhooks", "Webhooks", "operator"),

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.errors import as_windmill_error, mistakes_of, problem_of, problem_response
+from gateway.direct_route import DirectRoute
+from gateway.errors import as_windmill_error, problem_of, problem_response
 from gateway.guard import admit, scope_of
+from gateway.mistakes import mistakes_of
 from gateway.pages.forms import check_form
 from gateway.pages.rendering import SEEN, Shown, page
 from gateway.request_state import state_of
@@ -21,7 +22,7 @@ LOGIN = "/ui/login"
 _NO_KEY = ("AUTH_MISSING", "AUTH_INVALID", "AUTH_EXPIRED")
 
 
-class PageRoute(APIRoute):
+class PageRoute(DirectRoute):
     """Admits a request, looks whether a form is ours, and shows errors as pages."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

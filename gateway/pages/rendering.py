@@ -53,8 +53,11 @@ _FILTERS = (
     words.size,
     words.probability,
     words.percent,
+    words.sentence,
+    words.breakable,
     words.span,
     words.estimate,
+    words.playtime,
     hide_paths,
 )
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from markupsafe import Markup, escape
+
 UNKNOWN = "\u2013"
 _SPACE = "\u00a0"
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -38,10 +40,22 @@ def size(value: float | None) -> str:
 
 
 def probability(value: float | None) -> str:
-    """Two digits without the nought: .94."""
+    """Two digits without the nought: .94. Beside a label a bare 1 would be read as its number."""
     if value is None:
         return UNKNOWN
-    return "1" if value >= 0.995 else f"{max(value, 0):.2f}"[1:]
+    return "1.0" if value >= 0.995 else f"{max(value, 0):.2f}"[1:]
+
+
+def sentence(text: str) -> str:
+    """A remedy as it is written beside its code, as a sentence of its own: names within it stay as they are."""
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".?:\u201d" else ".")
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column breaks after an underscore, and stays one word for whoever copies it."""
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 def percent(part: float | None, whole: float | None) -> str:
@@ -65,6 +79,13 @@ def span(seconds: float | None) -> str:
             parts.append(f"{left // length}{_SPACE}{unit}")
         left %= length
     return f"{_SPACE}".join(parts[:2]) or f"0{_SPACE}s"
+
+
+def playtime(seconds: float) -> str:
+    """A moment of a recording, as players write it: 3:34, or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def estimate(seconds: float | None) -> str:

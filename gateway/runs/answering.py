@@ -1,6 +1,6 @@
 """A run as an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,14 @@ from gateway.hiding import hide_paths_within
 from gateway.runs.shapes import ImageAnswers, RunDetails, RunSummary
 from windmill.operate.runs.outlook import MOST_COUNTED, RunAnswers, RunOutlook, RunRow, outlook
 from windmill.operate.runs.reading import AnsweredImage, count_answers
+from windmill.operate.status.figures import FleetStatus
 
+_NOTHING = {
+    "new": "nothing new: these images were submitted to these services before; the selection all asks again",
+    "missing": "nothing missing: an answer is there of all; the selection all asks again",
+    "failed": "nothing failed: no answer is an error; the selection all asks again",
+    "all": "there are no such images",
+}
 _INNER = ("first_image_id", "until_image_id", "last_image_id", "image_group")
 
 
@@ -18,17 +25,20 @@ def summary(run: RunRow) -> RunSummary:
 
 
 async def details(gateway: Gateway, run: RunRow) -> RunDetails:
-    _, found = await look_at(gateway, run)
-    return RunDetails.model_validate({**_told(run), **asdict(found)})
+    _, found = await look_at(gateway, run, gateway.image_fleet.status)
+    note = _NOTHING[run.selection] if run.finished_at and not run.jobs and not run.cancelled_at else None
+    return RunDetails.model_validate({**_told(run), **asdict(found), "note": note})
 
 
-async def look_at(gateway: Gateway, run: RunRow) -> tuple[Mapping[str, RunAnswers] | None, RunOutlook]:
+async def look_at(
+    gateway: Gateway, run: RunRow, status: Callable[[], Awaitable[FleetStatus]]
+) -> tuple[Mapping[str, RunAnswers] | None, RunOutlook]:
     """How far it is, service by service and as a whole. What the queues hold is asked only for a run that is too long
     to be counted, or goes on."""
     counted = await count_answers(gateway.access.pool, gateway.settings, run)
     done = run.finished_at is not None and sum(one.answered for one in (counted or {}).values()) >= run.jobs
     ended = run.cancelled_at is not None or (done and run.jobs <= MOST_COUNTED)
-    services = {} if ended else {one.service: one for one in (await gateway.image_fleet.status()).services}
+    services = {} if ended else {one.service: one for one in (await status()).services}
     return counted, outlook(run, counted, services)
 
 

@@ -47,7 +47,8 @@ class RunSummary(Shape):
 
 class RunDetails(RunSummary):
     """`status` is queued, publishing, running, succeeded or cancelled. `answered` jobs have an answer, of which so many
-    are failures; unless it is `exact`, at least so many. `eta_seconds` is null while a service stands still."""
+    are failures; unless it is `exact`, at least so many. `eta_seconds` is null while a service stands still. `note`
+    says why a run has published nothing."""
 
     status: str
     answered: int
@@ -55,6 +56,7 @@ class RunDetails(RunSummary):
     exact: bool
     progress: float
     eta_seconds: float | None
+    note: str | None
 
 
 class RunAnswer(Shape):

@@ -66,12 +66,14 @@ async def similar(
     gateway: Context, _: Viewer, image_id: ImageId, query: Annotated[SimilarQuery, Query()]
 ) -> SimilarAnswer:
     """Images that look like this one, the most similar first."""
-    found = await find_similar(gateway.access.pool, gateway.settings, image_id, query.distance, query.limit)
+    found = await find_similar(gateway.access.pool, gateway.settings, image_id, query.distance, query.limit, query.by)
     hits = [
         SimilarShape.model_validate({**_hit(gateway, SearchHit(record, ())), "distance": distance})
         for record, distance in found.hits
     ]
-    return SimilarAnswer(hits=hits, count=len(hits), hashed=found.hashed)
+    return SimilarAnswer(
+        hits=hits, count=len(hits), hashed=found.hashed, by=found.by, ways=list(found.ways), complete=found.complete
+    )
 
 
 def _saved(search: SavedSearch) -> SavedSearchShape:

@@ -28,7 +28,10 @@ class FacetQuery(Shape):
 
 
 class SimilarQuery(Shape):
-    """`distance`: so many bits of the hashes may differ."""
+    """`by`: the name of a service whose vectors are compared, or `hash`; by itself a vector, where the image has one.
+    `distance`: so many bits of the hashes may differ."""
+
+    by: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$", examples=["hash"])] = ""
 
     distance: Annotated[int, Field(ge=0, le=MOST_DISTANCE)] = MOST_DISTANCE
     limit: Annotated[int, Field(ge=1, le=500)] = 50
@@ -48,7 +51,7 @@ class ReasonShape(Shape):
 
 
 class FrameShape(Shape):
-    """The image is a frame of a job."""
+    """The image is a frame of a job: of its video at so many `seconds`, where it has one."""
 
     job_id: uuid.UUID
     name: str
@@ -124,15 +127,21 @@ class FacetAnswer(Shape):
 
 
 class SimilarShape(HitShape):
-    distance: int
+    """`distance`: bits that differ, or by the cosine of vectors from 0, the same, to 2."""
+
+    distance: float
 
 
 class SimilarAnswer(Shape):
-    """Not `hashed`: the image has no perceptual hash, so nothing is known to look like it."""
+    """What images were compared `by`, and the `ways` in which this one can be: by vectors of services, and by its
+    perceptual hash, if it is `hashed`. Not `complete`: only the newest vectors were compared."""
 
     hits: list[SimilarShape]
     count: int
     hashed: bool
+    by: str
+    ways: list[str]
+    complete: bool
 
 
 class SavedSearchBody(Shape):

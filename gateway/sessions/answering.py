@@ -59,7 +59,7 @@ def speaker_shape(session: Session, speaker: Speaker, emojis: Emojis) -> Speaker
         segment_count=speaker.segments,
         total_duration_seconds=round(speaker.seconds, 3),
         sample_audio_url=sample if speaker.has_sample else None,
-        sample_start_time=None,
+        sample_start_time=speaker.sample_start,
         claimed_by=claim.claimed_by if claim else None,
         claimed_at=claim.claimed_at if claim else None,
         claim_type=claim.claim_type if claim else None,  # type: ignore[arg-type]  # the table allows no other

@@ -12,7 +12,7 @@ from gateway.artifacts.serving import FILE_ANSWERS, serve_file
 from gateway.context import Context, Gateway, Speaking, Who
 from gateway.errors import PROBLEMS
 from gateway.events.frames import visible
-from gateway.events.opening import STREAMS, LastEventId, open_job_stream, wants_stream
+from gateway.events.opening import JOB_STREAMS, LastEventId, open_job_stream, wants_stream
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.jobs.shapes import EventList, EventQuery, JobEvent
 from gateway.sessions.answering import emojis_of, results_shape, session_shape
@@ -172,7 +172,7 @@ async def audio(request: Request, gateway: Context, _: Viewer, person: Speaking,
     return await serve_file(request, gateway, row, row.key)
 
 
-@router.get("/sessions/{session_id}/events", response_model=EventList, responses=STREAMS)
+@router.get("/sessions/{session_id}/events", response_model=EventList, responses=JOB_STREAMS)
 async def list_events(
     request: Request,
     gateway: Context,

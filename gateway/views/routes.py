@@ -64,14 +64,14 @@ async def failed_image(gateway: Context, _: Viewer, query: Annotated[FailedImage
 
 
 def _hidden(view: View) -> ViewShape:
-    """What workers and services have said may name folders of theirs."""
+    """What workers and services have said, and where images lie, may name folders of theirs."""
     return _shape(replace(view, document=hide_paths_within(view.document), text=hide_paths(view.text)))
 
 
 @router.get("/views/image")
 async def image(gateway: Context, _: Viewer, query: Annotated[ImageQuery, Query()]) -> ViewShape:
     """What is known of one image: its id, path or URL names it."""
-    return _shape(await view_image(gateway.settings, query.image))
+    return _hidden(await view_image(gateway.settings, query.image))
 
 
 @router.get("/views/presets")

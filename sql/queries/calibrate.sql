@@ -11,3 +11,12 @@ ORDER BY image_id;
 SELECT image_id, service, data::text AS data, image_sent::text AS image_sent FROM results
 WHERE image_id = ANY ($1::bigint[]) AND status = 'success'
 ORDER BY image_id, service;
+
+-- name: find_images_of_several
+-- The latest images that several of these services have answered.
+SELECT r.image_id FROM results AS r
+WHERE r.service = ANY ($1::text[]) AND r.status = 'success' AND ($2::text IS NULL OR EXISTS (
+    SELECT FROM image_groups AS g WHERE g.image_group = $2 AND g.image_id = r.image_id
+))
+GROUP BY r.image_id HAVING count(*) > 1
+ORDER BY r.image_id DESC LIMIT $3;

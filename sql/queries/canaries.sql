@@ -33,9 +33,22 @@ INSERT INTO blind_answers (service, image_id) SELECT $1, image_id FROM marked ON
 
 -- name: delete_blind_enrichments
 -- The same for boxes: without its row a box is due again.
-DELETE FROM postprocessing AS p USING canaries AS c
-WHERE p.service = $1 AND c.service = $1 AND p.status = 'success' AND p.result_created >= c.found_at
-  AND p.result_created <= c.recovered_at + make_interval(secs => $3) AND finds_nothing(p.data -> 'predictions', $2);
+WITH doubtful AS (
+    SELECT e.image_id, json_agg(one) FILTER (WHERE NOT judged.is_doubtful) AS kept
+    FROM canaries AS c JOIN enrichments AS e ON e.updated >= c.found_at
+    CROSS JOIN LATERAL json_array_elements(e.answers) AS one
+    CROSS JOIN LATERAL (
+        SELECT one ->> 'service' = $1 AND one ->> 'error_code' IS NULL
+           AND (one ->> 'result_created')::timestamptz
+               BETWEEN c.found_at AND c.recovered_at + make_interval(secs => $3)
+           AND finds_nothing(one -> 'data' -> 'predictions', $2) AS is_doubtful
+    ) AS judged
+    WHERE c.service = $1 GROUP BY e.image_id HAVING bool_or(judged.is_doubtful)
+), gone AS (
+    DELETE FROM enrichments AS e USING doubtful AS d WHERE e.image_id = d.image_id AND d.kept IS NULL
+)
+UPDATE enrichments AS e SET answers = d.kept, updated = clock_timestamp() FROM doubtful AS d
+WHERE e.image_id = d.image_id AND d.kept IS NOT NULL;
 
 -- name: end_blindness
 -- Since the recovery, and not since now: an address that only this process knows to be blind may have answered others.

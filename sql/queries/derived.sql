@@ -30,75 +30,72 @@ SELECT image_id, merged_id, box_key, anchor, source_result_ids, merged_data::tex
 FROM merged_boxes WHERE image_id = ANY ($1::bigint[])
 ORDER BY image_id, merged_id;
 
+-- name: read_boxes
+SELECT image_id, source_result_ids, box_rows::text AS box_rows FROM merges WHERE image_id = ANY ($1::bigint[]);
+
 -- name: read_merges
-SELECT image_id, source_result_ids, services, awaiting, dropped::text AS dropped, boxes, version, calibration
+SELECT image_id, source_result_ids, services, awaiting, failed, dropped::text AS dropped, boxes,
+       box_rows::text AS box_rows, version, calibration
 FROM merges WHERE image_id = ANY ($1::bigint[]);
 
--- name: delete_merged_boxes
-DELETE FROM merged_boxes AS m USING unnest($1::bigint[], $2::bigint[]) AS gone (image_id, merged_id)
-WHERE m.image_id = gone.image_id AND m.merged_id = gone.merged_id;
-
--- name: insert_merged_boxes
--- A box that existed before, as its box_key shows, keeps its merged_id.
-INSERT INTO merged_boxes (image_id, merged_id, box_key, anchor, source_result_ids, merged_data, version, calibration)
-OVERRIDING SYSTEM VALUE
-SELECT image_id, coalesce(merged_id, nextval(pg_get_serial_sequence('merged_boxes', 'merged_id'))), box_key,
-       string_to_array(anchor, ',')::integer[], string_to_array(source_result_ids, ',')::bigint[], merged_data::jsonb,
-       $7, $8
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-     AS new (image_id, merged_id, box_key, anchor, source_result_ids, merged_data);
+-- name: next_merged_ids
+SELECT nextval('merged_ids') AS merged_id FROM generate_series(1, $1::integer);
 
 -- name: delete_merges
 DELETE FROM merges WHERE image_id = ANY ($1::bigint[]);
 
--- name: insert_merges
-INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)
+-- name: write_merges
+INSERT INTO merges AS m (image_id, source_result_ids, services, awaiting, failed, dropped, boxes, box_rows, version,
+                         calibration)
 SELECT image_id, string_to_array(source_result_ids, ',')::bigint[], string_to_array(services, ','),
-       string_to_array(awaiting, ','), dropped::jsonb, boxes, $7, $8
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
-     AS new (image_id, source_result_ids, services, awaiting, dropped, boxes);
+       string_to_array(awaiting, ','), string_to_array(failed, ','), dropped::jsonb, boxes, box_rows::json, $9, $10
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[])
+     AS new (image_id, source_result_ids, services, awaiting, failed, dropped, boxes, box_rows)
+ON CONFLICT (image_id) DO UPDATE SET
+    source_result_ids = excluded.source_result_ids, services = excluded.services, awaiting = excluded.awaiting,
+    failed = excluded.failed, dropped = excluded.dropped, boxes = excluded.boxes, box_rows = excluded.box_rows,
+    version = excluded.version, calibration = excluded.calibration, created = clock_timestamp();
 
--- name: delete_postprocessing_of_vanished_boxes
-DELETE FROM postprocessing AS p
-WHERE p.image_id = ANY ($1::bigint[])
-  AND NOT EXISTS (SELECT FROM merged_boxes AS m WHERE m.image_id = p.image_id AND m.box_key = p.box_key);
+-- name: read_box_answers
+SELECT image_id, answers::text AS answers FROM enrichments WHERE image_id = ANY ($1::bigint[]);
+
+-- name: lock_box_answers
+-- The same, until the end of the transaction: who writes some answers writes all of them.
+SELECT image_id, answers::text AS answers FROM enrichments WHERE image_id = ANY ($1::bigint[])
+ORDER BY image_id FOR NO KEY UPDATE;
 
 -- name: read_consensus
 SELECT image_id, consensus_data::text AS consensus_data, source_result_ids, source_merged_ids, source_post_ids, version,
        calibration
-FROM consensus WHERE image_id = ANY ($1::bigint[]);
+FROM votes WHERE image_id = ANY ($1::bigint[]);
 
 -- name: delete_consensus
-DELETE FROM consensus WHERE image_id = ANY ($1::bigint[]);
+DELETE FROM votes WHERE image_id = ANY ($1::bigint[]);
 
--- name: insert_consensus
-INSERT INTO consensus (image_id, consensus_data, source_result_ids, source_merged_ids, source_post_ids,
-                       processing_time, version, calibration)
-SELECT image_id, consensus_data::jsonb, string_to_array(source_result_ids, ',')::bigint[],
+-- name: write_consensus
+INSERT INTO votes (image_id, consensus_data, source_result_ids, source_merged_ids, source_post_ids, processing_time,
+                   version, calibration)
+SELECT image_id, consensus_data::json, string_to_array(source_result_ids, ',')::bigint[],
        string_to_array(source_merged_ids, ',')::bigint[], string_to_array(source_post_ids, ',')::bigint[],
        processing_time, $7, $8
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::real[])
-     AS new (image_id, consensus_data, source_result_ids, source_merged_ids, source_post_ids, processing_time);
+     AS new (image_id, consensus_data, source_result_ids, source_merged_ids, source_post_ids, processing_time)
+ON CONFLICT (image_id) DO UPDATE SET
+    consensus_data = excluded.consensus_data, source_result_ids = excluded.source_result_ids,
+    source_merged_ids = excluded.source_merged_ids, source_post_ids = excluded.source_post_ids,
+    processing_time = excluded.processing_time, version = excluded.version, calibration = excluded.calibration,
+    created = clock_timestamp();
 
--- name: read_postprocessing
-SELECT image_id, post_id, box_key, service, data::text AS data, status, error_code, attempt, final, processing_time
-FROM postprocessing WHERE image_id = ANY ($1::bigint[])
-ORDER BY image_id, box_key, service;
+-- name: begin_box_answers
+-- Numbers for $1 answers, and the present time.
+SELECT nextval('post_ids') AS post_id, clock_timestamp()::text AS result_created FROM generate_series(1, $1::integer);
 
--- name: delete_postprocessing
-DELETE FROM postprocessing AS p USING unnest($2::text[], $3::text[]) AS gone (box_key, service)
-WHERE p.image_id = $1 AND p.box_key = gone.box_key AND p.service = gone.service;
+-- name: write_box_answers
+INSERT INTO enrichments (image_id, answers) SELECT * FROM unnest($1::bigint[], $2::json[])
+ON CONFLICT (image_id) DO UPDATE SET answers = excluded.answers, updated = clock_timestamp();
 
--- name: insert_postprocessing
--- Only for boxes that still exist.
-INSERT INTO postprocessing (image_id, merged_box_id, box_key, service, data, status, error_code, error_message,
-                            attempt, final, processing_time, version)
-SELECT $1, m.merged_id, new.box_key, new.service, new.data::json,
-       CASE WHEN new.error_code IS NULL THEN 'success' ELSE 'error' END, new.error_code, new.error_message,
-       new.attempt, new.final, new.processing_time, $10
-FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::boolean[], $9::real[])
-     AS new (box_key, service, data, error_code, error_message, attempt, final, processing_time)
-JOIN merged_boxes AS m ON m.image_id = $1 AND m.box_key = new.box_key;
+-- name: delete_box_answers
+DELETE FROM enrichments WHERE image_id = ANY ($1::bigint[]);
 
 -- name: derived_tables_are_there
 -- Fails if the migrations were not applied.

@@ -5,8 +5,8 @@
 INSERT INTO fleet_slots (service, slot) SELECT $1, generate_series(0, $2::integer - 1) ON CONFLICT DO NOTHING;
 
 -- name: take_fleet_slot
--- Lease one of the first $2 slots of the service $1 for $4 seconds, under the name $5. If none is free, the process $3
--- is noted as the next one, unless another waits already; whoever does not ask again for two seconds has gone.
+-- Lease one of the first $2 slots of the service $1 for $4 seconds, under the name $5. If none is free and $6, the
+-- process $3 is noted as the next one, unless another waits already; whoever does not ask again for two seconds has gone.
 WITH free AS (
     SELECT slot FROM fleet_slots
     WHERE service = $1 AND slot < $2 AND until <= clock_timestamp()
@@ -18,9 +18,12 @@ WITH free AS (
     SET lease = $5, until = clock_timestamp() + make_interval(secs => $4), wanted_by = NULL, wanted_at = NULL
     FROM free WHERE kept.service = $1 AND kept.slot = free.slot
     RETURNING kept.slot
+), waits_no_more AS (
+    UPDATE fleet_slots AS kept SET wanted_by = NULL, wanted_at = NULL
+    FROM taken WHERE kept.service = $1 AND kept.wanted_by = $3 AND kept.slot <> taken.slot
 ), wanted AS (
     UPDATE fleet_slots AS kept SET wanted_by = $3, wanted_at = clock_timestamp()
-    WHERE NOT EXISTS (SELECT FROM taken) AND kept.service = $1
+    WHERE $6 AND NOT EXISTS (SELECT FROM taken) AND kept.service = $1
       AND kept.slot = coalesce(
           (SELECT slot FROM fleet_slots WHERE service = $1 AND slot < $2 AND wanted_by = $3 LIMIT 1),
           (SELECT slot FROM fleet_slots

@@ -4,7 +4,7 @@
 SELECT FROM api_keys, audit_log, gateway_secret, wanted_states, jobs, steps, tasks, job_events, artifacts, assets,
             webhooks, webhook_deliveries, bulk_actions, bulk_items, batches, batch_items, sessions, session_chunks,
             session_speakers, session_claims, session_transcripts, session_hits, session_changes, session_consents,
-            talk_groups, talk_members
+            talk_groups, talk_members, muted_failures
 WHERE false;
 
 -- name: read_gateway_secret
@@ -23,6 +23,12 @@ FROM api_keys WHERE prefix = $1;
 SELECT *, revoked_at IS NOT NULL AS revoked, coalesce(expires_at <= clock_timestamp(), false) AS expired,
        CASE WHEN previous_until > clock_timestamp() THEN previous_hash END AS old_hash
 FROM api_keys WHERE prefix = $1 FOR NO KEY UPDATE;
+
+-- name: lock_good_admin_keys
+-- In one order, so that two who lock them never wait for each other.
+SELECT prefix FROM api_keys
+WHERE scope = 'admin' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY prefix FOR NO KEY UPDATE;
 
 -- name: list_keys
 SELECT *, revoked_at IS NOT NULL AS revoked, coalesce(expires_at <= clock_timestamp(), false) AS expired,
@@ -47,7 +53,7 @@ WHERE prefix = $1;
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE prefix = $1;
 
 -- name: charge_key
--- Count a job against the quota of the key; no row if it is spent.
+-- Count a job that is made with the key, if its quota is not spent; else no row.
 UPDATE api_keys SET jobs_made = jobs_made + 1
 WHERE prefix = $1 AND (quota_jobs IS NULL OR jobs_made < quota_jobs)
 RETURNING jobs_made;

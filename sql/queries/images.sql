@@ -1,15 +1,19 @@
 -- Images as they are listed and registered over HTTP.
 
 -- name: page_of_images
--- The newest $2 images before $1.
-SELECT image_id, image_filename, image_path, image_url, image_group, width, height, original_id, image_created
-FROM images WHERE image_id < $1 ORDER BY image_id DESC LIMIT $2;
+-- The newest $2 images before $1. The size is that of the search row, as everywhere; before there is one, that which
+-- was given when the image was registered.
+SELECT i.image_id, i.image_filename, i.image_path, i.image_url, i.image_group,
+       coalesce(s.width, i.width) AS width, coalesce(s.height, i.height) AS height, i.original_id, i.image_created
+FROM images AS i LEFT JOIN image_search AS s ON s.image_id = coalesce(i.original_id, i.image_id)
+WHERE i.image_id < $1 ORDER BY i.image_id DESC LIMIT $2;
 
 -- name: page_of_group
 -- The same of the group $3.
-SELECT i.image_id, i.image_filename, i.image_path, i.image_url, i.image_group, i.width, i.height, i.original_id,
-       i.image_created
+SELECT i.image_id, i.image_filename, i.image_path, i.image_url, i.image_group,
+       coalesce(s.width, i.width) AS width, coalesce(s.height, i.height) AS height, i.original_id, i.image_created
 FROM image_groups AS g JOIN images AS i USING (image_id)
+LEFT JOIN image_search AS s ON s.image_id = coalesce(i.original_id, i.image_id)
 WHERE g.image_group = $3 AND g.image_id < $1 ORDER BY g.image_id DESC LIMIT $2;
 
 -- name: find_image_ids

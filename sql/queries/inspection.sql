@@ -1,8 +1,11 @@
 -- One image for those who look at it, and where it stands among others.
 
 -- name: inspect_image
-SELECT i.image_id, a.answering_id, i.image_filename, i.image_group, i.image_path, i.image_url, i.width, i.height
-FROM images AS i JOIN answering_images AS a USING (image_id) WHERE i.image_id = $1;
+SELECT i.image_id, a.answering_id, i.image_filename, i.image_group, i.image_path, i.image_url,
+       coalesce(s.width, i.width) AS width, coalesce(s.height, i.height) AS height
+FROM images AS i JOIN answering_images AS a USING (image_id)
+LEFT JOIN image_search AS s ON s.image_id = a.answering_id
+WHERE i.image_id = $1;
 
 -- name: find_neighbour_images
 -- The images next to $1 in a list that begins with the newest: of the group $2, or of all.
@@ -20,7 +23,8 @@ SELECT
 -- name: list_gallery
 -- What a list of the images $1 tells of each: its likeliest votes with their words, how much services disagree, and how
 -- many of them have answered or failed.
-SELECT g.image_id, i.image_filename, i.image_group, i.width, i.height, i.original_id, i.image_created,
+SELECT g.image_id, i.image_filename, i.image_group,
+       coalesce(s.width, i.width) AS width, coalesce(s.height, i.height) AS height, i.original_id, i.image_created,
        coalesce(r.answered, 0) AS answered, coalesce(r.failed, 0) AS failed, c.consensus_data IS NOT NULL AS voted,
        coalesce((SELECT array_agg(concat_ws(' ', v.item ->> 'emoji', v.item -> 'said_yes' -> 0 ->> 'word')
                                   ORDER BY v.place)
@@ -30,6 +34,7 @@ SELECT g.image_id, i.image_filename, i.image_group, i.width, i.height, i.origina
        d.doubt
 FROM unnest($1::bigint[]) WITH ORDINALITY AS g (image_id, place)
 JOIN images AS i USING (image_id)
+LEFT JOIN image_search AS s ON s.image_id = coalesce(i.original_id, i.image_id)
 LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE error_code IS NULL)::integer AS answered,
                           count(error_code)::integer AS failed
                    FROM results WHERE results.image_id = coalesce(i.original_id, i.image_id)) AS r ON true

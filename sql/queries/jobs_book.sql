@@ -25,9 +25,19 @@ SELECT jsonb_agg(o ORDER BY o.position) FROM (
 -- ends (or NULL), and new tasks $6. That goes back to the queue after a delay, or waits so long for something else; new
 -- ones are held while the job is paused. One with a lease is claimed at once, for $7 seconds by the worker $8, unless a
 -- task is queued there that comes before it or the deadline has passed; its lease is returned if it was. With $9 new
--- tasks are cancelled, as all that is open.
-WITH clock AS MATERIALIZED (
-    SELECT clock_timestamp() AS now
+-- tasks are cancelled, as all that is open. Tags and places of new tasks count from where the job's principal stands in
+-- the queue of their step. With $11, the job was not locked: nothing is written and no row returned unless its row has
+-- that version still, and the task the lease $10. The version that the row has now is returned.
+WITH held AS MATERIALIZED (
+    SELECT FROM tasks
+    WHERE job_id = $1 AND position = ($5::jsonb ->> 'position')::smallint AND shard = ($5 ->> 'shard')::integer
+      AND lease = $10::uuid
+    FOR NO KEY UPDATE
+), locked AS MATERIALIZED (
+    SELECT FROM jobs WHERE job_id = $1 AND ($11::xid IS NULL OR (xmin = $11 AND EXISTS (SELECT FROM held)))
+    FOR NO KEY UPDATE
+), clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS now FROM locked
 ), kept AS (
     UPDATE jobs AS j
     SET status = g.status, ends_as = g.ends_as, priority = g.priority, attempt = g.attempt, progress = g.progress,
@@ -41,7 +51,7 @@ WITH clock AS MATERIALIZED (
         status text, ends_as text, priority smallint, attempt integer, progress real, error_code text, message text,
         warnings jsonb, paused_by text, pause_reason text, paused_until timestamptz, ended boolean)
     WHERE j.job_id = $1
-    RETURNING j.job_id, j.status, j.principal, j.deadline, j.last_event
+    RETURNING j.job_id, j.status, j.principal, j.deadline, j.last_event, j.xmin AS version
 ), told AS (
     INSERT INTO job_events (job_id, seq, kind, position, shard, level, data)
     SELECT k.job_id, k.last_event - jsonb_array_length($3) + e.number, e.kind, e.position, e.shard, e.level, e.data
@@ -50,12 +60,12 @@ WITH clock AS MATERIALIZED (
 ), saved_steps AS (
     UPDATE steps AS s
     SET status = g.status, planned = g.planned, plan_cursor = g.plan_cursor, settled = g.settled, failed = g.failed,
-        waited = g.waited, ran = g.ran,
+        waited = g.waited, ran = g.ran, reused = g.reused,
         started_at = CASE WHEN g.status = 'pending' THEN NULL ELSE coalesce(s.started_at, now) END,
         ended_at = CASE WHEN g.status NOT IN ('pending', 'running') THEN coalesce(s.ended_at, now) END
     FROM clock, jsonb_to_recordset($4::jsonb) AS g (
         position smallint, status text, planned integer, plan_cursor integer, settled integer, failed integer,
-        waited float8, ran float8)
+        waited float8, ran float8, reused integer)
     WHERE s.job_id = $1 AND s.position = g.position
 ), ended AS (
     UPDATE tasks AS t
@@ -67,21 +77,29 @@ WITH clock AS MATERIALIZED (
         progress = coalesce(e.progress, t.progress),
         queued_at = CASE WHEN e.status = 'queued' THEN now ELSE t.queued_at END,
         ended_at = CASE WHEN e.status IN ('queued', 'waiting') THEN NULL ELSE now END
-    FROM clock, jsonb_to_record($5::jsonb) AS e (
+    FROM clock, jsonb_to_record($5) AS e (
         position smallint, shard integer, status text, output jsonb, error_code text, message text, delay float8,
         held boolean, tries integer, lost integer, ran float8, progress real)
     WHERE t.job_id = $1 AND t.position = e.position AND t.shard = e.shard
+), stands AS MATERIALIZED (
+    SELECT n.step, greatest(0, (SELECT virtual_time FROM step_queues WHERE step = n.step),
+                            (SELECT max(tag) FROM tasks WHERE step = n.step AND status = 'running'),
+                            (SELECT max(tag) FROM tasks WHERE step = n.step AND principal = k.principal
+                             AND status IN ('queued', 'running', 'waiting'))) AS at
+    FROM kept AS k, (SELECT DISTINCT step FROM jsonb_to_recordset($6::jsonb) AS n (step text)) AS n
 ), fresh AS MATERIALIZED (
-    SELECT n.*, n.lease IS NOT NULL AND coalesce(k.deadline, 'infinity') > now
+    SELECT n.*, s.at, n.lease IS NOT NULL AND coalesce(k.deadline, 'infinity') > now
         AND NOT EXISTS (SELECT FROM tasks AS o WHERE o.step = n.step AND o.step_version = n.version
-                        AND o.status = 'queued' AND o.not_before IS NULL AND o.place < n.place) AS claimed
-    FROM clock, kept AS k, jsonb_to_recordset($6::jsonb) AS n (
+                        AND o.status = 'queued' AND o.not_before IS NULL AND o.place < s.at + n.place) AS claimed
+    FROM clock, kept AS k, jsonb_to_recordset($6) AS n (
         position smallint, shard integer, step text, version integer, tag float8, place float8, input jsonb, lease uuid)
+        JOIN stands AS s ON s.step = n.step
 ), added AS (
     INSERT INTO tasks (job_id, position, shard, step, step_version, principal, not_before, tag, place, input,
                        queued_at, status, attempt, lease, lease_until, worker, claimed_at, ended_at)
     SELECT k.job_id, n.position, n.shard, n.step, n.version, k.principal,
-           CASE WHEN k.status = 'paused' AND NOT $9 THEN timestamptz 'infinity' END, n.tag, n.place, n.input, now,
+           CASE WHEN k.status = 'paused' AND NOT $9 THEN timestamptz 'infinity' END, n.at + n.tag, n.at + n.place,
+           n.input, now,
            CASE WHEN n.claimed THEN 'running' WHEN $9 THEN 'cancelled' ELSE 'queued' END, n.claimed::integer,
            CASE WHEN n.claimed THEN n.lease END,
            CASE WHEN n.claimed THEN now + make_interval(secs => $7::float8) END,
@@ -89,7 +107,7 @@ WITH clock AS MATERIALIZED (
     FROM fresh AS n, kept AS k, clock
     RETURNING lease
 )
-SELECT lease FROM added WHERE lease IS NOT NULL;
+SELECT version, (SELECT lease FROM added WHERE lease IS NOT NULL) AS lease FROM kept;
 
 -- name: cancel_open_tasks
 -- All tasks of a job that do not run, and what they wait for.

@@ -15,7 +15,9 @@ SELECT step FROM step_queues ORDER BY step;
 -- Lease the best task of the step $1 in the version $2 for $4 seconds, under the token $3. The job starts with its
 -- first task; while another has its row locked, whoever ends or renews a task later starts it. The deadline is asked
 -- for in a subquery, and the job and the step are looked up under LIMIT: PostgreSQL turns neither into a join over all
--- jobs, which it would do as long as the statistics of the tables are of different ages.
+-- jobs, which it would do as long as the statistics of the tables are of different ages. The task's columns begin with
+-- task_; begun: the last event of a job that starts. If the step has no other task, its job's steps are returned, and
+-- the version of the job's row that goes with them; none if somebody has changed the row as the claim began.
 WITH best AS (
     SELECT t.job_id, t.position, t.shard FROM tasks AS t
     WHERE t.step = $1 AND t.step_version = $2 AND t.status = 'queued' AND t.not_before IS NULL
@@ -28,21 +30,29 @@ WITH best AS (
         waited = t.waited + extract(epoch FROM clock_timestamp() - t.queued_at)
     FROM best AS b WHERE t.job_id = b.job_id AND t.position = b.position AND t.shard = b.shard
     RETURNING t.*
+), idle AS MATERIALIZED (
+    SELECT job_id, xmin AS version FROM jobs
+    WHERE job_id = (SELECT job_id FROM claimed) AND status IN ('queued', 'waiting') FOR NO KEY UPDATE SKIP LOCKED
 ), begun AS (
     UPDATE jobs
     SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), last_event = last_event + 1
-    WHERE job_id = (SELECT job_id FROM jobs
-                    WHERE job_id = (SELECT job_id FROM claimed) AND status IN ('queued', 'waiting')
-                    FOR NO KEY UPDATE SKIP LOCKED)
-    RETURNING job_id, last_event
+    WHERE job_id = (SELECT job_id FROM idle)
+    RETURNING job_id, last_event, xmin AS version
 ), told AS (
     INSERT INTO job_events (job_id, seq, kind) SELECT job_id, last_event, 'started' FROM begun
 )
-SELECT c.job_id, c.position, c.shard, c.step, c.step_version, c.attempt, c.tries, c.lost, c.input, c.output, c.lease,
-       j.public_id, j.kind, j.inputs, j.parameters, j.principal, s.parameters AS step_parameters
+SELECT c.position AS task_position, c.shard AS task_shard, c.step AS task_step, c.step_version AS task_step_version,
+       c.attempt AS task_attempt, c.tries AS task_tries, c.lost AS task_lost, c.input AS task_input,
+       c.output AS task_output, c.lease AS task_lease, s.parameters AS task_step_parameters,
+       extract(epoch FROM c.claimed_at - c.queued_at)::float8 AS task_waited, j.*, b.last_event AS begun,
+       CASE WHEN b.version IS NULL THEN j.version
+            WHEN (SELECT version FROM idle) = j.version THEN b.version END AS version,
+       CASE WHEN s.planned = 1 THEN (SELECT jsonb_agg(to_jsonb(o) || '{"running": 0}' ORDER BY o.position)
+                                     FROM steps AS o WHERE o.job_id = c.job_id) END AS steps
 FROM claimed AS c
-    CROSS JOIN LATERAL (SELECT * FROM jobs WHERE job_id = c.job_id LIMIT 1) AS j
-    CROSS JOIN LATERAL (SELECT * FROM steps WHERE job_id = c.job_id AND position = c.position LIMIT 1) AS s;
+    CROSS JOIN LATERAL (SELECT *, xmin AS version FROM jobs WHERE job_id = c.job_id LIMIT 1) AS j
+    CROSS JOIN LATERAL (SELECT * FROM steps WHERE job_id = c.job_id AND position = c.position LIMIT 1) AS s
+    LEFT JOIN begun AS b ON true;
 
 -- name: renew_leases
 -- Prolong the leases $1 by $2 seconds and note the progress $3; only what is still leased is returned, with what its
@@ -62,8 +72,7 @@ UPDATE tasks SET alone = true WHERE job_id = $1 AND position = $2 AND shard = $3
 -- name: lock_leased_task
 -- Lock a task, its job and the job's steps, in this order. No row if the lease was lost. The steps are locked so that
 -- they are read as they are once the job is locked, and not as they were when the statement began. The task's columns
--- begin with task_. others_*: whether other tasks of the job run, are queued or wait. queue_*: if this is the last task
--- of its step, how the queue of the step after it stands for the job's principal.
+-- begin with task_. others_*: whether other tasks of the job run, are queued or wait.
 WITH task AS MATERIALIZED (
     SELECT * FROM tasks WHERE job_id = $1 AND position = $2 AND shard = $3 AND lease = $4 FOR NO KEY UPDATE
 ), job AS MATERIALIZED (
@@ -74,11 +83,6 @@ WITH task AS MATERIALIZED (
                WHERE t.job_id = s.job_id AND t.status IN ('running', 'waiting') AND t.position = s.position
                  AND (t.position, t.shard) <> ($2, $3)) ELSE 0 END AS running
     FROM steps AS s WHERE s.job_id = (SELECT job_id FROM job) FOR NO KEY UPDATE OF s
-), next AS (
-    SELECT o.step FROM own_steps AS o
-    WHERE o.status = 'pending'
-      AND (SELECT settled + 1 >= planned AND plan_cursor IS NULL FROM own_steps WHERE position = $2)
-    ORDER BY o.position LIMIT 1
 )
 SELECT t.job_id AS task_job_id, t.position AS task_position, t.shard AS task_shard, t.step AS task_step,
        t.step_version AS task_step_version, t.attempt AS task_attempt, t.tries AS task_tries, t.lost AS task_lost,
@@ -89,13 +93,8 @@ SELECT t.job_id AS task_job_id, t.position AS task_position, t.shard AS task_sha
        EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'running'
                AND (o.position, o.shard) <> ($2, $3)) AS others_running,
        EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'queued') AS others_queued,
-       EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'waiting') AS others_waiting,
-       next.step AS queue_step,
-       greatest((SELECT virtual_time FROM step_queues WHERE step = next.step), 0,
-                (SELECT max(tag) FROM tasks WHERE step = next.step AND status = 'running')) AS queue_virtual_time,
-       (SELECT max(tag) FROM tasks WHERE step = next.step AND principal = j.principal
-        AND status IN ('queued', 'running', 'waiting')) AS queue_last_tag
-FROM task AS t CROSS JOIN job AS j LEFT JOIN next ON true;
+       EXISTS (SELECT FROM tasks AS o WHERE o.job_id = $1 AND o.status = 'waiting') AS others_waiting
+FROM task AS t CROSS JOIN job AS j;
 
 -- name: insert_artifacts
 INSERT INTO artifacts (job_id, position, shard, name, media_type, bytes, sha256, key)

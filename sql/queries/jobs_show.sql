@@ -25,6 +25,22 @@ WHERE ($1::text[] IS NULL OR status = ANY ($1)) AND ($2::text IS NULL OR preset 
   AND ($3::text IS NULL OR error_code = $3) AND job_id < $4
 ORDER BY job_id DESC LIMIT $5;
 
+-- name: page_of_jobs_in_states
+-- The same in the states $1 and of everybody. Pairs are compared and sorted by, because only the index of states has
+-- them: of a rare state the planner expects as many jobs as of the others, and would read all.
+SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
+       started_at, ended_at
+FROM jobs JOIN (
+    SELECT found.job_id FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
+        SELECT j.job_id FROM jobs AS j
+        WHERE (j.status, j.job_id) >= (wanted.status, 0::bigint) AND (j.status, j.job_id) < (wanted.status, $4::bigint)
+          AND ($2::text IS NULL OR j.preset = $2) AND ($3::text IS NULL OR j.error_code = $3)
+        ORDER BY j.status DESC, j.job_id DESC LIMIT $5
+    ) AS found
+    ORDER BY found.job_id DESC LIMIT $5
+) AS listed USING (job_id)
+ORDER BY job_id DESC;
+
 -- name: page_of_own_jobs
 -- The same of the principal $6: a statement of its own, so that its plan reads no jobs of others.
 SELECT job_id, public_id, kind, preset, status, priority, principal, progress, error_code, message, created_at,
@@ -50,9 +66,18 @@ SELECT job_id, last_event, public_id, kind, preset, status, priority, principal,
 FROM jobs WHERE public_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: show_steps
-SELECT coalesce(parameters ->> 'name', step) AS name, step, version, status, skip_reason, planned, settled, failed,
-       waited, ran, started_at, ended_at
-FROM steps WHERE job_id = $1 ORDER BY position;
+-- A step is running as soon as it is planned; as long as nobody has begun with it, people are told that it is pending.
+-- The first tasks are claimed first, so no others are looked at.
+SELECT coalesce(s.parameters ->> 'name', s.step) AS name, s.step, s.version,
+       CASE WHEN t.begun THEN s.status ELSE 'pending' END AS status, s.skip_reason, s.planned, s.settled, s.failed,
+       s.waited, s.ran, CASE WHEN t.begun THEN s.started_at END AS started_at, s.ended_at
+FROM steps AS s CROSS JOIN LATERAL (
+    SELECT s.status <> 'running' OR s.settled > 0 OR EXISTS (
+        SELECT FROM (SELECT f.attempt FROM tasks AS f WHERE f.job_id = s.job_id AND f.position = s.position
+                     ORDER BY f.shard LIMIT 100) AS first
+        WHERE first.attempt > 0) AS begun
+) AS t
+WHERE s.job_id = $1 ORDER BY s.position;
 
 -- name: show_job_request
 -- What a job was asked for.
@@ -102,11 +127,12 @@ ORDER BY step;
 SELECT status, count(*)::integer AS jobs FROM jobs WHERE ended_at IS NULL GROUP BY status ORDER BY status;
 
 -- name: measure_steps
--- What the newest $2 successes of each of the steps $1 took, and what they were.
+-- What the newest $2 successes of each of the steps $1 took, and what they were. Tasks that were not run tell nothing.
 SELECT w.step, m.steps, m.tasks, m.ran
 FROM unnest($1::text[]) AS w (step) CROSS JOIN LATERAL (
-    SELECT count(*)::integer AS steps, sum(n.settled)::integer AS tasks, sum(n.ran)::float8 AS ran
-    FROM (SELECT s.settled, s.ran FROM steps AS s WHERE s.step = w.step AND s.status = 'succeeded' AND s.ran > 0
+    SELECT count(*)::integer AS steps, sum(n.settled - n.reused)::integer AS tasks, sum(n.ran)::float8 AS ran
+    FROM (SELECT s.settled, s.reused, s.ran FROM steps AS s
+          WHERE s.step = w.step AND s.status = 'succeeded' AND s.ran > 0 AND s.settled > s.reused
           ORDER BY s.ended_at DESC LIMIT $2) AS n
 ) AS m WHERE m.tasks > 0;
 

@@ -1,25 +1,32 @@
 -- Jobs come into being, and their steps are planned.
 
 -- name: insert_job
--- No row if a job with one of its keys is there.
-INSERT INTO jobs (kind, preset, preset_version, inputs, parameters, status, priority, principal, idempotency_key,
-                  dedupe_key, forked_from, deadline, failure_budget, request_digest, webhook_id)
-VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14)
-ON CONFLICT DO NOTHING
-RETURNING job_id;
+-- The job with its steps, whose columns are $15 to $21. No row if a job with one of its keys is there.
+WITH job AS (
+    INSERT INTO jobs (kind, preset, preset_version, inputs, parameters, status, priority, principal, idempotency_key,
+                      dedupe_key, forked_from, deadline, failure_budget, request_digest, webhook_id)
+    VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), own_steps AS (
+    INSERT INTO steps (job_id, position, step, version, streams, parameters, weight, cost, skip_reason, status,
+                       plan_cursor)
+    SELECT j.job_id, g.place - 1, g.step, g.version, g.streams, g.parameters::jsonb, g.weight, g.cost, g.skip_reason,
+           CASE WHEN g.skip_reason IS NULL THEN 'pending' ELSE 'skipped' END,
+           CASE WHEN g.skip_reason IS NULL THEN 0 END
+    FROM job AS j, unnest($15::text[], $16::integer[], $17::boolean[], $18::text[], $19::real[], $20::real[],
+                          $21::text[])
+         WITH ORDINALITY AS g (step, version, streams, parameters, weight, cost, skip_reason, place)
+    RETURNING *
+)
+SELECT j.*, (SELECT jsonb_agg(to_jsonb(s) || '{"running": 0}' ORDER BY s.position) FROM own_steps AS s) AS steps
+FROM job AS j;
 
 -- name: find_job_by_keys
 -- The job of the principal $1 with this idempotency key $2, or else with this kind $3 and dedupe key $4.
 SELECT job_id, public_id, status, request_digest, idempotency_key IS NOT DISTINCT FROM $2 AND $2::text IS NOT NULL AS same_request
 FROM jobs WHERE principal = $1 AND (idempotency_key = $2 OR (kind = $3 AND dedupe_key = $4))
 ORDER BY same_request DESC LIMIT 1;
-
--- name: insert_steps
-INSERT INTO steps (job_id, position, step, version, streams, parameters, weight, cost, skip_reason, status, plan_cursor)
-SELECT $1, place - 1, step, version, streams, parameters::jsonb, weight, cost, skip_reason,
-       CASE WHEN skip_reason IS NULL THEN 'pending' ELSE 'skipped' END, CASE WHEN skip_reason IS NULL THEN 0 END
-FROM unnest($2::text[], $3::integer[], $4::boolean[], $5::text[], $6::real[], $7::real[], $8::text[])
-     WITH ORDINALITY AS given (step, version, streams, parameters, weight, cost, skip_reason, place);
 
 -- name: insert_consents
 INSERT INTO job_consents (job_id, text, reason, given_by, given_at)

@@ -55,3 +55,15 @@ SELECT count(*)::integer FROM (
     WHERE ($1::text[] IS NULL OR status = ANY ($1)) AND ($2::text IS NULL OR preset = $2)
       AND ($3::text IS NULL OR error_code = $3) AND ($4::text IS NULL OR principal = $4) AND job_id > $5
     LIMIT $6) AS found;
+
+-- name: count_jobs_in_states
+-- The same in the states $1 and of everybody, in the order of the index of states, as in page_of_jobs_in_states.
+SELECT count(*)::integer FROM (
+    SELECT FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
+        SELECT FROM jobs AS j
+        WHERE (j.status, j.job_id) > (wanted.status, $4::bigint)
+          AND (j.status, j.job_id) <= (wanted.status, 9223372036854775807)
+          AND ($2::text IS NULL OR j.preset = $2) AND ($3::text IS NULL OR j.error_code = $3)
+        ORDER BY j.status, j.job_id LIMIT $5
+    ) AS found
+    LIMIT $5) AS counted;

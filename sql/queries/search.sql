@@ -6,12 +6,6 @@
 -- changes meanwhile is seen as changed.
 SELECT one AS image_id, search_sources(one) AS sources FROM unnest($1::bigint[]) AS one;
 
--- name: read_face_crops
--- What the services $2 said of crops.
-SELECT image_id, data::text AS data FROM postprocessing
-WHERE image_id = ANY ($1::bigint[]) AND service = ANY ($2::text[]) AND status = 'success'
-ORDER BY image_id, post_id;
-
 -- name: read_search_rows
 SELECT s.image_id, s.taken, s.sources, s.phash, s.version, s.width, s.height, s.persons, s.faces, s.nsfw, s.label_p,
        s.text, (SELECT t.term FROM search_terms AS t WHERE t.term_id = s.camera) AS camera,
@@ -35,6 +29,14 @@ SELECT term_id FROM search_terms WHERE kind = $1 AND term LIKE $2 ORDER BY term 
 
 -- name: count_search_terms
 SELECT term_id, sum(images)::bigint AS images FROM search_counts WHERE term_id = ANY ($1::integer[]) GROUP BY term_id;
+
+-- name: count_taken
+-- How many images were taken from $1 on and before $2, at most $3.
+SELECT count(*) FROM (
+    SELECT FROM image_search
+    WHERE taken IS NOT NULL AND taken >= coalesce($1::timestamptz, '-infinity') AND taken < coalesce($2::timestamptz, 'infinity')
+    ORDER BY taken LIMIT $3
+) AS found;
 
 -- name: has_substring_index
 -- Whether somebody has made an index with pg_trgm, as docs/search.md shows.

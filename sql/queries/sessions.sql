@@ -20,7 +20,10 @@ SELECT s.*, (SELECT count(*)::integer FROM session_speakers AS p
              WHERE p.session_id = s.session_id AND p.merged_into IS NULL) AS total_speakers,
        (SELECT coalesce(sum(c.count), 0)::integer FROM session_counts AS c
         WHERE c.session_id = s.session_id AND c.attributed_to = $4) AS my_total_words,
-       (SELECT count(*)::integer FROM session_hits AS h WHERE h.session_id = s.session_id) AS group_total_words
+       (SELECT count(*)::integer FROM session_hits AS h WHERE h.session_id = s.session_id) AS group_total_words,
+       (SELECT g.name FROM talk_groups AS g WHERE g.group_id = s.group_id) AS group_name,
+       ARRAY(SELECT DISTINCT coalesce(c.attributed_to, c.guest_name) FROM session_claims AS c
+             WHERE c.session_id = s.session_id ORDER BY 1) AS people
 FROM session_states AS s
 WHERE ($2::uuid IS NULL OR s.group_id = $2) AND ($3::text IS NULL OR s.status = $3)
   AND ($1::text IS NULL OR (s.group_id IS NULL AND s.started_by = $1)
@@ -85,7 +88,11 @@ SELECT a.position, a.shard, a.name, a.media_type, a.bytes, a.key FROM artifacts 
 WHERE j.public_id = $1 AND a.name = $2 AND a.position >= 0 ORDER BY a.position DESC LIMIT 1;
 
 -- name: list_session_files
-SELECT a.name FROM artifacts AS a JOIN jobs AS j ON j.job_id = a.job_id WHERE j.public_id = $1 AND a.position >= 0;
+-- The files that the job $1 has made; of samples also where in the talk they begin.
+SELECT a.name, (t.output -> 'starts' ->> a.name)::double precision AS start
+FROM artifacts AS a JOIN jobs AS j ON j.job_id = a.job_id
+LEFT JOIN tasks AS t ON t.job_id = a.job_id AND t.position = a.position AND t.shard = a.shard
+WHERE j.public_id = $1 AND a.position >= 0;
 
 -- name: expire_recordings
 -- Those of which nothing has come for so many seconds.

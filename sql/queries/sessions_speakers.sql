@@ -82,3 +82,32 @@ FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::fl
 -- Those that have a transcript; with $1 only those that were counted by another list, version or mode than these.
 SELECT s.session_id FROM sessions AS s JOIN session_transcripts AS t ON t.session_id = s.session_id
 WHERE NOT $1 OR (s.words, s.words_version) IS DISTINCT FROM ($2::text, $3::integer) ORDER BY s.started_at, s.session_id;
+
+-- name: read_transcript_part
+-- The words of the part $2, of $4 words each; without $2 of the part in which something is said $3 seconds after the
+-- beginning. With the number of all words.
+WITH words AS MATERIALIZED (
+    SELECT w.said, w.place - 1 AS place
+    FROM session_transcripts AS t, jsonb_array_elements(t.corrected -> 'words') WITH ORDINALITY AS w (said, place)
+    WHERE t.session_id = $1),
+whole AS (SELECT count(*) AS total, count(*) FILTER (WHERE (said ->> 't0')::float8 <= $3::float8) AS begun FROM words)
+SELECT w.said, w.place, h.total FROM words AS w, whole AS h
+WHERE w.place / $4::bigint = least(coalesce($2::bigint, greatest(h.begun - 1, 0) / $4::bigint), (h.total - 1) / $4::bigint)
+ORDER BY w.place;
+
+-- name: read_hits
+-- Wanted words from $2 to $3 seconds; of the word $4 and the speaker $5 alone, NULL for any. At most $6.
+SELECT coalesce(p.merged_into, p.speaker_id) AS speaker_id, h.word, h.raw, h.rule, h.t0, h.t1, h.confidence
+FROM session_hits AS h JOIN session_speakers AS p ON p.speaker_id = h.speaker_id
+WHERE h.session_id = $1 AND h.t0 BETWEEN $2::float8 AND $3::float8 AND ($4::text IS NULL OR h.word = $4)
+  AND ($5::uuid IS NULL OR coalesce(p.merged_into, p.speaker_id) = $5)
+ORDER BY h.t0, h.number LIMIT $6;
+
+-- name: read_corrections
+-- What rules have made of what was heard, the most frequent first, each with its first seconds.
+SELECT rule, raw, word, count(*)::integer AS times, min(confidence)::float8 AS least_confidence,
+       (array_agg(t0 ORDER BY t0))[1:5] AS seconds
+FROM session_hits WHERE session_id = $1 AND rule IS NOT NULL GROUP BY rule, raw, word ORDER BY 4 DESC, 3, 2 LIMIT $2;
+
+-- name: read_session_consents
+SELECT person FROM session_consents WHERE session_id = $1 ORDER BY person LIMIT $2;

@@ -15,17 +15,30 @@ WITH due_marks AS (
 SELECT image_id, max(tries) AS tries, bool_or(deferred) AS deferred FROM taken GROUP BY image_id ORDER BY image_id;
 
 -- name: read_waits
--- For each of the images $3 that are stale for stage $1: whether it will become stale again, because services that feed
--- stage $2 have yet to answer or the stages $4 have open work; the age of its first answer; and the seconds until the
--- next deferred look at it.
-SELECT one AS image_id,
-       EXISTS (SELECT FROM awaited_services(one, $2))
-       OR EXISTS (SELECT FROM stale AS s WHERE s.stage = ANY ($4::text[]) AND s.image_id = one) AS more_to_come,
-       coalesce(extract(epoch FROM now() - (SELECT min(r.result_created) FROM results AS r WHERE r.image_id = one)),
-                0)::float8 AS age,
+-- For each of the images $3 that are stale for stage $1: whether services that feed stage $2 have yet to answer, and
+-- whether the stages $4 have open work, so it will become stale again; the ages of its first and of its last answer; and
+-- the seconds until the next deferred look at it.
+SELECT one AS image_id, EXISTS (SELECT FROM awaited_services(one, $2)) AS awaits_services,
+       EXISTS (SELECT FROM stale AS s WHERE s.stage = ANY ($4::text[]) AND s.image_id = one) AS awaits_stages,
+       coalesce(extract(epoch FROM now() - answers.first), 0)::float8 AS age,
+       coalesce(extract(epoch FROM now() - answers.last), 0)::float8 AS quiet,
        (SELECT extract(epoch FROM min(s.due) - now()) FROM stale AS s
         WHERE s.stage = $1 AND s.image_id = one AND s.deferred)::float8 AS looks_in
-FROM unnest($3::bigint[]) AS one;
+FROM unnest($3::bigint[]) AS one
+CROSS JOIN LATERAL (SELECT min(r.result_created) AS first, max(r.result_created) AS last
+                    FROM results AS r WHERE r.image_id = one) AS answers;
+
+-- name: seconds_until_due
+-- Until the next mark of stage $1 is due: nothing or less if one is. A day if there is none.
+SELECT coalesce(extract(epoch FROM (SELECT min(due) FROM stale WHERE stage = $1) - clock_timestamp()), 86400)::float8;
+
+-- name: tell_of_marks
+-- Asks all writers to tell this session of new marks of stage $1. 0 while one is about to commit some, or another
+-- session is told of them.
+SELECT pg_try_advisory_lock(hashtextextended('windmill asleep ' || $1::text, 0))::integer;
+
+-- name: tell_no_more
+SELECT pg_advisory_unlock(hashtextextended('windmill asleep ' || $1::text, 0))::integer;
 
 -- name: find_merged_images
 -- Those of the images $1 that were merged before.
@@ -33,11 +46,11 @@ SELECT image_id FROM merges WHERE image_id = ANY ($1::bigint[]);
 
 -- name: find_enriched_images
 -- Those with a box that was sent to a service before.
-SELECT DISTINCT image_id FROM postprocessing WHERE image_id = ANY ($1::bigint[]);
+SELECT image_id FROM enrichments WHERE image_id = ANY ($1::bigint[]);
 
 -- name: find_voted_images
 -- Those that were voted on before.
-SELECT image_id FROM consensus WHERE image_id = ANY ($1::bigint[]);
+SELECT image_id FROM votes WHERE image_id = ANY ($1::bigint[]);
 
 -- name: find_indexed_images
 -- Those that have a search row.
@@ -54,17 +67,30 @@ FROM unnest($2::bigint[], $3::float8[]) AS later (image_id, seconds);
 -- the last writer has seen everything. $2 must be in ascending order to prevent deadlocks.
 SELECT pg_advisory_xact_lock(hashtextextended('windmill ' || $1::text, one)) FROM unnest($2::bigint[]) AS one;
 
--- name: write_as_stage
--- For the rest of the transaction: tells triggers that this stage computed the rows, so it need not compute them again.
-SELECT set_config('windmill.stage', $1, true);
-
 -- name: take_further_marks
--- The read that follows sees all changes of an image so far, so one recompute serves all of its marks.
+-- The read that follows sees all changes of an image so far, so one recompute serves all of its marks. Also tells
+-- triggers, for the rest of the transaction, that this stage computed the rows, so it need not compute them again.
 WITH visible AS (
     SELECT due, id, image_id FROM stale WHERE stage = $1 AND image_id = ANY ($2::bigint[]) FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM stale AS s USING visible AS v
+    WHERE s.stage = $1 AND s.due = v.due AND s.id = v.id AND s.image_id = v.image_id
 )
-DELETE FROM stale AS s USING visible AS v
-WHERE s.stage = $1 AND s.due = v.due AND s.id = v.id AND s.image_id = v.image_id;
+SELECT set_config('windmill.stage', $1, true);
+
+-- name: wake_waiting_stages
+-- The stages $1 look at once at those of the images $4 that they have put off, if they wait for nothing any more: neither
+-- for stages, each listed in $2, nor for services that feed the one in $3.
+INSERT INTO stale (stage, image_id)
+SELECT d.stage, w.image_id
+FROM unnest($1::text[], $2::text[], $3::text[]) AS d (stage, awaits, fed)
+JOIN stale AS w ON w.stage = d.stage AND w.image_id = ANY ($4::bigint[])
+               AND w.deferred AND w.tries = 0 AND w.lease IS NULL AND w.due > now()
+WHERE NOT EXISTS (SELECT FROM stale AS o
+                  WHERE o.stage = ANY (string_to_array(d.awaits, ',')) AND o.image_id = w.image_id)
+  AND NOT EXISTS (SELECT FROM stale AS o WHERE o.stage = d.stage AND o.image_id = w.image_id AND o.due <= now())
+  AND NOT EXISTS (SELECT FROM awaited_services(w.image_id, d.fed))
+GROUP BY d.stage, w.image_id;
 
 -- name: postpone_image
 -- Adds a mark that is due after $3 seconds, for an image that failed for the $4th time.
@@ -125,8 +151,9 @@ UPDATE stale SET due = now() + make_interval(secs => $3) WHERE stage = $1 AND le
 
 -- name: hold_lease
 -- Locks the marks of image $2 under lease $3, so that nobody can take the lease over before this transaction ends.
--- No row if the lease has expired and another process took it over, or has even finished the image.
-SELECT id FROM stale WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE;
+-- No row if the lease has expired and another process took it over, or has even finished the image. Also tells triggers
+-- which stage writes, as take_further_marks does.
+SELECT id, set_config('windmill.stage', $1, true) FROM stale WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE;
 
 -- name: end_lease
 -- The image is done: deletes its marks under this lease and makes those that arrived meanwhile due at once. Deletes
@@ -165,7 +192,7 @@ SELECT set_config('lock_timeout', round($1::float8 * 1000) || 'ms', true);
 
 -- name: stop_writers_for_a_moment
 -- While a stage changes its services. Every row is then either committed, so the sweep finds it, or leaves a mark.
-LOCK TABLE results, merges, merged_boxes, postprocessing, consensus IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE images, results, merges, enrichments, votes IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: write_stage
 -- Also requests a sweep of all existing images.

@@ -7,7 +7,9 @@ SELECT image_id FROM (
     UNION
     (SELECT image_id FROM merges WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
-    (SELECT image_id FROM consensus WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    (SELECT image_id FROM votes WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    UNION
+    (SELECT image_id FROM picture_hashes WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
     (SELECT image_id FROM image_search WHERE image_id > $1 ORDER BY image_id LIMIT $2)
 ) AS answered ORDER BY image_id LIMIT $2;
@@ -28,7 +30,7 @@ CROSS JOIN LATERAL (
 ) AS now_there
 WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
        OR m.source_result_ids <> coalesce(now_there.ids, '{}')
-       OR m.boxes <> (SELECT count(*) FROM merged_boxes AS b WHERE b.image_id = one)
+       OR m.boxes <> json_array_length(m.box_rows)
        OR m.version < $2 OR m.calibration <> $3)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'merge' AND s.image_id = one AND s.tries = 0);
 
@@ -36,7 +38,7 @@ WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
 -- The same for the vote, which is made from results, boxes and enrichment.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
-LEFT JOIN consensus AS c ON c.image_id = one
+LEFT JOIN votes AS c ON c.image_id = one
 CROSS JOIN LATERAL (
     SELECT array_agg(r.result_id ORDER BY r.result_id) AS ids
     FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = 'consensus'
@@ -60,14 +62,14 @@ WHERE ((c.image_id IS NULL AND results_now.ids IS NOT NULL)
 -- has a version before $2.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
-WHERE (EXISTS (SELECT FROM merged_boxes AS m
-               WHERE m.image_id = one
-                 AND NOT EXISTS (SELECT FROM postprocessing AS p WHERE p.image_id = one AND p.box_key = m.box_key))
-       OR EXISTS (SELECT FROM postprocessing AS p
-                  WHERE p.image_id = one
-                    AND (NOT p.final OR p.version < $2
-                         OR NOT EXISTS (SELECT FROM merged_boxes AS m
-                                        WHERE m.image_id = one AND m.box_key = p.box_key))))
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(m.box_key), '{}') AS keys FROM merged_boxes AS m WHERE m.image_id = one
+) AS boxes
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(p.box_key), '{}') AS keys, coalesce(bool_or(NOT p.final OR p.version < $2), false) AS open
+    FROM postprocessing AS p WHERE p.image_id = one
+) AS answered
+WHERE (NOT boxes.keys <@ answered.keys OR NOT answered.keys <@ boxes.keys OR answered.open)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'enrich' AND s.image_id = one AND s.tries = 0);
 
 -- name: find_stale_index
@@ -80,7 +82,15 @@ WHERE (i.sources IS DISTINCT FROM search_sources(one) OR i.version < $2)
 
 -- name: forget_enrichment
 -- Deletes the enrichment of the images $1 with a version before $2, or all of it if $2 is NULL.
-DELETE FROM postprocessing WHERE image_id = ANY ($1::bigint[]) AND ($2::integer IS NULL OR version < $2);
+WITH kept AS (
+    SELECT e.image_id, json_agg(one) FILTER (WHERE (one ->> 'version')::integer >= $2::integer) AS answers
+    FROM enrichments AS e CROSS JOIN LATERAL json_array_elements(e.answers) AS one
+    WHERE e.image_id = ANY ($1::bigint[]) GROUP BY e.image_id
+), gone AS (
+    DELETE FROM enrichments AS e USING kept AS k WHERE e.image_id = k.image_id AND k.answers IS NULL
+)
+UPDATE enrichments AS e SET answers = k.answers, updated = clock_timestamp() FROM kept AS k
+WHERE e.image_id = k.image_id AND json_array_length(k.answers) < json_array_length(e.answers);
 
 -- name: list_stages
 -- The stages that have ever run, in the order of $1.

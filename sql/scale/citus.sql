@@ -17,8 +17,8 @@ BEGIN
     FOR one IN SELECT tgname, tgrelid::regclass AS place FROM pg_trigger
                WHERE NOT tgisinternal
                  AND tgrelid IN ('images'::regclass, 'results'::regclass, 'merges'::regclass,
-                                 'merged_boxes'::regclass, 'postprocessing'::regclass, 'consensus'::regclass,
-                                 'image_search'::regclass) LOOP
+                                 'enrichments'::regclass, 'votes'::regclass, 'picture_hashes'::regclass,
+                                 'image_search'::regclass, 'stale'::regclass) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.place);
     END LOOP;
 END
@@ -30,8 +30,9 @@ SELECT create_distributed_table('results', 'image_id');
 SELECT create_distributed_table('images', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('image_groups', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('merges', 'image_id', colocate_with => 'results');
-SELECT create_distributed_table('merged_boxes', 'image_id', colocate_with => 'results');
-SELECT create_distributed_table('postprocessing', 'image_id', colocate_with => 'results');
-SELECT create_distributed_table('consensus', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('enrichments', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('votes', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('picture_hashes', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('image_search', 'image_id', colocate_with => 'results');
+SELECT create_distributed_table('image_vectors', 'image_id', colocate_with => 'results');
 SELECT create_distributed_table('stale', 'image_id', colocate_with => 'results');

@@ -8,6 +8,7 @@ from tests.chaos.outages import Outage
 from tests.chaos.scene import Scene, cpu_seconds
 from tests.chaos.verdict import Verdict
 from tests.integration.fleet import Command
+from tests.waiting import at_work
 from windmill import broker
 
 GARBAGE = {
@@ -66,7 +67,7 @@ async def servers_away(scene: Scene, outage: Outage, times: int, seconds: float)
     for turn in range(times):
         await scene.rows_reach(scene.pairs * (turn + 1) // (times + 2))
         await outage.begin()
-        await asyncio.sleep(seconds)  # the outage is as long as the scenario says
+        await at_work(seconds)  # the outage is as long as the scenario says
         back = await outage.end()
         recoveries.append(await scene.seconds_to_next_row(back))
     return Day(await scene.finish(), recoveries)
@@ -77,7 +78,7 @@ async def services_away(scene: Scene, outages: Mapping[str, Outage], seconds: fl
     await scene.start_workers()
     workers = {service: scene.worker_of(service) for service in outages}
     lines = await asyncio.gather(*(begun(scene, service, outage) for service, outage in outages.items()))
-    await asyncio.sleep(settle)  # a worker that goes quiet says nothing
+    await at_work(settle)  # a worker that goes quiet says nothing
     calls = sum(map(scene.farm.calls, outages))
     shares = await asyncio.gather(*(share_of_core(worker, seconds - settle) for worker in workers.values()))
     calls = sum(map(scene.farm.calls, outages)) - calls
@@ -105,7 +106,7 @@ def lines_of(workers: Mapping[str, Command]) -> list[int]:
 
 async def share_of_core(worker: Command, seconds: float) -> float:
     before = cpu_seconds(worker)
-    await asyncio.sleep(seconds)  # what is used in that time is what is measured
+    await at_work(seconds)  # what is used in that time is what is measured
     return (cpu_seconds(worker) - before) / seconds
 
 

@@ -2,6 +2,7 @@
 in the folder that the job's inputs name, so that a test can count them."""
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.waiting import at_work, until
 from windmill.core.errors import WindmillError
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepCatalog, StepInputs, StepLimits, TaskResult
 from workers.jobs import start
@@ -51,8 +53,7 @@ class WaitingStep(FolderStep):
             grandchild = subprocess.Popen(["sleep", "600"])  # noqa: ASYNC220 - it starts at once
             (folder / "processes").write_text(f"{os.getpid()} {grandchild.pid}")
         task.progress(0.5)
-        while not (folder / "go").exists():  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.02)
+        await until((folder / "go").exists, seconds=math.inf)  # another process makes it
 
 
 class BrokenStep(FolderStep):
@@ -67,7 +68,7 @@ class LongStep(FolderStep):
     """Takes as many seconds as the job says."""
 
     async def act(self, task: RunningTask, folder: Path) -> None:
-        await asyncio.sleep(task.job.inputs["seconds"])
+        await at_work(task.job.inputs["seconds"])
 
 
 CATALOG = StepCatalog(

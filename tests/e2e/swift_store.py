@@ -15,6 +15,7 @@ from obstore.store import S3Store
 
 from dev.servers import swift
 from dev.servers.instance import Instance
+from tests.waiting import wait_until
 
 AT_ONCE = 8
 
@@ -42,7 +43,7 @@ class Bucket:
         self._variables = variables
         # With the store's own address as that of a bucket, the path of an "object" is the name of a bucket.
         url = obstore.sign(self._store("-", whole=True), "PUT", self.name, timedelta(minutes=1))
-        urllib.request.urlopen(urllib.request.Request(url, data=b"", method="PUT"), timeout=30).close()
+        wait_until(lambda: _put(url), what="a bucket")
 
     def _store(self, bucket: str, *, whole: bool = False) -> S3Store:
         return S3Store(
@@ -67,3 +68,14 @@ class Bucket:
 
     async def remove(self, key: str) -> None:
         await self._store(self.name).delete_async(key)
+
+
+def _put(url: str) -> bool:
+    """False if the store asks to try again, as Swift does when its parts are slow to hear each other."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, data=b"", method="PUT"), timeout=30).close()
+    except urllib.error.HTTPError as error:
+        if error.code == 503:
+            return False
+        raise
+    return True

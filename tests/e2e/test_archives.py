@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.database, pytest.mark.broker]
 MEMBERS = 50
 
 
+@pytest.mark.slow(reason="13 s: all services look at each member")
 async def test_members_of_archives_are_registered_and_read_without_unpacking(
     fleet: Fleet, farm: Farm, picture: bytes, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.servers import files
 from tests.conftest import STATE
 from tests.waiting import wait_until
 from windmill.core.services import load_fleet
@@ -23,7 +24,14 @@ pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def start(servers: Mapping[str, str]) -> Iterator[Callable[[int], "subprocess.Popen[str]"]]:
+def alone() -> Iterator[None]:
+    """Demos have one database and one folder, so that one runs at a time."""
+    with files.locked(STATE / "demo.lock", lambda: None):
+        yield
+
+
+@pytest.fixture
+def start(servers: Mapping[str, str], alone: None) -> Iterator[Callable[[int], "subprocess.Popen[str]"]]:
     """Starts a demo on the servers of the tests."""
     started: list[subprocess.Popen[str]] = []
 

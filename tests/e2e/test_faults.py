@@ -51,6 +51,7 @@ async def test_a_server_that_is_cut_off_twice_costs_nothing(
     assert max(day.recoveries) <= 10
 
 
+@pytest.mark.slow(reason="12 s: the network is frozen for five of them")
 async def test_a_network_that_is_frozen_for_five_seconds_costs_nothing(
     two_services: Scene, queue_proxy: Proxy, database_proxy: Proxy, capsys: Capsys
 ) -> None:
@@ -84,7 +85,7 @@ async def test_services_that_are_away_cost_no_job_a_try(fleet: Fleet, farm: Farm
     assert max(day.recoveries) <= 35
 
 
-@pytest.mark.slow(reason="12 s: test_worker has a service that gives 33 percent in every run")
+@pytest.mark.slow(reason="12 s: test_hostile_services has a service that gives 33 percent in every run")
 async def test_a_service_that_gives_30_percent_garbage_fails_no_good_image(two_services: Scene, capsys: Capsys) -> None:
     day = await scenarios.garbage(two_services, "clip")
     tell(capsys, f"30 % garbage: {day.line()}")
@@ -95,6 +96,7 @@ async def test_a_service_that_gives_30_percent_garbage_fails_no_good_image(two_s
 CLASSIC = pytest.mark.slow(reason="11 s: both types of queue take the same way from here on")
 
 
+@pytest.mark.slow(reason="7 s and more: workers die again and again")
 @pytest.mark.parametrize(
     ("queue_type", "delays"), [("quorum", "0.35,0.75"), pytest.param("classic", "0.7", marks=CLASSIC)]
 )

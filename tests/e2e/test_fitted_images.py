@@ -110,6 +110,7 @@ async def test_boxes_of_turned_images_end_up_in_upright_pixels(looking: Fleet) -
         }
 
 
+@pytest.mark.slow(reason="11 s: a large picture passes all stages")
 async def test_boxes_of_an_image_that_was_shrunk_are_those_of_its_full_size(looking: Fleet) -> None:
     size, red = (3400, 3000), (800, 1200, 1600, 400)
     image = saved(noisy(size, red), "PNG")
@@ -146,6 +147,7 @@ async def test_a_heic_is_unreadable_and_named_and_an_avif_is_converted(looking: 
     assert (told["sent"]["from"], told["sent"]["why"]) == ("AVIF", ["convert"])
 
 
+@pytest.mark.slow(reason="5 s: an image passes all stages")
 async def test_crops_of_a_turned_image_show_what_the_box_is_about(looking: Fleet) -> None:
     (image_id,) = await analysed(looking, saved(painted(), orientation=6))
     looking.start("postprocessors.all")
@@ -162,6 +164,7 @@ def _reply(text: str) -> tuple[list[dict[str, Any]], dict[str, float]]:
     return document["predictions"], document["crop"]
 
 
+@pytest.mark.slow(reason="6 s each: an image passes all stages twice")
 @pytest.mark.parametrize("doubled", [True, False])
 async def test_an_image_that_was_exchanged_is_not_cut_by_the_boxes_of_the_old_one(
     looking: Fleet, *, doubled: bool
@@ -177,6 +180,7 @@ async def test_an_image_that_was_exchanged_is_not_cut_by_the_boxes_of_the_old_on
     assert await looking.rows.fetchval(codes) == ["IMAGE_CHANGED"]
 
 
+@pytest.mark.slow(reason="6 s: an image passes all stages twice")
 async def test_a_new_caption_in_exif_does_not_keep_an_image_from_being_cut(looking: Fleet) -> None:
     (image_id,) = await analysed(looking, saved(painted()))
     await looking.stored(1)

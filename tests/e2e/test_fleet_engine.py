@@ -115,6 +115,7 @@ async def test_every_picture_gets_its_boxes_although_a_worker_of_each_kind_is_ki
     assert (await second.stop()).code == 0
 
 
+@pytest.mark.slow(reason="13 s: every picture passes every service")
 async def test_without_losses_each_picture_is_sent_to_each_service_once(scene: DetectionScene) -> None:
     await scene.fleet.worker(",".join(SERVICES))
     await scene.step_worker("one")
@@ -124,6 +125,7 @@ async def test_without_losses_each_picture_is_sent_to_each_service_once(scene: D
     assert [scene.farm.calls(service) for service in SERVICES] == [PICTURES] * len(SERVICES)
 
 
+@pytest.mark.slow(reason="8 s: a window of pictures has to be on its way")
 async def test_cancelling_stops_the_window(scene: DetectionScene) -> None:
     await scene.step_worker("one")
     job = await scene.submit()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import Farm
 from tests.e2e.frail_service import Break, FrailService, frail_service
-from tests.e2e.test_postprocessors import SAVE, box, fresh, started
+from tests.e2e.postprocessor_scene import SAVE, box, fresh, started
 from tests.integration.fleet import Command, Fleet
 from tests.waiting import until
 from windmill.calling.canaries import canary_image
@@ -146,6 +146,7 @@ async def test_the_slot_of_a_process_that_is_gone_becomes_free_after_its_call(
     assert await fleet.rows.fetchval(BLIND) == 0
 
 
+@pytest.mark.slow(reason="10 s: a call has to run out")
 async def test_a_call_that_timed_out_keeps_its_slot_while_the_service_works_on_it(fleet: Fleet, farm: Farm) -> None:
     """The probe that follows it does not overlap it either."""
     farm.misbehave("pose", slowness=1.5)

@@ -110,6 +110,7 @@ async def test_the_lowest_priority_under_endless_high_ones_starts_within_the_hea
     scene.jobs.access = replace(scene.jobs.access, settings=short)
     await scene.occupied("high", more=0)
     low = await scene.submit(WAIT, priority=PRIORITIES[0], principal="low")
+    await scene.submit(WAIT, shards=40, priority=PRIORITIES[-1], principal="high")  # there before a slot is free
     scene.go()
     async with asyncio.timeout(60):
         while await scene.jobs.status(low) == "queued":

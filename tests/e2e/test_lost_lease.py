@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.conftest import CONFIG
-from tests.e2e.test_postprocessors import box, fresh, picture, says
+from tests.e2e.postprocessor_scene import box, fresh, picture, says
 from tests.integration.fleet import Fleet
 from tests.waiting import until
 

@@ -109,6 +109,7 @@ async def test_a_worker_whose_database_is_away_is_healthy_and_not_ready(
     await becomes(port, 'windmill_ready{check="database"}', 1, worker)
 
 
+@pytest.mark.slow(reason="8 s: the broker is away for a while")
 async def test_a_worker_whose_broker_is_away_is_healthy_and_not_ready(fleet: Fleet, queue_proxy: Proxy) -> None:
     port = free_port()
     worker = await fleet.worker("yolov8", METRICS_PORT=str(port), QUEUE_PORT=str(queue_proxy.port), **HOST)

@@ -1,74 +1,29 @@
 """The post-processors as processes: from a committed result to what is made of it."""
 
 import asyncio
-import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from tests.e2e.conftest import Farm
+from tests.e2e.postprocessor_scene import box, fresh, picture, says, started
 from tests.e2e.test_metrics import HOST, becomes, free_port, number
-from tests.integration.fleet import Command, Fleet
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from tests.waiting import until
-from windmill.core.settings import ROOT
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
-
-READY = " post-processing "
 LOOKERS = ("face", "pose", "colors")
-SAVE = """
-INSERT INTO results (image_id, service, status, data, processing_time) VALUES ($1, $2, 'success', $3, 0.1)
-ON CONFLICT (image_id, service) DO UPDATE SET result_id = nextval('result_ids'), data = excluded.data
-"""
 VOTE_ON_TWO_BOXES = "SELECT count(*) = 1 FROM consensus WHERE image_id = $1 AND cardinality(source_merged_ids) = 2"
 CREATED = """
 SELECT extract(epoch FROM merges.created)::float8, extract(epoch FROM consensus.created)::float8
 FROM merges JOIN consensus USING (image_id) WHERE image_id = $1
 """
-
-
-async def started(fleet: Fleet, module: str = "all", **variables: str) -> Command:
-    command = fleet.start(f"postprocessors.{module}", **variables)
-    await command.says(READY)
-    return command
-
-
-def box(number: int, label: str = "dog", confidence: float = 0.9) -> dict[str, Any]:
-    """Boxes that lie apart, in a row."""
-    place = {"x": 10 + 60 * number, "y": 20, "width": 50, "height": 100}
-    return {"label": label, "confidence": confidence, "bbox": place, "emoji": "🐶" if label == "dog" else "🧑"}
-
-
-async def says(fleet: Fleet, image_id: int, service: str, predictions: Sequence[dict[str, Any]]) -> None:
-    """A service's answer, committed."""
-    document = {"service": service, "status": "success", "predictions": list(predictions), "metadata": {}}
-    await fleet.rows.execute(SAVE, image_id, service, json.dumps(document))
-
-
-async def fresh(fleet: Fleet, seconds: float = 30) -> None:
-    """Return once nothing is stale."""
-
-    async def none() -> bool:
-        return not await fleet.rows.fetchval("SELECT count(*) FROM stale")
-
-    await until(none, seconds, lambda: f"nothing stale\n{fleet.logs()}")
-
-
-async def picture(fleet: Fleet, width: int = 700) -> int:
-    """An image that is a file; its content does not matter to who looks at crops."""
-    file = BytesIO()
-    Image.new("RGB", (width, 200), (120, 60, 20)).save(file, "JPEG")
-    return (await fleet.register_pictures(1, file.getvalue()))[0]
 
 
 def calls(farm: Farm) -> dict[str, int]:
@@ -283,76 +238,3 @@ async def test_images_that_were_there_before_the_first_post_processor_are_looked
         return bool(await fleet.rows.fetchval("SELECT count(*) FROM merges") == 30)
 
     await until(all_merged, 30, fleet.logs)
-
-
-async def test_of_an_image_whose_answers_are_deleted_nothing_is_left(fleet: Fleet) -> None:
-    await started(fleet, "bbox_merger")
-    await started(fleet, "consensus")
-    await says(fleet, 1, "yolov8", [box(0)])
-    await says(fleet, 2, "yolov8", [box(0)])
-    await fresh(fleet)
-    await fleet.rows.execute("DELETE FROM results WHERE image_id = 1")
-    await fresh(fleet)
-    for table in ("merges", "merged_boxes", "consensus"):
-        left = await fleet.rows.fetch(f"SELECT image_id FROM {table}")
-        assert [row["image_id"] for row in left] == [2], table
-
-
-async def test_boxes_that_are_changed_or_deleted_by_hand_come_back(fleet: Fleet) -> None:
-    await started(fleet, "all")
-    await says(fleet, 1, "yolov8", [box(0), box(1)])
-    await fresh(fleet)
-    there = "SELECT box_key, merged_data::text FROM merged_boxes ORDER BY 1"
-    before = await fleet.rows.fetch(there)
-    await fleet.rows.execute("UPDATE merged_boxes SET merged_data = merged_data || '{\"confidence\": 0.1}'")
-    await fresh(fleet)
-    assert await fleet.rows.fetch(there) == before
-    await fleet.rows.execute("DELETE FROM merged_boxes")
-    await fresh(fleet)
-    assert await fleet.rows.fetch(there) == before
-
-
-async def test_votes_that_are_changed_or_deleted_by_hand_come_back(fleet: Fleet) -> None:
-    await started(fleet, "all")
-    for image_id in (1, 2):
-        await says(fleet, image_id, "yolov8", [box(0)])
-    await fresh(fleet)
-    there = "SELECT image_id, consensus_data::text FROM consensus ORDER BY 1"
-    before = await fleet.rows.fetch(there)
-    assert len(before) == 2
-    await fleet.rows.execute("UPDATE consensus SET consensus_data = '{}' WHERE image_id = 1")
-    await fleet.rows.execute("DELETE FROM consensus WHERE image_id = 2")
-    await fresh(fleet)
-    assert await fleet.rows.fetch(there) == before
-
-
-async def test_with_one_service_there_is_a_result_and_each_further_one_makes_it_surer(fleet: Fleet) -> None:
-    await fleet.rows.execute(
-        "INSERT INTO runs (services, selection, first_image_id, until_image_id, last_image_id)"
-        " VALUES ('{yolov8,rtdetr,clip}', 'new', 0, 10, 10)"
-    )
-    await started(fleet, "all", DEBOUNCE_MOST_SECONDS="0.3")
-    seen = []
-    for count, service in enumerate(("yolov8", "rtdetr", "clip"), 1):
-        what = {"label": "dog", "confidence": 0.8, "emoji": "🐶"} if service == "clip" else box(0, confidence=0.8)
-        await says(fleet, 7, service, [what])
-        await until(partial(_rests_on, fleet, count), 30, fleet.logs)
-        await fresh(fleet)
-        data = json.loads(await fleet.rows.fetchval("SELECT consensus_data FROM consensus WHERE image_id = 7"))
-        items = [*data["votes"]["consensus"], *data["votes"]["runners_up"]]
-        dog = next(one for one in items if one["emoji"] == "🐶")
-        seen.append((dog["probability"], sorted(dog["awaiting"])))
-    assert [awaiting for _, awaiting in seen] == [["clip", "rtdetr"], ["clip"], []]
-    assert seen[0][0] < seen[1][0] < seen[2][0]
-
-
-async def _rests_on(fleet: Fleet, answers: int) -> bool:
-    found = await fleet.rows.fetchval("SELECT cardinality(source_result_ids) FROM consensus WHERE image_id = 7")
-    return bool(found == answers)
-
-
-def test_the_post_processors_say_what_they_are_when_asked() -> None:
-    for module in ("bbox_merger", "consensus", "image_index", "spatial_enrichment", "all"):
-        command = [sys.executable, "-m", f"postprocessors.{module}", "--help"]
-        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
-        assert f"python -m postprocessors.{module}" in said

@@ -1,65 +1,30 @@
 """Presets run as jobs, from the command that submits one to the file that is fetched."""
 
 import json
-import signal
 import sys
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
 
-from tests.integration.fleet import Command, Fleet
+from tests.e2e.preset_scene import PresetScene, preset_scene
+from tests.integration.fleet import Fleet
 from tests.unit.examples import example
 from tests.unit.kernels.pictures.made_pictures import scene as made_scene
-from tests.waiting import until
-from windmill import broker
 from windmill.core.settings import ROOT, Settings
-from windmill.pipelines.job_steps.catalog import STEPS
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 
-class PresetScene:
-    """A bare machine: workers that run all steps, and the commands as somebody types them."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self.workers: dict[str, Command] = {}
-
-    async def worker(self, name: str) -> None:
-        self.workers[name] = self.fleet.start("workers.jobs", STEPS="all", WORKER_ID=name)
-        await self.workers[name].says(" running steps ")
-
-    async def asked(self, *words: str) -> Any:  # noqa: ANN401 - any JSON
-        end = await self.fleet.run("windmill", *words, "--json")
-        assert end.code == 0, f"{end.err}\n{end.out}\n{self.fleet.logs()}"
-        return end.json()
-
-    async def submit(self, preset: str, *words: str) -> str:
-        return str((await self.asked("jobs", "submit", "--preset", preset, *words))["public_id"])
-
-    async def kill_the_one_that_works(self) -> None:
-        """With -9, while it holds a task."""
-        holds = "SELECT worker FROM tasks WHERE status = 'running'"
-        await until(lambda: self.fleet.rows.fetchval(holds), 60, self.fleet.logs)
-        name = str(await self.fleet.rows.fetchval(holds))
-        self.workers[name].process.send_signal(signal.SIGSTOP)
-        assert await self.fleet.rows.fetchval(holds) == name, "it was done before it was stopped"
-        await self.workers[name].kill()
-
-
 @pytest.fixture
 async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[PresetScene]:
-    fleet.environ |= {"TASK_LEASE_SECONDS": "3", "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
-    yield PresetScene(fleet)
-    await fleet.kill_all()
-    async with broker.connection(settings, "test") as opened:
-        await broker.delete_step_queues(opened, settings, [step.name for step in STEPS])
+    async with preset_scene(fleet, settings) as running:
+        yield running
 
 
+@pytest.mark.slow(reason="14 s: a lease has to run out")
 async def test_a_preset_makes_a_picture_although_a_worker_is_killed_meanwhile(scene: PresetScene) -> None:
     await scene.worker("one")
     await scene.worker("two")
@@ -181,3 +146,29 @@ async def test_a_picture_that_cannot_be_read_fails_its_job_and_says_why(scene: P
     watched = await scene.fleet.run("windmill", "jobs", "watch", job)
     assert watched.code == 1
     assert "error_code: IMAGE_UNREADABLE" in watched.out
+
+
+_INDEXED = """
+INSERT INTO image_search (image_id, sources, version, labels, label_p, colours, text, persons)
+SELECT image_id, image_id, 1, '{}', '{}', '{}', '', image_id % 3 FROM images
+"""
+
+
+@pytest.mark.slow(reason="20 s: a worker with all its steps writes and is asked for each file")
+async def test_what_a_query_finds_is_written_by_a_worker_and_fetched_into_one_file(
+    scene: PresetScene, tmp_path: Path
+) -> None:
+    await scene.fleet.register(30, "holidays")
+    await scene.fleet.rows.execute(_INDEXED)
+    await scene.worker("one")
+    file = tmp_path / "people.jsonl"
+    words = ("export", "persons:>=1", "--format", "jsonl", "--to", str(file))
+    end = await scene.fleet.run("windmill", *words)
+    assert end.code == 0, f"{end.err}\n{end.out}\n{scene.fleet.logs()}"
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = await scene.fleet.rows.fetch(
+        "SELECT image_id, image_filename, persons FROM image_search JOIN images USING (image_id) WHERE persons >= 1"
+        " ORDER BY image_id"
+    )
+    assert [(one["image_id"], one["name"], one["persons"]) for one in records] == [tuple(row) for row in rows]
+    assert len(records) == 20

@@ -169,6 +169,7 @@ async def test_a_second_signal_ends_all_parts_at_once(machine: OneProcess, farm:
     assert (end.code, "Traceback" in end.err) == (130, False), end.err
 
 
+@pytest.mark.slow(reason="9 s: all parts of a machine start")
 async def test_a_part_that_cannot_do_its_work_ends_the_process_and_is_named(machine: OneProcess) -> None:
     command = machine.fleet.start("windmill", "run", QUEUE_PASSWORD="no password of anybody")
     end = await command.finished(60)

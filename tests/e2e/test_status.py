@@ -216,6 +216,7 @@ async def test_watch_outlives_its_servers_and_says_what_it_cannot_see(
         await watch.ends_well()
 
 
+@pytest.mark.slow(reason="7 s: servers hang for most of them")
 async def test_watch_is_interrupted_at_once_although_its_servers_hang(
     fleet: Fleet, database_proxy: Proxy, queue_proxy: Proxy
 ) -> None:
@@ -228,6 +229,7 @@ async def test_watch_is_interrupted_at_once_although_its_servers_hang(
         await watch.ends_well()
 
 
+@pytest.mark.slow(reason="6 s: several looks at a fleet")
 async def test_a_reader_that_has_seen_enough_ends_the_watch_without_a_word(fleet: Fleet) -> None:
     command = f"{sys.executable} -m windmill status --watch 0.1 --json | head -n 1"
     ran = await asyncio.create_subprocess_shell(

@@ -24,7 +24,11 @@ async def test_a_worker_counts_what_became_of_its_tasks(scene: WorkerScene) -> N
     assert (await number(port, 'windmill_step_claim_seconds_count{step="split"}') or 0) >= 3
     assert await number(port, 'windmill_step_work{state="claimable",step="hang"}') == 0
     assert (await fetched(port, "/healthz"))[0] == 200
-    assert await failing(port) == {}
+
+    async def nothing_fails() -> bool:
+        return not await failing(port)
+
+    await until(nothing_fails, 30, worker.log)  # jobs need no broker, which may be reached after them
 
 
 async def test_a_worker_whose_broker_is_away_works_and_says_so(scene: WorkerScene) -> None:
@@ -50,6 +54,7 @@ async def test_a_worker_sends_a_heartbeat_for_each_of_its_steps_and_says_that_it
     assert await live() == []
 
 
+@pytest.mark.slow(reason="9 s: a lease has to run out")
 async def test_a_worker_of_services_takes_over_what_a_worker_of_steps_lost(scene: WorkerScene) -> None:
     lost = await scene.worker("wait")
     job = await scene.submit(NewStep("wait", 1))

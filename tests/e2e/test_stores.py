@@ -44,6 +44,7 @@ async def test_a_thousand_objects_are_registered_by_their_folder_and_read_by_a_w
     assert fleet.environ["AWS_SECRET_ACCESS_KEY"] not in fleet.logs()
 
 
+@pytest.mark.slow(reason="5 s: a store of its own")
 async def test_what_is_gone_or_not_allowed_fails_for_good(fleet: Fleet, farm: Farm, bucket: Bucket) -> None:
     await bucket.fill({"a/gone.jpg": SMALL_JPEG, "b/kept.jpg": SMALL_JPEG})
     assert (await fleet.run("producers.images", f"s3://{bucket.name}/")).code == 0
@@ -56,6 +57,7 @@ async def test_what_is_gone_or_not_allowed_fails_for_good(fleet: Fleet, farm: Fa
     assert failed == {"IMAGE_NOT_FOUND", "IMAGE_FORBIDDEN"}
 
 
+@pytest.mark.slow(reason="6 s: the store has to refuse for a while")
 async def test_while_the_store_refuses_the_account_jobs_wait_and_lose_no_try(
     fleet: Fleet, farm: Farm, bucket: Bucket, picture: bytes
 ) -> None:

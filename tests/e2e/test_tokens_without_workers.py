@@ -23,6 +23,7 @@ async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[WorkerScene]:
         yield opened
 
 
+@pytest.mark.slow(reason="16 s: leases have to run out")
 async def test_tokens_are_there_five_seconds_after_leases_expire_though_nobody_runs_steps_and_queues_were_purged(
     scene: WorkerScene, capsys: pytest.CaptureFixture[str]
 ) -> None:

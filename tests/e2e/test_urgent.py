@@ -35,6 +35,7 @@ def ids_file(fleet: Fleet, ids: list[int]) -> str:
     return str(file)
 
 
+@pytest.mark.slow(reason="7 s: a queue has to fill")
 async def test_urgent_jobs_are_shown_apart_and_may_be_submitted_while_another_producer_waits_for_room(
     fleet: Fleet,
 ) -> None:

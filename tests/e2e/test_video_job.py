@@ -9,27 +9,22 @@ import pytest
 
 from dev.farm.moving_scenes import moving_scene, write_clip
 from tests.e2e.conftest import Farm
-from tests.e2e.test_preset_job import PresetScene
+from tests.e2e.preset_scene import PresetScene, preset_scene
 from tests.integration.fleet import Fleet
 from tests.unit.kernels.video.mot_scores import MotScores, mot_scores
 from tests.unit.media.made_clips import made_clip, tools
-from windmill import broker
 from windmill.core.settings import Settings
 from windmill.kernels.video.track_paths import TrackPath
 from windmill.media.ffmpeg.programs import find_ffmpeg
 from windmill.media.video.scanning import scan_video
-from windmill.pipelines.job_steps.catalog import STEPS
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 
 @pytest.fixture
 async def scene(fleet: Fleet, settings: Settings) -> AsyncIterator[PresetScene]:
-    fleet.environ |= {"TASK_LEASE_SECONDS": "3", "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
-    yield PresetScene(fleet)
-    await fleet.kill_all()
-    async with broker.connection(settings, "test") as opened:
-        await broker.delete_step_queues(opened, settings, [step.name for step in STEPS])
+    async with preset_scene(fleet, settings) as running:
+        yield running
 
 
 @pytest.mark.slow(reason="a video of several segments, encoded by two workers of which one is killed: about 30 s")
@@ -37,7 +32,7 @@ async def test_a_killed_worker_costs_a_segment_and_no_frame(scene: PresetScene, 
     clip = made_clip(tmp_path / "clip.mp4", seconds=40, size="320x180", keyframes=60, sound=41)
     await scene.worker("one")
     await scene.worker("two")
-    asked = ("--input", "style=anime", "--input", "seed=7", "--quality", "low")
+    asked = ("--input", "style=anime", "--input", "seed=7", "--input", "measure_quality=true", "--quality", "low")
     job = await scene.submit("restyle_video_v1", "--file", f"clip={clip}", *asked)
     await scene.kill_the_one_that_works()
     ended = await scene.asked("jobs", "watch", job)
@@ -52,6 +47,10 @@ async def test_a_killed_worker_costs_a_segment_and_no_frame(scene: PresetScene, 
     assert len(video.stream.shown) == 1_200
     assert video.audio
     assert abs(video.audio.end - 41) < 0.05
+    quality = json.loads(made["quality.json"].read_text())
+    assert (quality["frames"], quality["not_measured"]) == (1_200, [])
+    assert 0.4 < quality["least_ssim"] < quality["ssim"] < 0.99, "it is drawn in a style"
+    assert not [told for told in ended["warnings"] if "quality" in told]
     assert made["playlist.m3u8"].read_text().count("#EXTINF") == 7
     assert not list((scene.fleet.folder / "var").rglob("encoded.mp4")), "a scratch folder was left"
 

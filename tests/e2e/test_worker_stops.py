@@ -111,6 +111,7 @@ async def test_after_three_kill_9_every_pair_has_exactly_one_row(fleet: Fleet, f
     assert farm.calls("yolov8") - len(images) <= 3 * 10, "more than what was held at each kill was done twice"
 
 
+@pytest.mark.slow(reason="7 s each: three workers start and two die")
 @pytest.mark.parametrize("queue_type", ["quorum", "classic"])
 async def test_a_job_over_which_two_workers_die_is_parked_by_the_third(
     fleet: Fleet, farm: Farm, picture: bytes, queue_type: str
@@ -143,6 +144,7 @@ async def test_two_workers_share_a_queue_and_do_nothing_twice(fleet: Fleet, farm
         assert (await worker.stop()).code == 0
 
 
+@pytest.mark.slow(reason="9 s: the connection is cut three times")
 async def test_a_broker_connection_that_is_cut_three_times_costs_nothing(
     fleet: Fleet, farm: Farm, picture: bytes, queue_proxy: Proxy
 ) -> None:
@@ -213,6 +215,7 @@ async def test_a_worker_stops_on_sigterm_although_the_database_hangs_without_a_w
     await nothing_lost(fleet, "yolov8", images)
 
 
+@pytest.mark.slow(reason="9 s: the outage is long")
 async def test_a_long_outage_is_a_few_lines_in_the_log(fleet: Fleet, farm: Farm, queue_proxy: Proxy) -> None:
     worker = await fleet.worker("yolov8", QUEUE_PORT=str(queue_proxy.port))
     await queue_proxy.hang_up()

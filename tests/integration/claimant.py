@@ -20,7 +20,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
 from windmill.jobs.claiming import begin_alone, claim_task, note_progress, renew_leases
-from windmill.jobs.ending import end_task
+from windmill.jobs.ending import end_claim
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded, TaskWaits
 from windmill.jobs.tokens import publish_tokens, top_up
 from windmill.storage import database
@@ -81,17 +81,17 @@ class Claimant:
 
     async def end(self, leases: Sequence[str], how: str, at: float = 0.0) -> list[bool]:
         """End all of these at once, at that time if there is one; which of them were still ours."""
-        await asyncio.sleep(max(at - time.time(), 0))
+        await asyncio.sleep(max(at - time.time(), 0))  # all claimants end at the same moment
         return await asyncio.gather(*(self._end(self._tasks[lease], OUTCOMES[how]) for lease in leases))
 
     async def _end(self, task: ClaimedTask, outcome: TaskOutcome) -> bool:
-        return await end_task(self._access, task.key, task.lease, outcome) is not None
+        return await end_claim(self._access, task, outcome, 1.0) is not None
 
     async def go_on(self, lease: str, steps: Sequence[str]) -> dict[str, Any] | None:
         """Succeed, as a process that has slots of these steps free; the task that it goes on with."""
         task = self._tasks[lease]
         process = FreeProcess(steps, str(os.getpid()))
-        change = await end_task(self._access, task.key, task.lease, TaskSucceeded({}), process)
+        change = await end_claim(self._access, task, TaskSucceeded({}), 1.0, process)
         assert change, "the lease was lost"
         return self._hold(change.next_task)
 

@@ -1,9 +1,7 @@
 """Histories of jobs: a state machine whose rules are all that may happen to them, in any order."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,21 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.integration.claimants import ClaimantProcess, Held
+from tests.integration.history_database import NAMES, HistoryDatabase
 from tests.integration.job_promises import CLAIMABLE, HOW_OFTEN, STEPS, SUCCEEDED, FinishedTasks
-from tests.job_scene import CATALOG, CHAIN, STREAM, JobScene
-from windmill import broker
+from tests.job_scene import CHAIN, STREAM
 from windmill.core.errors import WindmillError
-from windmill.core.settings import Settings
 from windmill.jobs.access import Change
 from windmill.jobs.forking import Changes, fork_job
 from windmill.jobs.reaping import plan_further, reap
 from windmill.jobs.requests import cancel_job, change_priority, expire_job, pause_job, resume_job
 from windmill.jobs.rerunning import rerun_job
 from windmill.jobs.states import ENDED_JOBS, JobEvent, job_may
-from windmill.storage import database
 from windmill.storage.jobs.rows import TaskKey
 
-NAMES = tuple(step.name for step in CATALOG)
 MOST_ROUNDS = 200
 MOST_JOBS = 2
 """So that much happens to each."""
@@ -44,37 +39,6 @@ class Request:
     event: JobEvent | None
     ask: Callable[[int], Awaitable[Change]]
     from_step: str | None = None
-
-
-class HistoryDatabase:
-    """One database, one event loop and two processes for all histories, as each has hundreds of turns."""
-
-    def __init__(self, settings: Settings, claimants: Sequence[ClaimantProcess]) -> None:
-        self._settings = settings
-        self.claimants = claimants
-        self._runner = asyncio.Runner()
-        self._stack = AsyncExitStack()
-        self.run(self._open())
-
-    async def _open(self) -> None:
-        pool = await self._stack.enter_async_context(database.pool(self._settings, "test"))
-        self.rows = await self._stack.enter_async_context(database.connection(self._settings, "test"))
-        self.scene = JobScene(pool, self._settings, self.rows)
-
-    def run(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what it gives
-        async def within() -> Any:  # noqa: ANN401
-            return await work
-
-        return self._runner.run(within())
-
-    async def _close(self) -> None:
-        await self._stack.aclose()
-        async with broker.connection(self._settings, "test") as opened:
-            await broker.delete_step_queues(opened, self._settings, NAMES)
-
-    def close(self) -> None:
-        self.run(self._close())
-        self._runner.close()
 
 
 class JobHistories(RuleBasedStateMachine):

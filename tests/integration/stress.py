@@ -111,7 +111,7 @@ async def _recompute(
                 found = await deal_with_some()
             rounds.append(found)
             if not found:
-                await asyncio.sleep(0.02)  # the pace of a stage that has nothing to do
+                await at_work(0.02)  # the pace of a stage that has nothing to do
             idle = idle + 0.02 if written.is_set() and not found else 0.0
     stop.set()
 

@@ -97,11 +97,16 @@ class TalkScene:
         for name in AUDIO_FORMS:
             if name == "audio_samples" and not to_its_end:
                 return
-            task = await self.hand.claimed(name)
-            made = await self._samples(heard) if name == "audio_samples" else []
-            if name == "audio_count":
-                await self.counts(session, heard)
-            await self.hand.end(task, TaskSucceeded({}, made))
+            await self.works(name, session, heard)
+
+    async def works(self, name: str, session: str, heard: Mapping[str, Any]) -> None:
+        """Play the worker of one step."""
+        task = await self.hand.claimed(name)
+        if name == "audio_count":
+            await self.counts(session, heard)
+        last = name == "audio_samples"
+        made = await self._samples(heard) if last else []
+        await self.hand.end(task, TaskSucceeded({"starts": _first_words(heard)} if last else {}, made))
 
     async def counts(self, session: str, heard: Mapping[str, Any]) -> bool:
         talk = heard_talk(heard)
@@ -119,6 +124,11 @@ class TalkScene:
             name = f"sample_{speaker['label']}.wav"
             found.append(StoredArtifact(name, blob.media_type, blob.size, blob.sha256, blob.key))
         return found
+
+
+def _first_words(heard: Mapping[str, Any]) -> dict[str, float]:
+    """Where the samples begin: that of each voice with its first word."""
+    return {f"sample_{word['speaker']}.wav": word["t0"] for word in reversed(heard["words"])}
 
 
 async def send(

@@ -69,7 +69,7 @@ def example_preset() -> str:
 
 def placed(command: str, folder: Path) -> list[str]:
     """The same with the files and folders of this test."""
-    for name in ("annotations.json", "calibration-holidays.json"):
+    for name in ("annotations.json", "calibration-holidays.json", "calibration-learnt.json"):
         command = command.replace(name, str(folder / name))
     for name in ("/data/shard-0001.tar", "/data/old.zip", "var/presets/soft_film.json"):
         command = command.replace(name, str(folder / Path(name).name))

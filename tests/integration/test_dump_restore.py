@@ -88,6 +88,7 @@ async def filled(fleet: Fleet) -> None:
         assert (await command.stop()).code == 0
 
 
+@pytest.mark.slow(reason="12 s each: a second PostgreSQL is started")
 @pytest.mark.parametrize("partitioned", [False, True], ids=["one table", "partitions"])
 async def test_a_fresh_postgresql_with_the_dump_of_another_has_no_problem_and_goes_on_where_that_was(
     partitioned: bool, fleet: Fleet, fresh: OwnPostgres, programs: PostgresPrograms, tmp_path: Path

@@ -196,10 +196,21 @@ async def test_duckdb_and_pyarrow_read_parquet(fleet: Fleet, exports: Exports, t
 
 async def test_pycocotools_reads_coco(fleet: Fleet, exports: Exports, tmp_path: Path) -> None:
     coco = library("pycocotools.coco")
+    await fleet.rows.execute(
+        "UPDATE images SET image_filename = '1.jpg', image_path = replace(image_path, '/2.jpg', '/trip/1.jpg'),"
+        " image_url = CASE image_id WHEN 3 THEN 'https://u:hunter22@h/1.jpg' END WHERE image_id IN (2, 3)"
+    )
+    await fleet.rows.execute(
+        "UPDATE images SET image_path = CASE image_id WHEN 4 THEN '/4.jpg' END WHERE image_id IN (3, 4)"
+    )
     rows, target = await expected(fleet), tmp_path / "all.json"
     join_parts("coco", await exports.files("coco"), target)
     read = coco.COCO(str(target))
     assert sorted(read.getImgIds()) == list(rows)
+    names = [read.imgs[one]["file_name"] for one in rows]
+    assert names[:5] == ["1.jpg", "trip/1.jpg", "3/1.jpg", "4/4.jpg", "5.jpg"]
+    assert len(set(names)) == len(names)
+    assert [one["coco_url"] for one in read.imgs.values() if "coco_url" in one] == ["https://h/1.jpg"]
     for image_id, row in rows.items():
         found = sorted(read.loadAnns(read.getAnnIds(imgIds=[image_id])), key=lambda one: one["id"])
         assert [(one["id"], read.cats[one["category_id"]]["name"], one["bbox"][0], one["area"]) for one in found] == [
@@ -222,7 +233,9 @@ async def test_webdataset_reads_pictures_with_their_records(fleet: Fleet, export
         compared(record := orjson.loads(one["json"]), rows[record["image_id"]])
     pictures = {int(one["__key__"]): kind for one in found for kind in ("jpg", "png") if kind in one}
     assert pictures == {number: "png" if number % 2 else "jpg" for number in range(1, 11)}
-    assert outcomes[0][0].warnings == ["15 pictures of images 1 to 25 could not be read"]
+    assert outcomes[0][0].warnings == [
+        "boxes below 0.5 are left out", "15 pictures of images 1 to 25 could not be read",
+    ]  # fmt: skip
 
 
 async def test_label_studio_gets_boxes_in_percent(fleet: Fleet, exports: Exports, tmp_path: Path) -> None:
@@ -241,4 +254,24 @@ async def test_label_studio_gets_boxes_in_percent(fleet: Fleet, exports: Exports
 async def test_a_query_that_finds_nothing_makes_no_file(fleet: Fleet, exports: Exports) -> None:
     for form in FORMATS:
         if form != "parquet" or library("pyarrow"):
-            assert await exports.files(form, query="label:unicorn") == []
+            outcomes = await exports.run(form, query="label:unicorn")
+            assert [path for _, path in outcomes] == [None] * 3
+            assert [one.warnings for one, _ in outcomes] == [[], [], ["no image was found, so there is no file"]]
+    ((nothing, path),) = await exports.run("coco", last_image_id=0)
+    assert (list(nothing.warnings), path) == (["no image was found, so there is no file"], None)
+    *_, (empty, path) = await exports.run("coco", query="id:1")
+    assert (list(empty.warnings), path) == ([], None), "another file has it"
+
+
+async def test_a_warning_tells_how_many_boxes_are_left_out(fleet: Fleet, exports: Exports) -> None:
+    confidence = "SELECT count(*) FROM merged_boxes WHERE (merged_data ->> 'confidence')::float8"
+    for given, limit in ({}, 0.5), ({"min_confidence": 0.65}, 0.65), ({"min_confidence": 0}, 0):
+        count = await fleet.rows.fetchval(f"{confidence} < $1", limit)
+        ((whole, _),) = await exports.run("coco", shard_images=1_000, **given)
+        assert list(whole.warnings) == ([f"{count} boxes below {limit} are left out"] if count else [])
+        assert whole.output["boxes_left_out"] == count
+        parts = [one for one, _ in await exports.run("csv", **given)]
+        assert {text for one in parts for text in one.warnings} == (
+            {f"boxes below {limit} are left out"} if count else set()
+        )
+        assert sum(one.output["boxes_left_out"] for one in parts) == count

@@ -160,6 +160,7 @@ async def test_a_row_that_somebody_removed_comes_back_with_its_start(fleet: Flee
     assert abs(after["started_at"] - before["started_at"]) < timedelta(seconds=0.5)
 
 
+@pytest.mark.slow(reason="9 s: the database hangs for most of them")
 async def test_a_hanging_database_delays_the_stop_for_seconds_only(
     fleet: Fleet, database_proxy: Proxy, environ: dict[str, str]
 ) -> None:
@@ -180,7 +181,7 @@ async def test_the_backlog_is_shown_with_the_age_of_its_oldest_due_mark(fleet: F
         "INSERT INTO stale (stage, image_id, due) VALUES ('merge', 1, now() - interval '90 s'), ('merge', 2, now()),"
         " ('enrich', 1, now() + interval '1 h')"
     )
-    merge, enrich, consensus, _ = (await looked(fleet)).backlog
+    merge, enrich, consensus, *_ = (await looked(fleet)).backlog
     assert (merge.stage, merge.marks, enrich.marks, consensus.marks) == ("merge", 2, 1, 0)
     assert merge.overdue_seconds == pytest.approx(90, abs=10)
     assert (enrich.overdue_seconds, consensus.overdue_seconds) == (None, None)

@@ -13,7 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.claimants import ClaimantProcess, claimant_processes
-from tests.integration.job_histories import HistoryDatabase, JobHistories
+from tests.integration.history_database import HistoryDatabase
+from tests.integration.job_histories import JobHistories
 from windmill.core.settings import Settings
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
@@ -32,12 +33,7 @@ def claimants(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Sequence[C
         15,
         pytest.param(
             100,
-            marks=[
-                pytest.mark.slow(reason="90 s: ever more histories"),
-                pytest.mark.xfail(
-                    reason="two cancellations and reruns leave the plan of a streaming step open", strict=False
-                ),
-            ],
+            marks=pytest.mark.slow(reason="90 s: ever more histories"),
         ),
     ],
 )

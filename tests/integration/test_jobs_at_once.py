@@ -16,7 +16,6 @@ from windmill.storage import database
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
 SHARDS = 64
-ROUNDS = 200
 AHEAD_SECONDS = 0.02
 """So that both processes have their order when the moment comes."""
 NOT_ONCE = """
@@ -56,12 +55,18 @@ def ended_at_once(claimants: Sequence[ClaimantProcess], leases: Sequence[Sequenc
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.slow(reason="2 minutes: 12,800 tasks are claimed and ended")
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(200, marks=pytest.mark.slow(reason="2 minutes: 12,800 tasks are claimed and ended")),
+        pytest.param(1_000, marks=pytest.mark.chaos),
+    ],
+)
 async def test_of_64_shards_that_end_in_the_same_millisecond_one_starts_the_next_step(
-    jobs: JobScene, claimants: Sequence[ClaimantProcess], capsys: pytest.CaptureFixture[str]
+    jobs: JobScene, claimants: Sequence[ClaimantProcess], rounds: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         await jobs.submit(cut=SHARDS)
         leases = claimed(claimants)
         assert sum(map(len, leases)) == SHARDS
@@ -72,7 +77,7 @@ async def test_of_64_shards_that_end_in_the_same_millisecond_one_starts_the_next
         assert claimants[number % 2].ask("end", leases=[last["lease"]], how="succeed") == [True]
     seconds = time.monotonic() - began
     wrong = await jobs.rows.fetchval(NOT_ONCE, SHARDS)
-    done = f"{SHARDS} shards ended at once {ROUNDS:,} times in {seconds:.0f} s"
+    done = f"{SHARDS} shards ended at once {rounds:,} times in {seconds:.0f} s"
     tell(capsys, f"{done}: {wrong} times the next step did not start, or not once")
-    assert await jobs.rows.fetchval("SELECT count(*) FROM jobs") == ROUNDS
+    assert await jobs.rows.fetchval("SELECT count(*) FROM jobs") == rounds
     assert wrong == 0

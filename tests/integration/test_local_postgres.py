@@ -13,7 +13,7 @@ from tests.integration import local_cli
 from windmill.core.settings import Settings
 from windmill.operate.doctor.database import judge
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.slow(reason="5 to 10 s each: a PostgreSQL of its own")]
 
 ONLY = ("--only", "postgres")
 
@@ -81,11 +81,16 @@ def test_data_credentials_and_port_survive_down_and_up(running: Path) -> None:
     assert sql(running, "SELECT answer FROM kept") == "42"
 
 
-def test_a_second_up_changes_nothing(running: Path) -> None:
+def test_a_second_up_changes_nothing_but_makes_a_database_that_is_named(
+    running: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, pid = (running / "local.env").read_text(), server(running)
     code, _, errors = local_cli.run("up", running, *ONLY)
     assert (code, "already running" in errors) == (0, True)
-    assert ((running / "local.env").read_text(), server(running)) == (before, pid)
+    monkeypatch.setenv("DB_NAME", 'another "one"')
+    for _ in range(2):
+        assert (up(running), server(running)) == (before, pid)
+    assert sql(running, "SELECT current_database()") == 'another "one"'
 
 
 def test_wiping_deletes_the_data(running: Path) -> None:
@@ -114,7 +119,6 @@ def test_pid_files_that_name_another_program_by_now_harm_neither(running: Path) 
         other.kill()
 
 
-@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_an_interrupted_creation_of_the_data_is_begun_anew(state: Path) -> None:
     half = state / "postgres" / "new-abandoned" / "data"
     half.mkdir(parents=True)
@@ -124,7 +128,6 @@ def test_an_interrupted_creation_of_the_data_is_begun_anew(state: Path) -> None:
     assert not half.parent.exists()
 
 
-@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_an_up_that_is_killed_midway_leaves_nothing_that_the_next_one_cannot_use(state: Path) -> None:
     with local_cli.start("up", state, *ONLY) as killed:
         assert processes.wait_until((state / "postgres" / "process.json").exists, 30, every=0.001)
@@ -168,7 +171,6 @@ def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path
     assert sql(state, "SELECT 1") == "1"
 
 
-@pytest.mark.slow(reason="4 s: one more start of PostgreSQL")
 def test_a_long_state_directory_is_no_obstacle(tmp_path: Path) -> None:
     state = tmp_path / ("long and with spaces " * 6) / "state"
     try:
@@ -178,7 +180,6 @@ def test_a_long_state_directory_is_no_obstacle(tmp_path: Path) -> None:
         local_cli.run("down", state)
 
 
-@pytest.mark.slow(reason="7 s: two more starts of PostgreSQL")
 def test_a_server_that_somebody_else_started_on_the_data_is_left_alone(running: Path) -> None:
     pid, record = server(running), running / "postgres" / "process.json"
     note = record.read_text()

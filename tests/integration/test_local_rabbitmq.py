@@ -12,7 +12,7 @@ import requests
 from dev.servers import files, ports, processes, rabbitmq, rabbitmq_node
 from tests.integration import local_cli
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow(reason="5 to 15 s each: a RabbitMQ of its own")]
 
 ONLY = ("--only", "rabbitmq")
 
@@ -71,7 +71,6 @@ def listeners(pids: list[int]) -> list[str]:
     return [row[3] for row in rows if any(f"pid={pid}," in row[-1] for pid in pids)]
 
 
-@pytest.mark.slow(reason="17 s: one more start of RabbitMQ")
 def test_its_own_user_is_administrator_and_there_is_no_guest(shared: Path) -> None:
     variables = up(shared)
     user = call(variables, "GET", "whoami")
@@ -116,7 +115,6 @@ def test_a_lost_port_mapper_is_started_again(shared: Path) -> None:
     assert ports.answers(ports.LOOPBACK, rabbitmq_node.load(home(shared)).port["epmd"])
 
 
-@pytest.mark.slow(reason="19 s: three starts of RabbitMQ")
 def test_queues_credentials_and_ports_survive_a_kill_and_a_down(shared: Path) -> None:
     before = up(shared)
     call(before, "PUT", "queues/%2F/kept", durable=True, arguments={"x-queue-type": "quorum"})
@@ -130,7 +128,6 @@ def test_queues_credentials_and_ports_survive_a_kill_and_a_down(shared: Path) ->
     call(before, "GET", "queues/%2F/kept")
 
 
-@pytest.mark.slow(reason="8 s: several starts of RabbitMQ")
 def test_an_up_that_is_killed_midway_leaves_nothing_that_the_next_one_cannot_use(state: Path) -> None:
     with local_cli.start("up", state, *ONLY) as killed:
         assert processes.wait_until((home(state) / "data").exists, 60, every=0.01)
@@ -152,7 +149,6 @@ def test_an_interrupt_leaves_nothing_running(state: Path) -> None:
     assert members(state) == []
 
 
-@pytest.mark.slow(reason="16 s: RabbitMQ has to fail to start, and start again")
 @pytest.mark.parametrize("use", ["amqp", "epmd"])
 def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path, use: str) -> None:
     def choose() -> int:
@@ -163,7 +159,6 @@ def test_a_port_that_is_taken_before_the_server_binds_it_is_replaced(state: Path
     call(up(state), "GET", "whoami")
 
 
-@pytest.mark.slow(reason="13 s: two starts of RabbitMQ")
 def test_lost_credentials_are_told_at_once_and_the_data_is_kept(shared: Path) -> None:
     up(shared)
     settings = home(shared) / "settings.json"

@@ -93,6 +93,7 @@ async def test_a_virtual_host_that_one_may_not_enter_is_told_too(accounts: Accou
     assert f"access to vhost '{settings.queue_vhost}' refused" in message
 
 
+@pytest.mark.slow(reason="7 s: the user is away for a while")
 async def test_a_producer_outlasts_a_broker_that_forgets_its_user_for_a_while(accounts: Accounts, fleet: Fleet) -> None:
     await asyncio.to_thread(accounts.create)
     fleet.environ.update(QUEUE_USER=accounts.name, QUEUE_PASSWORD="p", LOG_LEVEL="DEBUG")

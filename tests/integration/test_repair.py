@@ -81,6 +81,7 @@ async def test_only_the_urgency_of_the_repaired_run_counts(fleet: Fleet) -> None
         assert await fleet.depth("clip", suffix) == 2
 
 
+@pytest.mark.slow(reason="7 s: thousands of jobs are read twice")
 async def test_a_second_repair_publishes_nothing_and_keeps_the_order(fleet: Fleet) -> None:
     images = await fleet.register(700)
     await fleet.produce("--services", SERVICES)
@@ -93,6 +94,7 @@ async def test_a_second_repair_publishes_nothing_and_keeps_the_order(fleet: Flee
     assert await ids(fleet, "ocr") == images
 
 
+@pytest.mark.slow(reason="13 s: every queue and tier holds jobs")
 async def test_what_waits_in_queue_tier_or_failed_queue_is_not_published_again(fleet: Fleet) -> None:
     images = await fleet.register(40)
     fleet.environ["RETRY_DELAYS"] = "9.125"  # long enough to wait there, and tiers of this test alone

@@ -50,6 +50,7 @@ async def test_where_one_of_two_databases_refuses_every_connection_reaches_the_o
             assert await opened.fetchval("SELECT 1") == await pool.fetchval("SELECT 1") == 1
 
 
+@pytest.mark.slow(reason="5 s each: connecting has to time out")
 @pytest.mark.parametrize("server", ["broker", "database"])
 async def test_a_server_that_hangs_keeps_nobody_from_the_other_for_long(
     server: str, settings: Settings, silent: int
@@ -63,6 +64,7 @@ async def test_a_server_that_hangs_keeps_nobody_from_the_other_for_long(
     assert 1 < took < 6, "half of the ten seconds, once it was asked first"
 
 
+@pytest.mark.slow(reason="10 s each: connecting has to time out")
 @pytest.mark.parametrize("name", ["queue_password", "db_password"])
 async def test_a_wrong_password_is_told_although_another_server_is_away(name: str, settings: Settings) -> None:
     wrong = replace(beside(settings, 1), **{name: "wrong"})  # type: ignore[arg-type]

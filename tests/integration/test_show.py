@@ -42,6 +42,21 @@ async def test_what_is_known_of_an_image_is_told_in_words(filled: Fleet, named: 
     assert "awaited: colors and yolov8" in end.out
 
 
+async def test_a_copy_is_told_with_what_is_known_of_its_original(filled: Fleet) -> None:
+    await filled.rows.execute(
+        "INSERT INTO images (image_id, image_filename, image_path, original_id) VALUES (70, 'c.jpg', '/c.jpg', 7)"
+    )
+    await filled.rows.execute("""
+        INSERT INTO runs (services, selection, image_group, first_image_id, until_image_id, last_image_id)
+        VALUES ('{blip}', 'new', 'h', 0, 100, 100), ('{face}', 'new', 'i', 0, 100, 100);
+        INSERT INTO image_groups (image_group, image_id, after_run)
+        SELECT 'h', 7, max(run_id) FROM runs UNION ALL VALUES ('i', 7, 0);
+    """)
+    end = await filled.run("windmill", "show", "70")
+    for said in ("a copy of image 7", "🐶 0.90: Said by clip.", "answered: clip", "awaited: colors, face and yolov8\n"):
+        assert said in end.out
+
+
 async def test_an_image_is_found_by_its_url_which_is_shown_without_its_password(filled: Fleet) -> None:
     end = await filled.run("windmill", "show", "https://u:hunter22@h/forest.jpg", "--json")
     document = json.loads(end.out)

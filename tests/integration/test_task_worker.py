@@ -12,6 +12,7 @@ from tests.job_scene import JobScene
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.jobs.held_tasks import HeldTasks
+from windmill.jobs.outcomes import TaskSucceeded
 from windmill.jobs.step import InputFiles, MadeFile
 from windmill.jobs.task_worker import TaskWorker
 from windmill.storage import database
@@ -34,6 +35,9 @@ class StubbornFiles:
             raise self.fails_to_bring
         await self.go_on.wait()
         return {}
+
+    async def find_made(self, task: ClaimedTask, made_with: Sequence[str], folder: Path) -> TaskSucceeded | None:
+        return None
 
     async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
         if self.fails_to_keep:

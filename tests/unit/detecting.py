@@ -13,8 +13,8 @@ CALIBRATION = BoxCalibration(
         "detectron2": DetectorCalibration(
             least=0.5, offset=0.4, slope=1.2, silence=0.7, looseness=0.045, vocabulary="few"
         ),
-        "rtdetr": DetectorCalibration(offset=0.0, slope=2.2, silence=1.3, looseness=0.033),
-        "yolov8": DetectorCalibration(offset=0.2, slope=2.1, silence=1.4, looseness=0.039),
+        "rtdetr": DetectorCalibration(least=0.25, offset=0.0, slope=2.2, silence=1.3, looseness=0.033),
+        "yolov8": DetectorCalibration(least=0.25, offset=0.2, slope=2.1, silence=1.4, looseness=0.039),
     },
     vocabularies={"few": frozenset({"person", "cup", "car", "truck", "couch", "tie"})},
 )

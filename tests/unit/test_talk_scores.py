@@ -1,8 +1,14 @@
 """The scores of talks, on cases small enough to count by hand."""
 
+import numpy as np
 import pytest
 
+from bench.talk.scenes import NEARLY_VULGAR, VULGAR
 from bench.talk.scores import best_mapping, count_error, counts_of, diarisation_score, plain_words, word_errors
+from bench.talk.vulgar import VulgarScore, vulgar_score
+from dev.voices.talks import MadeTalk, SpokenTurn
+from tests.unit.kernels.talk_text import SINGLISH
+from windmill.kernels.audio.heard_words import HeardWord, spread
 from windmill.kernels.audio.speaker_turns import SpeakerTurn
 
 
@@ -50,3 +56,31 @@ def test_word_errors_are_the_fewest_changes_and_counts_differ_by_speaker_and_wor
     assert plain_words("Can't stop, won't - STOP!") == ["can't", "stop", "won't", "stop"]
     truth, found = counts_of([("a", "can can"), ("b", "lah")]), counts_of([("a", "can"), ("b", "lah lah")])
     assert count_error(truth, found) == pytest.approx(2 / 3)
+
+
+def said_in_turn(*sentences: str | None) -> tuple[MadeTalk, list[HeardWord]]:
+    """Five seconds for each sentence, by a and b in turn, and all words as they are."""
+    spoken = [
+        SpokenTurn(SpeakerTurn("ab"[place % 2], 6.0 * place, 6.0 * place + 5), text)
+        for place, text in enumerate(sentences)
+    ]
+    words = [word for one in spoken for word in spread((one.text or "").split(), one.turn.span)]
+    return MadeTalk(np.zeros(0, np.int16), spoken), words
+
+
+def test_a_vulgar_word_is_right_if_its_speaker_has_said_it() -> None:
+    walao, lunch = "wah lao why is the queue so long today", "see you at lunch hour near the station"
+    talk, words = said_in_turn(walao, lunch, walao, None)
+    assert vulgar_score(talk, words, talk.turns, SINGLISH) == VulgarScore(said=2, counted=2, right=2)
+    changed = [SpeakerTurn("b", *talk.turns[0].span), *talk.turns[1:]]
+    assert vulgar_score(talk, words, changed, SINGLISH) == VulgarScore(said=2, counted=2, right=1)
+    invented = [*words, *spread(["lan", "jiao"], (19.0, 20.0))]
+    assert vulgar_score(talk, invented, talk.turns, SINGLISH) == VulgarScore(said=2, counted=3, right=2)
+    assert vulgar_score(talk, words[:2], talk.turns, SINGLISH) == VulgarScore(said=2, counted=1, right=1)
+
+
+@pytest.mark.parametrize("text", [*VULGAR, *NEARLY_VULGAR])
+def test_of_the_sentences_of_the_bench_the_vulgar_ones_are_counted_once_and_the_others_never(text: str) -> None:
+    talk, words = said_in_turn(text)
+    own = int(text in VULGAR)
+    assert vulgar_score(talk, words, talk.turns, SINGLISH) == VulgarScore(own, own, own)

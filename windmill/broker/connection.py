@@ -31,7 +31,9 @@ MIN_CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 3.0
 # The driver closes a connection after three and a half intervals without a heartbeat.
 HEARTBEAT_SECONDS = 10
-_ACCOUNT = "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, or create them in RabbitMQ"
+_ACCOUNT = (
+    "correct QUEUE_USER, QUEUE_PASSWORD and QUEUE_VHOST, in .env or wherever you set them, or create them in RabbitMQ"
+)
 _CERTIFICATE = "correct QUEUE_HOST or QUEUE_TLS_CA, or give RabbitMQ a certificate for that name, signed by that CA"
 _REDECLARE = "set QUEUE_TYPE to the type it has, or delete the queue once it is empty"
 

@@ -1,6 +1,7 @@
 """The topology: declares and deletes queues and retry tiers, and measures how full they are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import aio_pika
 from aio_pika.abc import AbstractChannel
@@ -100,21 +101,26 @@ async def depths(
     queue: Callable[[BrokerSettings, str], str] = work_queue,
 ) -> dict[str, int]:
     """How many jobs are in the work queue of each service, or in another `queue` of each."""
+    queues = {service: queue(settings, service) for service in services}
     with translate_errors(settings):
-        return {service: await _depth(opened, queue(settings, service)) for service in services}
+        found = await _depths(opened, list(queues.values()))
+    return {service: found[name] for service, name in queues.items()}
 
 
 async def count_waiting_retries(opened: Connection, settings: BrokerSettings) -> int:
     """How many jobs of any service are in the retry tiers."""
     with translate_errors(settings):
-        return sum([await _depth(opened, retry_exchange(settings, delay)) for delay in retry_tiers(settings)])
+        return sum((await _depths(opened, [retry_exchange(settings, one) for one in retry_tiers(settings)])).values())
 
 
-async def _depth(opened: Connection, queue_name: str) -> int:
-    """Uses a channel per queue, because the broker closes it if the queue does not exist."""
-    try:
-        async with opened.channel() as channel:
-            queue = await channel.declare_queue(queue_name, passive=True)
-            return queue.declaration_result.message_count or 0
-    except ChannelNotFoundEntity:
-        return 0
+async def _depths(opened: Connection, queues: Sequence[str]) -> dict[str, int]:
+    """Over one channel, as opening one takes several round trips; the broker closes it if a queue does not exist."""
+    found: dict[str, int] = {}
+    while left := [one for one in queues if one not in found]:
+        with suppress(ChannelNotFoundEntity):
+            async with opened.channel(publisher_confirms=False) as channel:
+                for one in left:
+                    found[one] = 0
+                    queue = await channel.declare_queue(one, passive=True)
+                    found[one] = queue.declaration_result.message_count or 0
+    return found

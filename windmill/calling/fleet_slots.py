@@ -5,10 +5,10 @@ moment or when its turn is over and another process waits. docs/decisions/0018 s
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -32,8 +32,10 @@ class SlotTable(Protocol):
 
     async def create(self, service: str, slots: int) -> None: ...
 
-    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
-        """Lease a free slot; None if there is none, and then the process waits for its turn."""
+    async def take(
+        self, service: str, slots: int, process: UUID, seconds: float, lease: UUID, *, queue: bool
+    ) -> int | None:
+        """Lease a free slot; None if there is none, and then the process waits for its turn if it is to `queue`."""
         ...
 
     async def renew(self, service: str, slot: int, lease: UUID, seconds: float) -> bool:
@@ -81,11 +83,14 @@ class FleetSlots:
         self._clock = clock
         self._process = uuid4()
         self._created = False
+        self._held: set[UUID] = set()
         self._unused: list[SlotLease] = []
+        self._asking = asyncio.Lock()
+        self._given_back = asyncio.Event()
         self._freeing: set[asyncio.Task[None]] = set()
         self._outage = Outage(f"the fleet's slots of {service.name}")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold a slot for one call. If the call timed out or was cancelled, the service may still work on it: then the
         lease is left to expire, and nobody calls before that."""
@@ -94,8 +99,13 @@ class FleetSlots:
         try:
             yield
         except WindmillError as error:
-            if error.code != "SERVICE_TIMEOUT":
+            if error.code == "SERVICE_TIMEOUT":
+                self._held.discard(lease.name)
+            else:
                 await self._give_back(lease)
+            raise
+        except BaseException:
+            self._held.discard(lease.name)
             raise
         await self._give_back(lease)
 
@@ -126,39 +136,51 @@ class FleetSlots:
         return None
 
     async def _take(self) -> SlotLease:
-        """Wait for a slot, also while the database is away."""
+        """Wait for a slot, also while the database is away. One call of this process asks at a time; the next one takes
+        over its lease or asks in its turn."""
         seconds = FIRST_POLL_SECONDS
-        while True:
-            try:
-                if lease := await self._try_to_take():
-                    return lease
-            except WindmillError as error:
-                self._created = False  # the rows may be gone when the database comes back
-                await asyncio.sleep(self._outage.failed(error))
-            else:
-                await asyncio.sleep(seconds)
-                seconds = min(1.2 * seconds, MAX_POLL_SECONDS)
-            if unused := self._take_unused():
-                return unused
+        async with self._asking:
+            while True:
+                self._given_back.clear()
+                if unused := self._take_unused():
+                    return unused
+                try:
+                    if lease := await self._try_to_take():
+                        return lease
+                except WindmillError as error:
+                    self._created = False  # the rows may be gone when the database comes back
+                    await asyncio.sleep(self._outage.failed(error))
+                else:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._given_back.wait(), seconds)
+                    seconds = min(1.2 * seconds, MAX_POLL_SECONDS)
 
     async def _try_to_take(self) -> SlotLease | None:
+        """A process that holds a slot does not queue for another: it would be the next one again and again, and others
+        would never be."""
         if not self._created:
             await self._table.create(self._service, self._slots)
             self._created = True
         began, name = self._clock(), uuid4()
         try:
-            slot = await self._table.take(self._service, self._slots, self._process, self._lease_seconds, name)
+            slot = await self._table.take(
+                self._service, self._slots, self._process, self._lease_seconds, name, queue=not self._held
+            )
         except asyncio.CancelledError:
             self._free_soon(name)  # PostgreSQL may have leased it already
             raise
         self._outage.over()
-        return None if slot is None else SlotLease(name, slot, began + TURN_SECONDS)
+        if slot is None:
+            return None
+        self._held.add(name)
+        return SlotLease(name, slot, began + TURN_SECONDS)
 
     async def _give_back(self, lease: SlotLease) -> None:
         """Keep the lease for the next call, which may come at once."""
         if self._clock() >= lease.turn_ends and not await self._renew(lease):
             return
         self._unused.append(lease)
+        self._given_back.set()
         asyncio.get_running_loop().call_later(IDLE_SECONDS, self._free_if_unused, lease, lease.calls)
 
     async def _renew(self, lease: SlotLease) -> bool:
@@ -170,6 +192,8 @@ class FleetSlots:
             self._free_soon(lease.name)
             return False
         lease.turn_ends = began + TURN_SECONDS
+        if not kept:
+            self._held.discard(lease.name)
         return kept
 
     def _free_if_unused(self, lease: SlotLease, calls: int) -> None:
@@ -178,6 +202,7 @@ class FleetSlots:
             self._free_soon(lease.name)
 
     def _free_soon(self, lease: UUID) -> None:
+        self._held.discard(lease)
         task = asyncio.get_running_loop().create_task(self._free(lease))
         self._freeing.add(task)
         task.add_done_callback(self._freeing.discard)

@@ -1,44 +1,25 @@
 """python -m windmill calibrate: fit merging and voting to labelled images."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from windmill.cli.options import Commands, add_json, async_command, print_result
+from windmill.cli.fitting import add_fitting, print_fitted
+from windmill.cli.options import Commands, async_command
 from windmill.core.settings import Settings
-from windmill.process.runner import DONE
 
 DESCRIPTION = """\
 Fits the constants of merging and voting to your own images. It reads their true boxes and labels from a COCO file and
 the services' answers from the database, and matches images by file name. It fits on one half and evaluates on the
 other, and reports the accuracy of boxes and votes before and after. A few hundred images are enough; with fewer, the
 constants hardly change.
-
-Without --out it only reports. With --out, set CALIBRATION to the new file on all machines, restart the post-processors,
-and recompute old rows:
-
-    python -m windmill calibrate --truth annotations.json --group holidays --out calibration-holidays.json
-    python -m windmill recompute --stage merge --other-calibration
-    python -m windmill recompute --stage consensus --other-calibration
 """
-EXAMPLES = """\
-exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill
-"""
+COMMAND = "calibrate --truth annotations.json --group holidays --out calibration-holidays.json"
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser(
-        "calibrate",
-        help="fit merging and voting to labelled images",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    told = "fit merging and voting to labelled images"
+    add = add_fitting(commands, COMMAND, told, DESCRIPTION, "from --out and the date")
     add.add_argument("--truth", type=Path, required=True, metavar="FILE", help="annotations in the COCO format")
-    add.add_argument("--group", metavar="G", help="only images of this group")
-    add.add_argument("--out", type=Path, metavar="FILE", help="where to write the new calibration")
-    add.add_argument("--name", metavar="V", help="its version, as recorded in rows (default: from --out and the date)")
-    add_json(add)
     add.set_defaults(start=async_command(run_calibrate))
 
 
@@ -53,7 +34,4 @@ async def run_calibrate(settings: Settings, _stop: object, arguments: argparse.N
 
     request = CalibrationRequest(arguments.truth, arguments.group, arguments.out, arguments.name)
     outcome = await calibrate(settings, request)
-    print_result(render_calibration_json(outcome), render_calibration_text(outcome), as_json=arguments.json)
-    if not arguments.out and not arguments.json:
-        sys.stderr.write("nothing is written; with --out FILE it would be\n")
-    return DONE
+    return print_fitted(render_calibration_json(outcome), render_calibration_text(outcome), arguments)

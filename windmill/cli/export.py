@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from windmill.cli.options import Commands, add_json, async_command, int_between, print_result, who
+from windmill.cli.options import Commands, add_command, add_json, async_command, int_between, print_result, who
 from windmill.core.settings import Settings
 from windmill.operate.jobs.render import render_events, render_job
 from windmill.operate.jobs.shown import Shown
@@ -35,13 +35,7 @@ exit codes: 0 done, 1 failed, 2 a query that cannot be read, 70 a bug of Windmil
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser(
-        "export",
-        help="export what a query finds, as files",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    add = add_command(commands, "export", "export what a query finds, as files", DESCRIPTION, EXAMPLES)
     add.add_argument("query", metavar="QUERY", help="as for search; '' is everything")
     add.add_argument("--format", required=True, choices=FORMATS, help="what the files are")
     add.add_argument("--to", type=Path, metavar="PATH", help="wait, and fetch the files to this folder or file")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from windmill import broker
 from windmill.cli.options import (
     Commands,
+    add_command,
     add_json,
     add_services,
     age,
@@ -57,13 +58,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 70 a bug of Windmill, 130 interrupt
 
 
 def add_to(commands: Commands) -> None:
-    top = commands.add_parser(
-        "failed",
-        help="list, show, redrive and purge parked jobs",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    top = add_command(commands, "failed", "list, show, redrive and purge parked jobs", DESCRIPTION, EXAMPLES)
     actions = top.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     add = actions.add_parser("list", help="list parked jobs, with a summary")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from windmill.cli.options import (
     Commands,
+    add_command,
     add_json,
     age,
     command_line_actor,
@@ -40,10 +41,18 @@ Programs and people use the gateway with a key. It is printed once, when it is m
 beginning, as `list` prints it. A viewer reads the jobs of its principal, an operator also makes and steers them, and an
 admin does all to all.
 """
+EXAMPLES = """\
+examples:
+  python -m windmill keys create phone-app --expires 90d
+  python -m windmill keys create ann --scope admin
+  python -m windmill keys rotate wm_abcdefgh --grace 7d
+
+exit codes: 0 done, 1 failed, 2 wrong usage, or there is no such key, 70 a bug of Windmill
+"""
 
 
 def add_to(commands: Commands) -> None:
-    group = commands.add_parser("keys", help="make and revoke keys of the gateway", description=DESCRIPTION)
+    group = add_command(commands, "keys", "make and revoke keys of the gateway", DESCRIPTION, EXAMPLES)
     actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_create(actions)
     listing = actions.add_parser("list", help="list all keys", description="List all keys.")

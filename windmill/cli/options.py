@@ -48,13 +48,21 @@ def add_gateway(top: argparse.ArgumentParser) -> None:
 
 def with_gateway(settings: Settings, arguments: argparse.Namespace) -> Settings:
     """With what the command line says of the gateway; raises USAGE for a command that needs the machine."""
-    named = Settings.from_env({"WINDMILL_URL": arguments.url}).windmill_url if arguments.url else ""
+    named = _checked(arguments.url) if arguments.url else ""
     settings = replace(
         settings, windmill_url=named or settings.windmill_url, windmill_key=arguments.key or settings.windmill_key
     )
     if settings.windmill_url and not is_remote(arguments):
         raise here_alone(arguments)
     return settings
+
+
+def _checked(url: str) -> str:
+    """Of the form that the setting has; what is wrong with it is told of the option."""
+    try:
+        return Settings.from_env({"WINDMILL_URL": url}).windmill_url
+    except WindmillError as error:
+        raise WindmillError("USAGE", error.message.replace("WINDMILL_URL=", "--url "), error.remedy) from error
 
 
 def is_remote(arguments: argparse.Namespace) -> bool:
@@ -65,6 +73,15 @@ def is_remote(arguments: argparse.Namespace) -> bool:
 def here_alone(arguments: argparse.Namespace) -> WindmillError:
     said = f"windmill {arguments.command} works on a machine of the fleet alone"
     return WindmillError("USAGE", said, "run it there, without --url and WINDMILL_URL")
+
+
+def add_command(commands: Commands, name: str, told: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A command whose help keeps the lines of its description, and ends with examples."""
+    keep_lines = argparse.RawDescriptionHelpFormatter
+    add: argparse.ArgumentParser = commands.add_parser(
+        name, help=told, description=description, epilog=examples, formatter_class=keep_lines
+    )
+    return add
 
 
 def add_services(add: argparse.ArgumentParser) -> None:

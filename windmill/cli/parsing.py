@@ -17,8 +17,20 @@ class CommandGroup(Protocol):
     def add_to(self, commands: Commands) -> None: ...
 
 
+EPILOG = """\
+Images are registered by `python -m producers.images`, submitted by `python -m producers.generic`, and worked on by
+`python -m workers.generic`, `python -m workers.jobs` and `python -m postprocessors.all`; each has a --help of its own.
+With --url these commands ask a gateway: jobs, artifacts list and fetch, presets list and show, status, queues, failed,
+show, search, export.
+
+exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration, 130 interrupted
+"""
+
+
 def command_parser(groups: Iterable[CommandGroup]) -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog=_program(), description="Run, set up, inspect and repair the fleet.")
+    about = "Run, set up, inspect and repair the fleet."
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(prog=_program(), description=about, epilog=EPILOG, formatter_class=raw)
     add_gateway(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in groups:

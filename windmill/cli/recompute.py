@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from windmill.cli.options import Commands, add_json, async_command, image_ids, int_between, print_result
+from windmill.cli.options import Commands, add_command, add_json, async_command, image_ids, int_between, print_result
 from windmill.cli.progress import ProgressBars
 from windmill.core.settings import Settings
 from windmill.core.stages import STAGES
@@ -33,12 +33,8 @@ def _render_stages() -> str:
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser(
-        "recompute",
-        help="recompute merged boxes, enrichment, consensus or search rows",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    add = add_command(
+        commands, "recompute", "recompute merged boxes, enrichment, consensus or search rows", DESCRIPTION, EXAMPLES
     )
     add.add_argument("--stage", required=True, choices=tuple(STAGES), help=_render_stages())
     which = add.add_mutually_exclusive_group()

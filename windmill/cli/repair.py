@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from windmill.cli.options import Commands, add_json, add_services, async_command, int_between, print_result
+from windmill.cli.options import Commands, add_command, add_json, add_services, async_command, int_between, print_result
 from windmill.cli.progress import ProgressBars
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
@@ -34,12 +34,8 @@ long), 130 interrupted (run it again to continue)
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser(
-        "repair",
-        help="republish lost jobs, for example after the broker lost its data",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    add = add_command(
+        commands, "repair", "republish lost jobs, for example after the broker lost its data", DESCRIPTION, EXAMPLES
     )
     add_services(add)
     add.add_argument("--run", type=int_between(), metavar="ID", help="only jobs of this run (see the table runs)")

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from windmill.cli.options import Commands, add_json, int_between, print_view, sync_command
+from windmill.cli.options import Commands, add_command, add_json, int_between, print_view, sync_command
 from windmill.core.settings import Settings
 from windmill.operate.search.views import view_search
 
@@ -31,13 +31,7 @@ exit codes: 0 done, also without hits, 1 failed, 2 a query that cannot be read, 
 
 
 def add_to(commands: Commands) -> None:
-    add = commands.add_parser(
-        "search",
-        help="find images by what is in them",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    add = add_command(commands, "search", "find images by what is in them", DESCRIPTION, EXAMPLES)
     add.add_argument("query", metavar="QUERY", help="conditions; '' is everything")
     add.add_argument("--limit", type=int_between(1, 500), default=50, metavar="N", help="at most so many (default: 50)")
     add.add_argument("--cursor", metavar="TEXT", help="go on where a page ended")

@@ -1,8 +1,10 @@
 """The client whose answers are awaited; calls.py tells what is sent."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,10 +22,13 @@ from windmill.client.calls import (
     list_call,
     must_be_well,
     must_match,
+    mute_call,
     timeouts,
     unreachable,
 )
-from windmill.client.documents import Artifact, Event, Job, JobPage
+from windmill.client.documents import Artifact, Event, Job, JobPage, MutedFailures
+from windmill.client.resumable import PIECE_BYTES, RESUMABLE_FROM, Rest, sending
+from windmill.core.errors import WindmillError
 
 PAGE = 500
 
@@ -62,6 +67,7 @@ class AsyncClient:
                 json=call.json,
                 headers=dict(call.headers),
                 files=call.files,
+                content=call.content,
             )
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
@@ -79,11 +85,32 @@ class AsyncClient:
         return dict((await self.call(Call("GET", f"/presets/{preset}"))).json()["preset"])
 
     async def send(self, file: str | Path) -> str:
-        """Send a picture, a video or a recording; the id by which jobs take it."""
+        """Send a picture, a video or a recording; the id by which jobs take it. A large one is sent in pieces, and goes
+        on after a cut."""
         path = Path(file)
+        if path.stat().st_size > RESUMABLE_FROM:  # noqa: ASYNC240 - no more than a look
+            return await self.send_pieces(path)
         with path.open("rb") as opened:  # noqa: ASYNC230 - read a piece at a time, by the library
             sent = Call("POST", "/assets", files={"file": (path.name, opened)})
             return str((await self.call(sent)).json()["asset"]["id"])
+
+    async def send_pieces(self, file: str | Path, piece_bytes: int = PIECE_BYTES) -> str:
+        """The same in pieces of so many bytes."""
+        steps = sending(Path(file), piece_bytes)
+        answer: httpx.Response | WindmillError | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as done:
+                return str(done.value)
+            if isinstance(step, Rest):
+                await asyncio.sleep(step.seconds)
+                answer = None
+                continue
+            try:
+                answer = await self.call(step)
+            except WindmillError as error:
+                answer = error
 
     async def submit(
         self,
@@ -147,6 +174,21 @@ class AsyncClient:
     async def delete(self, job: str) -> None:
         """Delete a job that has ended, with its files."""
         await self.call(Call("DELETE", f"/jobs/{job}"))
+
+    async def muted(self) -> list[MutedFailures]:
+        """Failures that somebody knows of."""
+        return list((await self.call(Call("GET", "/failed/muted"))).json()["muted"])
+
+    async def mute(
+        self, service: str, code: str | None, reason: str = "", until: datetime | None = None
+    ) -> list[MutedFailures]:
+        """List failures of a service with one code apart, for good or for a while; all that are muted."""
+        return list((await self.call(mute_call(service, code, reason, until))).json()["muted"])
+
+    async def hear(self, service: str, code: str | None) -> list[MutedFailures]:
+        """List them among the others again; all that are still muted."""
+        sent = Call("POST", "/failed/hear", json={"service": service, "code": code})
+        return list((await self.call(sent)).json()["muted"])
 
     async def artifacts(self, job: str) -> list[Artifact]:
         """The files of a job, in the order of its steps."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Any
 
 import httpx
@@ -25,6 +26,7 @@ class Call:
     json: object | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[str, IO[bytes] | bytes]] | None = None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def action_call(job: str, action: str, body: Mapping[str, Any] | None) -> Call:
     if action == "priority":
         return Call("PATCH", f"/jobs/{job}", json=body, headers={"If-Match": "*"})
     return Call("POST", f"/jobs/{job}/{action}", json=body)
+
+
+def mute_call(service: str, code: str | None, reason: str, until: datetime | None) -> Call:
+    body = {"service": service, "code": code, "reason": reason, "until": until.isoformat() if until else None}
+    return Call("POST", "/failed/mute", json=body)
 
 
 def headers_of(key: str | None) -> dict[str, str]:

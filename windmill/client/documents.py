@@ -57,6 +57,17 @@ class Event(TypedDict):
     data: dict[str, Any]
 
 
+class MutedFailures(TypedDict):
+    """Failures of a service with one code, or without any, that are listed apart; times are ISO 8601."""
+
+    service: str
+    code: str | None
+    reason: str
+    principal: str
+    muted_at: str
+    muted_until: str | None
+
+
 class Artifact(TypedDict):
     """A file of a job; its id is its SHA-256."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,10 +21,13 @@ from windmill.client.calls import (
     list_call,
     must_be_well,
     must_match,
+    mute_call,
     timeouts,
     unreachable,
 )
-from windmill.client.documents import Artifact, Event, Job, JobPage
+from windmill.client.documents import Artifact, Event, Job, JobPage, MutedFailures
+from windmill.client.resumable import PIECE_BYTES, RESUMABLE_FROM, Rest, sending
+from windmill.core.errors import WindmillError
 
 PAGE = 500
 
@@ -60,6 +64,7 @@ class Client:
                 json=call.json,
                 headers=dict(call.headers),
                 files=call.files,
+                content=call.content,
             )
         except httpx.HTTPError as error:
             raise unreachable(self.url, error) from error
@@ -77,11 +82,32 @@ class Client:
         return dict((self.call(Call("GET", f"/presets/{preset}"))).json()["preset"])
 
     def send(self, file: str | Path) -> str:
-        """Send a picture, a video or a recording; the id by which jobs take it."""
+        """Send a picture, a video or a recording; the id by which jobs take it. A large one is sent in pieces, and goes
+        on after a cut."""
         path = Path(file)
+        if path.stat().st_size > RESUMABLE_FROM:
+            return self.send_pieces(path)
         with path.open("rb") as opened:
             sent = Call("POST", "/assets", files={"file": (path.name, opened)})
             return str((self.call(sent)).json()["asset"]["id"])
+
+    def send_pieces(self, file: str | Path, piece_bytes: int = PIECE_BYTES) -> str:
+        """The same in pieces of so many bytes."""
+        steps = sending(Path(file), piece_bytes)
+        answer: httpx.Response | WindmillError | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as done:
+                return str(done.value)
+            if isinstance(step, Rest):
+                time.sleep(step.seconds)
+                answer = None
+                continue
+            try:
+                answer = self.call(step)
+            except WindmillError as error:
+                answer = error
 
     def submit(
         self,
@@ -144,6 +170,21 @@ class Client:
     def delete(self, job: str) -> None:
         """Delete a job that has ended, with its files."""
         self.call(Call("DELETE", f"/jobs/{job}"))
+
+    def muted(self) -> list[MutedFailures]:
+        """Failures that somebody knows of."""
+        return list((self.call(Call("GET", "/failed/muted"))).json()["muted"])
+
+    def mute(
+        self, service: str, code: str | None, reason: str = "", until: datetime | None = None
+    ) -> list[MutedFailures]:
+        """List failures of a service with one code apart, for good or for a while; all that are muted."""
+        return list((self.call(mute_call(service, code, reason, until))).json()["muted"])
+
+    def hear(self, service: str, code: str | None) -> list[MutedFailures]:
+        """List them among the others again; all that are still muted."""
+        sent = Call("POST", "/failed/hear", json={"service": service, "code": code})
+        return list((self.call(sent)).json()["muted"])
 
     def artifacts(self, job: str) -> list[Artifact]:
         """The files of a job, in the order of its steps."""

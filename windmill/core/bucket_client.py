@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config, S3Store
 
 CONNECT_SECONDS = 5
-INSTALL_CLIENT = "pip install 'windmill[stores]', or: pip install obstore"
+INSTALL_CLIENT = "pip install obstore"
 _WORD = re.compile(r"<Code>(\w{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 

@@ -191,7 +191,7 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         "operator",
         _FAILED,
         503,
-        "start a worker of that step, in the job's version: python -m workers.jobs",
+        "start a worker of that step, in the job's version: STEPS=all python -m workers.jobs",
     ),
     "DATABASE_UNAVAILABLE": ErrorSpec(
         "pause",

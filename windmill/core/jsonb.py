@@ -19,6 +19,15 @@ def parse_object(text: str | None) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def parse_objects(text: str) -> list[dict[str, Any]]:
+    """The objects of a stored list; [] if it is none, or cannot be read."""
+    try:
+        documents = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return []
+    return [one for one in documents if isinstance(one, dict)] if isinstance(documents, list) else []
+
+
 def render_jsonb(document: object) -> str:
     """Text that PostgreSQL accepts as jsonb, with NUL replaced; equal documents give equal text."""
     text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()

@@ -3,7 +3,6 @@
 A service is one JSON entry; it joins the set `all`, the set of its category and the sets that it names.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -40,6 +39,7 @@ from windmill.kernels.text.json_readers import (
     text,
     unknown_keys,
 )
+from windmill.kernels.text.near_names import did_you_mean
 
 Category = Literal["primary", "spatial_only"]
 Transport = Literal["upload", "url"]
@@ -143,8 +143,7 @@ def _belongs(service: Service, set_name: str) -> bool:
 
 def _unknown(name: str, fleet: Fleet) -> WindmillError:
     known = [*fleet.services, *fleet.set_notes]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    hint = did_you_mean(name, known)
     said = f"unknown service or set {name!r}" if name else "no service named"
     return WindmillError(
         "NOT_FOUND" if name else "USAGE", said, f"{hint}known: {', '.join(known)}; a new one: add it to SERVICE_CONFIG"

@@ -208,7 +208,7 @@ class DerivationSettings(DatabaseSettings):
     """When derived data is recomputed, how much at a time, and with which constants."""
 
     calibration: Path = setting("calibration.json", own_or_shipped)
-    debounce_milliseconds: int = setting("200", integer(0, 60_000))
+    debounce_milliseconds: int = setting("100", integer(0, 60_000))
     debounce_most_seconds: float = setting("10", seconds(0, 86_400))
     poll_milliseconds: int = setting("50", integer(1, 60_000))
     postprocess_images: int = setting("50", integer(1, 1_000))
@@ -278,6 +278,7 @@ class GatewaySettings:
     gateway_host: str = setting("127.0.0.1", non_empty)
     gateway_port: int = setting("8000", integer(0, 65_535), fallback="PORT")
     gateway_max_upload_bytes: int = setting("209715200", integer(1_024, 1_099_511_627_776))
+    gateway_max_resumable_bytes: int = setting("10737418240", integer(1_024, 1_099_511_627_776))
     gateway_requests_per_minute: int = setting("600", integer(1, 10_000_000))
     gateway_generates_per_minute: int = setting("10", integer(1, 10_000_000))
     gateway_uploads_dir: Path = setting("var/uploads", path)

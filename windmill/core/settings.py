@@ -4,7 +4,6 @@ Layers, the first that sets a variable wins: the process environment, the file `
 ENV_FILE names), `var/local/local.env` which `make up` writes for the private servers that it starts.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -35,6 +34,7 @@ from windmill.core.setting_parts import (
     WebhookSettings,
     WriteSettings,
 )
+from windmill.kernels.text.near_names import did_you_mean
 from windmill.kernels.text.redaction import HIDDEN, redactor
 
 
@@ -189,11 +189,11 @@ def misspelt(names: Iterable[str]) -> Sequence[Problem]:
     """Names in `.env` that look like a typo of a setting, which would silently keep its default. Other names may belong
     to other programs. Their values are hidden, because one may be a password."""
     known = defaults()
-    nearest = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.75) for name in names}
+    hints = {name: did_you_mean(name.upper(), known, alike=0.75).rstrip() for name in names}
     return [
-        Problem(name, "***", f"is not a setting; did you mean {match[0]}?")
-        for name, match in nearest.items()
-        if match and name not in known and meaning_of(name) is None
+        Problem(name, "***", f"is not a setting; {hint}")
+        for name, hint in hints.items()
+        if hint and name not in known and meaning_of(name) is None
     ]
 
 

@@ -7,7 +7,7 @@ the entry names, and the module that runs it.
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["merge", "enrich", "consensus", "index"]
+Stage = Literal["merge", "enrich", "consensus", "hash", "index"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class StageSpec:
     with another calibration."""
     calibrated: bool
     """Whether its rows depend on the calibration."""
+    patient: bool = False
+    """Whether an image of which more is expected waits as long as any does, DEBOUNCE_MOST_SECONDS: nobody hurries for
+    its rows, and each that is soon written anew has places in many indexes."""
+    at_last_answer: bool = False
+    """Whether an image gets its first row with its last answer, though other stages still work on it. Before that, it
+    waits for answers as long as between two rows."""
+    of_all_images: bool = False
+    """Whether it processes every registered image; else those that have answers."""
     forget_query: str | None = None
     """Deletes the rows that would block a recomputation; None for a stage that replaces all of its rows."""
 
@@ -68,6 +76,19 @@ STAGES: dict[Stage, StageSpec] = {
         looked_at_query="find_voted_images",
         stale_query="find_stale_consensus",
         calibrated=True,
+        at_last_answer=True,
+    ),
+    "hash": StageSpec(
+        summary="what each registered picture looks like, as 64 bits",
+        module="postprocessors.picture_hashes",
+        awaits_services_of="hash",
+        awaits_stages=(),
+        looked_at_query="find_hashed_images",
+        stale_query="find_stale_hash",
+        calibrated=False,
+        of_all_images=True,
+        # A picture that could not be read may be there by now.
+        forget_query="forget_hashes",
     ),
     "index": StageSpec(
         summary="the row by which an image is searched for",
@@ -77,5 +98,6 @@ STAGES: dict[Stage, StageSpec] = {
         looked_at_query="find_indexed_images",
         stale_query="find_stale_index",
         calibrated=False,
+        patient=True,
     ),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from windmill.core.setting_parts import DerivationSettings
 from windmill.core.stages import Stage
 from windmill.derive.debounce import read_debounces
-from windmill.derive.transactions import lock_images, set_writing_stage
+from windmill.derive.transactions import lock_images
 from windmill.kernels.flow.retry_backoff import backoff_delay
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
@@ -42,20 +42,20 @@ async def claim_stale_images(pool: Pool, settings: DerivationSettings, stage: St
         tries = {row["image_id"]: row["tries"] for row in rows}
         if tries:
             await lock_images(connection, stage, list(tries))
-            fresh = [row["image_id"] for row in rows if not row["deferred"]]
-            debounces = await read_debounces(connection, settings, stage, fresh)
+            unfailed = [image_id for image_id, count in tries.items() if not count]
+            deferred = {row["image_id"] for row in rows if row["deferred"]}
+            debounces = await read_debounces(connection, settings, stage, unfailed, deferred)
             later = {image_id: one.seconds for image_id, one in debounces.items() if not one.due_anyway}
             if later:
                 await connection.execute(sql["defer_images"], stage, list(later), list(later.values()))
             tries = {image_id: count for image_id, count in tries.items() if image_id not in debounces}
         if tries:
-            await take_stale_marks(connection, stage, list(tries))
-            await set_writing_stage(connection, stage)
+            await connection.execute(queries()["take_further_marks"], stage, list(tries))
         yield Claim(connection, tries, len(rows))
 
 
 async def take_stale_marks(connection: Connection, stage: Stage, image_ids: Sequence[int]) -> None:
-    """Lock the images and delete every mark that they have by now."""
+    """Lock the images and delete every mark that they have by now. From then on triggers know that the stage writes."""
     await lock_images(connection, stage, image_ids)
     await connection.execute(queries()["take_further_marks"], stage, list(image_ids))
 

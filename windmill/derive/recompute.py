@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -10,8 +11,10 @@ from windmill.calling.service_state import ServiceState
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.log_throttle import Throttle
 from windmill.core.setting_parts import DerivationSettings
-from windmill.core.stages import Stage
+from windmill.core.stages import STAGES, Stage
 from windmill.derive.claims import Claim, claim_stale_images, postpone_image, retry_seconds, take_stale_marks
+from windmill.derive.waiting_stages import wake_waiting_stages
+from windmill.process.runner import pause
 from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.transactions import transaction
 
@@ -19,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 D = TypeVar("D")
+
+
+PATIENT_POLLS = 8
+"""So much more seldom than others a patient stage looks while marks come: then it takes more of them at once."""
 
 
 class DerivedStage(Protocol[S, D]):
@@ -46,10 +53,14 @@ class RecomputeRunner(Generic[S, D]):
         self.stage: Stage = derived.stage
         self.counts: Counter[str] = Counter()
         self.states: Iterable[ServiceState] = ()
+        self.busy = False
         self._derived = derived
         self._pool = pool
         self._settings = settings
         self._one_by_one = 0
+        polls = PATIENT_POLLS if STAGES[self.stage].patient else 1
+        self._between_rounds = polls * settings.poll_milliseconds / 1000
+        self._next_round = 0.0
         self._throttle = Throttle()
 
     async def __aenter__(self) -> "RecomputeRunner[S, D]":
@@ -58,8 +69,13 @@ class RecomputeRunner(Generic[S, D]):
     async def __aexit__(self, *_: object) -> None:
         return None
 
-    async def run_round(self, stop: asyncio.Event) -> int:  # noqa: ARG002 - only stages that call services need it
-        """Recompute the images of one transaction."""
+    async def run_round(self, stop: asyncio.Event) -> int:
+        """Recompute the images of one transaction, a little later than those of the one before: answers that come
+        together are looked at together."""
+        began = time.monotonic()
+        if began < self._next_round:
+            await pause(stop, self._next_round - began)
+            began = time.monotonic()
         most = 1 if self._one_by_one else self._settings.postprocess_images
         tries: dict[int, int] = {}
         found = 0
@@ -71,6 +87,8 @@ class RecomputeRunner(Generic[S, D]):
         except DataRefused as error:
             await self._on_rejected(tries, error)
         self._one_by_one = max(0, self._one_by_one - 1)
+        if found < most:
+            self._next_round = began + self._between_rounds
         return found
 
     async def _recompute(self, claimed: Claim) -> None:
@@ -82,6 +100,7 @@ class RecomputeRunner(Generic[S, D]):
             except Exception as error:  # noqa: BLE001 - a bug that one image triggers must not block the others
                 await self._retry_later(claimed.connection, image_id, claimed.tries[image_id] + 1, error)
         changed = await self._derived.write(claimed.connection, computed)
+        await wake_waiting_stages(claimed.connection, self.stage, list(computed))
         self.counts.update(looked_at=len(computed), changed=changed)
 
     async def _read(self, claimed: Claim) -> Mapping[int, S]:

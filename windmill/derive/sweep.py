@@ -68,7 +68,7 @@ async def mark_page(
     connection: Connection, stage: Stage, criteria: SweepFilter, after: int, *, dry: bool = False
 ) -> SweepPage:
     """Check one page of images above `after`, and mark those that match the filter."""
-    ids = await _next_ids(connection, criteria, after)
+    ids = await _next_ids(connection, stage, criteria, after)
     if not ids:
         return SweepPage(None, 0, 0)
     found = await _stale_among(connection, stage, criteria, ids)
@@ -80,14 +80,15 @@ async def mark_page(
     return SweepPage(ids[-1], len(ids), len(found))
 
 
-async def _next_ids(connection: Connection, criteria: SweepFilter, after: int) -> list[int]:
+async def _next_ids(connection: Connection, stage: Stage, criteria: SweepFilter, after: int) -> list[int]:
     sql = queries()
     if criteria.image_ids is not None:
         return sorted(one for one in criteria.image_ids if one > after)[:PAGE_IMAGES]
     if criteria.image_group is not None:
         rows = await connection.fetch(sql["next_image_ids"], after, _MAX_ID, criteria.image_group, PAGE_IMAGES)
     else:
-        rows = await connection.fetch(sql["next_answered_images"], after, PAGE_IMAGES)
+        query = sql["next_registered_images"] if STAGES[stage].of_all_images else sql["next_answered_images"]
+        rows = await connection.fetch(query, after, PAGE_IMAGES)
     return [row["image_id"] for row in rows]
 
 

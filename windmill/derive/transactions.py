@@ -1,15 +1,10 @@
-"""What the transactions of post-processors do first: lock their images, and say who writes."""
+"""What the transactions of post-processors do first: lock their images."""
 
 from collections.abc import Sequence
 
 from windmill.core.stages import Stage
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
-
-
-async def set_writing_stage(connection: Connection, stage: Stage) -> None:
-    """Tell the triggers which stage writes in this transaction: rows that others write become stale."""
-    await connection.execute(queries()["write_as_stage"], stage)
 
 
 async def lock_images(connection: Connection, stage: Stage, image_ids: Sequence[int]) -> None:

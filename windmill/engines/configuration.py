@@ -71,6 +71,7 @@ _COMMON: dict[str, Reader[Any]] = {
     "models": list_of(_MODEL, "models"),
     "models_folder": text,
     "tasks": list_of(text, "names of tasks"),
+    "version": text,
 }
 _REMOTE: dict[str, Reader[Any]] = {
     "url": service_url,

@@ -17,6 +17,10 @@ from windmill.engines.registry import Engines
 
 OpenEngines = Callable[[], AbstractAsyncContextManager[Engines]]
 
+_UNKNOWN = (
+    "name a known one in `engines` of the request (--engine NAME), or add it under engines in service_config.json"
+)
+
 
 class EngineThread:
     """Started by the first request; whoever has used it closes it."""
@@ -37,6 +41,11 @@ class EngineThread:
         """That of an engine that is away, if there is one."""
         breakers = [engine.breaker for engine in self.engines if engine.breaker.state != "closed"]
         return next((one for one in breakers if one.state == "open"), next(iter(breakers), self._closed_breaker))
+
+    def version_of(self, name: str) -> str:
+        """As long as it stays, the engine makes equal things of equal requests; empty if nobody says so."""
+        self._start()
+        return self._engines[name].version if name in self._engines else ""
 
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
@@ -68,7 +77,7 @@ class EngineThread:
     ) -> EngineResult:
         if name not in self._engines:
             said = f"there is no engine {name} in this worker; known: {', '.join(self._engines)}"
-            remedy = INSTALL if name == AUDIO else "add it under engines in service_config.json"
+            remedy = INSTALL if name == AUDIO else _UNKNOWN
             raise WindmillError("DEPENDENCY_MISSING", said, remedy)
         return await self._engines[name].run(request, on_progress, stop)
 

@@ -33,11 +33,15 @@ class CommonEntry:
     """The folder that the files of the models are named in."""
     tasks: tuple[str, ...] = ()
     """What it can do, of the tasks that presets name; empty for whatever it is asked."""
+    version: str = ""
+    """As long as it stays, equal requests give equal results, which may be used again. Empty: nobody says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltinEntry(CommonEntry):
     """The engine that draws without a model."""
+
+    version: str = "1"
 
 
 @dataclass(frozen=True, kw_only=True)

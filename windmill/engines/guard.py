@@ -40,6 +40,7 @@ class GuardedEngine:
         self._seconds = entry.timeout_seconds
         self._concurrency = entry.concurrency
         self._tasks = entry.tasks
+        self.version = entry.version
         self.breaker = CircuitBreaker(engine.name, clock=clock)
         self.slots = ResizableSemaphore(entry.concurrency)
         self.calls: Counter[tuple[str, str]] = Counter()

@@ -25,7 +25,7 @@ REAP_SECONDS = 2.0
 TOKEN_SECONDS = 1.5
 """Between two looks, by anybody, for steps without workers."""
 ASK_SECONDS = 10.0
-"""Between two questions to the broker about the same work: each costs a connection."""
+"""Between two questions to the broker about as many tokens: each costs a connection."""
 EARLY = 0.75
 """A turn is due after this share of the time between two: the pauses of a process differ, and if it is the only one and
 comes a little early, it must not wait for another whole one."""
@@ -86,11 +86,10 @@ class FleetReaper:
         with translate_errors(self._settings):
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 rows = await connection.fetch(queries()["list_unattended_steps"], silent)
-        work, (asked, at) = {row["step"]: row["tasks"] for row in rows}, self._asked
-        if work and (work != asked or time.monotonic() >= at + ASK_SECONDS):
-            wanted = {step: min(tasks, MOST_TOKENS) for step, tasks in work.items()}
+        wanted, (asked, at) = {row["step"]: min(row["tasks"], MOST_TOKENS) for row in rows}, self._asked
+        if wanted and (wanted != asked or time.monotonic() >= at + ASK_SECONDS):
             await publish_missing(self._settings, self._program.title, wanted)
-            self._asked = work, time.monotonic()
+            self._asked = wanted, time.monotonic()
 
     async def _fetchval(self, statement: str, *given: object) -> object:
         with translate_errors(self._settings):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from windmill.core.errors import WindmillError
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.job_book import JobBook
-from windmill.jobs.locked_job import locked_book
+from windmill.jobs.locked_job import locked_book, open_book
 from windmill.jobs.submitting import NewJob, NewStep, insert_job, start_job
 from windmill.storage.jobs.rows import Document, GivenConsent, StepRow, StoredArtifact
 from windmill.storage.queries import queries
@@ -41,10 +41,13 @@ async def fork_job(access: JobAccess, job_id: int, from_step: str, changes: Chan
         first = _position(book, from_step)
         fork = await insert_job(connection, _new_job(book, first, changes), forked_from=job_id)
         assert fork is not None
-        await connection.execute(queries()["copy_finished_steps"], job_id, fork, first, changes.files is None)
+        new_id = fork.job.job_id
+        await connection.execute(queries()["copy_finished_steps"], job_id, new_id, first, changes.files is None)
         if changes.consents is None:
-            await connection.execute(queries()["copy_consents"], job_id, fork)
-        return await start_job(connection, access, fork)
+            await connection.execute(queries()["copy_consents"], job_id, new_id)
+        with_copies = await open_book(connection, new_id)
+        assert with_copies
+        return await start_job(connection, access, with_copies)
 
 
 def _position(book: JobBook, name: str) -> int:

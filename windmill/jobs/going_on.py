@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from windmill.jobs.job_book import JobBook, PlannedTasks
-from windmill.storage.jobs.rows import ClaimedTask, NewTask
+from windmill.storage.jobs.rows import ClaimedTask, NewTask, claimed_task
 
 
 class GoingOn(Protocol):
@@ -44,10 +44,10 @@ def new_tasks(planned: PlannedTasks, wanted: ClaimedTask | None) -> Iterator[New
 
 def _claimed(book: JobBook, planned: PlannedTasks) -> ClaimedTask:
     """The first task as it is once it is claimed."""
-    job, step = book.job, planned.step
+    step = planned.step
     shard, given = next(iter(planned.shards.items()))
-    return ClaimedTask(
-        job_id=job.job_id,
+    return claimed_task(
+        book.job,
         position=step.position,
         shard=shard,
         step=step.step,
@@ -57,10 +57,5 @@ def _claimed(book: JobBook, planned: PlannedTasks) -> ClaimedTask:
         lost=0,
         input=given,
         lease=uuid.uuid4(),
-        public_id=job.public_id,
-        kind=job.kind,
-        inputs=job.inputs,
-        parameters=job.parameters,
-        principal=job.principal,
         step_parameters=step.parameters,
     )

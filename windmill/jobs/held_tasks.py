@@ -33,8 +33,14 @@ class HeldTask:
         self.task = task
         self.run: TaskRun | None = None
         self.renewed_at = claimed_at
+        self._began = time.monotonic()
         self._asked: asyncio.Future[Asked] = asyncio.get_running_loop().create_future()
         self.told_progress = 0.0
+
+    @property
+    def ran(self) -> float:
+        """Seconds since it was claimed."""
+        return time.monotonic() - self._began
 
     @property
     def progress(self) -> float:

@@ -1,18 +1,20 @@
 """A job and its steps while the job's row is locked: decisions change this book, and what changed is then written."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from windmill.jobs.states import ENDED_JOBS, ENDS_AS, JobEvent, next_job_status
 from windmill.kernels.flow.fair_queueing import FairTags
-from windmill.storage.jobs.rows import Document, EndedTask, FairQueue, JobEventRow, JobRow, OpenTasks, StepRow
+from windmill.storage.jobs.book import SeenUnder
+from windmill.storage.jobs.rows import Document, EndedTask, JobEventRow, JobRow, OpenTasks, StepRow, changed
 
 
 @dataclass(frozen=True)
 class PlannedTasks:
-    """Tasks of a step by shard. They are written when the book is closed."""
+    """Tasks of a step by shard. They are written when the book is closed; only then is it known where their principal
+    stands in the queue, and the tags count from there."""
 
     step: StepRow
     shards: Mapping[int, Document]
@@ -27,9 +29,10 @@ class JobBook:
     """Mutable. `to_plan` are positions of steps that have to be planned, `new_tasks` counts the tasks that were made
     claimable, by step, and `cancels_open` says that all tasks that do not run are to be cancelled."""
 
-    def __init__(self, job: JobRow, steps: list[StepRow]) -> None:
+    def __init__(self, job: JobRow, steps: Iterable[StepRow], seen: SeenUnder | None = None) -> None:
         self.job = self.job_before = job
         self._steps = {step.position: step for step in steps}
+        self.positions = sorted(self._steps)
         self._read = dict(self._steps)
         self.events: list[JobEventRow] = []
         self.to_plan: list[int] = []
@@ -40,12 +43,8 @@ class JobBook:
         """The task whose claim ends, not written yet."""
         self.open_tasks: OpenTasks | None = None
         """Which kinds of open tasks there are besides, if that was read."""
-        self.queues: Mapping[str, FairQueue] = {}
-        """Queues of steps that may be planned, as far as they were read."""
-
-    @property
-    def positions(self) -> list[int]:
-        return sorted(self._steps)
+        self.seen = seen
+        """If the job is not locked, by what it is told that it is still as it was."""
 
     @property
     def steps(self) -> list[StepRow]:
@@ -90,10 +89,10 @@ class JobBook:
         return self._steps[position]
 
     def change_step(self, position: int, **changes: Any) -> None:  # noqa: ANN401 - columns of any type
-        self._steps[position] = replace(self._steps[position], **changes)
+        self._steps[position] = changed(self._steps[position], changes)
 
     def change_job(self, **changes: Any) -> None:  # noqa: ANN401 - columns of any type
-        self.job = replace(self.job, **changes)
+        self.job = changed(self.job, changes)
 
     def tell(
         self,

@@ -1,4 +1,5 @@
-"""Changing a job: its row is locked, a book of it and its steps is read, changed by decisions, and written back."""
+"""Changing a job: its row is locked, a book of it and its steps is read, changed by decisions, and written back. Who
+has seen the job already may leave out the lock: then it is written back if it is still as it was seen."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,9 +14,13 @@ from windmill.jobs.progress import job_progress
 from windmill.jobs.states import job_may
 from windmill.storage.database import Connection
 from windmill.storage.jobs.book import BookChanges, find_open_tasks, lock_job, read_steps, save_book
-from windmill.storage.jobs.rows import ClaimedTask, OpenTasks
+from windmill.storage.jobs.rows import ClaimedTask, OpenTasks, SeenJob
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
+
+
+class SeenNoMore(Exception):
+    """The job, or the lease, is not as it was seen. Nothing was written."""
 
 
 async def open_book(connection: Connection, job_id: int, *, only_idle: bool = False) -> JobBook | None:
@@ -35,6 +40,8 @@ async def close_book(
     """Do what the decisions ask for, and write what has changed. Who can go on with a new task is given it, if its turn
     has come."""
     await plan_started_steps(connection, access, book)
+    if book.seen and book.cancels_open:
+        raise SeenNoMore  # that takes more than one statement
     if book.cancels_open:
         await connection.execute(queries()["cancel_open_tasks"], book.job.job_id)
         book.new_tasks.clear()
@@ -46,9 +53,8 @@ async def close_book(
         book.new_tasks[next_task.step] -= 1
     if access.witness:
         await access.witness.closing(connection, book.job_before, book.job)
-    job = book.job
-    change = Change(job.job_id, job.public_id, job.status, dict(+book.new_tasks), _unplanned(access, book))
-    return replace(change, next_task=next_task)
+    job, unplanned = book.job, _unplanned(access, book)
+    return Change(job.job_id, job.public_id, job.status, dict(+book.new_tasks), unplanned, next_task=next_task)
 
 
 async def _write(
@@ -66,8 +72,15 @@ async def _write(
         new_tasks=[task for planned in book.planned for task in new_tasks(planned, wanted)],
         lease_seconds=access.settings.task_lease_seconds,
         worker=going_on.worker if going_on else None,
+        seen=book.seen,
     )
-    return wanted if await save_book(connection, changes) else None
+    saved = await save_book(connection, changes)
+    if saved is None:
+        raise SeenNoMore
+    if wanted is None or saved.lease is None:
+        return None
+    job = replace(book.job, last_event=book.job.last_event + len(book.events))
+    return replace(wanted, seen=SeenJob(job, tuple(book.steps), saved.version))
 
 
 @asynccontextmanager

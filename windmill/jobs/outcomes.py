@@ -23,6 +23,8 @@ class TaskSucceeded:
     artifacts: Sequence[StoredArtifact] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    reused: bool = False
+    """It was not run: another task had made it."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Planning a step: its tasks are written in pieces, each in its own transaction, so that a planner that was killed is
 taken over where it was."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -41,14 +41,12 @@ async def plan_piece(connection: Connection, access: JobAccess, book: JobBook, p
         outputs = await _read_outputs(connection, book, upstream)
         shards, cursor = _plan_next(book, step, row, row.plan_cursor, outputs)
     if shards is not None:
-        await _plan_tasks(connection, access, book, row, shards)
+        _plan_tasks(access, book, row, shards)
         book.change_step(position, plan_cursor=cursor)
         advance(book)
 
 
-async def plan_streamed_shard(
-    connection: Connection, access: JobAccess, book: JobBook, position: int, shard: int
-) -> None:
+def plan_streamed_shard(access: JobAccess, book: JobBook, position: int, shard: int) -> None:
     """A shard has succeeded: plan the task of the step that streams from it."""
     row = book.streaming_downstream(position)
     step = row and access.catalog.find(row.step, row.version)
@@ -56,7 +54,7 @@ async def plan_streamed_shard(
         return
     shards = _plan_streamed(book, step, row, {shard: book.outputs[position, shard]})
     if shards is not None:
-        await _plan_tasks(connection, access, book, row, shards)
+        _plan_tasks(access, book, row, shards)
         book.change_step(row.position, plan_cursor=row.plan_cursor + 1)
 
 
@@ -97,37 +95,29 @@ def _plan(book: JobBook, step: Step, inputs: StepInputs, first: int, most: int) 
     return None
 
 
-async def _plan_tasks(
-    connection: Connection, access: JobAccess, book: JobBook, row: StepRow, shards: Mapping[int, ShardInput]
-) -> None:
+def _plan_tasks(access: JobAccess, book: JobBook, row: StepRow, shards: Mapping[int, ShardInput]) -> None:
     """Behind those of the same principal that are planned already."""
     if shards:
-        queue = book.queues.get(row.step) or await _read_queue(connection, book, row)
-        before = [one.last_tag for one in book.planned if one.step.step == row.step]
-        book.plan(PlannedTasks(row, shards, _tags(access, book, row, queue, before)))
+        before = max((one.last_tag for one in book.planned if one.step.step == row.step), default=0.0)
+        book.plan(PlannedTasks(row, shards, _tags(access, book, row, FairQueue(0.0, before))))
 
 
 async def read_tags(connection: Connection, access: JobAccess, book: JobBook, row: StepRow) -> FairTags:
     """New tags for the tasks of this step, whose old ones do not count."""
-    return _tags(access, book, row, await _read_queue(connection, book, row, anew=True))
+    found = await connection.fetchrow(queries()["read_fair_queue"], row.step, book.job.principal, book.job.job_id)
+    assert found
+    return _tags(access, book, row, FairQueue(**found))
 
 
-def _tags(access: JobAccess, book: JobBook, row: StepRow, queue: FairQueue, before: Sequence[float] = ()) -> FairTags:
+def _tags(access: JobAccess, book: JobBook, row: StepRow, queue: FairQueue) -> FairTags:
     return fair_tags(
         queue.virtual_time,
-        max([*before, *([] if queue.last_tag is None else [queue.last_tag])], default=None),
+        queue.last_tag,
         cost=row.cost,
         weight=1.0,
         priority=book.job.priority,
         head_start=access.settings.priority_head_start_seconds,
     )
-
-
-async def _read_queue(connection: Connection, book: JobBook, row: StepRow, *, anew: bool = False) -> FairQueue:
-    without = book.job.job_id if anew else None
-    found = await connection.fetchrow(queries()["read_fair_queue"], row.step, book.job.principal, without)
-    assert found
-    return FairQueue(**found)
 
 
 async def _read_outputs(connection: Connection, book: JobBook, upstream: StepRow | None) -> dict[int, Document]:

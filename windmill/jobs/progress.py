@@ -10,10 +10,11 @@ MOST_BEFORE_THE_END = 0.999
 
 def job_progress(steps: Sequence[StepRow], running: Mapping[int, float]) -> float:
     """The share that is done: steps by weight, shards that failed counted like others that have settled. `running` is
-    what the tasks of each step that run or wait have done, as a number of shards."""
-    total = sum(step.weight for step in steps)
+    what the tasks of each step that run or wait have done, as a number of shards. What is skipped is no work."""
+    wanted = [step for step in steps if step.status != "skipped"]
+    total = sum(step.weight for step in wanted)
     done, before = 0.0, 0
-    for step in steps:
+    for step in wanted:
         done += step.weight * _step_progress(step, running.get(step.position, 0.0), before)
         before = step.planned or before
     return min(done / total, MOST_BEFORE_THE_END) if total > 0 else 0.0
@@ -22,7 +23,7 @@ def job_progress(steps: Sequence[StepRow], running: Mapping[int, float]) -> floa
 def _step_progress(step: StepRow, running: float, before: int) -> float:
     """While a step is still being planned, at least one more task is to come; a step that streams gets about as many as
     the step before has."""
-    if step.status in ("succeeded", "skipped"):
+    if step.status == "succeeded":
         return 1.0
     expected = step.planned
     if step.plan_cursor is not None:

@@ -6,7 +6,7 @@ from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.advancing import advance
 from windmill.jobs.job_book import JobBook
 from windmill.jobs.locked_job import close_book, locked_book
-from windmill.jobs.planning import read_tags
+from windmill.jobs.planning import is_unplanned, read_tags
 from windmill.storage.database import Connection
 from windmill.storage.jobs.rows import StepRow
 from windmill.storage.queries import queries
@@ -62,7 +62,7 @@ def _may_keep(book: JobBook, first: int, step: StepRow) -> bool:
 async def _reset(connection: Connection, book: JobBook, step: StepRow) -> None:
     """Forget what the step has planned and made."""
     await connection.execute(queries()["delete_tasks"], book.job.job_id, step.position)
-    again = {"status": "pending", "planned": 0, "plan_cursor": 0, "settled": 0, "failed": 0}
+    again = {"status": "pending", "planned": 0, "plan_cursor": 0, "settled": 0, "failed": 0, "reused": 0}
     book.change_step(step.position, **again)
 
 
@@ -72,10 +72,10 @@ async def _requeue(connection: Connection, access: JobAccess, book: JobBook, ste
     settled = step.planned - number
     upstream = book.upstream(step.position)
     cursor = step.plan_cursor
-    if step.streams and upstream and cursor is None:
-        cursor = upstream.settled
+    if step.streams and upstream and upstream.status == "running" and cursor is None:
+        cursor = upstream.settled  # the end of the step before closes the plan again, if it is still to come
     book.change_step(step.position, status="running", settled=settled, failed=0, plan_cursor=cursor)
-    if cursor is not None and not step.streams:
+    if is_unplanned(book, book.step(step.position)):
         book.to_plan.append(step.position)
     tags = await read_tags(connection, access, book, step)
     await connection.execute(

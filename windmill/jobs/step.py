@@ -117,7 +117,7 @@ class RunningTask(Protocol):
 
     @property
     def scratch(self) -> Path:
-        """A folder of its own, removed afterwards."""
+        """A folder that is empty when the task begins, and that no other task has meanwhile."""
         ...
 
     @property
@@ -161,11 +161,12 @@ class Step(Protocol):
 
 
 class StepCatalog:
-    """The steps that this version of the code has, by name and version. `source` is where a child process finds this
-    catalog, as `module:name`."""
+    """The steps that this version of the code has, by name and version; new jobs get `versions`. `source` is where a
+    child process finds this catalog, as `module:name`."""
 
     def __init__(self, steps: Iterable[Step], source: str = "") -> None:
         self._steps = {(step.name, step.version): step for step in steps}
+        self.versions: Mapping[str, int] = {name: version for name, version in self._steps}
         self.source = source
 
     def find(self, name: str, version: int) -> Step | None:

@@ -1,8 +1,8 @@
 """A new job, unless the same one is there already."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -10,13 +10,23 @@ from windmill.core.errors import WindmillError
 from windmill.core.jsonb import render_jsonb
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.advancing import advance
+from windmill.jobs.job_book import JobBook
 from windmill.jobs.locked_job import close_book, open_book
 from windmill.jobs.measured_times import MeasuredStep, measure_steps
 from windmill.jobs.rerunning import rerun_within
 from windmill.storage.artifacts.table import GIVEN
 from windmill.storage.database import Connection
 from windmill.storage.jobs.claims import save_artifacts
-from windmill.storage.jobs.rows import Document, GivenConsent, OpenTasks, StoredArtifact, TaskKey
+from windmill.storage.jobs.rows import (
+    Document,
+    GivenConsent,
+    JobRow,
+    OpenTasks,
+    StoredArtifact,
+    TaskKey,
+    read_row,
+    read_step_rows,
+)
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
@@ -76,32 +86,35 @@ class Submitted:
 async def submit_job(access: JobAccess, new: NewJob) -> Submitted:
     """Write the job with the first piece of its first step."""
     async with transaction(access.pool, access.settings) as connection:
-        job_id = await insert_job(connection, new)
-        if job_id is None:
-            return await _duplicate(connection, access, new)
-        return Submitted(await start_job(connection, access, job_id), new=True)
+        return await submit_within(connection, access, new)
 
 
-async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | None = None) -> int | None:
-    """The id of the new job, with its steps; None if one with its keys is there."""
+async def submit_within(connection: Connection, access: JobAccess, new: NewJob) -> Submitted:
+    """The same within a transaction."""
+    book = await insert_job(connection, new)
+    if book is None:
+        return await _duplicate(connection, access, new)
+    return Submitted(await start_job(connection, access, book), new=True)
+
+
+async def insert_job(connection: Connection, new: NewJob, *, forked_from: int | None = None) -> JobBook | None:
+    """The new job with its steps; None if one with its keys is there."""
     if not new.steps:
         raise WindmillError("USAGE", "a job needs a step")
-    job_id = await connection.fetchval(
+    measured = await measure_steps(connection, [step.step for step in new.steps])
+    steps = [_columns(step, measured.get(step.step, _UNKNOWN)) for step in _effective(new.steps)]
+    record = await connection.fetchrow(
         queries()["insert_job"],
         *(new.kind, new.preset, new.preset_version, render_jsonb(dict(new.inputs)), render_jsonb(dict(new.parameters))),
         *(new.priority, new.principal, new.idempotency_key, new.dedupe_key, forked_from),
-        *(new.deadline, new.failure_budget, new.request_digest, new.webhook_id),
+        *(new.deadline, new.failure_budget, new.request_digest, new.webhook_id, *map(list, zip(*steps, strict=True))),
     )
-    if job_id is not None:
-        columns = ("step", "version", "streams", "parameters", "weight", "cost", "skip_reason")
-        steps = _weighed(_effective(new.steps), await measure_steps(connection, [step.step for step in new.steps]))
-        values = [[getattr(step, column) for step in steps] for column in columns]
-        values[3] = [render_jsonb(dict(one)) for one in values[3]]
-        await connection.execute(queries()["insert_steps"], job_id, *values)
-        await save_artifacts(connection, TaskKey(job_id, GIVEN, 0), new.files)
-        await _save_consents(connection, job_id, new.consents)
-    assert job_id is None or isinstance(job_id, int)
-    return job_id
+    if record is None:
+        return None
+    job = read_row(JobRow, record)
+    await save_artifacts(connection, TaskKey(job.job_id, GIVEN, 0), new.files)
+    await _save_consents(connection, job.job_id, new.consents)
+    return JobBook(job, read_step_rows(record["steps"]))
 
 
 async def _save_consents(connection: Connection, job_id: int, consents: Sequence[GivenConsent]) -> None:
@@ -121,21 +134,19 @@ def _effective(steps: Sequence[NewStep]) -> list[NewStep]:
     return found
 
 
-def _weighed(steps: Sequence[NewStep], measured: Mapping[str, MeasuredStep]) -> list[NewStep]:
-    """What is not known yet is taken for one task of one second."""
-    unknown = MeasuredStep(1.0, 1.0)
-    found = []
-    for step in steps:
-        times = measured.get(step.step, unknown)
-        weight = times.step_seconds if step.weight is None else step.weight
-        found.append(replace(step, weight=weight, cost=times.task_seconds if step.cost is None else step.cost))
-    return found
+_UNKNOWN = MeasuredStep(1.0, 1.0)
+"""What was never measured is taken for one task of one second."""
 
 
-async def start_job(connection: Connection, access: JobAccess, job_id: int) -> Change:
+def _columns(step: NewStep, times: MeasuredStep) -> tuple[object, ...]:
+    """What is written of a step, as `insert_job` takes it."""
+    weight = times.step_seconds if step.weight is None else step.weight
+    cost = times.task_seconds if step.cost is None else step.cost
+    return step.step, step.version, step.streams, render_jsonb(dict(step.parameters)), weight, cost, step.skip_reason
+
+
+async def start_job(connection: Connection, access: JobAccess, book: JobBook) -> Change:
     """Plan what can be planned of a job that was just written, of which nothing is open yet."""
-    book = await open_book(connection, job_id)
-    assert book
     book.open_tasks = OpenTasks(running=False, queued=False, waiting=False)
     book.tell("queued")
     advance(book)

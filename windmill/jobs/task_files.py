@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Protocol
 
+from windmill.core.errors import WindmillError
 from windmill.jobs.access import JobAccess
+from windmill.jobs.outcomes import TaskSucceeded
+from windmill.jobs.reuse import digest_of_work
 from windmill.jobs.step import InputFiles, MadeFile
 from windmill.kernels.text.natural_order import natural_key
 from windmill.storage.artifacts.store import ArtifactStore
 from windmill.storage.artifacts.table import GIVEN, ArtifactRow, read_artifacts
+from windmill.storage.jobs.reuse import take_over_made
 from windmill.storage.jobs.rows import ClaimedTask, StoredArtifact
 from windmill.storage.transactions import transaction
 
@@ -27,6 +31,10 @@ class TaskFiles(Protocol):
 
     async def bring(self, task: ClaimedTask, folder: Path) -> InputFiles:
         """Copies of the files that the task is given, below the folder."""
+        ...
+
+    async def find_made(self, task: ClaimedTask, made_with: Sequence[str], folder: Path) -> TaskSucceeded | None:
+        """What was made before of the same, and is still whole; `folder` is for looking at it."""
         ...
 
     async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
@@ -42,6 +50,21 @@ class StoredTaskFiles:
         self._store = store
 
     async def bring(self, task: ClaimedTask, folder: Path) -> InputFiles:
+        chosen = await self._chosen(task)
+        return {name: await self._fetch(files, folder / name) for name, files in chosen.items()}
+
+    async def find_made(self, task: ClaimedTask, made_with: Sequence[str], folder: Path) -> TaskSucceeded | None:
+        made_of = digest_of_work(task, made_with, await self._chosen(task))
+        async with transaction(self._access.pool, self._access.settings) as connection:
+            found = await take_over_made(connection, task, made_of)
+        if found is None or not await self._are_whole(found.artifacts, folder):
+            return None
+        return TaskSucceeded(found.output, found.artifacts, warnings=found.warnings, reused=True)
+
+    async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
+        return [await self._put(file) for file in made]
+
+    async def _chosen(self, task: ClaimedTask) -> Mapping[str, Sequence[ArtifactRow]]:
         places: Mapping[str, Place] = task.step_parameters.get("files", {})
         if not places:
             return {}
@@ -49,11 +72,20 @@ class StoredTaskFiles:
             rows = await read_artifacts(connection, task.job_id, [_position(place) for place in places.values()])
         part, named = task.input.get("part"), task.input.get("files", {})
         found = {name: select_files(rows, place, named.get(name)) for name, place in places.items()}
-        chosen = {name: select_part(files, name, part) for name, files in found.items()}
-        return {name: await self._fetch(files, folder / name) for name, files in chosen.items()}
+        return {name: select_part(files, name, part) for name, files in found.items()}
 
-    async def keep(self, made: Sequence[MadeFile]) -> Sequence[StoredArtifact]:
-        return [await self._put(file) for file in made]
+    async def _are_whole(self, artifacts: Sequence[StoredArtifact], folder: Path) -> bool:
+        """Fetching checks their digests. What is lost or damaged is made again, which mends it."""
+        await asyncio.to_thread(folder.mkdir, parents=True)
+        for one in artifacts:
+            try:
+                await self._store.fetch(one.key, folder / "looked_at")
+            except WindmillError as error:
+                if error.code not in ("ARTIFACT_NOT_FOUND", "CHECKSUM_MISMATCH"):
+                    raise
+                return False
+            await asyncio.to_thread((folder / "looked_at").unlink)
+        return True
 
     async def _fetch(self, rows: Sequence[ArtifactRow], folder: Path) -> Sequence[Path]:
         targets = [folder / f"{number}{PurePath(row.name).suffix}" for number, row in enumerate(rows, 1)]

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-import shutil
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from windmill.core.errors import DataRefused, WindmillError
 from windmill.jobs.access import Change, JobAccess
 from windmill.jobs.child_run import ChildRun
 from windmill.jobs.claiming import begin_alone
-from windmill.jobs.ending import end_task
+from windmill.jobs.ending import end_claim
 from windmill.jobs.going_on import GoingOn
 from windmill.jobs.held_tasks import HeldTask, HeldTasks
 from windmill.jobs.outcomes import TaskOutcome, TaskRaised, TaskReturned, TaskSucceeded
+from windmill.jobs.reuse import ReusesResults, may_reuse
+from windmill.jobs.scratch_folders import ScratchFolders
 from windmill.jobs.step import InputFiles, JobView, Suspended
 from windmill.jobs.step_threads import StepThreads
 from windmill.jobs.suspending import needs_files, resumed_state, suspend
@@ -23,6 +25,7 @@ from windmill.jobs.turns import Turns
 from windmill.storage.jobs.rows import ClaimedTask
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LOST_BEFORE_ALONE = 2
 """A task that has lost so many workers runs alone."""
@@ -34,7 +37,7 @@ class TaskWorker:
     def __init__(self, access: JobAccess, held: HeldTasks, scratch: Path, files: TaskFiles) -> None:
         self._access = access
         self._held = held
-        self._scratch = scratch
+        self._scratch = ScratchFolders(scratch)
         self._files = files
         self._threads = StepThreads()
         self.turns = Turns()
@@ -56,34 +59,44 @@ class TaskWorker:
         """Run the task until it ends or is stopped; None if it is no longer ours."""
         if held.task.lost >= LOST_BEFORE_ALONE:
             await begin_alone(self._access, held.task)
-        scratch = self._scratch / str(held.task.lease)
-        scratch.mkdir(parents=True)
+        scratch = await self._scratch.take()
         try:
-            files = await self._bring(held, scratch / "inputs") if needs_files(held.task) else {}
-            if files is None:
+            found = await self._unless_asked(held, self._find_or_bring(held.task, scratch))
+            if found is None:
                 return None if held.asked.result() == "lost" else TaskReturned()
+            if isinstance(found, TaskSucceeded):
+                return found
             if not self._held.is_safe(held):
                 return None  # this process stood still since it claimed the task, and others may have done it
-            held.run = self._start(held.task, files, scratch)
+            held.run = self._start(held.task, found, scratch)
             return await self._outcome(held, held.run)
         except WindmillError as error:
             return TaskRaised(error)
         finally:
             if held.run:
                 await held.run.stop()
-            if not _was_empty(scratch):
-                await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await self._scratch.give_back(scratch)
 
-    async def _bring(self, held: HeldTask, folder: Path) -> InputFiles | None:
-        """The files that the task is given; None if it was asked to stop meanwhile."""
-        bringing = asyncio.ensure_future(self._files.bring(held.task, folder))
-        either: list[asyncio.Future[Any]] = [bringing, held.asked]
+    async def _find_or_bring(self, task: ClaimedTask, scratch: Path) -> TaskSucceeded | InputFiles:
+        """What was made before of the same, or else the files that the task is given."""
+        step = self._access.catalog.find(task.step, task.step_version)
+        if isinstance(step, ReusesResults) and may_reuse(task):
+            made_with = await asyncio.to_thread(step.made_with, task.step_parameters)
+            made = None if made_with is None else await self._files.find_made(task, made_with, scratch / "made")
+            if made:
+                return made
+        return await self._files.bring(task, scratch / "inputs") if needs_files(task) else {}
+
+    async def _unless_asked(self, held: HeldTask, work: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it; None if the task was asked to stop meanwhile."""
+        working = asyncio.ensure_future(work)
+        either: list[asyncio.Future[Any]] = [working, held.asked]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            return bringing.result() if bringing.done() else None
+            return working.result() if working.done() else None
         finally:
-            bringing.cancel()
-            await asyncio.wait([bringing])
+            working.cancel()
+            await asyncio.wait([working])
 
     def _start(self, task: ClaimedTask, files: InputFiles, scratch: Path) -> TaskRun:
         step = self._access.catalog.find(task.step, task.step_version)
@@ -120,7 +133,7 @@ class TaskWorker:
         """Write the outcome, again and again while the database is away and the task is still ours."""
         while self._held.is_safe(held):
             try:
-                return await end_task(self._access, held.task.key, held.task.lease, outcome, going_on)
+                return await end_claim(self._access, held.task, outcome, held.ran, going_on)
             except WindmillError as error:
                 if error.retry != "pause":
                     raise
@@ -130,12 +143,3 @@ class TaskWorker:
                     raise
                 outcome = TaskRaised(WindmillError("DEFECT", f"what the step has made cannot be stored: {error}"))
         return None
-
-
-def _was_empty(folder: Path) -> bool:
-    """Whether it held nothing, and is gone."""
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from windmill.core.errors import WindmillError
+from windmill.core.extras import install_extra
 from windmill.core.setting_parts import ClientSettings
 
 if TYPE_CHECKING:
@@ -42,6 +43,6 @@ def open_client(settings: ClientSettings) -> "AsyncClient":
         from windmill.client import AsyncClient
     except ImportError as error:
         said = "speaking to a gateway needs httpx, which is not installed"
-        raise WindmillError("DEPENDENCY_MISSING", said, "pip install 'windmill[client]'") from error
+        raise WindmillError("DEPENDENCY_MISSING", said, install_extra("client")) from error
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return AsyncClient(settings.windmill_url, settings.windmill_key or None)

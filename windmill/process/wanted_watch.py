@@ -56,7 +56,8 @@ class WantedWatch:
             self._tell(state, wanted)
 
     async def watch_for_ever(self) -> None:
-        while True:
+        """Look again and again; at once done if nothing here can be paused."""
+        while self._states:
             await asyncio.sleep(self._seconds * random.uniform(0.8, 1.2))
             try:
                 await self.look()

@@ -11,9 +11,10 @@ KeyScope = Literal["viewer", "operator", "admin"]
 """viewer reads its own, operator also makes and steers its own, admin does all to all."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ApiKey:
-    """A row of `api_keys`; `old_hash` is that of the key before, while it is still good."""
+    """A row of `api_keys`; `old_hash` is that of the key before, while it is still good. Mutable: `jobs_made` rises
+    with each job that is made with it here, also where the row is not read again."""
 
     prefix: str
     name: str
@@ -48,6 +49,11 @@ async def lock_key(connection: Connection, prefix: str) -> ApiKey | None:
     """The same, locked until the transaction ends."""
     record = await connection.fetchrow(queries()["lock_key"], prefix)
     return _key(record) if record else None
+
+
+async def lock_good_admin_keys(connection: Connection) -> list[str]:
+    """Their prefixes; until the transaction ends nobody else takes one of them away."""
+    return [record["prefix"] for record in await connection.fetch(queries()["lock_good_admin_keys"])]
 
 
 async def list_keys(connection: Connection) -> list[ApiKey]:

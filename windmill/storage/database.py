@@ -16,6 +16,7 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.net.server_addresses import render_addresses
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+PooledConnection = asyncpg.pool.PoolConnectionProxy
 Pool = asyncpg.Pool
 
 CONNECT_SECONDS = 10.0
@@ -31,7 +32,7 @@ _SPECIFIC_ERRORS = (
     asyncpg.InvalidCatalogNameError,
     ssl.SSLCertVerificationError,
 )
-_ACCOUNT = "correct DB_USER and DB_PASSWORD, or create that role in PostgreSQL"
+_ACCOUNT = "correct DB_USER and DB_PASSWORD, in .env or wherever you set them, or create that role in PostgreSQL"
 _CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name, signed by that CA"
 _DISK = "free or add disk space on the machine of PostgreSQL; the fleet waits and then goes on by itself"
 _MIGRATE = "create the tables: python -m windmill migrate"

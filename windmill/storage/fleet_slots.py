@@ -20,9 +20,11 @@ class FleetSlotTable:
         """Add the rows of the service's slots that are missing."""
         await self._value(queries()["create_fleet_slots"], service, slots)
 
-    async def take(self, service: str, slots: int, process: UUID, seconds: float, lease: UUID) -> int | None:
-        """Lease a free slot; None if there is none, and then the process is noted as waiting."""
-        slot = await self._value(queries()["take_fleet_slot"], service, slots, process, seconds, lease)
+    async def take(
+        self, service: str, slots: int, process: UUID, seconds: float, lease: UUID, *, queue: bool
+    ) -> int | None:
+        """Lease a free slot; None if there is none, and then the process is noted as waiting if it is to `queue`."""
+        slot = await self._value(queries()["take_fleet_slot"], service, slots, process, seconds, lease, queue)
         assert slot is None or isinstance(slot, int)
         return slot
 

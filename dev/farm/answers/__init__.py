@@ -10,6 +10,7 @@ from typing import Any
 from dev.farm.answers import captions, classifiers, colors, detectors, face, metadata, nsfw, ocr, pose
 from dev.farm.answers.dice import Prediction
 from dev.farm.contract import FRAMEWORK
+from dev.farm.labels import class_names as class_names
 from dev.farm.pictures import Picture
 from windmill.calling.canaries import canary_image
 

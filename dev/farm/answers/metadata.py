@@ -1,5 +1,6 @@
 """metadata: measured values, with the quirks of the service that re-encodes every picture before looking at it."""
 
+import hashlib
 import math
 from datetime import UTC, datetime
 
@@ -20,6 +21,11 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:  # noqa: ARG001 - p
     """One prediction of nested numbers. Transparent pictures are refused, as the temporary file is a JPEG."""
     if picture.mode in {"RGBA", "LA", "PA"}:
         raise BrokenImage(f"cannot write mode {picture.mode} as JPEG")
+    return measured(picture)
+
+
+def measured(picture: Picture) -> list[Prediction]:
+    """The same of any picture."""
     gray = _gray(picture.rgb)
     return [
         {
@@ -33,6 +39,8 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:  # noqa: ARG001 - p
                 "symmetry_analysis": _symmetry(gray),
             },
             "image_quality": _quality(gray),
+            "file_hash": hashlib.sha256(picture.data).hexdigest(),
+            "phash": _perceptual_hash(gray),
             "exif_data": _temporary_file_times(datetime.now(UTC)),
         }
     ]
@@ -40,6 +48,14 @@ def answer(picture: Picture, seed: int) -> list[Prediction]:  # noqa: ARG001 - p
 
 def _gray(rgb: Pixels) -> _Gray:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _perceptual_hash(gray: _Gray) -> str:
+    """64 bits that hardly change with size and compression: which of the lowest frequencies are above their median."""
+    small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    lowest = np.round(np.asarray(cv2.dct(small))[:8, :8], 2)
+    bits = (lowest > np.median(lowest)).ravel()
+    return f"{int.from_bytes(np.packbits(bits).tobytes(), 'big'):016x}"
 
 
 def _aspect_ratio(width: int, height: int) -> dict[str, object]:

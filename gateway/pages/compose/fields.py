@@ -32,6 +32,11 @@ class FormField:
     examples: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """Its name as words."""
+        return self.name.replace("_", " ").capitalize()
+
+    @property
     def id(self) -> str:
         return f"in-{self.name}"
 

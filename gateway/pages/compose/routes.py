@@ -156,7 +156,7 @@ async def make(request: Request, gateway: Context, caller: Operator, who: Who, p
             quality=order.quality or None,
             consent_given=order.consent_given,
             priority=_whole("priority", order.priority, -9, 9),
-            failure_budget=_whole("may fail", order.failure_budget, 0, 1_000_000),
+            failure_budget=_whole("failure budget", order.failure_budget, 0, 1_000_000),
         )
         job = await new_job(gateway, caller, body, None, "")
     except WindmillError as error:

@@ -15,12 +15,12 @@ from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.unavailable_presets import UnavailablePreset
 
 CATEGORIES: Mapping[str, str] = {
-    "image_generation": "Make pictures",
-    "video_generation": "Make videos",
-    "character_performance": "Make characters act",
-    "post_processing": "Improve what there is",
-    "hybrid_pipeline": "Several things in one",
-    "image_analysis": "Look at pictures",
+    "image_generation": "Create images",
+    "video_generation": "Create videos",
+    "character_performance": "Animate characters",
+    "post_processing": "Improve images and videos",
+    "hybrid_pipeline": "Pipelines",
+    "image_analysis": "Analyse images and videos",
 }
 
 
@@ -85,6 +85,10 @@ class ComposeView:
     wrong: str = ""
     remedy: str = ""
     consent_missing: bool = False
+
+    def spoken(self, condition: str) -> str:
+        """A condition of the preset, its inputs named as the form names them."""
+        return condition.replace("$", "").replace("_", " ")
 
     @property
     def mistaken(self) -> tuple[FormField, ...]:

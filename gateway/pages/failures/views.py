@@ -7,6 +7,8 @@ from datetime import datetime
 from gateway.pages.code_words import code_words
 from windmill.operate.dead_letters.dead_letter import DeadLetter
 from windmill.operate.dead_letters.listing import DeadLetterListing
+from windmill.operate.dead_letters.muting import MutedFailure, ResolvedFailures
+from windmill.operate.images.failed_answers import FailedAnswer
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,28 @@ class FailureGroup:
     def key(self) -> str:
         return f"{self.service}-{self.code or 'none'}"
 
+    @property
+    def refers_to_message(self) -> bool:
+        """Whether nobody understands the remedy without the message of a job."""
+        return "message" in self.remedy
+
+
+@dataclass(frozen=True)
+class MutedGroup:
+    """Failures that are muted, and how many of them are parked among those that were read."""
+
+    muted: MutedFailure
+    jobs: int
+
 
 @dataclass(frozen=True)
 class FailuresView:
-    """`parked` is what the queues hold, of which the first `looked_at` were read."""
+    """`parked` is what the queues hold, of which the first `looked_at` were read. `muted` are groups that somebody
+    knows of, also those of which nothing is parked just now."""
 
     groups: Sequence[FailureGroup]
+    muted: Sequence[MutedGroup]
+    resolved: Sequence[ResolvedFailures]
     parked: int
     looked_at: int
     services: Sequence[str]
@@ -51,6 +69,17 @@ class ParkedView:
 
 
 @dataclass(frozen=True)
+class AnswersView:
+    """The images behind a count of failed answers, at most `most` of them."""
+
+    service: str
+    code: str
+    answers: Sequence[FailedAnswer]
+    remedy: str
+    most: int
+
+
+@dataclass(frozen=True)
 class SweepView:
     """What an action would do."""
 
@@ -61,10 +90,27 @@ class SweepView:
     breaker: str | None
 
 
-def failures_view(found: DeadLetterListing, services: Sequence[str], service: str, code: str) -> FailuresView:
+def failures_view(
+    found: DeadLetterListing,
+    services: Sequence[str],
+    service: str,
+    code: str,
+    muted: Sequence[MutedFailure] = (),
+    resolved: Sequence[ResolvedFailures] = (),
+) -> FailuresView:
+    quiet = {(one.service, one.code) for one in muted}
     groups = [_group(key, count, found.jobs) for key, count in found.counts.items()]
     shown = sorted(groups, key=lambda one: (-(one.last.timestamp() if one.last else 0), -one.jobs, one.key))
-    return FailuresView(shown, sum(found.held.values()), sum(found.looked_at.values()), services, service, code)
+    return FailuresView(
+        groups=[one for one in shown if (one.service, one.code or "") not in quiet],
+        muted=[MutedGroup(one, found.counts[one.service, one.code or None]) for one in muted],
+        resolved=resolved,
+        parked=sum(found.held.values()),
+        looked_at=sum(found.looked_at.values()),
+        services=services,
+        service=service,
+        code=code,
+    )
 
 
 def _group(key: tuple[str, str | None], count: int, jobs: Sequence[DeadLetter]) -> FailureGroup:

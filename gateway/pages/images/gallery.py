@@ -23,27 +23,28 @@ from windmill.operate.inspection.gallery import (
     newest_of_gallery,
     read_gallery,
 )
-from windmill.operate.search.facets import read_facets
+from windmill.operate.search.facets import SMALL_SAMPLE, read_facets
 from windmill.operate.search.saved import list_searches
 from windmill.operate.search.searching import SearchPage, search_images
-from windmill.operate.search.similar import MOST_DISTANCE, find_similar
+from windmill.operate.search.similar import HASH, MOST_DISTANCE, SimilarImages, find_similar
 
 router = page_router()
 TILES = 48
 
 
 class GalleryQuery(Shape):
-    """`group` is a group alone, `query` whatever a search takes, `similar` an image."""
+    """`group` is a group alone, `query` whatever a search takes, `similar` an image that is compared `by` something."""
 
     query: Annotated[str, Query(max_length=2_000)] = ""
     group: Annotated[str, Query(max_length=200)] = ""
     similar: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0
+    by: Annotated[str, Query(max_length=100)] = ""
     sort: Annotated[str, Query(pattern="^(newest|doubt)$")] = "newest"
     cursor: Cursor | None = None
 
     @property
     def asked(self) -> Asked:
-        return Asked(self.query.strip(), self.group, self.sort, self.similar)
+        return Asked(self.query.strip(), self.group, self.sort, self.similar, self.by)
 
 
 @dataclass(frozen=True)
@@ -94,25 +95,26 @@ class _Gallery:
         return await self._shown(images, found.found.before, found=found)
 
     async def _similar(self) -> GalleryView:
-        """An image that is not indexed has none that look like it."""
+        """An image that is not indexed, or has no such vector, has none that look like it."""
         pool, settings = self.gateway.access.pool, self.gateway.settings
         try:
-            found = await find_similar(pool, settings, self.query.similar, MOST_DISTANCE, TILES)
+            found = await find_similar(pool, settings, self.query.similar, MOST_DISTANCE, TILES, self.query.by)
         except WindmillError as error:
-            if error.code != "NOT_FOUND":
+            if error.code not in ("NOT_FOUND", "USAGE"):
                 raise
             return await self._shown([], None)
         distances = {record.image.image_id: distance for record, distance in found.hits}
         images = await read_gallery(pool, settings, list(distances))
-        why = {one: (Reason("bits that differ", str(distance)),) for one, distance in distances.items()}
-        return await self._shown(images, None, why=why)
+        why = {one: (_distance_told(found.by, distance),) for one, distance in distances.items()}
+        return await self._shown(images, None, why=why, alike=found)
 
     async def _facets(self) -> tuple[FacetView, ...]:
         """Of what is found; images that look alike, and those of a group, are few."""
         asked = self.query.asked
         if asked.similar or asked.group:
             return ()
-        return facet_views(await read_facets(self.gateway.access.pool, self.gateway.settings, asked.query), asked)
+        pool, settings = self.gateway.access.pool, self.gateway.settings
+        return facet_views(await read_facets(pool, settings, asked.query, SMALL_SAMPLE), asked)
 
     async def _shown(
         self,
@@ -121,6 +123,7 @@ class _Gallery:
         found: SearchPage | None = None,
         mistake: str = "",
         why: Mapping[int, Sequence[Reason]] | None = None,
+        alike: SimilarImages | None = None,
     ) -> GalleryView:
         total = found.found.total if found else None
         pool, settings = self.gateway.access.pool, self.gateway.settings
@@ -131,11 +134,19 @@ class _Gallery:
             first=self.query.cursor is None,
             why=why or ({one.record.image.image_id: one.why for one in found.hits} if found else {}),
             total=Total(total.images, total.relation) if total else None,
-            complete=found.found.complete if found else True,
+            complete=found.found.complete if found else alike.complete if alike else True,
             mistake=mistake,
             facets=() if mistake else await self._facets(),
             saved=await list_searches(pool, settings, self.caller.sees),
+            ways=alike.ways if alike else (),
+            by=alike.by if alike else "",
         )
+
+
+def _distance_told(by: str, distance: float) -> Reason:
+    if by == HASH:
+        return Reason("bits that differ", str(int(distance)))
+    return Reason(f"{by} differs by", f"{distance:.2f}")
 
 
 @router.get("/ui/images")

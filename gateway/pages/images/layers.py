@@ -16,7 +16,7 @@ _LETTERS_OF_WIDTH = 55
 @dataclass(frozen=True)
 class DrawnBox:
     """A box in pixels of the picture. `layer` and `tint` name classes of the style sheet: by who said it, and by what
-    was said. `card` is the id of what tells more of it."""
+    was said. `card` is the id of what tells more of it, and `seen` by how many services it was."""
 
     layer: str
     tint: int
@@ -26,6 +26,8 @@ class DrawnBox:
     name_y: float
     told: str
     card: str = ""
+    seen: int = 1
+    name_within: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Drawing:
     boxes: tuple[DrawnBox, ...]
     layers: tuple[Toggle, ...]
     labels: tuple[Toggle, ...]
+
+    @property
+    def most_seen(self) -> int:
+        """By how many services the box was seen that most have seen."""
+        return max((one.seen for one in self.boxes), default=0)
 
 
 def drawing(inspection: Inspection) -> Drawing | None:
@@ -90,6 +97,8 @@ def _merged(number: int, box: InspectedBox, tints: Mapping[str, int], letter: fl
         _name_y(box.place, letter),
         told_of(box),
         f"box-{number}",
+        len(box.members),
+        not _has_room_above(box.place, letter),
     )
 
 
@@ -107,8 +116,11 @@ def told_of(box: InspectedBox) -> str:
 
 def _name_y(place: Place, letter: float) -> float:
     """Above the box, or inside where there is no room above."""
-    above = place.y - letter * 0.4
-    return round(above if above > letter else place.y + letter * 1.1, 1)
+    return round(place.y - letter * 0.4 if _has_room_above(place, letter) else place.y + letter * 1.1, 1)
+
+
+def _has_room_above(place: Place, letter: float) -> bool:
+    return place.y > letter * 1.4
 
 
 def _area(box: DrawnBox) -> float:

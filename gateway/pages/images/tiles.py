@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 from urllib.parse import urlencode
 
 from gateway.pages.badges import Badge, badge
@@ -10,7 +9,9 @@ from gateway.pages.words import probability
 from windmill.kernels.query.matching import Reason
 from windmill.operate.inspection.gallery import MOST_COMPARED, GalleryImage
 from windmill.operate.search.facets import Facets, narrowing
+from windmill.operate.search.frames import frame_of
 from windmill.operate.search.saved import SavedSearch
+from windmill.operate.search.similar import MOST_DISTANCE
 from windmill.pipelines.export.form import ExportFormat
 
 EXAMPLES: Sequence[tuple[str, str]] = (
@@ -22,6 +23,15 @@ EXAMPLES: Sequence[tuple[str, str]] = (
     ("camera:canon nsfw:no size:>=1000x800", "by camera, and by size"),
 )
 MOST_REASONS, MOST_VALUES = 4, 12
+FORMATS: Sequence[tuple[ExportFormat, str]] = (
+    ("coco", "COCO"),
+    ("labelstudio", "Label Studio"),
+    ("webdataset", "WebDataset"),
+    ("parquet", "Parquet"),
+    ("csv", "CSV"),
+    ("jsonl", "JSON Lines"),
+)
+"""As their programs call them, those of boxes first."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,12 @@ class Asked:
     group: str = ""
     sort: str = "newest"
     similar: int = 0
+    by: str = ""
 
     def url(self, **more: str) -> str:
         similar = str(self.similar) if self.similar else ""
         sort = "" if self.sort == "newest" else self.sort
-        given = {"query": self.query, "group": self.group, "similar": similar, "sort": sort, **more}
+        given = {"query": self.query, "group": self.group, "similar": similar, "by": self.by, "sort": sort, **more}
         asked = urlencode({name: value for name, value in given.items() if value})
         return f"/ui/images?{asked}" if asked else "/ui/images"
 
@@ -75,6 +86,22 @@ class FacetView:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where a frame is shown: the page of its video, at its second."""
+
+    seconds: float
+    url: str
+
+
+def moment_of(group: str | None, name: str) -> Moment | None:
+    """None for an image that is no frame of a video."""
+    found = frame_of(group, name)
+    if found is None or found.seconds is None:
+        return None
+    return Moment(found.seconds, f"/ui/jobs/{found.job_id}/watch?at={found.seconds:.2f}")
+
+
+@dataclass(frozen=True)
 class Tile:
     """One image, how far services are with it, and why it was found."""
 
@@ -83,6 +110,7 @@ class Tile:
     state: Badge
     doubt: float | None
     why: tuple[str, ...]
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +127,12 @@ class GalleryView:
     json_url: str
     facets: tuple[FacetView, ...] = ()
     saved: Sequence[SavedSearch] = ()
+    ways: Sequence[str] = ()
+    """What the image can be compared by; `by` is what it was."""
+    by: str = ""
     examples: Sequence[tuple[str, str]] = EXAMPLES
-    formats: Sequence[str] = get_args(ExportFormat)
+    formats: Sequence[tuple[ExportFormat, str]] = FORMATS
+    most_distance: int = MOST_DISTANCE
 
     @property
     def lede(self) -> str:
@@ -108,7 +140,8 @@ class GalleryView:
         if self.mistake:
             return "The query cannot be read."
         if self.asked.similar:
-            return f"Images that look like image {self.asked.similar:,}, the most similar first"
+            newest = "" if self.complete else ", of the newest"
+            return f"Images that look like image {self.asked.similar:,}, the most similar first{newest}"
         what = self.total.words if self.total else "Images"
         order = "the newest first"
         if self.asked.sort == "doubt":
@@ -128,6 +161,8 @@ def gallery_view(
     mistake: str = "",
     facets: tuple[FacetView, ...] = (),
     saved: Sequence[SavedSearch] = (),
+    ways: Sequence[str] = (),
+    by: str = "",
 ) -> GalleryView:
     return GalleryView(
         tiles=tuple(_tile(one, asked, why.get(one.image_id, ())) for one in images),
@@ -140,12 +175,14 @@ def gallery_view(
         json_url=_json_url(asked),
         facets=facets,
         saved=saved,
+        ways=ways,
+        by=by,
     )
 
 
 def _json_url(asked: Asked) -> str:
     if asked.similar:
-        return f"/search/similar/{asked.similar}"
+        return f"/search/similar/{asked.similar}" + (f"?{urlencode({'by': asked.by})}" if asked.by else "")
     return f"/search?{urlencode({'query': asked.query})}" if asked.query else "/images"
 
 
@@ -172,7 +209,7 @@ def _tile(one: GalleryImage, asked: Asked, why: Sequence[Reason]) -> Tile:
     kept = urlencode({name: value for name, value in given.items() if value})
     reasons = tuple(_reason(reason) for reason in why[:MOST_REASONS])
     url = f"/ui/images/{one.image_id}{'?' + kept if kept else ''}"
-    return Tile(one, url, _state(one), one.doubt if one.voted else None, reasons)
+    return Tile(one, url, _state(one), one.doubt if one.voted else None, reasons, moment_of(one.group, one.name))
 
 
 def _reason(why: Reason) -> str:

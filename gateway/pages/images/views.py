@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from gateway.hiding import hide_paths_within
 from gateway.pages.images.layers import Drawing, drawing
+from gateway.pages.images.tiles import Moment, moment_of
 from windmill.operate.inspection.boxes import InspectedBox, Place
 from windmill.operate.inspection.reading import Inspection, Neighbours
 from windmill.operate.inspection.votes import WORDS, Position, VotePosition
@@ -22,6 +23,15 @@ _SIGNS: Mapping[Position, str] = {
     "awaited": "dots",
     "failed": "cross",
 }
+KEYS: Sequence[tuple[str, str]] = (
+    ("J", "the next image"),
+    ("K", "the image before"),
+    ("H", "held: the bare picture"),
+    ("+ -", "zoom in, zoom out"),
+    ("0", "the whole picture"),
+    ("arrows", "move the picture, once it is enlarged"),
+    ("B", "what is stored, and the last preview, in turn"),
+)
 LEGEND = tuple((_SIGNS[position], said) for position, said in WORDS.items())
 """What each symbol says."""
 
@@ -75,6 +85,25 @@ class InspectorView:
     @property
     def signs(self) -> tuple[tuple[str, str], ...]:
         return LEGEND
+
+    @property
+    def moment(self) -> Moment | None:
+        """Of the video, where the image is a frame of one."""
+        return moment_of(self.inspection.group, self.inspection.name)
+
+    @property
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """What the keyboard does here; the page tells it."""
+        return KEYS
+
+    def before_url(self, service: str) -> str:
+        """The image as it would be had this service never been asked."""
+        return f"/ui/images/{self.inspection.image_id}?{urlencode({**self.kept, 'without': service})}"
+
+    def with_labels(self, *labels: str) -> str:
+        """All images that have these labels."""
+        query = " ".join(f'label:"{one}"' for one in labels)
+        return f"/ui/images?{urlencode({'query': query})}"
 
     def sign(self, position: VotePosition) -> str:
         """The name of a symbol; empty where a service was not asked."""

@@ -8,7 +8,10 @@ from gateway.pages.words import span
 from windmill.operate.jobs.timeline import Bar, Timeline, TimelineStep, TimelineTask
 
 WIDTH = 1_000
-_PARTS = 4
+_MOST_TICKS = 5
+_STEPS = (*(base * 10.0**power for power in range(-3, 1) for base in (1, 2, 5)), 15, 30, 60, 120, 300, 600, 900, 1_800,
+          3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)  # fmt: skip
+"""Seconds between two ticks, as people count."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,18 @@ class DrawnBar:
     look: str
     x: int
     width: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A time on the axis: where, in hundredths of its width, and how it stands there."""
+
+    at: int
+    said: str
+
+    @property
+    def anchor(self) -> str:
+        return "start" if not self.at else "end" if self.at > 95 else "mid"
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Chart:
 
     lanes: tuple[Lane, ...]
     now: int | None
-    axis: tuple[str, ...]
+    axis: tuple[Tick, ...]
     spoken: str
 
 
@@ -53,9 +68,15 @@ def chart(timeline: Timeline) -> Chart:
     return Chart(
         lanes,
         None if timeline.now is None else scale.place(timeline.now),
-        tuple(span(timeline.axis * part / _PARTS) for part in range(_PARTS + 1)),
+        ticks(timeline.axis),
         "; ".join(f"{step.name} ran {span(step.ran)}, {step.status}" for step in timeline.steps),
     )
+
+
+def ticks(seconds: float) -> tuple[Tick, ...]:
+    """From the start on in round steps, as many as have room."""
+    step = next((one for one in _STEPS if seconds / one <= _MOST_TICKS), seconds / _MOST_TICKS)
+    return tuple(Tick(round(part * step / seconds * 100), span(part * step)) for part in range(int(seconds / step) + 1))
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ def _lanes(scale: _Scale, position: int, step: TimelineStep) -> Iterable[Lane]:
         key=f"s{position}",
         name=step.name,
         state=_step_badge(step),
-        bars=(scale.bar(step.bar, "failed" if step.status == "failed" else "running"),) if step.bar else (),
+        bars=(scale.bar(step.bar, _step_look(step)),) if step.bar else (),
         failures=(),
         waited=_seconds(step.waited),
         ran=_seconds(step.ran),
@@ -88,7 +109,20 @@ def _lanes(scale: _Scale, position: int, step: TimelineStep) -> Iterable[Lane]:
             yield _task(scale, position, task)
 
 
+def _is_waiting(step: TimelineStep) -> bool:
+    """Whether nobody has begun any of it, though it may."""
+    return step.status == "running" and not step.hidden and all(task.status == "queued" for task in step.tasks)
+
+
+def _step_look(step: TimelineStep) -> str:
+    if step.status == "failed":
+        return "failed"
+    return "waiting" if _is_waiting(step) else "running"
+
+
 def _step_badge(step: TimelineStep) -> Badge:
+    if _is_waiting(step):
+        return badge("waiting", "waits")
     if step.status == "running" and step.planned > 1:
         return badge("running", f"{step.settled} of {step.planned}")
     if step.status == "succeeded" and step.failed:

@@ -90,6 +90,13 @@ class JobView:
         return [step["name"] for step in self.told["steps"]]
 
     @property
+    def held_up(self) -> tuple[str, str]:
+        """What an open job waits for, and what is to be done about it; both empty where it goes on by itself."""
+        said = (self.told.get("waits_for") or "").partition(" Remedy: ")
+        code, colon, words = said[0].partition(": ")
+        return (words if colon and code.isupper() else said[0]).removesuffix("."), said[2]
+
+    @property
     def failed_shards(self) -> int:
         return sum(int(step["failed"]) for step in self.told["steps"])
 

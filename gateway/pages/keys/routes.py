@@ -77,7 +77,7 @@ async def make_key(
     request: Request, gateway: Context, _: Admin, who: Who, form: Annotated[KeyForm, Form()]
 ) -> Response:
     """Make a key, and show it this once."""
-    made = await create_key(gateway.access.pool, gateway.settings, who, form.wanted())
+    made = await create_key(gateway.access.pool, gateway.settings, who, form.wanted(), keep_admin=True)
     gateway.keys.forget()
     return await _page(request, gateway, made)
 
@@ -97,6 +97,6 @@ async def revoke(
     request: Request, gateway: Context, _: Admin, who: Who, prefix: KeyPrefix, __: Annotated[PageForm, Form()]
 ) -> Response:
     """Refuse a key from now on."""
-    key = await revoke_key(gateway.access.pool, gateway.settings, who, prefix)
+    key = await revoke_key(gateway.access.pool, gateway.settings, who, prefix, keep_admin=True)
     gateway.keys.forget()
     return go_on(request, "/ui/keys", f"The key {key.name} ({prefix}) is refused from now on.")

@@ -13,7 +13,7 @@ router = page_router()
 
 
 async def _shown(gateway: Gateway) -> Shown:
-    fleet, status = gateway.image_fleet, await gateway.image_fleet.status()
+    fleet, status = gateway.image_fleet, await gateway.image_fleet.recent_status()
     workers = await read_all_workers(gateway.access.pool, gateway.settings, [one.service for one in status.services])
     fleet.history.look()
     view = overview_view(status, workers, fleet.history.rates)

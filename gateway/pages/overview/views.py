@@ -87,6 +87,15 @@ class OverviewView:
     most_marks: int = MOST_MARKS
 
     @property
+    def busy_steps(self) -> Sequence[StepLine]:
+        """Those that somebody looks for: they wait, run, or are held up."""
+        return [one for one in self.steps if one.state.word != "idle"]
+
+    @property
+    def idle_steps(self) -> Sequence[StepLine]:
+        return [one for one in self.steps if one.state.word == "idle"]
+
+    @property
     def jobs(self) -> int:
         return sum(self.status.jobs.values())
 
@@ -94,15 +103,16 @@ class OverviewView:
 def overview_view(status: FleetStatus, workers: Sequence[Worker], rates: Rates) -> OverviewView:
     wanted = WantedStates.of(status.wanted)
     services = [service_line(one, wanted, rates(one.service)) for one in status.services]
+    alarms = alarms_of(status, workers)
     return OverviewView(
         status,
         totals_of(status.services),
-        alarms_of(status, workers),
+        alarms,
         services,
         [step_line(one, wanted, workers) for one in status.steps if _is_known(one)],
         hosts_of(workers),
         wanted.by_name.get("*"),
-        _lede(status, services),
+        _lede(status, services, calm=not alarms),
     )
 
 
@@ -197,7 +207,7 @@ def totals_of(services: Sequence[ServiceStatus]) -> Totals:
     )
 
 
-def _lede(status: FleetStatus, services: Sequence[ServiceLine]) -> str:
+def _lede(status: FleetStatus, services: Sequence[ServiceLine], *, calm: bool) -> str:
     """All of it in a sentence or two."""
     ill = sum(one.state.word in ("away", "trying") for one in services)
     paused = sum(one.state.word == "paused" for one in services)
@@ -206,6 +216,6 @@ def _lede(status: FleetStatus, services: Sequence[ServiceLine]) -> str:
         parts.append(f"{ill} of {len(services)} services {'needs' if ill == 1 else 'need'} a hand.")
     if paused:
         parts.append(f"{paused} {'is' if paused == 1 else 'are'} paused.")
-    if not ill and not paused:
+    if calm and not ill and not paused:
         parts.append("Nothing stands in the way.")
     return " ".join(parts)

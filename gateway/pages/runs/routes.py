@@ -34,7 +34,7 @@ async def _shown_list(gateway: Gateway, caller: Caller, cursor: str | None) -> S
 
 async def _shown(gateway: Gateway, caller: Caller, run_id: int) -> Shown:
     run = await read_run(gateway.access.pool, gateway.settings, run_id, caller.sees)
-    counted, outlook = await look_at(gateway, run)
+    counted, outlook = await look_at(gateway, run, gateway.image_fleet.recent_status)
     view = run_view(run, outlook, counted)
     live = f"/ui/live/runs/{run_id}"
     return Shown("runs/page.html", f"Run {run_id}", "runs", view, live=live, json=f"/runs/{run_id}")

@@ -51,7 +51,7 @@
     if (!answer.ok) return;
     const told = await answer.json();
     tracks = told.tracks;
-    letter = told.width / 50;
+    letter = Math.max(told.width / 50, told.width * 12 / (player.clientWidth || told.width));
     over.setAttribute("viewBox", `0 0 ${told.width} ${told.height}`);
     over.toggleAttribute("hidden", !show.checked);
     for (const event of ["play", "seeked", "loadeddata", "timeupdate"]) player.addEventListener(event, follow);

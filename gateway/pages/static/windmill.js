@@ -151,7 +151,8 @@ function showKeys(sections) {
     told.setAttribute("aria-label", "Keyboard");
     const names = sections.map((one) => one.textContent.trim()).filter((name, index, all) =>
       all.findIndex((other) => other[0] === name[0]) === index);
-    const lines = [...names.map((name) => [`g ${name[0].toLowerCase()}`, name]), ["/", "the search box"], ["Esc", "close"]];
+    const own = [...document.querySelectorAll("[data-key]")].map((one) => [one.dataset.key, one.textContent]);
+    const lines = [...own, ...names.map((name) => [`g ${name[0].toLowerCase()}`, name]), ["/", "the search box"], ["Esc", "close"]];
     const list = document.createElement("dl");
     list.className = "pair";
     for (const [key, does] of lines) {

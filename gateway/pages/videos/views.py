@@ -81,9 +81,15 @@ class WatchView:
     seconds: float
     hidden_labels: int
     failed_frames: int
+    at: float = 0
+
+    @property
+    def begins(self) -> str:
+        """What makes a player begin at a second: a media fragment, so that no script is needed."""
+        return f"#t={self.at:.2f}" if self.at else ""
 
 
-def watch_view(video: WatchedVideo, wanted: str) -> WatchView:
+def watch_view(video: WatchedVideo, wanted: str, at: float = 0) -> WatchView:
     line = job_line(video.job.told)
     choices = _choices(video, line.public_id, wanted)
     player = next((one for one in choices if one.chosen), choices[0])
@@ -102,6 +108,7 @@ def watch_view(video: WatchedVideo, wanted: str) -> WatchView:
         seconds=_number(video.timeline.get("seconds")),
         hidden_labels=max(len(labels) - MOST_LABELS, 0),
         failed_frames=int(_number(video.stats.get("failed_frames"))),
+        at=at,
     )
 
 
@@ -109,12 +116,12 @@ def _choices(video: WatchedVideo, job: str, wanted: str) -> tuple[Playable, ...]
     """What was given, with boxes over it where there are any, and what is made."""
     found: list[tuple[str, str, str, str]] = []
     if video.source:
-        found.append(("source", "what was given", _url(video.source), video.source.media_type))
+        found.append(("source", "Source", _url(video.source), video.source.media_type))
     if video.result:
-        found.append(("result", "the result", _url(video.result), video.result.media_type))
+        found.append(("result", "Result", _url(video.result), video.result.media_type))
     elif video.grows:
         playlist = f"/jobs/{job}/playlist.m3u8"
-        found.append(("growing", "the result, as far as it is", playlist, "application/vnd.apple.mpegurl"))
+        found.append(("growing", "Result so far", playlist, "application/vnd.apple.mpegurl"))
     keys = [key for key, *_ in found]
     usual = "source" if video.tracks and video.source else keys[-1]
     chosen = wanted if wanted in keys else usual

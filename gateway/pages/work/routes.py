@@ -24,7 +24,7 @@ router = page_router()
 
 async def _shown(gateway: Gateway, name: str) -> Shown:
     pool, settings, images = gateway.access.pool, gateway.settings, gateway.image_fleet
-    fleet, status = await images.fleet(), await images.status()
+    fleet, status = await images.fleet(), await images.recent_status()
     service, wanted = find_service(fleet, name), await read_wanted(pool, settings)
     [told] = [one for one in describe_services(fleet, status, wanted) if one["name"] == name]
     [figures] = [one for one in status.services if one.service == name]

@@ -24,10 +24,12 @@ async def slots(real_settings: Settings | None) -> AsyncIterator[SlotTable]:
         yield FleetSlotTable(pool, real_settings)
 
 
-async def take(table: SlotTable, holder: UUID, slots: int = 1, seconds: float = 60) -> int | None:
+async def take(
+    table: SlotTable, holder: UUID, slots: int = 1, seconds: float = 60, *, queue: bool = True
+) -> int | None:
     """Each process has one lease here, under its own name."""
     await table.create("pose", slots)
-    return await table.take("pose", slots, holder, seconds, holder)
+    return await table.take("pose", slots, holder, seconds, holder, queue=queue)
 
 
 async def test_a_slot_has_one_holder(slots: SlotTable) -> None:
@@ -95,4 +97,22 @@ async def test_whoever_no_longer_asks_is_not_waited_for(slots: SlotTable) -> Non
 async def test_services_do_not_share_their_slots(slots: SlotTable) -> None:
     assert await take(slots, A) == 0
     await slots.create("face", 1)
-    assert await slots.take("face", 1, B, 60, B) == 0
+    assert await slots.take("face", 1, B, 60, B, queue=True) == 0
+
+
+async def test_whoever_does_not_queue_keeps_no_place_and_takes_what_nobody_waits_for(slots: SlotTable) -> None:
+    assert [await take(slots, A), await take(slots, B, queue=False)] == [0, None]
+    await slots.free("pose", A)
+    assert await take(slots, C) == 0
+    assert await take(slots, B) is None
+    await slots.free("pose", C)
+    assert [await take(slots, A, queue=False), await take(slots, B)] == [None, 0]
+
+
+async def test_whoever_got_one_slot_waits_for_no_other(slots: SlotTable) -> None:
+    assert sorted([await take(slots, holder, slots=2) or 0 for holder in (A, B)]) == [0, 1]
+    assert await take(slots, C, slots=2) is None
+    await slots.free("pose", A)
+    await slots.free("pose", B)
+    assert await take(slots, C, slots=2) is not None
+    assert await take(slots, A, slots=2) is not None

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tests.conformance.engines.rigs import ENVIRON, Behaviour
 from tests.integration.fleet import Fleet, running_fleet
+from tests.waiting import at_work
 from windmill.core.errors import Code
 from windmill.core.settings import Settings
 from windmill.engines.engine import EngineRequest
 from windmill.engines.entries import EngineEntry, FleetEntry
-from windmill.process.runner import background
 from windmill.storage.queries import queries
 from windmill.storage.result_writer import ResultRow
 
@@ -33,6 +33,7 @@ class FleetRig:
     behaviours: tuple[Behaviour, ...] = ("paints", "hangs", "dies")
     behaviour: Behaviour = "paints"
     answered: list[int] = field(default_factory=list)
+    over: bool = False
 
     async def entry(self, behaviour: Behaviour, seconds: float) -> EngineEntry:
         self.behaviour = behaviour
@@ -45,11 +46,11 @@ class FleetRig:
 
     async def work(self) -> None:
         """As a worker of the service."""
-        while True:
+        while not self.over:
             messages = await self.fleet.take_all(SERVICE, "_urgent") if self.behaviour != "hangs" else []
             for message in messages:
                 await self._answer(message.image_id, "SERVICE_ERROR" if self.behaviour == "dies" else None)
-            await asyncio.sleep(LOOK_SECONDS)
+            await at_work(LOOK_SECONDS)
 
     async def _answer(self, image_id: int, code: Code | None) -> None:
         data = None if code else '{"predictions": []}'
@@ -63,5 +64,7 @@ async def fleet_rig(environ: Mapping[str, str], folder: Path) -> AsyncIterator[F
     """With its worker at work."""
     async with running_fleet(environ, Settings.from_env(environ), folder) as fleet:
         rig = FleetRig(fleet, {**ENVIRON, **environ})
-        async with background(rig.work()):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(rig.work())
             yield rig
+            rig.over = True  # and not cancelled: the driver would lose the connection amid the closing of a channel

@@ -286,3 +286,13 @@ async def test_mutilated_files_get_an_answer_each(form: str) -> None:
                 image[dice.randrange(len(image))] = dice.randrange(256)
             fault = await decoder.fault_of(bytes(image))
             assert fault is None or fault.code in ("IMAGE_UNREADABLE", "IMAGE_TOO_LARGE")
+
+
+async def test_a_child_hashes_pictures_and_says_what_is_no_picture() -> None:
+    async with decoding() as decoder:
+        made = await decoder.hash(picture(orientation=6))
+        assert (made.width, made.height) == (60, 80)
+        assert made == await decoder.hash(picture(orientation=6))
+        with pytest.raises(WindmillError) as error:
+            await decoder.hash(GOOD[: len(GOOD) // 2])
+        assert (error.value.code, error.value.retry) == ("IMAGE_UNREADABLE", "never")

@@ -10,6 +10,7 @@ from typing import Any
 
 from dev.farm.shapes import Shape, departures, kind_of
 
+OWN_KEYS = ("simulated", "shiny", "file_hash", "phash")
 REPLIES = Path(__file__).parent / "replies"
 
 
@@ -42,14 +43,15 @@ def merge(a: Shape, b: Shape) -> Shape:
 def unlike(body: object, *examples: object) -> list[str]:
     """How a stand-in's body departs from the structure that the examples have in common.
 
-    Two keys are its own: `simulated` in model_info, and `shiny`, which is too rare to be in an example.
+    Its own are `simulated` in model_info, `shiny`, which is too rare to be in an example, and `file_hash` and `phash`,
+    which newer versions of metadata send.
     """
     return departures(_without_own_keys(body), reduce(merge, map(derive, examples)))
 
 
 def _without_own_keys(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _without_own_keys(v) for k, v in value.items() if k not in ("simulated", "shiny")}
+        return {k: _without_own_keys(v) for k, v in value.items() if k not in OWN_KEYS}
     return [_without_own_keys(element) for element in value] if isinstance(value, list) else value
 
 

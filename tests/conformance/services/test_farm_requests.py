@@ -1,22 +1,15 @@
 """How a stand-in understands requests and how its replies look on the wire."""
 
-import asyncio
 import json
-import re
-import socket
 from pathlib import Path
 from random import Random
-from time import sleep
 
 import pytest
 
-from dev.farm.contract import FRAMEWORK, NO_MODEL, TRAITS
-from dev.farm.counts import NO_REPLY
-from dev.farm.pictures import Picture
-from dev.farm.prediction_pool import NoModel, similarity, with_shiny
+from dev.farm.contract import FRAMEWORK, TRAITS
+from dev.farm.prediction_pool import similarity, with_shiny
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import SERVICES, serving
-from tests.waiting import until
 
 BOUNDARY = "--x\r\nContent-Disposition: form-data; name={}\r\n\r\n"
 
@@ -166,45 +159,6 @@ async def test_options_names_the_methods_and_head_sends_no_body() -> None:
     assert (head.status, head.body) == (200, b"")
 
 
-async def test_a_client_that_waits_for_permission_gets_it_before_sending_its_body() -> None:
-    async with serving("colors") as client:
-        port = client.farm.gates["colors"].port
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST /analyze HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-        permission = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        writer.write(b"hi")
-        reply = await asyncio.wait_for(reader.read(), 5)
-        writer.close()
-        await writer.wait_closed()
-    assert permission == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert reply.startswith(b"HTTP/1.1 400 ")
-
-
-async def test_a_client_that_leaves_while_sending_is_counted_and_makes_no_noise(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with serving("colors") as client:
-        counts = client.farm.handlers["colors"].counts
-        _, writer = await asyncio.open_connection("127.0.0.1", client.farm.gates["colors"].port)
-        writer.write(b"POST /analyze HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
-        await writer.drain()
-        await until(lambda: counts.in_flight == 1)
-        writer.close()
-        await writer.wait_closed()
-        await until(lambda: counts.replies["POST /analyze", NO_REPLY] == 1)
-    assert caplog.records == []
-
-
-async def test_pose_works_on_one_request_at_a_time_health_included() -> None:
-    knowledge = SlowKnowledge()
-    async with serving("pose", "face", knowledge=knowledge) as client:
-        for service in ("pose", "face"):
-            knowledge.most = 0
-            uploads = [client.upload(service, pictures.PLAIN) for _ in range(4)]
-            await asyncio.gather(*uploads, client.get(service, "/health"))
-            assert knowledge.most == (1 if service == "pose" else 2), service
-
-
 async def test_a_service_unknown_to_the_farm_answers_with_an_empty_simulated_envelope() -> None:
     async with serving("depth") as client:
         good = await client.upload("depth", pictures.PLAIN, "image")
@@ -224,16 +178,6 @@ async def test_the_same_seed_gives_the_same_answer_in_another_farm() -> None:
     assert bodies[0] == bodies[1] != bodies[2]
 
 
-async def test_replies_are_read_by_a_client_that_knows_nothing_but_sockets() -> None:
-    async with serving("yolov8") as client:
-        port = client.farm.gates["yolov8"].port
-        raw = await asyncio.to_thread(_over_a_socket, port)
-    head, _, body = raw.partition(b"\r\n\r\n")
-    length = re.search(rb"Content-Length: (\d+)", head)
-    assert length is not None
-    assert int(length[1]) == len(body)
-
-
 def test_one_prediction_in_2500_is_shiny() -> None:
     shiny = with_shiny([{"label": "dog"}] * 50_000, Random(1))
     marked = [p for p in shiny if "shiny" in p]
@@ -250,58 +194,3 @@ def test_a_caption_that_names_what_is_seen_scores_higher() -> None:
 def test_the_names_in_replies_are_those_of_the_contract() -> None:
     odd = {name: traits.reply_name for name, traits in TRAITS.items() if traits.reply_name != name}
     assert odd == {"yolov8": "yolo", "inception_v3": "inception"}
-
-
-async def test_a_service_without_a_model_says_so_to_every_picture_and_is_not_healthy() -> None:
-    async with serving("ocr", "metadata", "clip", knowledge=NoKnowledge()) as client:
-        got = await client.upload("ocr", pictures.PLAIN)
-        informed = await client.upload("metadata", pictures.PLAIN)
-        health = await client.get("ocr", "/health")
-        scored = await client.get("clip", "/score", caption="a dog", file=str(Path(__file__)))
-    assert (got.status, got.document["predictions"]) == (503, [])
-    assert got.document["error"] == {"message": "there is no model for ocr"}
-    assert informed.document["metadata"]["model_info"] == {"framework": NO_MODEL}
-    assert (health.status, health.document["reason"]) == (503, "Model not loaded")
-    assert scored.document["similarity_score"] is None
-
-
-class NoKnowledge:
-    """Has no model for anything."""
-
-    def predictions(self, service: str, picture: Picture, seed: int) -> list[dict[str, object]]:
-        raise NoModel(f"there is no model for {service}")
-
-    def model_info(self, service: str) -> dict[str, str]:
-        return {"framework": NO_MODEL}
-
-    def is_simulated(self, service: str, picture: Picture) -> bool:
-        return False
-
-
-class SlowKnowledge:
-    """Knows nothing, takes its time, and remembers how many asked at once."""
-
-    def __init__(self) -> None:
-        self.most = self._now = 0
-
-    def predictions(self, service: str, picture: Picture, seed: int) -> list[dict[str, object]]:
-        self._now += 1
-        self.most = max(self.most, self._now)
-        sleep(0.05)  # long enough for a second one to come, were it let in
-        self._now -= 1
-        return []
-
-    def model_info(self, service: str) -> dict[str, str]:
-        return {"framework": "made for a test"}
-
-    def is_simulated(self, service: str, picture: Picture) -> bool:
-        return True
-
-
-def _over_a_socket(port: int) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        received = b""
-        while chunk := connection.recv(65_536):
-            received += chunk
-    return received

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.farm.labels import class_names
 from dev.farm.pictures import Picture
 from tests.conformance.services import pictures
 from tests.conformance.services.serving import CLOSED_PORT, SERVICES, Client, Got, serving
@@ -52,6 +53,9 @@ class FailingModels:
 
     def model_info(self, service: str) -> dict[str, str]:
         return {"framework": "made for a test"}
+
+    def class_names(self, service: str) -> list[str]:
+        return class_names(service)
 
     def is_simulated(self, service: str, picture: Picture) -> bool:
         return False

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.database
 async def test_without_keys_only_programs_of_this_machine_are_served(scene: GatewayScene) -> None:
     gateway = await scene.start()
     assert "no keys: everybody on this machine may do all" in gateway.log
+    assert "python -m windmill keys create NAME --scope admin" in gateway.log
     client = await scene.client()
     own = scene.url
     port = own.rpartition(":")[2]
@@ -104,6 +105,12 @@ async def test_the_health_and_the_description_are_for_everybody(scene: GatewaySc
     client = await scene.client()
     health = (await client.get("/health")).json()
     assert (health["status"], health["worker_running"]) == ("ok", False)
+    assert health.keys() == {"status", "service", "version", "worker_running"}
+    words = await client.get("/health", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (words.status_code, words.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert [line.split()[:2] for line in words.text.splitlines()[2:]] == [
+        ["up", "gateway"], ["up", "PostgreSQL"], ["up", "RabbitMQ"], ["down", "worker"],
+    ]  # fmt: skip
     assert (await client.get("/openapi.json")).json()["openapi"] == "3.1.0"
     assert (await client.get("/errors/NOT_FOUND")).json()["status"] == 404
     answer = await client.get("/health", headers={"X-Request-ID": "seen"})

@@ -105,7 +105,7 @@ async def fetched_files(ann: httpx.AsyncClient, root: Path) -> None:
     path = f"/images/{image['image_id']}"
     whole = await ann.get(f"{path}/content")
     assert (whole.content, whole.headers["content-type"]) == (picture("green", (1_000, 500)), "image/png")
-    assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC.png"
+    assert whole.headers["content-disposition"] == "attachment; filename=\"_.png\"; filename*=UTF-8''%C3%BC.png"
     assert whole.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert (await ann.get(f"{path}/content", headers={"If-None-Match": whole.headers["etag"]})).status_code == 304
     small = await ann.get(f"{path}/thumbnail")
@@ -129,7 +129,7 @@ async def test_images_are_registered_from_folders_by_url_and_by_upload_and_their
 
 
 async def test_all_that_is_known_of_an_image_is_shown_and_lists_are_walked(scene: GatewayScene) -> None:
-    await started(scene)
+    await scene.start(IMAGE_ROOT="/")
     await scene.fleet.rows.execute(FILL)
     await scene.fleet.rows.execute("UPDATE results SET data = '{\"predictions\": []}' WHERE service = 'clip'")
     viewer = await scene.user("viewer")
@@ -139,7 +139,9 @@ async def test_all_that_is_known_of_an_image_is_shown_and_lists_are_walked(scene
     assert shown["awaited"] == ["colors", "yolov8"]
     failed = next(one for one in shown["answers"] if one["service"] == "ocr")["failure"]
     assert (failed["code"], failed["message"]) == ("IMAGE_TOO_LARGE", "it has 9 MB")
-    assert "/pictures" not in str(shown)
+    told = (await viewer.get("/views/image?image=7")).json()
+    assert "clip" in str(told)
+    assert "/pictures" not in str(shown) + str(told)
     results = (await viewer.get("/images/7/results")).json()["answers"]
     assert [(one["service"], one["data"], one["error_code"]) for one in results] == [
         ("clip", {"predictions": []}, None),
@@ -155,3 +157,31 @@ async def test_all_that_is_known_of_an_image_is_shown_and_lists_are_walked(scene
     for path in ("/images/9", "/images/9/results", "/images/9/content", "/images/9/thumbnail"):
         problem(await viewer.get(path), 404, "NOT_FOUND")
     problem(await viewer.post("/images", json={"folder": "trip"}), 403, "PERMISSION_DENIED")
+    await a_copy_shows_what_is_known_of_its_original(scene, viewer)
+
+
+COPY = """
+INSERT INTO images (image_id, image_filename, image_path, original_id) VALUES (70, 'copy.jpg', '/pictures/copy.jpg', 7);
+INSERT INTO image_search (image_id, sources, version, width, height, labels, label_p, colours, text)
+VALUES (7, 1, 1, 640, 480, '{}', '{}', '{}', '');
+"""
+
+
+async def a_copy_shows_what_is_known_of_its_original(scene: GatewayScene, viewer: httpx.AsyncClient) -> None:
+    """Sizes are those that a search tells, in lists, too."""
+    await scene.fleet.rows.execute(COPY)
+    seven, copy = (await viewer.get("/images/7")).json(), (await viewer.get("/images/70")).json()
+    facts = ("image_id", "copy_of", "location", "width", "height")
+    assert [[one["image"][name] for name in facts] for one in (seven, copy)] == [
+        [7, None, "pictures/beach.jpg", 640, 480], [70, 7, "pictures/copy.jpg", 640, 480],
+    ]  # fmt: skip
+    assert {**seven, "image": None} == {**copy, "image": None}
+    listed = (await viewer.get("/images")).json()["images"]
+    assert [(one["image_id"], one["width"], one["height"]) for one in listed] == [
+        (70, 640, 480), (8, None, None), (7, 640, 480),
+    ]  # fmt: skip
+    (hit,) = (await viewer.get("/search?query=id:7")).json()["hits"]
+    assert (hit["location"], hit["width"], hit["height"]) == ("pictures/beach.jpg", 640, 480)
+    page = (await viewer.get("/ui/images/70")).text
+    for said in ("an exact copy of", "1 of 4 services have answered; 1 failed; colors, yolov8 are awaited"):
+        assert said in page

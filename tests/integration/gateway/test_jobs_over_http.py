@@ -1,7 +1,9 @@
 """Jobs over HTTP, with key and database."""
 
 import asyncio
+import shutil
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +20,15 @@ async def test_a_job_is_checked_made_and_changed_by_whoever_has_seen_it_as_it_is
     ann = await scene.user("operator")
     plan = (await ann.post("/jobs?validate_only=true", json=PRESET)).json()
     assert (plan["valid"], plan["quality"]) == (True, "standard")
+    assert "name others in `engines`, of audio, default, fleet" in plan["warnings"][0]
+    named = (await ann.post("/jobs?validate_only=true", json={**PRESET, "engines": ["default"]})).json()
+    assert named["warnings"] == []
     assert (await ann.get("/jobs")).json()["count"] == 0
     made = await ann.post("/jobs", json={**PRESET, "priority": 3})
     assert made.status_code == 201, made.text
     job, path = made.json()["job"], made.headers["location"]
+    assert job["warnings"] == plan["warnings"]
+    assert (job["progress"], {step["status"] for step in job["steps"]}) == (0, {"pending", "skipped"})
     assert (job["status"], job["principal"], job["priority"], path) == ("queued", "ann", 3, f"/jobs/{job['public_id']}")
     seen = {"If-Match": (await ann.get(path)).headers["etag"]}
     assert (await ann.get(path, headers={"If-None-Match": seen["If-Match"]})).status_code == 304
@@ -105,13 +112,22 @@ async def test_the_same_request_makes_one_job_and_another_body_is_refused(scene:
     assert await scene.fleet.rows.fetchval("SELECT count(*) FROM jobs") == 1
 
 
+async def saved_by_curl(url: str, authorization: str, folder: Path) -> None:
+    """Where curl is installed, it saves the file under the name that is told in ASCII."""
+    if shutil.which("curl"):
+        sent = ("--header", f"Authorization: {authorization}")
+        curl = await asyncio.create_subprocess_exec("curl", "-sfOJ", "--noproxy", "*", *sent, url, cwd=folder)
+        assert await curl.wait() == 0
+        assert (folder / "page __.html").read_bytes() == b"<script>0123456789</script>"
+
+
 async def test_a_file_is_fetched_whole_or_in_part_and_acts_for_nobody(scene: GatewayScene) -> None:
     await scene.start()
     ann, bob = await scene.user("operator"), await scene.user("operator", "bob")
     (scene.fleet.folder / "page.html").write_bytes(b"<script>0123456789</script>")
     blob = await FolderStore(scene.store).put(scene.fleet.folder / "page.html", "text/html")
     job = await scene.jobs.submit(principal="ann")
-    made = StoredArtifact("out/page ü.html", blob.media_type, blob.size, blob.sha256, blob.key)
+    made = StoredArtifact('out/page ü".html', blob.media_type, blob.size, blob.sha256, blob.key)
     await scene.jobs.end(await scene.jobs.claimed(), TaskSucceeded({}, [made]))
     files = (await ann.get(f"/jobs/{await scene.jobs.public_id(job)}/artifacts")).json()
     assert [(one["id"], one["step"], one["bytes"]) for one in files["artifacts"]] == [(blob.sha256, "cut", blob.size)]
@@ -119,7 +135,11 @@ async def test_a_file_is_fetched_whole_or_in_part_and_acts_for_nobody(scene: Gat
     assert (await ann.get(path)).json()["artifact"]["media_type"] == "text/html"
     whole = await ann.get(f"{path}/content")
     assert whole.content == b"<script>0123456789</script>"
-    assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''page%20%C3%BC.html"
+    assert (
+        whole.headers["content-disposition"]
+        == "attachment; filename=\"page __.html\"; filename*=UTF-8''page%20%C3%BC%22.html"
+    )
+    await saved_by_curl(f"{scene.url}{path}/content", whole.request.headers["authorization"], scene.fleet.folder)
     assert whole.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert whole.headers["x-content-type-options"] == "nosniff"
     tag = {"If-None-Match": whole.headers["etag"]}

@@ -1,5 +1,7 @@
 """Keys: made, used, limited, rotated and revoked."""
 
+import asyncio
+
 import pytest
 
 from tests.integration.gateway_scene import PRESET, GatewayScene, problem
@@ -40,12 +42,48 @@ async def test_a_key_has_a_rate_a_quota_and_a_highest_priority(scene: GatewaySce
     refused = await slow.get("/jobs")
     assert problem(refused, 429, "RATE_LIMIT_EXCEEDED")["retryable"] is True
     assert 0 < int(refused.headers["retry-after"]) <= 30
-    poor = await scene.user("operator", "bob", quota_jobs=1, default_priority=-2, highest_priority=1)
+    poor = await scene.user("operator", "bob", quota_jobs=2, default_priority=-2, highest_priority=1)
     problem(await poor.post("/jobs", json={**PRESET, "priority": 2}), 403, "PERMISSION_DENIED")
     made = await poor.post("/jobs", json=PRESET)
     assert (made.status_code, made.json()["job"]["priority"]) == (201, -2)
-    problem(await poor.post("/jobs", json=PRESET), 402, "INSUFFICIENT_FUNDS")
-    assert await scene.fleet.rows.fetchval("SELECT count(*) FROM jobs WHERE principal = 'bob'") == 1
+    told = [made, await poor.get("/jobs"), await poor.post("/jobs", json=PRESET), await poor.post("/jobs", json=PRESET)]
+    assert [one.headers["ratelimit"].rpartition(", ")[2] for one in told] == [
+        f'"jobs";r={left}' for left in (1, 1, 0, 0)
+    ]
+    assert made.headers["ratelimit-policy"].endswith(', "jobs";q=2')
+    problem(told[-1], 402, "INSUFFICIENT_FUNDS")
+    assert await scene.fleet.rows.fetchval("SELECT count(*) FROM jobs WHERE principal = 'bob'") == 2
+
+
+async def test_jobs_are_counted_also_for_a_key_without_a_quota(scene: GatewayScene) -> None:
+    await scene.start()
+    ann, admin = await scene.user("operator"), await scene.user("admin", "root")
+    made = await asyncio.gather(*(ann.post("/jobs", json=PRESET) for _ in range(5)))
+    assert {(one.status_code, "jobs" in one.headers["ratelimit"]) for one in made} == {(201, False)}
+    counted = {one["principal"]: one["jobs_made"] for one in (await admin.get("/keys")).json()["keys"]}
+    assert counted == {"ann": 5, "root": 0}
+
+
+async def test_over_http_a_good_key_of_an_administrator_always_remains(scene: GatewayScene) -> None:
+    await scene.start()
+    anybody = await scene.client()
+    body = {"name": "first", "principal": "ann", "scope": "admin"}
+    for wrong in ({"scope": "viewer"}, {"scope": "operator"}, {"expires_at": "2020-01-01T00:00:00Z"}):
+        refused = problem(await anybody.post("/keys", json={**body, **wrong}), 409, "CONFLICT")
+        assert "python -m windmill keys create NAME --scope admin" in refused["remediation"][0]
+    assert (await anybody.get("/keys")).json() == {"keys": [], "count": 0}
+    made = (await anybody.post("/keys", json=body)).json()
+    nobody = problem(await anybody.get("/keys"), 401, "AUTH_MISSING")
+    assert nobody["remediation"] == ["send a key: Authorization: Bearer KEY"]
+    first, path = await scene.client(made["secret"]), f"/keys/{made['key']['prefix']}"
+    last = problem(await first.delete(path), 409, "CONFLICT")
+    assert f"python -m windmill keys revoke {path[6:]}" in last["remediation"][0]
+    other = (await first.post("/keys", json={**body, "name": "second"})).json()
+    second = await scene.client(other["secret"])
+    ends = await asyncio.gather(second.delete(path), first.delete(f"/keys/{other['key']['prefix']}"))
+    assert sorted(one.status_code for one in ends)[0] == 200
+    assert sorted(one.status_code for one in ends)[1] in (401, 409)
+    assert (await (second if ends[0].status_code == 200 else first).get("/keys")).status_code == 200
 
 
 async def test_seconds_of_jobs_that_are_gone_stay_spent(scene: GatewayScene) -> None:

@@ -172,7 +172,7 @@ async def test_a_client_of_the_stylising_service(scene: GatewayScene) -> None:
     assert (done["status"], done["progress"], done["resultUrl"]) == ("completed", 100, f"/api/jobs/{job}/download")
     result = await ann.get(done["resultUrl"])
     assert result.content.startswith(b"\x89PNG")
-    assert result.headers["content-disposition"].startswith("attachment")
+    assert result.headers["content-disposition"].startswith('attachment; filename="picture.png"; ')
     small = await ann.get(f"/api/jobs/{job}/thumbnail")
     assert (small.headers["content-type"], small.content[:2]) == ("image/jpeg", b"\xff\xd8")
     for where in (f"/api/status/{job}", done["resultUrl"], f"/api/jobs/{job}/thumbnail"):

@@ -81,6 +81,7 @@ async def refuse(scene: GatewayScene, ann: httpx.AsyncClient, bob: httpx.AsyncCl
     problem(await ann.post(f"{path}/cancel"), 409, "CONFLICT")
     nothing = await run_of(ann, (await ann.post("/runs", json=body)).headers["location"], "succeeded")
     assert [nothing[name] for name in ("status", "jobs", "progress", "eta_seconds")] == ["succeeded", 0, 1.0, 0.0]
+    assert "the selection all asks again" in str(nothing["note"])
     assert [(await client.get("/runs")).json()["count"] for client in (ann, bob)] == [2, 0]
     for wrong in ({"services": ["clipp"]}, {"services": ["clip"], "group": "nowhere"}):
         problem(await ann.post("/runs", json=wrong), 404, "NOT_FOUND")

@@ -5,13 +5,25 @@ import uuid
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from tests.integration.gateway_scene import GatewayScene, problem
+from tests.integration.test_exports import Task
 from tests.integration.test_search import IMAGES, fill, made_row
+from tests.job_scene import JobScene
+from windmill.jobs.outcomes import TaskSucceeded
+from windmill.jobs.step import TaskResult
+from windmill.pipelines.export.step import ExportStep
+from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.storage import database
 
 pytestmark = pytest.mark.database
+UNLIKELY = """
+INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data)
+SELECT n, 'a', '{}', '{"label": "dog", "confidence": 0.4, "merged_bbox": {"x": 1, "y": 1, "width": 9, "height": 9}}'
+FROM generate_series(8, 12) AS n
+"""
 
 
 async def with_label(scene: GatewayScene, label: str) -> list[int]:
@@ -69,8 +81,26 @@ async def similar_images_are_those_of_near_hashes(scene: GatewayScene, ann: http
     assert [(hit["image_id"], hit["distance"]) for hit in answer["hits"]] == [tuple(row) for row in wanted]
     assert {row["distance"] for row in wanted} == {0, 1}
     nothing = await scene.fleet.rows.fetchval("SELECT max(image_id) FROM image_search WHERE phash IS NULL")
-    assert (await ann.get(f"/search/similar/{nothing}")).json() == {"hits": [], "count": 0, "hashed": False}
+    assert (await ann.get(f"/search/similar/{nothing}")).json() == {
+        "hits": [], "count": 0, "hashed": False, "by": "hash", "ways": [], "complete": True,
+    }  # fmt: skip
     problem(await ann.get("/search/similar/4711"), 404, "NOT_FOUND")
+    await images_are_compared_by_what_a_service_tells(scene, ann, one)
+
+
+async def images_are_compared_by_what_a_service_tells(scene: GatewayScene, ann: httpx.AsyncClient, one: int) -> None:
+    statement = "INSERT INTO image_vectors (image_id, service, place, digest, numbers) VALUES ($1, 'clip', 0, 0, $2)"
+    for image_id, numbers in ((one, [1.0, 0.0]), (one - 1, [0.0, 1.0]), (one - 2, [0.6, 0.8])):
+        await scene.fleet.rows.execute(statement, image_id, numbers)
+    answer = (await ann.get(f"/search/similar/{one}")).json()
+    assert (answer["by"], answer["ways"], answer["complete"]) == ("clip", ["clip", "hash"], True)
+    assert [(hit["image_id"], round(hit["distance"], 3)) for hit in answer["hits"]] == [(one - 2, 0.4), (one - 1, 1.0)]
+    assert (await ann.get(f"/search/similar/{one}", params={"by": "hash"})).json()["by"] == "hash"
+    refused = problem(await ann.get(f"/search/similar/{one}", params={"by": "face"}), 400, "USAGE")
+    assert refused["remediation"] == ["it can be compared by clip, hash"]
+    shown = (await ann.get("/ui/images", params={"similar": one})).text
+    assert "clip differs by 0.40" in shown
+    assert f"/ui/images?similar={one}&amp;by=hash" in shown
 
 
 async def searches_are_kept_each_by_its_owner(scene: GatewayScene, ann: httpx.AsyncClient) -> None:
@@ -91,10 +121,32 @@ async def searches_are_kept_each_by_its_owner(scene: GatewayScene, ann: httpx.As
     assert told == ["searches.create", "searches.change", "searches.delete"]
 
 
+async def an_export_tells_what_it_leaves_out(scene: GatewayScene, ann: httpx.AsyncClient) -> None:
+    """As warnings of its job. Where nobody has set IMAGE_ROOT, names are unique and tell no path of the server."""
+    await scene.fleet.rows.execute(UNLIKELY)
+    access = scene.jobs.access
+    hand, step = (
+        JobScene(access.pool, access.settings, scene.jobs.rows, STEPS),
+        ExportStep(lambda: scene.fleet.settings),
+    )
+    nothing = "no image was found, so there is no file"
+    for query, said in (("id:..9", "2 boxes below 0.5 are left out"), ("label:unicorn", nothing)):
+        made = await ann.post("/exports", json={"query": query, "format": "coco"})
+        claimed = await hand.claimed("export")
+        result = await step.run(Task(claimed.input, {}, scene.fleet.folder))
+        assert isinstance(result, TaskResult)
+        assert await hand.end(claimed, TaskSucceeded(result.output, warnings=result.warnings))
+        job = (await ann.get(f"/jobs/{made.json()['job']['public_id']}")).json()["job"]
+        assert (job["status"], job["warnings"]) == ("succeeded", [said])
+        if result.artifacts:
+            images = orjson.loads(result.artifacts[0].path.read_bytes())["images"]
+            assert [one["file_name"] for one in images] == [f"{one}/{one}.jpg" for one in range(1, 10)]
+
+
 async def an_export_is_a_job(scene: GatewayScene, ann: httpx.AsyncClient) -> None:
     body = {"query": "label:dog", "format": "jsonl", "shard_images": 100}
-    made = await ann.post("/exports", json=body, headers={"Idempotency-Key": "one"})
-    assert made.status_code == 201, made.text
+    made = await ann.post("/exports", json=body, headers={"Idempotency-Key": "one", "Prefer": "wait=0"})
+    assert (made.status_code, made.headers["Preference-Applied"]) == (201, "wait=0"), made.text
     job = made.json()["job"]
     again = await ann.post("/exports", json=body, headers={"Idempotency-Key": "one"})
     assert again.json()["job"]["public_id"] == job["public_id"]
@@ -133,5 +185,6 @@ async def test_search_and_exports_over_http(scene: GatewayScene) -> None:
     await facets_are_what_sql_counts(scene, ann)
     await similar_images_are_those_of_near_hashes(scene, ann)
     await searches_are_kept_each_by_its_owner(scene, ann)
+    await an_export_tells_what_it_leaves_out(scene, ann)
     await an_export_is_a_job(scene, ann)
     await the_command_says_the_same_here_and_over_http(scene)

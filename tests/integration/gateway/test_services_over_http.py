@@ -1,9 +1,12 @@
 """Services over HTTP: how they are, paused and changed; their workers; and jobs that were given up."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.integration.gateway_scene import GatewayScene, problem
 from tests.unit.world import JOB
+from windmill.client import AsyncClient
 from windmill.core.messages import CODE_HEADER, REASON_HEADER, encode
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
@@ -103,3 +106,24 @@ async def test_parked_jobs_are_listed_redriven_and_purged_as_they_were_counted(s
     assert await scene.fleet.depth("clip", ".failed") == 0
     entries = await scene.fleet.rows.fetch(f"SELECT action, before->>'jobs' AS jobs {CHANGES}")
     assert [(one["action"], one["jobs"]) for one in entries] == [("failed.redrive", "2"), ("failed.purge", "1")]
+
+
+async def test_failures_are_muted_and_heard_again_over_http_and_by_the_client(scene: GatewayScene) -> None:
+    await scene.start()
+    until = datetime.now(UTC) + timedelta(hours=1)
+    async with AsyncClient(scene.url, await scene.key("operator", "bob")) as bob:
+        [muted] = await bob.mute("clip", "SERVICE_TIMEOUT", "a slow card", until)
+        told = (muted["service"], muted["code"], muted["reason"], muted["principal"])
+        assert told == ("clip", "SERVICE_TIMEOUT", "a slow card", "bob")
+        assert datetime.fromisoformat(muted["muted_until"] or "") == until
+        assert [one["code"] for one in await bob.mute("clip", None)] == [None, "SERVICE_TIMEOUT"]
+        assert await bob.hear("clip", None) == [muted] == await bob.muted()
+    ann, viewer = await scene.user("operator"), await scene.user("viewer", "eve")
+    assert (await viewer.get("/failed/muted")).json()["count"] == 1
+    problem(await viewer.post("/failed/mute", json={"service": "clip"}), 403, "PERMISSION_DENIED")
+    problem(await ann.post("/failed/mute", json={"service": "clip", "code": "NONSENSE"}), 400, "USAGE")
+    problem(await ann.post("/failed/mute", json={"service": "nobody"}), 404, "NOT_FOUND")
+    problem(await ann.post("/failed/hear", json={"service": "clip"}), 404, "NOT_FOUND")
+    assert (await ann.post("/failed/hear", json={"service": "clip", "code": "SERVICE_TIMEOUT"})).json()["muted"] == []
+    rows = await scene.fleet.rows.fetch(f"SELECT action {CHANGES}")
+    assert [one["action"] for one in rows] == ["failed.mute", "failed.mute", "failed.hear", "failed.hear"]

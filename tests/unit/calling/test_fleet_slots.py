@@ -90,6 +90,39 @@ async def test_whoever_waits_has_the_next_turn(
     await again
 
 
+async def test_a_process_with_many_calls_lets_others_have_their_turn(
+    process: Callable[[], FleetSlots], table: FakeSlotTable, clock: Clock
+) -> None:
+    """However many of its calls wait, it is not the next one while it holds the slot."""
+    busy, other, order = process(), process(), []
+
+    async def noted(slots: FleetSlots, name: str) -> None:
+        async with slots.slot():
+            order.append(name)
+
+    async with busy.slot():
+        calls = [asyncio.create_task(noted(busy, "busy")) for _ in range(20)]
+        asked = len(table.asked)
+        await until(lambda: len(table.asked) >= asked + 3)
+        waiting = asyncio.create_task(noted(other, "other"))
+        clock.now += TURN_SECONDS
+        await waits(waiting, table)
+    await asyncio.gather(waiting, *calls)
+    assert order[0] == "other"
+
+
+async def test_a_process_whose_calls_are_done_keeps_nobody_waiting(
+    process: Callable[[], FleetSlots], table: FakeSlotTable
+) -> None:
+    first, second = process(), process()
+    async with first.slot():
+        calls = [asyncio.create_task(call(first)) for _ in range(5)]
+        asked = len(table.asked)
+        await until(lambda: len(table.asked) >= asked + 3)
+    await asyncio.gather(*calls)
+    await call(second)  # by a clock that stands still: no place in the queue has to be forgotten first
+
+
 async def test_the_turn_of_a_process_alone_is_prolonged(
     process: Callable[[], FleetSlots], table: FakeSlotTable, clock: Clock
 ) -> None:

@@ -109,7 +109,7 @@ def test_a_preset_is_shown_with_its_inputs_levels_steps_and_notes(run: Run) -> N
 def test_a_preset_that_there_is_not_ends_with_2_and_the_nearest(run: Run) -> None:
     code, _, err = run("show", "photoreal_portrait")
     assert code == 2
-    assert "did you mean photoreal_portrait_v1?" in err
+    assert "did you mean 'photoreal_portrait_v1'?" in err
 
 
 def test_a_right_file_passes_the_check(run: Run, tmp_path: Path) -> None:

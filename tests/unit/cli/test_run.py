@@ -20,7 +20,7 @@ def wanted(*options: str, **variables: str) -> dict[str, Sequence[str]]:
 
 EVERYTHING = {
     "services": ("all",),
-    "stages": ("merge", "enrich", "consensus", "index"),
+    "stages": ("merge", "enrich", "consensus", "hash", "index"),
     "steps": ("all",),
     "gateway": ("on",),
 }
@@ -59,7 +59,7 @@ def test_a_stage_that_is_none_is_refused_with_those_that_there_are(
     with pytest.raises(SystemExit) as end:
         wanted("--stages", text)
     assert end.value.code == 2
-    assert "nor some of merge, enrich, consensus, index" in capsys.readouterr().err
+    assert "nor some of merge, enrich, consensus, hash, index" in capsys.readouterr().err
 
 
 def test_the_gateway_is_on_or_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,9 +171,12 @@ def test_a_further_service_is_one_line_and_joins_all(fleet: Fleet, tmp_path: Pat
         ({"port": 1, "sets": ["mine", "theirs"]}, "one.sets[1]='theirs': is not described under sets"),
         (
             {"port": 1, "feeds": "merge"},
-            "one.feeds='merge': must be a list of stages out of merge, enrich, consensus, index",
+            "one.feeds='merge': must be a list of stages out of merge, enrich, consensus, hash, index",
         ),
-        ({"port": 1, "feeds": ["merged"]}, "one.feeds[0]='merged': must be one of merge, enrich, consensus, index"),
+        (
+            {"port": 1, "feeds": ["merged"]},
+            "one.feeds[0]='merged': must be one of merge, enrich, consensus, hash, index",
+        ),
         ({"port": 1, "feeds": [["merge"]]}, "must be one of merge, enrich"),
         ({"port": 1, "host": " "}, "must be a host name or address"),
         ({"port": 1, "enriches": "everything"}, "enriches='everything': must be one of persons, boxes"),

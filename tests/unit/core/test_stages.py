@@ -55,7 +55,8 @@ def test_the_database_lets_in_these_stages_and_no_others() -> None:
 
 def test_triggers_spell_no_stage_that_is_not_in_the_table() -> None:
     functions = trigger_functions()
-    assert set(functions) == {"mark_by_results", "mark_by_merged_boxes", "mark_by_postprocessing"}
+    sources = {"results", "merged_boxes", "other_boxes", "postprocessing", "votes"}
+    assert set(functions) == {f"mark_by_{one}" for one in sources}
     assert {word for body in functions.values() for word in words(body)} <= set(STAGES)
 
 

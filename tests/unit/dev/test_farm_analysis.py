@@ -77,6 +77,17 @@ def test_metadata_measures_the_pixels() -> None:
     assert 0 < composition["complexity_analysis"]["edge_density"] < 0.1
 
 
+def test_the_perceptual_hash_of_metadata_stays_with_size_and_compression_and_tells_pictures_apart() -> None:
+    def hash_of(data: bytes) -> int:
+        return int(_ask("metadata", open_picture(data))[0]["phash"], 16)
+
+    one, other = (encode(make_scene(7, number), "PNG") for number in (1, 2))
+    smaller, image = io.BytesIO(), Image.open(io.BytesIO(one)).convert("RGB")
+    image.resize((image.width // 2, image.height // 2)).save(smaller, "JPEG", quality=80)
+    assert (hash_of(one) ^ hash_of(smaller.getvalue())).bit_count() <= 3
+    assert (hash_of(one) ^ hash_of(other)).bit_count() > 8
+
+
 def test_metadata_tells_only_the_temporary_files_times_and_type() -> None:
     answer = _ask("metadata", open_picture(encode(make_scene(7, 1), "PNG")))[0]
     assert set(answer["exif_data"]) == {

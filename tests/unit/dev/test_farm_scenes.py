@@ -153,6 +153,13 @@ def test_a_folder_of_scenes_has_files_and_a_coco_document_that_agree(tmp_path: P
         ]
 
 
+def test_the_truth_may_lie_beside_the_folder_which_then_has_pictures_alone(tmp_path: Path) -> None:
+    done = write_scenes(tmp_path / "drawn", count=2, seed=2, truth=tmp_path / "truth.json")
+    assert done.truth == tmp_path / "truth.json"
+    assert len(json.loads(done.truth.read_text())["images"]) == 2
+    assert {path.suffix for path in (tmp_path / "drawn").iterdir()} == {".jpg"}
+
+
 def test_a_second_run_draws_only_what_is_missing_or_damaged(tmp_path: Path) -> None:
     write_scenes(tmp_path, count=4, seed=2)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("scene_*")}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.servers import are_kept, keep
 from dev.servers.instance import Instance
 from dev.servers.server import ReportLine
 from windmill.core.errors import Code, WindmillError
@@ -112,6 +113,15 @@ def test_down_stops_all_and_removes_the_file_but_keeps_the_data(instance: Instan
     assert [line.split()[:2] for line in lines] == [["rabbitmq", "stopped"], ["postgresql", "stopped"]]
     assert not instance.variables_file.exists()
     assert "wipe" not in database.events
+
+
+def test_servers_are_kept_from_when_that_was_asked_for_until_they_are_stopped(instance: Instance) -> None:
+    instance.up(BOTH, {}, quiet)
+    assert not are_kept(instance.state), "whoever started them may stop them"
+    keep(instance.state)
+    assert are_kept(instance.state)
+    instance.down(BOTH, quiet)
+    assert not are_kept(instance.state)
 
 
 def test_wiping_deletes_the_data_after_the_stop(instance: Instance, database: Pretended) -> None:

@@ -28,7 +28,7 @@ if not os.fork():
     os.write(writing, str(os.getpid()).encode())
     signal.pause()
 print(os.getpid(), os.read(reading, 99).decode(), flush=True)
-time.sleep(float(sys.argv[1]))
+time.sleep(float(sys.argv[1]))  # it lives for as long as the test says
 """
 HOLDER = """
 import asyncio, sys

@@ -21,10 +21,12 @@ from windmill.process.runner import background
 JOB = uuid.UUID(int=1)
 
 
-def event(number: int, seq: int | None = None, principal: str = "ann", job: uuid.UUID = JOB) -> StreamedEvent:
+def event(
+    number: int, seq: int | None = None, principal: str = "ann", job: uuid.UUID = JOB, kind: str = "queued"
+) -> StreamedEvent:
     told: dict[str, Any] = {"at": "2026-01-01", "level": "info", "position": None, "shard": None, "data": {}}
     place = StreamPlace(number, number)
-    return StreamedEvent(place, 1, job, principal, number if seq is None else seq, "queued", told)
+    return StreamedEvent(place, 1, job, principal, number if seq is None else seq, kind, told)
 
 
 class Table:
@@ -154,6 +156,7 @@ async def admitted() -> None:
 
 class Silent(EventReader):
     last = 7
+    is_over = False
 
     async def take(self) -> list[bytes]:
         return []
@@ -241,3 +244,41 @@ async def test_what_was_read_before_the_stream_began_is_not_read_again() -> None
         await caught_up(feed, table)
         assert [ids(await reader.take()), ids(await reader.take())] == [["2"], ["3"]]
         assert asked == 1
+
+
+ENDED = control("ended", "the job has ended, and nothing more is to come")
+
+
+@pytest.mark.parametrize("number", [2, MOST - 1, MOST, MOST + 1])
+async def test_the_stream_of_a_job_that_has_ended_ends_after_its_last_event(number: int) -> None:
+    table = Table()
+    table.write(*(event(one) for one in range(1, number)), event(number, kind="failed"))
+    async with feeding(table) as feed:
+        await feed.join()
+        for seen in (0, 1):
+            reader = JobReader(feed, table.log, JOB, seen)
+            await reader.begin()
+            assert not reader.is_over
+            told = [piece async for piece in frames_of(feed, reader, admitted)]
+            assert ids(told) == [str(one) for one in [seen, *range(seen + 1, number + 1)]]
+            assert told[-1] == ENDED
+        reader = JobReader(feed, table.log, JOB, number)
+        await reader.begin()
+        assert reader.is_over, "who has seen its end need not wait for more"
+
+
+async def test_a_job_that_ends_while_it_is_followed_ends_the_stream_and_one_that_runs_again_does_not() -> None:
+    table = Table()
+    table.write(event(1), event(2, kind="failed"), event(3, kind="rerun"))
+    async with feeding(table) as feed:
+        await feed.join()
+        again, reader = JobReader(feed, table.log, JOB, 2), JobReader(feed, table.log, JOB, 0)
+        await again.begin()
+        assert ids(await again.take()) == ["3"]
+        assert not again.is_over
+        await reader.begin()
+        pieces = frames_of(feed, reader, admitted)
+        assert ids([await anext(pieces), await anext(pieces)]) == ["0", "1", "2", "3"]
+        table.write(event(4, kind="succeeded"))
+        assert ids([await anext(pieces)]) == ["4"]
+        assert [piece async for piece in pieces] == [ENDED]

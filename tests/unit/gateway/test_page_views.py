@@ -11,6 +11,7 @@ from windmill.core.error_codes import ERROR_CODES
 from windmill.core.wanted_states import WantedState
 from windmill.operate.dead_letters.dead_letter import DeadLetter
 from windmill.operate.dead_letters.listing import DeadLetterListing
+from windmill.operate.dead_letters.muting import MutedFailure
 from windmill.operate.status.figures import FleetStatus, ServiceStatus
 
 
@@ -29,6 +30,25 @@ def test_failures_are_grouped_by_code_and_service_the_newest_first() -> None:
     clip = view.groups[1]
     assert (clip.first, clip.last, clip.example) == (jobs[0].failed_at, jobs[1].failed_at, jobs[1])
     assert (view.parked, view.looked_at) == (10, 3)
+
+
+def test_an_example_is_shown_where_the_remedy_speaks_of_its_message() -> None:
+    found = DeadLetterListing([parked("clip", "CONFIG_INVALID", 1), parked("face", "SERVICE_TIMEOUT", 7)])
+    for one in found.jobs:
+        found.counts[one.service, one.code] += 1
+    groups = failures_view(found, ["clip", "face"], "", "").groups
+    assert {one.service: one.refers_to_message for one in groups} == {"clip": True, "face": False}
+
+
+def test_what_is_muted_is_listed_apart_with_what_is_parked_of_it() -> None:
+    found = DeadLetterListing([parked("clip", "SERVICE_TIMEOUT", 1), parked("face", None, 7)])
+    for one in found.jobs:
+        found.counts[one.service, one.code] += 3
+    noon = datetime(2026, 5, 12, 12, tzinfo=UTC)
+    muted = [MutedFailure("face", "", None, "known", "ann", noon), MutedFailure("ocr", "USAGE", noon, "", "bob", noon)]
+    view = failures_view(found, ["clip", "face", "ocr"], "", "", muted)
+    assert [one.key for one in view.groups] == ["clip-SERVICE_TIMEOUT"]
+    assert [(one.muted.service, one.jobs) for one in view.muted] == [("face", 3), ("ocr", 0)]
 
 
 def test_a_remedy_is_that_of_the_code_word_for_word() -> None:
@@ -72,5 +92,7 @@ def test_the_overview_tells_in_a_sentence_what_stands_in_the_way() -> None:
 
 def test_a_step_is_done_at_the_rate_of_its_workers() -> None:
     status = FleetStatus(0, [], steps=[step(claimable=9, running=1, workers=1), step(step="idle")])
-    [line] = overview_view(status, [worker(service="cut", rate=0.5)], lambda _: []).steps
+    view = overview_view(status, [worker(service="cut", rate=0.5)], lambda _: [])
+    [line] = view.steps
+    assert (list(view.busy_steps), list(view.idle_steps)) == ([line], [])
     assert (line.waiting, line.rate, line.eta_seconds) == (9, 0.5, 20.0)

@@ -41,7 +41,19 @@ def test_a_size_is_in_the_unit_that_suits_it(value: float | None, shown: str) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(None, "\u2013"), (0.0, ".00"), (0.944, ".94"), (0.9949, ".99"), (0.995, "1"), (1.0, "1")]
+    ("text", "shown"),
+    [("", ""), ("raise timeout_seconds", "Raise timeout_seconds."), ("is it up?", "Is it up?"), ("API", "API.")],
+)
+def test_a_remedy_becomes_a_sentence_and_keeps_its_names(text: str, shown: str) -> None:
+    assert words.sentence(text) == shown
+
+
+def test_a_name_may_be_broken_after_an_underscore_and_is_escaped() -> None:
+    assert words.breakable("a_<b>_c") == "a_<wbr>&lt;b&gt;_<wbr>c"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "\u2013"), (0.0, ".00"), (0.944, ".94"), (0.9949, ".99"), (0.995, "1.0"), (1.0, "1.0")]
 )
 def test_a_probability_has_two_digits(value: float | None, shown: str) -> None:
     assert words.probability(value) == shown

@@ -9,7 +9,7 @@ from gateway.conditions import etag, matches, preferred_wait, required_version
 from gateway.cursors import Cursors
 from gateway.errors import hide_paths, problem_of
 from gateway.rate_limits import RateLimits
-from windmill.core.errors import WindmillError
+from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.operate.keys.key_text import hash_of, new_key_text, prefix_of, same_hash
 
 
@@ -132,6 +132,30 @@ def test_a_key_is_known_by_its_hash_and_never_shown() -> None:
 def test_no_answer_tells_of_folders_secrets_or_servers() -> None:
     assert hide_paths("cannot read /srv/secret/photos/a.jpg: gone") == "cannot read …/a.jpg: gone"
     assert "hunter2" not in hide_paths("postgres://ann:hunter2@db/x")
+    ours, theirs = "send a key: Authorization: Bearer KEY", "send a key: Authorization: Bearer KEYTAG"
+    assert problem_of(WindmillError("AUTH_MISSING", "no"), "id", "/jobs").remediation == [ours]
+    assert "KEYTAG" not in hide_paths(theirs), "only our own table is believed"
     problem = problem_of(WindmillError("DATABASE_UNAVAILABLE", "database x of ann at 10.0.0.7"), "id", "/jobs")
     assert "10.0.0.7" not in problem.model_dump_json()
     assert (problem.status, problem.retryable) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "untold"),
+    [
+        (
+            WindmillError("CONFIG_INVALID", "ann at 10.0.0.7: refused", "correct QUEUE_USER and QUEUE_PASSWORD"),
+            ("QUEUE_USER, QUEUE_PASSWORD", ".env"),
+            ("ann at", "10.0.0.7"),
+        ),
+        (ConfigInvalid([Problem("IMAGE_ROOT", "/srv/x", "is no folder")]), ("IMAGE_ROOT", ".env"), ("srv", "folder")),
+        (WindmillError("CONFIG_INVALID", "/srv/graph.json holds no graph"), ("log of the gateway",), ("graph",)),
+    ],
+)
+def test_a_wrong_setting_of_the_gateway_is_named_without_its_value(
+    error: WindmillError, told: tuple[str, ...], untold: tuple[str, ...]
+) -> None:
+    problem = problem_of(error, "id", "/jobs")
+    said = f"{problem.message} {problem.remediation[0]}"
+    assert [word for word in told if word not in said] == []
+    assert [word for word in untold if word in said] == []

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.events.stream_reads import StreamReads
-from tests.waiting import until
+from tests.waiting import turns, until
 from windmill.core.errors import WindmillError
 
 
@@ -42,7 +42,7 @@ async def test_a_reader_that_goes_while_it_waits_for_its_turn_never_asks() -> No
     await until(lambda: database.now == 1)
     gone = [asyncio.create_task(reads.read(database.read)) for _ in range(50)]
     last = asyncio.create_task(reads.read(database.read))
-    await asyncio.sleep(0)
+    await turns(1)
     for one in gone:
         one.cancel()
     await asyncio.gather(*gone, return_exceptions=True)

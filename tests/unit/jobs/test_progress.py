@@ -20,7 +20,7 @@ STEP = StepRow(0, "cut", 1, False, {}, "running", None, 4, None, 0, 0, 1.0, 1.0,
         ({"status": "pending", "planned": 0, "plan_cursor": 0}, 0.0, 0.0),
         ({"status": "running", "planned": 4, "settled": 4, "plan_cursor": 4}, 0.0, 0.8),
         ({"status": "succeeded", "planned": 0}, 0.0, MOST_BEFORE_THE_END),
-        ({"status": "skipped", "planned": 0}, 0.0, MOST_BEFORE_THE_END),
+        ({"status": "skipped", "planned": 0}, 0.0, 0.0),
         ({"settled": 4}, 0.0, MOST_BEFORE_THE_END),
     ],
 )
@@ -32,6 +32,8 @@ def test_a_step_counts_what_has_settled_and_what_runs(changes: dict[str, object]
 def test_steps_count_by_their_weight() -> None:
     steps = [replace(STEP, status="succeeded", weight=3.0), replace(STEP, position=1, status="pending", planned=0)]
     assert job_progress(steps, {}) == 0.75
+    skipped = replace(STEP, position=2, status="skipped", planned=0, weight=4.0)
+    assert job_progress([*steps, skipped], {}) == 0.75, "what is skipped is no work"
 
 
 def test_a_step_that_streams_gets_as_many_shards_as_the_step_before_has() -> None:

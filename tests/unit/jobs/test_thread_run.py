@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.job_scene import CountedStep
-from tests.waiting import until
+from tests.waiting import turns, until
 from windmill.core.errors import WindmillError
 from windmill.jobs.step import JobView, RunningTask, TaskResult
 from windmill.jobs.step_threads import StepThreads
@@ -60,7 +60,7 @@ async def test_what_a_task_has_left_behind_ends_before_the_thread_takes_another(
 
     async def leave(_: RunningTask) -> None:
         kept.append(asyncio.ensure_future(linger()))
-        await asyncio.sleep(0)
+        await turns(1)
 
     kept: list[asyncio.Future[None]] = []
     await did(threads, leave)

@@ -10,7 +10,8 @@ from tests.unit.detecting import seen
 from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 from windmill.kernels.boxes.box_fitting import BoxExample, fit, rated, score
 
-START = BoxCalibration(detectors={"detectron2": DetectorCalibration(least=0.5)})
+FAR_OFF = DetectorCalibration(least=0.25, offset=-0.3, slope=2.0)
+START = BoxCalibration(detectors={"detectron2": replace(FAR_OFF, least=0.5)}, unknown=FAR_OFF)
 KNOWN = list(examples("usual", 60, 105))
 UNSEEN = list(examples("usual", 60, 106))
 CUP = (10, 10, 50, 50)

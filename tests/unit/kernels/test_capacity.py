@@ -68,7 +68,7 @@ def test_without_tables_all_weights_are_assumed_and_results_has_a_row_for_each_s
     found = table_footprints({}, services=13)
     assert {one.source for one in found.values()} == {"assumed"}
     assert found["results"].bytes_per_image == 13 * ASSUMED_FOOTPRINTS["results"].bytes_per_row
-    assert found["consensus"] == ASSUMED_FOOTPRINTS["consensus"]
+    assert found["votes"] == ASSUMED_FOOTPRINTS["votes"]
 
 
 def test_a_table_is_measured_once_there_is_enough_in_it() -> None:
@@ -79,11 +79,11 @@ def test_a_table_is_measured_once_there_is_enough_in_it() -> None:
 
 
 def test_derived_rows_are_counted_against_merged_images() -> None:
-    boxes = MeasuredTable(rows=25_000, size=25_000 * 400)
-    assert table_footprints({"merged_boxes": boxes, "merges": MeasuredTable(10_000, 1e6)}, 13)[
-        "merged_boxes"
-    ] == TableFootprint(2.5, 400, "measured")
-    assert table_footprints({"merged_boxes": boxes}, 13)["merged_boxes"].source == "assumed", "of how many images?"
+    answers = MeasuredTable(rows=8_000, size=8_000 * 400)
+    assert table_footprints({"enrichments": answers, "merges": MeasuredTable(10_000, 1e6)}, 13)[
+        "enrichments"
+    ] == TableFootprint(0.8, 400, "measured")
+    assert table_footprints({"enrichments": answers}, 13)["enrichments"].source == "assumed", "of how many images?"
 
 
 def test_queues_hold_no_more_than_the_producer_lets_wait() -> None:

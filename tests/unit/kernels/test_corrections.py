@@ -1,5 +1,7 @@
 """What was misheard is corrected, and plain English is left alone."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -7,6 +9,7 @@ from hypothesis import strategies as some
 from tests.unit.kernels.talk_text import SINGLISH, said
 from windmill.kernels.text.corrections import correct
 from windmill.kernels.text.spoken_words import SpokenWord
+from windmill.kernels.text.strict_counts import strict_counts, strict_text
 from windmill.kernels.text.word_hits import count_talk, counts_of
 from windmill.kernels.text.word_list import WordRule
 
@@ -35,11 +38,41 @@ def shown(words: list[SpokenWord]) -> str:
     return " ".join(one.word for one in words)
 
 
-@pytest.mark.parametrize("text", PLAIN)
-def test_plain_english_has_no_vulgar_word_and_no_invented_one(text: str) -> None:
-    found = count_talk(said(text), SINGLISH)
+SENTENCE = (
+    "see you at lunch hour, cheap buy, she ok, I see an apple, he shook hands, low price, aloha, mah jong, salah, Asian"
+)
+
+
+@pytest.mark.parametrize("text", [*PLAIN, SENTENCE])
+@pytest.mark.parametrize("confidence", [0.0, 0.01, 0.1, 0.3, 0.49, 0.5, 0.7, 0.95, 1.0])
+def test_plain_english_has_no_vulgar_word_and_no_invented_one_however_unsure_the_recogniser_was(
+    text: str, confidence: float
+) -> None:
+    found = count_talk(said(text, confidence=confidence), SINGLISH)
     assert [hit for hit in found.hits if hit.corrected != "can" or hit.rule] == []
     assert [one.rule for one in found.words if one.rule] == []
+
+
+@given(some.lists(some.floats(0, 1), min_size=23, max_size=23))
+def test_a_sentence_of_plain_english_stays_as_it_is_at_any_confidence_of_each_word(confidences: list[float]) -> None:
+    words = [replace(word, confidence=one) for word, one in zip(said(SENTENCE), confidences, strict=True)]
+    found = count_talk(words, SINGLISH)
+    assert not found.hits
+    assert not [one for one in found.words if one.rule]
+
+
+VULGAR = [rule for rule in SINGLISH.rules if rule.risk == "plain" and SINGLISH.is_vulgar(rule.becomes)]
+
+
+@pytest.mark.parametrize("rule", VULGAR, ids=lambda rule: rule.id)
+def test_a_vulgar_word_is_made_of_plain_english_only_by_a_guess_or_by_doubt_beside_a_particle(rule: WordRule) -> None:
+    def made(words: list[SpokenWord]) -> bool:
+        return any(hit.corrected == rule.becomes for hit in count_talk(words, SINGLISH).hits)
+
+    assert not made(said(f"today {rule.phrase} lah", confidence=0.9))
+    assert not made(said(f"today {rule.phrase} then", confidence=0.1))
+    assert made(said(f"today {rule.phrase} lah", confidence=0.1))
+    assert made(said(f"today {rule.phrase} then", confidence=0.9, guesses=[rule.becomes]))
 
 
 def test_the_list_has_the_rules_and_words_of_its_first_version() -> None:
@@ -49,7 +82,8 @@ def test_the_list_has_the_rules_and_words_of_its_first_version() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_each_rule_corrects_its_phrase_where_something_speaks_for_it(rule: WordRule) -> None:
-    for words in (said(f"today {rule.phrase} lah"), said(f"today {rule.phrase} then", guesses=[rule.becomes])):
+    beside = said(f"today {rule.phrase} lah", confidence=0.3)
+    for words in (beside, said(f"today {rule.phrase} then", guesses=[rule.becomes])):
         found = [one for one in correct(words, SINGLISH) if one.word.lower() == rule.becomes]
         assert found, shown(words)
         if rule.phrase != rule.becomes:
@@ -66,9 +100,9 @@ def test_each_rule_leaves_its_letters_alone_inside_of_other_words(rule: WordRule
 
 @pytest.mark.parametrize("rule", [one for one in RULES if one.risk == "plain"], ids=lambda rule: rule.id)
 def test_what_is_plain_english_needs_something_that_speaks_for_it(rule: WordRule) -> None:
-    assert all(one.rule is None for one in correct(said(f"today {rule.phrase} then"), SINGLISH))
-    unsure = correct(said(f"today {rule.phrase} then", confidence=0.3), SINGLISH)
-    assert [one.rule for one in unsure if one.rule] == [rule.id]
+    for confidence in (0.0, 0.3, 0.95):
+        words = said(f"today {rule.phrase} then", confidence=confidence)
+        assert all(one.rule is None for one in correct(words, SINGLISH))
 
 
 def test_a_pause_parts_a_phrase_and_a_particle_from_its_neighbour() -> None:
@@ -136,6 +170,17 @@ def test_correcting_twice_changes_nothing(talk: list[tuple[str, float, float, st
 def test_the_strict_mode_counts_as_the_first_version_did(text: str, counts: dict[str, int]) -> None:
     found = counts_of(count_talk(said(text), SINGLISH, strict=True).hits)
     assert dict(found.get("A", {})) == counts
+
+
+SUBSTRINGS = [rule for rule in SINGLISH.rules if rule.strict == "substring"]
+
+
+@pytest.mark.parametrize("rule", SUBSTRINGS, ids=lambda rule: rule.id)
+def test_the_strict_mode_replaces_each_phrase_by_itself_and_inside_of_other_words(rule: WordRule) -> None:
+    assert strict_text(f"then {rule.phrase} today", SINGLISH) == f"then {rule.becomes} today"
+    assert strict_text(f"q{rule.phrase}q", SINGLISH) == f"q{rule.becomes}q"
+    alone, inside = (strict_counts(text, SINGLISH) for text in (f"then {rule.phrase} today", f"q{rule.phrase}q"))
+    assert (alone, inside) == ({rule.becomes: 1}, {})
 
 
 def test_each_speaker_has_counts_of_their_own() -> None:

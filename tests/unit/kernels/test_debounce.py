@@ -2,7 +2,7 @@
 
 import pytest
 
-from windmill.kernels.flow.debounce import debounce_seconds
+from windmill.kernels.flow.debounce import debounce_seconds, patience_seconds
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_an_image_whose_answers_come_one_by_one_is_looked_at_a_few_times() -> No
 
 def test_the_longest_wait_bounds_the_first_look_too() -> None:
     assert debounce_seconds(more_to_come=True, looked_at_before=False, age=0, minimum=5.0, maximum=1.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("quiet", "seconds"), [(0.0, 0.05), (0.04, 0.05), (0.4, 0.4), (6.0, 4.0), (10.0, 0.0), (900.0, 0.0)]
+)
+def test_an_image_waits_for_other_stages_as_long_again_as_it_has_waited(quiet: float, seconds: float) -> None:
+    assert patience_seconds(quiet=quiet, minimum=0.05, maximum=10.0) == seconds
+
+
+def test_a_stage_that_never_ends_is_waited_for_a_few_times_and_no_longer_than_the_longest_wait() -> None:
+    quiet, looks = 0.0, 0
+    while wait := patience_seconds(quiet=quiet, minimum=0.05, maximum=10.0):
+        quiet, looks = quiet + wait, looks + 1
+    assert quiet == 10.0
+    assert looks < 12

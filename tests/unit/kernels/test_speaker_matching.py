@@ -22,3 +22,11 @@ def test_what_was_split_off_a_voice_is_another_speaker_and_the_rest_is_not() -> 
     voices = Voices([VoicePart("whole", "S0"), VoicePart("part", "S0", 2.0, 3.0), VoicePart("other", "S1")])
     assert [voices.owner("S0", at) for at in (1.9, 2.0, 2.9, 3.0)] == ["whole", "part", "part", "whole"]
     assert (voices.owner("S1", 2.5), voices.owner("S9", 2.5)) == ("other", None)
+
+
+def test_a_turn_is_cut_where_the_part_of_another_speaker_begins_and_ends() -> None:
+    voices = Voices([VoicePart("whole", "S0"), VoicePart("part", "S0", 2.0, 3.0)])
+    assert voices.owners("S0", 1.0, 4.0) == [("whole", 1.0, 2.0), ("part", 2.0, 3.0), ("whole", 3.0, 4.0)]
+    assert voices.owners("S0", 2.2, 2.8) == [("part", 2.2, 2.8)]
+    assert voices.owners("S0", 2.5, 3.0) == [("part", 2.5, 3.0)]
+    assert voices.owners("S9", 1.0, 4.0) == []

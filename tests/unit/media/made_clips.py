@@ -40,8 +40,8 @@ def made_clip(
     return path
 
 
-def uneven_clip(path: Path, seconds: float = 3) -> Path:
+def uneven_clip(path: Path, seconds: float = 3, size: str = "96x64") -> Path:
     """As of a telephone: some frames come late."""
     late = ("-vf", "settb=1/15360,setpts='(PTS-STARTPTS)+gt(mod(N\\,7)\\,3)*200'")
     timing = ("-fps_mode", "passthrough", "-enc_time_base", "1:15360")
-    return made_clip(path, seconds=seconds, sound=seconds, options=(*late, *timing))
+    return made_clip(path, seconds=seconds, size=size, sound=seconds, options=(*late, *timing))

@@ -262,6 +262,7 @@ def test_tables_of_many_archives_are_kept_up_to_a_bound(tmp_path: Path) -> None:
     assert len(archives._tables) == 3
 
 
+@pytest.mark.slow(reason="9 s: a million members")
 def test_a_million_members_take_sixteen_megabytes_and_are_found() -> None:
     def members() -> Iterable[Member | Refused]:
         for number in range(1_000_000):

@@ -75,7 +75,7 @@ def test_filters_are_moments_before_now() -> None:
 def test_an_unknown_code_is_refused_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed("list", "--code", "IMAGE_NOTFOUND")
-    assert "did you mean IMAGE_NOT_FOUND" in capsys.readouterr().err
+    assert "did you mean 'IMAGE_NOT_FOUND'" in capsys.readouterr().err
 
 
 def listed(reason: str, width: int) -> list[str]:

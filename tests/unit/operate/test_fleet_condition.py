@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from windmill.core.errors import ERROR_CODES, WindmillError
 from windmill.core.wanted_states import WantedState
 from windmill.operate.status.condition import alarms_of, many_fail, service_state, step_state, worker_state
 from windmill.operate.status.figures import Backlog, FleetStatus, ServiceStatus, StepStatus, Worker
@@ -86,6 +87,23 @@ def test_an_alarm_tells_what_is_what_it_means_and_what_to_do() -> None:
     assert (told["ocr"].said, told["ocr"].means) == ("Nobody works for ocr.", "1,200 jobs wait.")
     assert told["cut"].means == "2 tasks wait."
     assert told["merge"].means == "7 images wait for it, the first for 20 min."
+
+
+def test_a_broker_that_refuses_the_password_answers_and_its_alarm_names_the_settings() -> None:
+    error = WindmillError("CONFIG_INVALID", "ann at h:5672: refused", "correct QUEUE_USER and QUEUE_PASSWORD, in .env")
+    refused, silent = (
+        alarms_of(FleetStatus(0, [], broker=str(one)), [])
+        for one in (error, WindmillError("BROKER_UNAVAILABLE", "h:5672: refused"))
+    )
+    assert [(one.said, one.remedy) for one in refused] == [
+        (
+            "RabbitMQ refuses this gateway.",
+            "correct QUEUE_USER and QUEUE_PASSWORD, in .env; then start the gateway again",
+        )
+    ]
+    assert [(one.said, one.remedy) for one in silent] == [
+        ("RabbitMQ does not answer.", ERROR_CODES["BROKER_UNAVAILABLE"].remedy)
+    ]
 
 
 def test_a_process_that_lives_on_for_another_service_is_not_lost() -> None:

@@ -158,7 +158,7 @@ def test_a_failed_answer_has_its_code_with_the_remedy_and_a_long_one_is_cut() ->
 
 @pytest.mark.parametrize(
     ("predictions", "words"),
-    [([], "nothing"), ([{}], "1 finding without a word"), ([{}, {}], "2 findings without a word"), (None, "nothing")],
+    [([], "nothing"), ([{}], "1 finding"), ([{}, {}], "2 findings"), (None, "nothing")],
 )
 def test_an_answer_without_words_says_how_much_there_is(predictions: object, words: str) -> None:
     assert summary_of({"predictions": predictions}) == words

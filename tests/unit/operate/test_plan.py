@@ -65,5 +65,5 @@ def test_disk_is_the_sum_of_the_tables() -> None:
 def test_people_read_all_of_it() -> None:
     text = render_plan_text(planned(FleetMeasurements(), deadline=timedelta(days=30)))
     waiting = f"RabbitMQ: up to {len(FLEET.services)},000,000 jobs wait"
-    for word in (*FLEET.services, "merged_boxes", "GiB in all", waiting, "assumed"):
+    for word in (*FLEET.services, "enrichments", "GiB in all", waiting, "assumed"):
         assert word in text

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from windmill.core.errors import WindmillError
+from windmill.core.image_places import PlaceRules, told_root
 from windmill.core.services import load_fleet
-from windmill.core.settings import ROOT
+from windmill.core.settings import ROOT, Settings
 from windmill.core.wanted_states import EVERYTHING
 from windmill.operate.dead_letters.codes import checked_codes
-from windmill.operate.images.reading import PlaceRules
 from windmill.operate.images.registering import list_folder, list_urls, shown_place
 from windmill.operate.wanted_states import names_of
 from windmill.submit.entry_types import BadEntry, FoundImage, ImageAccess
@@ -23,12 +23,25 @@ FLEET = load_fleet(ROOT / "service_config.json")
         ("/pictures", "/pictures/a/b.jpg", None, "a/b.jpg"),
         ("/pictures", "/elsewhere/b.jpg", None, None),
         ("/pictures", "/pictures/sent/ab/abc.jpeg", None, None),
-        ("/", "/srv/secret/b.jpg", None, None),
+        ("/", "/srv/b.jpg", None, "srv/b.jpg"),
+        (None, "/srv/secret/b.jpg", None, None),
+        (None, None, "https://h/b.jpg", "https://h/b.jpg"),
+        ("/pictures", None, None, None),
         ("/pictures", None, "https://u:hunter22@h/b.jpg?token=x", "https://h/b.jpg"),
     ],
 )
-def test_no_path_of_the_server_is_told(root: str, path: str | None, url: str | None, shown: str | None) -> None:
-    assert PlaceRules(Path(root), Path("/pictures/sent")).shown(path, url) == shown
+def test_no_path_of_the_server_is_told(root: str | None, path: str | None, url: str | None, shown: str | None) -> None:
+    assert PlaceRules(Path(root) if root else None, Path("/pictures/sent")).shown(path, url) == shown
+
+
+def test_a_root_is_told_if_somebody_has_set_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "env").touch()
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("IMAGE_ROOT", raising=False)
+    assert told_root(Settings.from_env({})) is None
+    assert told_root(Settings.from_env({"IMAGE_ROOT": "/pictures"})) == Path("/pictures")
+    monkeypatch.setenv("IMAGE_ROOT", "/")
+    assert told_root(Settings.from_env({"IMAGE_ROOT": "/"})) == Path("/")
 
 
 def test_entries_are_named_from_the_root_on() -> None:
@@ -68,7 +81,7 @@ def test_a_path_is_no_url(tmp_path: Path) -> None:
 
 def test_codes_are_named_in_any_case_and_must_be_known() -> None:
     assert checked_codes(["service_error ", ""]) == {"SERVICE_ERROR"}
-    with pytest.raises(WindmillError, match="did you mean SERVICE_ERROR"):
+    with pytest.raises(WindmillError, match="did you mean 'SERVICE_ERROR'"):
         checked_codes(["SERVICE_EROR"])
     with pytest.raises(WindmillError, match="no code"):
         checked_codes([""])

@@ -19,7 +19,9 @@ from windmill.operate.show.image_report import (
 from windmill.operate.show.reading import nearest_names, places_of
 from windmill.operate.show.render import render_report_json, render_report_text
 
-IMAGE = ImageRecord(17, "dog.jpg", "/pictures/dog.jpg", None, "holidays", 640, 480, datetime(2026, 1, 2, tzinfo=UTC))
+IMAGE = ImageRecord(
+    17, None, "dog.jpg", "/pictures/dog.jpg", None, "holidays", 640, 480, datetime(2026, 1, 2, tzinfo=UTC)
+)
 VOTE = {
     "votes": {
         "consensus": [{"emoji": "🐶", "probability": 0.93, "why": {"sentence": "Said by clip and yolov8."}}],
@@ -95,7 +97,7 @@ def test_rows_that_were_written_by_hand_are_shown_as_far_as_they_make_sense(dama
 
 def test_a_url_is_shown_without_its_password() -> None:
     url = "https://user:hunter22@images.example/1.jpg?token=abcdef123"
-    image = ImageRecord(1, "1.jpg", None, url, None, None, None, IMAGE.image_created)
+    image = ImageRecord(1, None, "1.jpg", None, url, None, None, None, IMAGE.image_created)
     shown = render_report_text(ImageReport(image, None, (), {}, None, (), (), (), ()))
     assert shown.startswith("https://images.example/1.jpg (image 1)\nno vote yet\n")
     whole = render_report_json(ImageReport(image, None, (), {}, None, (), (), (), ()))

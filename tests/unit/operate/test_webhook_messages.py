@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractResolver
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.unit.loopback import reply, serving
-from tests.unit.media.test_url_fetcher import PRIVATE, Names
+from tests.unit.media.fetching import PRIVATE, Names
 from tests.waiting import forever
 from windmill.core.errors import WindmillError
 from windmill.operate.webhooks.poster import WebhookPoster, must_be_fit

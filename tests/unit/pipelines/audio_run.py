@@ -26,6 +26,7 @@ from windmill.pipelines.audio.join import AudioJoin
 from windmill.pipelines.audio.samples import AudioSamples
 from windmill.pipelines.audio.transcribe import AudioTranscribe
 from windmill.pipelines.audio.vad import AudioVad
+from windmill.pipelines.job_steps.engine_step import RunsEngines
 from windmill.storage.jobs.rows import TaskKey
 
 JOB = JobView(uuid.UUID(int=1), "test", {}, {}, "")
@@ -57,6 +58,9 @@ class ToneEngines:
     breaker: StepBreaker = field(default_factory=NoBreaker)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
+    def version_of(self, name: str) -> str:
+        return ""
+
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
     ) -> EngineOutput:
@@ -77,7 +81,7 @@ class AudioRun:
     """All that is made of one recording; each step's results by its name. Mutable."""
 
     scratch: Path
-    engines: ToneEngines = field(default_factory=ToneEngines)
+    engines: RunsEngines = field(default_factory=ToneEngines)
     results: dict[str, list[TaskResult]] = field(default_factory=dict)
 
     async def step(

@@ -46,12 +46,16 @@ async def test_a_talk_becomes_words_with_times_and_speakers_and_a_sample_of_each
     ]  # fmt: skip
     samples = run.document("audio_samples", "samples.json")
     assert [one["speaker"] for one in samples] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
+    (cut,) = run.results["audio_samples"]
+    assert cut.output["starts"] == {f"sample_{one['speaker']}.wav": one["t0"] for one in samples}
     for number, path in enumerate(one for one in run.files("audio_samples") if one.suffix == ".wav"):
         assert path.name == f"sample_SPEAKER_0{number}.wav"
         spectrum = np.abs(np.fft.rfft(open_wave(path).astype(float)))
         hertz = np.fft.rfftfreq(len(open_wave(path)), 1 / RATE)
         loudness = [spectrum[np.abs(hertz - hum) < 5].max() for hum in HUMS]
         assert int(np.argmax(loudness)) == number  # nobody else is to be heard
+        assert loudness[number] > 20 * max(other for place, other in enumerate(loudness) if place != number)
+        assert len(open_wave(path)) / RATE == pytest.approx(samples[number]["t1"] - samples[number]["t0"], abs=0.002)
 
 
 async def test_the_documents_are_those_that_other_programs_read(tmp_path: Path) -> None:

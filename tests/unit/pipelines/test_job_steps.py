@@ -50,6 +50,9 @@ class FakeEngines:
     breaker: StepBreaker = field(default_factory=NoBreaker)
     asked: dict[str, EngineRequest] = field(default_factory=dict)
 
+    def version_of(self, name: str) -> str:
+        return ""
+
     async def run(self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> Any:  # noqa: ANN401
         self.asked[name] = request
         if name in self.failures:

@@ -55,7 +55,7 @@ def test_every_shipped_file_is_right() -> None:
         ("inputs.photo.type", "text", "steps[0].inputs.picture", "is text, not a file"),
         ("inputs.other", {"type": "seed"}, "inputs.other", 'is used by no step; refer to it as "$other"'),
         ("steps", [], "steps", "must be 1 to 50 steps"),
-        ("steps.0.run", "film_grian", "steps[0].run", "did you mean film_grain?"),
+        ("steps.0.run", "film_grian", "steps[0].run", "did you mean 'film_grain'?"),
         ("steps.0.name", "Grain!", "steps[0].name", "small letters"),
         ("steps.0.inputs", ..., "steps[0].inputs", 'Name its files: "inputs": {"picture": "$..."}'),
         ("steps.0.inputs.picture", "$foto", "steps[0].inputs.picture", "does not refer to an input; there is photo"),

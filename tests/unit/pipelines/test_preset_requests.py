@@ -163,7 +163,7 @@ def test_consent_is_asked_for_where_the_preset_says_so(name: str, inputs: dict[s
 
 
 def test_an_unknown_preset_is_told_with_the_nearest() -> None:
-    with pytest.raises(WindmillError, match=r"did you mean photoreal_portrait_v1\?"):
+    with pytest.raises(WindmillError, match=r"did you mean 'photoreal_portrait_v1'\?"):
         LIBRARY.get("photoreal_portrait_v2")
 
 

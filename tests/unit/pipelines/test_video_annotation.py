@@ -38,6 +38,9 @@ class SeeingFleet:
     asked: list[str] = field(default_factory=list)
     breaker: StepBreaker = field(default_factory=NoBreaker)
 
+    def version_of(self, name: str) -> str:
+        return ""
+
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
     ) -> EngineOutput:
@@ -178,7 +181,10 @@ def turned(clip: Path, path: Path, degrees: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
+TURNED_SLOW = pytest.mark.slow(reason="9 s each: a clip is made, looked at and drawn on")
+
+
+@pytest.mark.parametrize("degrees", [90, pytest.param(180, marks=TURNED_SLOW), pytest.param(270, marks=TURNED_SLOW)])
 async def test_boxes_are_where_things_are_seen_however_the_camera_was_held(
     clip: Path, tmp_path: Path, degrees: int
 ) -> None:

@@ -19,6 +19,7 @@ from windmill.jobs.step_state import NoBreaker, StepBreaker
 from windmill.jobs.task_run import GivenTask
 from windmill.media.video.running import VideoTools, run_ffmpeg
 from windmill.media.video.scanning import scan_video
+from windmill.pipelines.video.encode import VideoEncode
 from windmill.pipelines.video.video_task import work_on
 from windmill.storage.jobs.rows import TaskKey
 
@@ -29,7 +30,11 @@ class FolderEngine:
 
     lost: int = 0
     made: list[int] = field(default_factory=list)
+    version: str = ""
     breaker: StepBreaker = field(default_factory=NoBreaker)
+
+    def version_of(self, name: str) -> str:
+        return self.version
 
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
@@ -129,3 +134,21 @@ async def test_a_style_is_as_steady_over_the_seam_of_two_segments_as_within_one(
         sum(abs(a - b) for a, b in zip(before, after, strict=True)) / len(before) for before, after in pairwise(frames)
     ]
     assert max(changes[24], changes[49]) < 1.0, "grey levels, on average, from one segment to the next"
+
+
+@pytest.mark.parametrize(
+    ("engines", "version", "made_with"),
+    [
+        ([], "", []),
+        (["painter"], "3", ["painter 3 restyle_video"]),
+        (["painter"], "", None),
+        (["painter", "other"], "3", None),
+    ],
+)
+def test_a_segment_is_used_again_only_if_it_is_known_what_made_it(
+    engines: list[str], version: str, made_with: list[str] | None
+) -> None:
+    step = VideoEncode(FolderEngine(version=version), tools)
+    found = step.made_with({"task": "restyle_video", "engines": engines})
+    assert (found and found[1:]) == made_with
+    assert found is None or found[0].startswith("ffmpeg ")

@@ -82,8 +82,9 @@ async def test_every_frame_is_there_at_its_time_and_the_sound_beside_it(kind: st
         assert after.audio
         base, other = before.stream, after.stream
         delay = before.audio.first - base.shown[0] * base.time_base if before.has_times else Fraction(0)
-        assert abs(after.audio.first - other.shown[0] * other.time_base - delay) < Fraction(1, 25)
-        assert abs((after.audio.end - after.audio.first) - (before.audio.end - before.audio.first)) < Fraction(1, 25)
+        frame = Fraction(1, 30)  # which is how far versions of ffmpeg differ on a format that keeps no times
+        assert abs(after.audio.first - other.shown[0] * other.time_base - delay) <= frame
+        assert abs((after.audio.end - after.audio.first) - (before.audio.end - before.audio.first)) < frame
 
 
 async def test_frames_through_the_pipe_of_a_worker_have_the_same_times(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ class VideoRun:
         step, files = VideoEncode(self.engines, tools), {"segments": self.files("video_plan")}
         return await self.step(step, "video_plan", files, given, **asked)
 
-    async def annotate(self, **given: object) -> None:
+    async def annotate(self, engine: str = "fleet", **given: object) -> None:
         """From the plan to the tracks."""
         await self.step(VideoSample(tools), "video_plan", {"segments": self.files("video_plan")}, given)
-        asked = {"task": "detect_objects", "engines": ["fleet"]}
+        asked = {"task": "detect_objects", "engines": [engine]}
         await self.step(VideoDetect(self.engines), "video_sample", {"frames": self.files("video_sample")}, {}, **asked)
         await self.step(VideoTrack(), "video_detect", {"detections": self.files("video_detect")}, {})
 
@@ -95,8 +95,9 @@ class VideoRun:
         await self.step(VideoStitch(tools), "video_verify", files, {})
         return self.file("video_stitch", "video.mp4")
 
-    async def thumbnails(self) -> list[Path]:
-        await self.step(VideoThumbnails(tools), "video_stitch", {"video": self.files("video_stitch")}, {})
+    async def thumbnails(self, before: str = "video_stitch") -> list[Path]:
+        files = {"video": [self.source] if before == "video_track" else sorted(self.files(before))}
+        await self.step(VideoThumbnails(tools), before, files, {})
         return self.files("video_thumbnails")
 
     async def all(self, engines: Sequence[str] = (), **given: object) -> Path:

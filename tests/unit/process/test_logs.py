@@ -147,6 +147,47 @@ def test_no_part_of_a_record_shows_a_secret(formatter: type[logging.Formatter], 
     assert orjson.dumps(secret).decode()[1:-1] not in line
 
 
+class ThoroughText(TextFormatter):
+    def is_plain(self, record: logging.LogRecord, text: str) -> bool:
+        return False
+
+
+class ThoroughJson(JsonFormatter):
+    def is_plain(self, record: logging.LogRecord, text: str) -> bool:
+        return False
+
+
+WORDS = [
+    "GET",
+    " ",
+    "  ",
+    "\n",
+    "a=b",
+    "= ",
+    "@",
+    ":",
+    "://",
+    "u:p@h",
+    "token",
+    "KEY: ",
+    "Bearer ",
+    "pa55word",
+    "\x9b",
+    "\xa0",
+    "/a",
+]
+TOLD = st.lists(st.sampled_from(WORDS), max_size=5).map("".join) | st.text() | st.none() | st.integers() | st.floats()
+
+
+@pytest.mark.parametrize(("formatter", "thorough"), [(TextFormatter, ThoroughText), (JsonFormatter, ThoroughJson)])
+@given(message=TOLD, first=TOLD, second=TOLD | st.lists(TOLD))
+def test_a_record_that_looks_plain_is_written_as_if_each_part_had_been_looked_at(
+    formatter: type[TextFormatter], thorough: type[TextFormatter], message: object, first: object, second: object
+) -> None:
+    made, redact = record("%s", message, first=first, second=second), redactor(["pa55word", "T"])
+    assert formatter(redact).format(made) == thorough(redact).format(made)
+
+
 @pytest.mark.parametrize("formatter", FORMATTERS)
 def test_values_of_secret_names_are_not_shown(formatter: Callable[[], logging.Formatter]) -> None:
     line = formatter().format(record("x", db_password="a b", api_key=12345, headers={"Authorization": "Basic YTpi"}))

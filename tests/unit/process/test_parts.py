@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.parallel import free_offset
-from tests.unit.process.test_metrics import asked, get
+from tests.unit.process.metrics_scene import asked, get
 from tests.waiting import forever, until
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings

@@ -3,10 +3,10 @@
 import pytest
 
 from windmill.kernels.query.parser import parse_query
-from windmill.kernels.query.tree import ColourTerm, LabelTerm, Leaf, Span
+from windmill.kernels.query.tree import ColourTerm, LabelTerm, Leaf, Span, leaves
 from windmill.storage.search.conditions import Conditions
-from windmill.storage.search.plans import is_rare, plan_of
-from windmill.storage.search.terms import KnownTerm, KnownTerms, escape_like
+from windmill.storage.search.plans import plan_of
+from windmill.storage.search.terms import KnownTerm, KnownTerms, escape_like, is_rare
 
 MILLION = 1_000_000
 COUNTS: dict[Leaf, KnownTerm] = {
@@ -15,7 +15,12 @@ COUNTS: dict[Leaf, KnownTerm] = {
     LabelTerm("never"): KnownTerm((), 0),
     ColourTerm("red"): KnownTerm((3,), 90_000),
 }
-KNOWN = KnownTerms(MILLION, COUNTS)
+TAKEN: dict[Leaf, int] = {
+    one: images
+    for text, images in (("taken:2024", 10_001), ("taken:2024-05", 7_000), ("taken:1999", 0))
+    for one in leaves(parse_query(text))
+}
+KNOWN = KnownTerms(MILLION, COUNTS, TAKEN)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,9 @@ KNOWN = KnownTerms(MILLION, COUNTS)
         ("persons:2 text:word", "walk", True),
         ("text:~part", "walk", False),
         ("colour:red taken:2024", "walk", True),
+        ("label:often taken:2024-05 faces:2", "rare", True),
+        ("taken:2024-05 OR taken:2024", "walk", True),
+        ("label:often taken:1999", "nothing", True),
     ],
 )
 def test_what_is_rare_is_found_by_its_index_and_what_is_frequent_by_a_walk(
@@ -58,6 +66,15 @@ def test_of_more_images_a_smaller_share_is_rare(of: int, most: int) -> None:
 def test_a_walk_goes_only_through_the_group_and_the_ids_that_are_asked_for() -> None:
     plan = plan_of(parse_query("group:trip id:5.. id:..900 id:7..2000"), KNOWN, substrings=False)
     assert (plan.group, plan.ids) == ("trip", Span(7, 900))
+
+
+def test_no_index_is_asked_for_what_is_much_more_frequent_than_the_rarest_condition() -> None:
+    query = parse_query("label:often label:seldom colour:red")
+    assert Conditions(KNOWN).compile(query).count("IS TRUE") == 0
+    led = Conditions(KNOWN, led_to=900).compile(query)
+    assert led.count("IS TRUE") == 2
+    assert "s.labels && $2::integer[]) AND" in led
+    assert Conditions(KNOWN, led_to=9_000).compile(query).count("IS TRUE") == 1
 
 
 def test_what_people_write_is_in_no_statement() -> None:

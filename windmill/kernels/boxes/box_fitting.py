@@ -17,6 +17,7 @@ from windmill.kernels.boxes.average_precision import (
 )
 from windmill.kernels.boxes.box_calibration import BoxCalibration, clamp
 from windmill.kernels.boxes.box_evidence import Constants, log_odds, probabilities
+from windmill.kernels.boxes.box_search import BoxSample, BoxSearch, stacked, widened, with_constants
 from windmill.kernels.boxes.clustering import Ints
 from windmill.kernels.boxes.detections import Detections, parse_detections
 from windmill.kernels.boxes.fusion import merge
@@ -24,14 +25,10 @@ from windmill.kernels.boxes.geometry import Bools, Floats, corners, ious
 from windmill.kernels.boxes.grouping import Groups, group_detections
 from windmill.kernels.text.labels import normalise_label
 
-_OF_EACH = {"offset": 0.7, "slope": 1.0, "silence": 0.5}
-_OF_ALL = {"agreement": 0.3, "damping": 0.15, "size": 0.25, "part": 0.5}
-"""Standard deviations of the prior around the initial constants."""
 _MAX_SERVICES_FOR_SUBSETS = 4
 """With more services, only each alone and all together are evaluated."""
 _FEW_EDGES = 200
 """The weight of the prior looseness, in edges."""
-_STEPS, _ENOUGH = 30, 1e-3
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,11 @@ class BoxExample:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    """Groups of many images with a column per service, whether each is right, and its weight."""
+class GatheredBoxes:
+    """What fitting needs of one image: its groups under each subset of the services, and the errors of edges."""
 
-    groups: Groups
-    right: Bools
-    weight: Floats
+    samples: Sequence[BoxSample]
+    edge_errors: Mapping[str, Floats]
 
 
 def score(examples: Iterable[BoxExample], calibration: BoxCalibration) -> dict[str, float]:
@@ -83,10 +79,34 @@ def rated(images: Sequence[tuple[LabelledBoxes, LabelledBoxes]]) -> dict[str, fl
 
 def fit(examples: Sequence[BoxExample], start: BoxCalibration) -> BoxCalibration:
     """The most likely calibration for these images, with `start` as prior."""
-    services = tuple(sorted({service for example in examples for service in example.answers}))
-    tight = _with_looseness(examples, services, start)
-    samples = [sample for example in examples for sample in _samples(example, services, tight)]
-    return _fitted(_stacked(samples, len(services)), services, tight) if samples else tight
+    services = services_of(examples)
+    known = with_thresholds(examples, services, start)
+    return fit_gathered([gather(example, services, known) for example in examples], services, known)
+
+
+def services_of(examples: Iterable[BoxExample]) -> tuple[str, ...]:
+    return tuple(sorted({service for example in examples for service in example.answers}))
+
+
+def with_thresholds(examples: Sequence[BoxExample], services: Sequence[str], start: BoxCalibration) -> BoxCalibration:
+    """Services without an entry get one, with the lowest confidence that they ever stated as their threshold."""
+    detectors = dict(start.detectors)
+    for service in services:
+        parsed = [parse_detections({service: one.answers[service]})[0] for one in examples if service in one.answers]
+        lowest = min((float(found.confidence.min()) for found in parsed if len(found)), default=None)
+        if service not in detectors and lowest is not None:
+            detectors[service] = start.unknown.told_from(round(clamp("least", lowest), 2))
+    return replace(start, detectors=detectors)
+
+
+def fit_gathered(images: Sequence[GatheredBoxes], services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
+    """The same for what was gathered of them under `start`, so that many fits share the work."""
+    samples = [sample for image in images for sample in image.samples]
+    tight = _with_looseness(images, services, start)
+    if not samples:
+        return tight
+    sample = stacked(samples, len(services))
+    return with_constants(tight, services, BoxSearch(sample, services, start).run())
 
 
 def _merged(example: BoxExample, calibration: BoxCalibration) -> LabelledBoxes:
@@ -98,17 +118,28 @@ def _merged(example: BoxExample, calibration: BoxCalibration) -> LabelledBoxes:
     )
 
 
-def _samples(example: BoxExample, services: tuple[str, ...], calibration: BoxCalibration) -> Iterator[_Sample]:
+def gather(example: BoxExample, services: tuple[str, ...], calibration: BoxCalibration) -> GatheredBoxes:
     """The groups for each subset of the services: constants must also fit while answers are pending."""
+    errors = {service: _edge_errors(example, service) for service in services if service in example.answers}
+    return GatheredBoxes(list(_samples(example, services, calibration)), errors)
+
+
+def _samples(example: BoxExample, services: tuple[str, ...], calibration: BoxCalibration) -> Iterator[BoxSample]:
     truth, subsets = example.truth(), list(_subsets(sorted(example.answers)))
     for subset in subsets:
-        everything, _ = parse_detections({service: example.answers[service] for service in subset}, example.size)
-        detections, groups, _ = group_detections(everything, calibration)
+        detections, groups = grouped(example, subset, calibration)
         chance = probabilities(log_odds(groups, Constants.of(calibration, subset)), groups.rivals)
         names = [detections.labels[place] for place in groups.label.tolist()]
         right = hits(LabelledBoxes(groups.corners, names, chance), truth)[:, 0]
-        wide = _widened(groups, [services.index(service) for service in subset], len(services))
-        yield _Sample(wide, right, np.full(len(right), 1 / len(subsets)))
+        wide = widened(groups, [services.index(service) for service in subset], len(services))
+        yield BoxSample(wide, right.astype(np.float64), np.full(len(right), 1 / len(subsets)))
+
+
+def grouped(example: BoxExample, subset: Sequence[str], calibration: BoxCalibration) -> tuple[Detections, Groups]:
+    """What these services found, and its groups."""
+    everything, _ = parse_detections({service: example.answers[service] for service in subset}, example.size)
+    detections, groups, _ = group_detections(everything, calibration)
+    return detections, groups
 
 
 def _subsets(services: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -117,105 +148,12 @@ def _subsets(services: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield from combinations(services, size)
 
 
-def _widened(groups: Groups, places: Sequence[int], width: int) -> Groups:
-    def wide(values: Floats | Bools) -> Floats:
-        full = np.zeros((len(values), width))
-        full[:, places] = values
-        return full
-
-    return replace(
-        groups,
-        confidence=wide(groups.confidence),
-        said=wide(groups.said).astype(np.bool_),
-        silent=wide(groups.silent).astype(np.bool_),
-    )
-
-
-def _stacked(samples: Sequence[_Sample], width: int) -> _Sample:
-    counts = [len(sample.right) for sample in samples]
-    before = np.cumsum([0, *counts[:-1]])
-    rivals = [sample.groups.rivals + offset for sample, offset in zip(samples, before.tolist(), strict=True)]
-    parts = [sample.groups for sample in samples]
-    groups = Groups(
-        np.zeros(0, dtype=np.int64),
-        np.concatenate([part.label for part in parts]),
-        np.concatenate([part.corners for part in parts]),
-        np.concatenate([part.confidence for part in parts]).reshape(-1, width),
-        np.concatenate([part.said for part in parts]).reshape(-1, width),
-        np.concatenate([part.silent for part in parts]).reshape(-1, width),
-        np.concatenate([part.side for part in parts]),
-        np.concatenate([part.part for part in parts]),
-        np.concatenate(rivals),
-    )
-    right = np.concatenate([sample.right for sample in samples])
-    return _Sample(groups, right, np.concatenate([sample.weight for sample in samples]))
-
-
-class _Search:
-    """Finds the most likely constants by damped Gauss-Newton steps with numerical derivatives."""
-
-    def __init__(self, sample: _Sample, services: tuple[str, ...], start: BoxCalibration) -> None:
-        self._sample = sample
-        self._services = services
-        self._least = start.column("least", services)
-        columns = [start.column(name, services) for name in _OF_EACH]
-        self._start = np.concatenate([*columns, [getattr(start, name) for name in _OF_ALL]])
-        spreads = [np.full(len(services), spread) for spread in _OF_EACH.values()]
-        self._belief = np.concatenate([*spreads, list(_OF_ALL.values())]) ** -2.0
-        self._names = [name for name in _OF_EACH for _ in services] + list(_OF_ALL)
-
-    def run(self) -> Floats:
-        point, damping, cost = self._start, 1.0, self._cost(self._start)
-        for _ in range(_STEPS):
-            after = self._step(point, damping)
-            gain = cost - self._cost(after)
-            if gain > 0:
-                point, cost, damping = after, cost - gain, damping / 5
-            else:
-                damping *= 10
-            if 0 < gain < _ENOUGH or damping > 1e9:
-                break
-        return point
-
-    def constants(self, point: Floats) -> Constants:
-        count = len(self._services)
-        offset, slope, silence = point[: 3 * count].reshape(3, count)
-        return Constants(self._least, offset, slope, silence, *point[3 * count :].tolist())
-
-    def _chance(self, point: Floats) -> Floats:
-        groups = self._sample.groups
-        return np.clip(probabilities(log_odds(groups, self.constants(point)), groups.rivals), 1e-6, 1 - 1e-6)
-
-    def _cost(self, point: Floats) -> float:
-        chance, right = self._chance(point), self._sample.right
-        misfit = -np.log(np.where(right, chance, 1 - chance)) @ self._sample.weight
-        return float(misfit + self._belief @ (point - self._start) ** 2 / 2)
-
-    def _step(self, point: Floats, damping: float) -> Floats:
-        chance = self._chance(point)
-        nudge = 1e-4 * np.eye(len(point))
-        slopes = np.stack([(self._chance(point + one) - chance) / 1e-4 for one in nudge], axis=1)
-        weight = self._sample.weight / (chance * (1 - chance))
-        downhill = slopes.T @ (weight * (self._sample.right - chance)) - self._belief * (point - self._start)
-        curvature = (slopes.T * weight) @ slopes + np.diag(self._belief + damping)
-        after = point + np.linalg.solve(curvature, downhill)
-        return np.array([clamp(name, value) for name, value in zip(self._names, after.tolist(), strict=True)])
-
-
-def _fitted(sample: _Sample, services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
-    search = _Search(sample, services, start)
-    found = search.constants(search.run())
-    detectors = dict(start.detectors)
-    for place, service in enumerate(services):
-        offset, slope, silence = (round(float(getattr(found, name)[place]), 3) for name in _OF_EACH)
-        detectors[service] = replace(start.of(service), offset=offset, slope=slope, silence=silence)
-    return replace(start, detectors=detectors, **{name: round(getattr(found, name), 3) for name in _OF_ALL})
-
-
-def _with_looseness(examples: Sequence[BoxExample], services: tuple[str, ...], start: BoxCalibration) -> BoxCalibration:
+def _with_looseness(
+    images: Sequence[GatheredBoxes], services: tuple[str, ...], start: BoxCalibration
+) -> BoxCalibration:
     detectors = dict(start.detectors)
     for service in services:
-        shares = [_edge_errors(one, service) for one in examples if service in one.answers]
+        shares = [image.edge_errors[service] for image in images if service in image.edge_errors]
         errors = np.concatenate([np.zeros(0), *shares])
         believed = start.of(service).looseness
         typical = float(np.median(np.abs(errors))) * 1.4826 if len(errors) else believed

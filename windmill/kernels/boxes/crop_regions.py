@@ -41,7 +41,10 @@ class Rectangle(NamedTuple):
 
 
 def services_for_box(box: object, services: Mapping[str, Enriches]) -> tuple[str, ...]:
-    """The services that get a crop of this merged box, in the given order."""
+    """The services that get a crop of this merged box, in the given order; none for another name of an object that
+    has its crop already."""
+    if isinstance(box, Mapping) and box.get("rival_of"):
+        return ()
     person = is_person(box)
     return tuple(name for name, enriches in services.items() if person or enriches == "boxes")
 

@@ -14,7 +14,7 @@ from windmill.kernels.boxes.detections import Detections, Dropped, parse_detecti
 from windmill.kernels.boxes.geometry import Bools, Floats, suppressed, to_whole_pixels
 from windmill.kernels.boxes.grouping import Groups, group_detections
 
-VERSION = 1
+VERSION = 2
 """Increase it when the same answers give other boxes."""
 ALGORITHM = "windmill_evidence_v1"
 
@@ -39,7 +39,11 @@ class Rival:
 
 @dataclass(frozen=True)
 class MergedBox:
-    """An object: its box (x, y, width, height in pixels) and the probability that it exists."""
+    """An object: its box (x, y, width, height in pixels) and the probability that it exists.
+
+    `rival_of` is the cluster_id of the likelier box on the same pixels, of which this is another name; mostly empty.
+    Such a box is ranked with the others, but an object is counted once, so votes and crops leave it out.
+    """
 
     cluster_id: str
     label: str
@@ -49,6 +53,7 @@ class MergedBox:
     detections: tuple[tuple[str, float], ...]
     silent_services: tuple[str, ...]
     rivals: tuple[Rival, ...]
+    rival_of: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """The stored document; the keys up to `harmonization_algorithm` are those of the first version."""
@@ -66,6 +71,7 @@ class MergedBox:
             "confidence": self.confidence,
             "silent_services": list(self.silent_services),
             "rivals": [rival.as_data() for rival in self.rivals],
+            "rival_of": self.rival_of,
         }
 
 
@@ -84,13 +90,20 @@ def merge(answers: Mapping[str, object], calibration: BoxCalibration, size: tupl
     """
     everything, dropped = parse_detections(answers, size)
     detections, groups, repeats = group_detections(everything, calibration)
-    odds = log_odds(groups, Constants.of(calibration, detections.services))
+    chance, places, order = rank(groups, detections.services, calibration, size)
+    weaker = suppressed(_matrix(groups.rivals, len(order))[np.ix_(order, order)])
+    builder = _BoxBuilder(detections, groups, chance, places)
+    return Merged(builder.boxes(order.tolist(), set(order[weaker].tolist())), _added(dropped, repeats))
+
+
+def rank(
+    groups: Groups, services: tuple[str, ...], calibration: BoxCalibration, size: tuple[int, int] | None
+) -> tuple[Floats, Ints, Ints]:
+    """The probability of each group, its x, y, width and height in whole pixels, and the groups, likeliest first."""
+    odds = log_odds(groups, Constants.of(calibration, services))
     chance = probabilities(odds, groups.rivals)
     places = to_whole_pixels(groups.corners, size)
-    order = np.lexsort((*places.T[::-1], groups.label, -odds, -chance))
-    kept = order[~suppressed(_matrix(groups.rivals, len(order))[np.ix_(order, order)])]
-    builder = _BoxBuilder(detections, groups, chance, places)
-    return Merged(builder.boxes(kept.tolist()), _added(dropped, repeats))
+    return chance, places, np.lexsort((*places.T[::-1], groups.label, -odds, -chance))
 
 
 class _BoxBuilder:
@@ -109,16 +122,21 @@ class _BoxBuilder:
         for group, other in groups.rivals.tolist():
             self._others.setdefault(group, []).append(other)
 
-    def boxes(self, kept: list[int]) -> list[MergedBox]:
+    def boxes(self, ranked: list[int], weaker: set[int]) -> list[MergedBox]:
+        """All of them in this order; the weaker ones as rivals of the likeliest box that they overlap."""
         numbers: Counter[str] = Counter()
-        found = []
-        for group in kept:
+        names: dict[int, str] = {}
+        for group in ranked:
             label = self._labels[group]
             numbers[label] += 1
-            found.append(self._box(group, f"{label}_{numbers[label]}"))
-        return found
+            names[group] = f"{label}_{numbers[label]}"
+        stronger = {
+            group: next(names[one] for one in ranked if one not in weaker and one in self._others[group])
+            for group in weaker
+        }
+        return [self._box(group, names[group], stronger.get(group, "")) for group in ranked]
 
-    def _box(self, group: int, name: str) -> MergedBox:
+    def _box(self, group: int, name: str, rival_of: str) -> MergedBox:
         rivals = self._rivals(group)
         seen = {service for rival in rivals for service in rival.services}
         silent = (one for one, is_silent in zip(self._services, self._silent[group], strict=True) if is_silent)
@@ -132,6 +150,7 @@ class _BoxBuilder:
             tuple((one, self._confidence[group][k]) for k, one in enumerate(self._services) if self._said[group][k]),
             tuple(one for one in silent if one not in seen),
             rivals,
+            rival_of,
         )
 
     def _rivals(self, group: int) -> tuple[Rival, ...]:

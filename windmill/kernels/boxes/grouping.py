@@ -35,14 +35,33 @@ class Groups:
     rivals: Ints
 
 
-def group_detections(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
-    """Detections without duplicates, their groups in the order of first members, and counts of duplicates."""
+@dataclass(frozen=True)
+class MatchedDetections:
+    """Detections without duplicates, the group of each in the order of first members, and counts of duplicates.
+
+    Of a calibration only the overlaps decide what is matched, so calibrations with the same ones can share it.
+    """
+
+    detections: Detections
+    member: Ints
+    dropped: Dropped
+
+
+def match_detections(detections: Detections, calibration: BoxCalibration) -> MatchedDetections:
+    """Which of them are the same, and which show one object."""
     overlaps = ious(detections.corners, detections.corners)
     repeated = _repeated(detections, overlaps >= calibration.repeat_overlap)
     if not repeated.any():
-        return detections, _groups(detections, overlaps, calibration), {}
+        return MatchedDetections(detections, _members(detections, overlaps, calibration), {})
     once = detections.only(~repeated)
-    return once, _groups(once, overlaps[np.ix_(~repeated, ~repeated)], calibration), _counts(detections, repeated)
+    member = _members(once, overlaps[np.ix_(~repeated, ~repeated)], calibration)
+    return MatchedDetections(once, member, _counts(detections, repeated))
+
+
+def group_detections(detections: Detections, calibration: BoxCalibration) -> tuple[Detections, Groups, Dropped]:
+    """Detections without duplicates, their groups in the order of first members, and counts of duplicates."""
+    matched = match_detections(detections, calibration)
+    return matched.detections, groups_of(matched, calibration), matched.dropped
 
 
 def _repeated(detections: Detections, near: Bools) -> Bools:
@@ -61,8 +80,13 @@ def _counts(detections: Detections, repeated: Bools) -> Dropped:
     return {detections.services[place]: {"duplicate": count} for place, count in sorted(counts.items())}
 
 
-def _groups(detections: Detections, overlaps: Floats, calibration: BoxCalibration) -> Groups:
-    member = cluster(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
+def _members(detections: Detections, overlaps: Floats, calibration: BoxCalibration) -> Ints:
+    return cluster(overlaps, ~_alike(detections.label) | _alike(detections.service), calibration.overlap)
+
+
+def groups_of(matched: MatchedDetections, calibration: BoxCalibration) -> Groups:
+    """The groups, with the places and rivals that follow from the calibration."""
+    detections, member = matched.detections, matched.member
     count, services = int(member.max(initial=-1)) + 1, detections.services
     confidence = np.zeros((count, len(services)))
     confidence[member, detections.service] = detections.confidence

@@ -71,10 +71,10 @@ class TableFootprint:
 ASSUMED_FOOTPRINTS: Mapping[str, TableFootprint] = {
     "images": TableFootprint(1, 300, "assumed"),
     "results": TableFootprint(1, 1_500, "assumed"),
-    "merges": TableFootprint(1, 300, "assumed"),
-    "merged_boxes": TableFootprint(10, 1_000, "assumed"),
-    "postprocessing": TableFootprint(15, 750, "assumed"),
-    "consensus": TableFootprint(1, 5_000, "assumed"),
+    "merges": TableFootprint(1, 2_500, "assumed"),
+    "enrichments": TableFootprint(1, 5_500, "assumed"),
+    "votes": TableFootprint(1, 3_600, "assumed"),
+    "picture_hashes": TableFootprint(1, 110, "assumed"),
     "image_search": TableFootprint(1, 400, "assumed"),
 }
 """`results` is per service; the others are about what the crowded scenes of the demo farm produce."""
@@ -91,7 +91,8 @@ class MeasuredTable:
 def table_footprints(tables: Mapping[str, MeasuredTable], services: int) -> dict[str, TableFootprint]:
     """What each table will hold per image; for derived tables from their rows per merged image."""
     merged = tables.get("merges", MeasuredTable(0, 0)).rows
-    per_image = {"images": 1.0, "results": float(services), "merges": 1.0, "consensus": 1.0, "image_search": 1.0}
+    once = ("images", "merges", "votes", "picture_hashes", "image_search")
+    per_image = {"results": float(services), **dict.fromkeys(once, 1.0)}
     return {
         name: _footprint(assumed, tables.get(name), per_image.get(name), merged)
         for name, assumed in _assumed(services).items()

@@ -9,3 +9,9 @@ def debounce_seconds(
     if not more_to_come:
         return 0.0
     return min(maximum, max(minimum, 2 * age)) if looked_at_before else min(maximum, minimum)
+
+
+def patience_seconds(*, quiet: float, minimum: float, maximum: float) -> float:
+    """How long an image that has all its answers, the last of them `quiet` seconds ago, waits for stages that still
+    work on it: as long again as it has waited so far, and no longer than `maximum` in all."""
+    return max(0.0, min(max(quiet, minimum), maximum - quiet))

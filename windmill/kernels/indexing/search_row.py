@@ -11,8 +11,8 @@ from windmill.kernels.text.folding import fold
 from windmill.kernels.text.labels import normalise_label
 from windmill.kernels.votes.ballots import confidence_of, predictions_of
 
-VERSION = 1
-"""Increase it when the same inputs give another row."""
+VERSION = 2
+"""Increase it when the same inputs give another row, or other vectors."""
 LEAST_PROBABILITY = 0.3
 """From here on a label is kept; votes and boxes have many that are less likely."""
 PRESENT = 0.5
@@ -32,6 +32,8 @@ class SearchInputs:
     vote: Mapping[str, Any] = field(default_factory=dict)
     faces_in_crops: Sequence[Mapping[str, Any]] | None = None
     size: tuple[int, int] | None = None
+    phash: int | None = None
+    """Of the picture itself; else the one that a service tells."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def search_row(inputs: SearchInputs) -> SearchRow:
         text=_text(whole),
         taken=facts.taken,
         camera=facts.camera,
-        phash=facts.phash,
+        phash=facts.phash if inputs.phash is None else inputs.phash,
         width=width,
         height=height,
     )

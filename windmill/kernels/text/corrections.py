@@ -1,8 +1,9 @@
 """Correcting what was misheard: whole tokens, the longest phrase first, in one pass, and never twice.
 
-A phrase that is plain English as well is corrected only if something speaks for it: the recogniser was unsure, or had
-the word as another guess, or a particle was said right before or after it. Only what the recogniser itself heard speaks
-for anything, so what a rule has made leads to nothing more.
+A phrase that is plain English as well is corrected only if something speaks for it: the recogniser had the word as
+another guess, or a particle was said right before or after it. That it was unsure says only that the phrase may be
+wrong, not what is right, so by itself it speaks for nothing; but a vulgar word beside a particle needs it as well. Only
+what the recogniser itself heard speaks for anything, so what a rule has made leads to nothing more.
 """
 
 from collections import defaultdict
@@ -65,8 +66,10 @@ def _holds(match: TokenMatch, spoken: Sequence[SpokenWord], words: WordList) -> 
     rule = words.rules[match.phrase]
     if rule.risk == "none" or [rule.becomes] == [one.token for one in said]:
         return True
+    if _guessed(said, rule):
+        return True
     unsure = min(one.confidence for one in said) < words.low_confidence
-    return unsure or _guessed(said, rule) or beside_particle(spoken, match.start, match.end, words)
+    return beside_particle(spoken, match.start, match.end, words) and (unsure or not words.is_vulgar(rule.becomes))
 
 
 def _guessed(said: Sequence[SpokenWord], rule: WordRule) -> bool:

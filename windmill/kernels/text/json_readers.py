@@ -4,13 +4,13 @@ value.
 Errors name the key, the value and what is allowed, for all mistakes of a document at once.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+
+from windmill.kernels.text.near_names import did_you_mean
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -57,18 +57,30 @@ class MistakeCollector:
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
 
-    @contextmanager
-    def part(self) -> Iterator[None]:
+    def part(self) -> "_Part":
         """Collect the mistake of this block and skip the rest of it."""
-        try:
-            yield
-        except DocumentInvalid as error:
-            self.mistakes += error.mistakes
+        return _Part(self.mistakes)
 
     def end(self) -> None:
         """Raise the collected mistakes."""
         if self.mistakes:
             raise DocumentInvalid(self.mistakes)
+
+
+class _Part:
+    """A class, as there is one for each value that is read, and a generator costs more than most readers."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self._mistakes = mistakes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, DocumentInvalid):
+            return False
+        self._mistakes += error.mistakes
+        return True
 
 
 def invalid_value(key: str, value: object, allowed: str) -> DocumentInvalid:
@@ -256,9 +268,7 @@ def unknown_keys(given: Mapping[str, object], prefix: str, known: Collection[str
     """Unknown keys, each with a suggestion."""
     mistakes = []
     for name in given.keys() - set(known):
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-        said = f"is not a known key; {hint}known: {', '.join(known)}"
+        said = f"is not a known key; {did_you_mean(name, known)}known: {', '.join(known)}"
         mistakes.append(Mistake(f"{prefix}{name}", given[name], said))
     return sorted(mistakes, key=lambda mistake: mistake.key)
 

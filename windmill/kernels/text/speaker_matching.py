@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from windmill.kernels.text.spoken_words import SpokenWord
@@ -58,3 +59,10 @@ class Voices(Generic[K]):
             if part.t0 is not None and part.t1 is not None and part.t0 <= at < part.t1:
                 return part.key
         return self._whole.get(label)
+
+    def owners(self, label: str, t0: float, t1: float) -> list[tuple[K, float, float]]:
+        """Who says what the label says from `t0` to `t1`: cut where parts begin and end."""
+        edges = {edge for part in self._parts.get(label, ()) for edge in (part.t0, part.t1) if edge is not None}
+        times = [t0, *sorted(edge for edge in edges if t0 < edge < t1), t1]
+        cuts = ((self.owner(label, start), start, end) for start, end in pairwise(times))
+        return [(owner, start, end) for owner, start, end in cuts if owner is not None]

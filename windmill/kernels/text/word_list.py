@@ -53,6 +53,10 @@ class WordList:
     def particles(self) -> frozenset[str]:
         return frozenset(word.word for word in self.words if word.category == "particle")
 
+    def is_vulgar(self, word: str) -> bool:
+        target = self.targets.get(word)
+        return target is not None and target.category == "vulgar"
+
 
 _KEYS = ("name", "version", "description", "low_confidence", "rules", "words")
 _RULE_KEYS = ("id", "phrase", "becomes", "risk", "strict")

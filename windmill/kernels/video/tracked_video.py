@@ -18,7 +18,7 @@ class LookedAt:
     """A frame that was looked at: its number in the video, and the image that stands for it."""
 
     frame: int
-    image_id: int
+    image_id: int | None
     failed: bool
     failures: Mapping[str, str]
     """Services that have not answered, each with its code."""

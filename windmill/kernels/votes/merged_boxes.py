@@ -42,8 +42,8 @@ def box_key_of(value: object) -> str:
 
 
 def _box(document: object, labels: Mapping[str, str]) -> SeenBox | None:
-    if not isinstance(document, Mapping):
-        return None
+    if not isinstance(document, Mapping) or document.get("rival_of"):
+        return None  # another name of an object that counts already
     label = text_of(document.get("label"))
     spellings = (document.get("emoji"), labels.get(normalise_label(label)))
     spelt = next((one for one in spellings if group_of(one)), None)

@@ -16,6 +16,7 @@ from windmill.core.errors import WindmillError
 from windmill.kernels.audio.alignment import overlap_of
 from windmill.kernels.audio.chunk_order import ChunkFacts, ChunkOf, ChunkRun, ConflictingChunks, in_order, runs
 from windmill.kernels.audio.pcm import RATE, LevelMeter, Pcm, SoundLevels, as_floats
+from windmill.kernels.audio.sound_outline import SoundOutline
 from windmill.kernels.audio.spans import Span, merged
 from windmill.media.audio.containers import continuation_of, header_of, is_file_of_its_own
 from windmill.media.audio.decoding import AudioTools, decode
@@ -47,12 +48,14 @@ class ChunkFile:
 
 @dataclass(frozen=True)
 class JoinedTalk:
-    """A recording as one file. `gaps` are where nothing was recorded, or nothing can be decoded."""
+    """A recording as one file. `gaps` are where nothing was recorded, or nothing can be decoded; `outline` is how loud
+    it is over its time."""
 
     path: Path
     seconds: float
     gaps: Sequence[Span]
     levels: SoundLevels
+    outline: Sequence[float] = ()
     warnings: Sequence[str] = ()
 
 
@@ -175,7 +178,8 @@ def _written(
             timeline.add(part)
             part.path.unlink(missing_ok=True)
         timeline.silence(missing_at_end * usual)
-        return JoinedTalk(target, writer.samples / RATE, merged(timeline.gaps), timeline.meter.levels(), warnings)
+        levels, outline = timeline.meter.levels(), timeline.outline.steps()
+        return JoinedTalk(target, writer.samples / RATE, merged(timeline.gaps), levels, outline, warnings)
 
 
 class _Timeline:
@@ -189,6 +193,7 @@ class _Timeline:
         self._origin: int | None = None
         self.gaps: list[Span] = []
         self.meter = LevelMeter()
+        self.outline = SoundOutline()
 
     def add(self, part: _Part) -> None:
         overlap = self._place(part)
@@ -206,7 +211,9 @@ class _Timeline:
         start = self._writer.samples
         self._must_fit(samples)
         for size in _sizes(samples):
-            self._writer.write(np.zeros(size, np.int16))
+            nothing = np.zeros(size, np.int16)
+            self._writer.write(nothing)
+            self.outline.feed(nothing)
         end = self._writer.samples
         self.gaps.append((round(start / RATE, 3), round(end / RATE, 3)))
         self._tail = np.zeros(0, np.int16)
@@ -235,6 +242,7 @@ class _Timeline:
         self._must_fit(len(sound))
         self._writer.write(sound)
         self.meter.feed(sound)
+        self.outline.feed(sound)
         self._tail = np.concatenate([self._tail, sound])[-(_MOST_OVERLAP + _SEARCH) :]
 
     def _must_fit(self, samples: int) -> None:

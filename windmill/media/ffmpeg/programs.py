@@ -6,14 +6,16 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
+from windmill.core.extras import install_extra
 
 OLDEST = (5, 1)
 ENCODERS = ("libx264", "aac")
 """What every video needs that is made."""
-REMEDY = "install it (on Debian: apt install ffmpeg), or pip install 'windmill[video]', or name it: FFMPEG=/path/of/it"
+REMEDY = f"install it (on Debian: apt install ffmpeg), or, {install_extra('video')}; or name it: FFMPEG=/path/of/it"
 _WHEEL = "imageio_ffmpeg"
 _SECONDS = 20.0
 _VERSION = re.compile(r"ffmpeg version n?(\S+)")
@@ -62,9 +64,19 @@ def _of_wheel() -> str | None:
 
 def ask_ffmpeg(path: str) -> FfmpegFacts:
     """Its version and encoders; raises DEPENDENCY_MISSING if it does not run."""
-    version = _VERSION.search(_said(path, "-version"))
     encoders = frozenset(_ENCODER.findall(_said(path, "-encoders")))
-    return FfmpegFacts(path, version[1] if version else "unknown", encoders)
+    return FfmpegFacts(path, version_of(path), encoders)
+
+
+def version_of(path: str) -> str:
+    """What it says of itself, asked once as long as the file is the same."""
+    return _version_of(path, Path(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _version_of(path: str, _: int) -> str:
+    version = _VERSION.search(_said(path, "-version"))
+    return version[1] if version else "unknown"
 
 
 def _said(path: str, option: str) -> str:

@@ -8,6 +8,7 @@
     artifact_reader files of jobs, by their digest
     decode_check    decodes an image to see whether it is at fault
     crops           crops of boxes in an image
+    hashing         the perceptual hash of an image
 
 windmill.kernels.net.private_hosts decides which private hosts a URL may name.
 """

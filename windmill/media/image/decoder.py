@@ -17,6 +17,7 @@ from windmill.kernels.boxes.crop_regions import Rectangle, box_numbers
 from windmill.media.image.crops import MAX_BYTES, Crop
 from windmill.media.image.decoder_frames import OUT_OF_MEMORY
 from windmill.media.image.decoder_process import DecoderChild, DecoderDied
+from windmill.media.image.hashing import PictureHash
 from windmill.media.image.reencode import Reencoded
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,11 @@ class ImageDecoder:
         """An upright JPEG, neither wider nor higher than `side`."""
         _, jpeg = await self._ask({"what": "thumbnail", "side": side}, image)
         return jpeg
+
+    async def hash(self, image: bytes) -> PictureHash:
+        """The perceptual hash of the upright picture, and its size."""
+        document, _ = await self._ask({"what": "hash"}, image)
+        return PictureHash(document["phash"], *_size(document["size"]))
 
     async def crop(self, image: bytes, boxes: Sequence[object], max_bytes: int = MAX_BYTES) -> list[Crop | None]:
         """A crop for each merged box (None for a box outside the image): at least the first, and as many as fit into

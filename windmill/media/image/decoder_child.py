@@ -18,6 +18,7 @@ from windmill.core.memory_kills import be_the_first_to_go
 from windmill.media.image.crops import cut_crops
 from windmill.media.image.decode_check import fault_of_image
 from windmill.media.image.decoder_frames import OUT_OF_MEMORY, error_as_document, read_frame, write_frame
+from windmill.media.image.hashing import hash_picture
 from windmill.media.image.reencode import reencode, thumbnail
 
 Answer = tuple[dict[str, Any], bytes]
@@ -30,6 +31,7 @@ def answer(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: i
         "reencode": lambda: _reencode(document, body, max_pixels, max_memory),
         "thumbnail": lambda: _thumbnail(document, body, max_pixels, max_memory),
         "crop": lambda: _crop(document, body, max_pixels, max_memory),
+        "hash": lambda: _hash(body, max_pixels, max_memory),
     }
     try:
         return tasks[document["what"]]()
@@ -60,6 +62,11 @@ def _crop(document: dict[str, Any], body: bytes, max_pixels: int, max_memory: in
     crops = cut_crops(body, boxes, max_pixels=max_pixels, max_bytes=document["max_bytes"], max_memory=max_memory)
     listed = [crop and [*crop.place, len(crop.jpeg)] for crop in crops]
     return {"crops": listed}, b"".join(crop.jpeg for crop in crops if crop)
+
+
+def _hash(body: bytes, max_pixels: int, max_memory: int) -> Answer:
+    made = hash_picture(body, max_pixels=max_pixels, max_memory=max_memory)
+    return {"phash": made.phash, "size": (made.width, made.height)}, b""
 
 
 def _bound_cpu(seconds: int) -> None:

@@ -56,9 +56,13 @@ class SegmentSource:
 
 def timing_filters(source: SegmentSource, scale: int) -> list[str]:
     """Give each frame its time in the whole. Times within a segment are exact, its beginning is known."""
+    return [*shown_filters(source), f"settb=1/{scale}", f"setpts=PTS-STARTPTS+{source.first}"]
+
+
+def shown_filters(source: SegmentSource) -> list[str]:
+    """Leave only the frames that are shown."""
     trim = f"trim=start_frame={source.skipped}:end_frame={source.skipped + source.frames}"
-    own = [trim] if source.trimmed else []
-    return [*own, f"settb=1/{scale}", f"setpts=PTS-STARTPTS+{source.first}"]
+    return [trim] if source.trimmed else []
 
 
 def encode_segment(

@@ -162,12 +162,18 @@ def _times(side: IO[bytes]) -> Iterator[tuple[int, float]]:
     time, change = 0, 0.0
     for line in side:
         if line.startswith(b"frame:"):
-            time, change = int(line.split(b"pts:", 1)[1].split()[0]), 0.0
+            time, change = _time(line.split(b"pts:", 1)[1].split()[0]), 0.0
         elif line.startswith(_CHANGE):
             change = float(line[len(_CHANGE) :])
         elif line.startswith(_LAST_LINE):
             yield time, change
     raise WindmillError("PROCESS_FAILED", "ffmpeg told no time of a frame")
+
+
+def _time(told: bytes) -> int:
+    if told == b"NOPTS":
+        raise WindmillError("VIDEO_UNREADABLE", "a frame of it has no time")
+    return int(told)
 
 
 def _read_frame(pipe: IO[bytes], size: int) -> bytearray | None:

@@ -49,7 +49,7 @@ async def calibrate(settings: Settings, request: CalibrationRequest) -> Calibrat
     """Fit to the images that are both labelled and answered; write the result if the request names a file."""
     before = load_calibration(settings.calibration)
     truths = read_annotations(request.truth)
-    _must_be_new(request.out)
+    must_be_new(request.out)
     async with database.connection(settings, "windmill calibrate") as connection:
         if request.image_group:
             await RegisteredImages(connection, settings).require_group(request.image_group)
@@ -60,11 +60,15 @@ async def calibrate(settings: Settings, request: CalibrationRequest) -> Calibrat
     fitted, reports = fit_calibration(images, services_by_part(load_fleet(settings.service_config)), before)
     after = _named(fitted, request, len(images))
     if request.out:
-        request.out.write_bytes(orjson.dumps(after.as_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        write_calibration(request.out, after)
     return CalibrationOutcome(before, after, reports, request.out)
 
 
-def _must_be_new(out: Path | None) -> None:
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    path.write_bytes(orjson.dumps(calibration.as_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def must_be_new(out: Path | None) -> None:
     """Rows store the version of the calibration that made them, so a saved calibration never changes."""
     if out is not None and out.exists():
         raise WindmillError(

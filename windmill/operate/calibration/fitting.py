@@ -82,13 +82,19 @@ async def find_labelled_images(
     found = []
     for start in range(0, len(rows), PAGE_IMAGES):
         page = {row["image_id"]: row["image_filename"] for row in rows[start : start + PAGE_IMAGES]}
-        replies: dict[int, dict[str, dict[str, Any]]] = {}
-        for row in await connection.fetch(sql["read_replies"], list(page)):
-            replies.setdefault(row["image_id"], {})[row["service"]] = scale_reply(
-                _object(row["data"]), read_sent_scale(_object(row["image_sent"]))
-            )
+        replies = await read_replies(connection, list(page))
         found += [LabelledImage(replies[one], truths[name]) for one, name in page.items() if one in replies]
     return found
+
+
+async def read_replies(connection: Connection, image_ids: Sequence[int]) -> dict[int, dict[str, dict[str, Any]]]:
+    """The successful replies for each image that has any, in pixels of the image itself."""
+    replies: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in await connection.fetch(queries()["read_replies"], list(image_ids)):
+        replies.setdefault(row["image_id"], {})[row["service"]] = scale_reply(
+            _object(row["data"]), read_sent_scale(_object(row["image_sent"]))
+        )
+    return replies
 
 
 def services_by_part(fleet: Fleet) -> PartServices:
@@ -148,7 +154,12 @@ def emojis_of_labels(images: Iterable[LabelledImage]) -> dict[str, str]:
 
 
 def _predictions(image: LabelledImage, services: PartServices) -> dict[str, object]:
-    return {name: reply.get("predictions") for name, reply in image.replies.items() if name in services.merging}
+    return predictions_for_merging(image.replies, services)
+
+
+def predictions_for_merging(replies: Mapping[str, Mapping[str, Any]], services: PartServices) -> dict[str, object]:
+    """What the detectors said."""
+    return {name: reply.get("predictions") for name, reply in replies.items() if name in services.merging}
 
 
 def _list(value: object) -> list[Mapping[str, Any]]:

@@ -1,9 +1,9 @@
 """Error codes as people name them."""
 
-import difflib
 from collections.abc import Iterable
 
 from windmill.core.errors import ERROR_CODES, WindmillError
+from windmill.kernels.text.near_names import did_you_mean
 
 
 def checked_codes(named: Iterable[str]) -> frozenset[str]:
@@ -11,9 +11,8 @@ def checked_codes(named: Iterable[str]) -> frozenset[str]:
     names = [part.strip().upper() for part in named if part.strip()]
     for name in names:
         if name not in ERROR_CODES:
-            nearest = difflib.get_close_matches(name, ERROR_CODES, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else f"; known: {', '.join(ERROR_CODES)}"
-            raise WindmillError("USAGE", f"{name!r} is not an error code{hint}")
+            hint = did_you_mean(name, ERROR_CODES).rstrip() or f"known: {', '.join(ERROR_CODES)}"
+            raise WindmillError("USAGE", f"{name!r} is not an error code; {hint}")
     if not names:
         raise WindmillError("USAGE", "no code is named")
     return frozenset(names)

@@ -8,6 +8,7 @@ import orjson
 
 from windmill import VERSION
 from windmill.core.errors import WindmillError
+from windmill.core.extras import install_extra
 from windmill.core.settings import Settings
 from windmill.operate.doctor.findings import DoctorFinding, ok, problem, skipped, warning
 from windmill.storage import database
@@ -25,7 +26,7 @@ async def examine(settings: Settings, seconds: float) -> list[DoctorFinding]:
     """Whoever has no gateway is told so, and nothing is wrong with that."""
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
-        said = f"cannot run here, without {', '.join(missing)}; who wants it: pip install 'windmill[gateway]'"
+        said = f"cannot run here, without {', '.join(missing)}; who wants it, {install_extra('gateway')}"
         return [ok("gateway", "libraries", said)]
     known, listening = await asyncio.gather(_known(settings, seconds), _listening(settings, seconds))
     return [*known, listening, _uploads(settings)]
@@ -57,7 +58,7 @@ async def _listening(settings: Settings, seconds: float) -> DoctorFinding:
     if answer.get("version") != VERSION:
         said = f"a gateway of version {answer.get('version')} listens there, and this is {VERSION}"
         return warning("gateway", name, said, "start it again")
-    works = "works" if answer["worker_running"] else "works on steps of jobs: start python -m workers.jobs"
+    works = "works" if answer["worker_running"] else "works on steps of jobs: start STEPS=all python -m workers.jobs"
     return ok("gateway", name, f"listens, and {'somebody' if answer['worker_running'] else 'nobody'} {works}")
 
 

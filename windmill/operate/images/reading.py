@@ -1,11 +1,9 @@
 """Images for programs that serve many people: a page of them, and one with all that is known of it."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from windmill.core.messages import Job
+from windmill.core.image_places import PlaceRules
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.show.image_report import ImageRecord
 from windmill.operate.show.reading import find_image, read_report
@@ -15,24 +13,6 @@ from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 NEWEST = 2**63 - 1
-_EVER = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True)
-class PlaceRules:
-    """What is told of where an image lies: its path from IMAGE_ROOT on, unless that is all of the machine, and nothing
-    of the folder of uploads."""
-
-    root: Path
-    uploads: Path
-
-    def shown(self, image_path: str | None, image_url: str | None) -> str | None:
-        if image_path is None:
-            return Job(1, "", None, image_url, _EVER).location
-        path = Path(image_path)
-        if str(self.root) == "/" or not path.is_relative_to(self.root) or path.is_relative_to(self.uploads):
-            return None
-        return str(path.relative_to(self.root))
 
 
 async def page_of_images(
@@ -57,7 +37,7 @@ async def read_image(pool: Pool, settings: DatabaseSettings, image_id: int, root
 async def show_known_image(pool: Pool, settings: DatabaseSettings, image_id: int, rules: PlaceRules) -> dict[str, Any]:
     """All that is known of it, as `windmill show --json` tells it."""
     async with transaction(pool, settings) as connection:
-        image = await find_image(connection, str(image_id), rules.root)
+        image = await find_image(connection, str(image_id), Path("/"))
         document = render_report_json(await read_report(connection, image))
     shown = rules.shown(image.image_path, image.image_url)
     kept = {name: value for name, value in document["image"].items() if name not in ("image_path", "location")}

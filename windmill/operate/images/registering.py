@@ -124,5 +124,5 @@ def list_folder(folder: str, access: ImageAccess) -> Iterator[Entry]:
         taken, real = False, path
     if not taken or not real.is_relative_to(access.root):
         said = f"there is no folder or archive {folder:.200} below IMAGE_ROOT"
-        raise WindmillError("NOT_FOUND", said, "name one by its path from IMAGE_ROOT on")
+        raise WindmillError("NOT_FOUND", said, "name one by its path from IMAGE_ROOT on, without a leading slash")
     return list_entries(str(real), io.StringIO(), access)

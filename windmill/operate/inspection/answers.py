@@ -69,7 +69,7 @@ def summary_of(data: Mapping[str, Any]) -> str:
         return said
     predictions = data.get("predictions")
     number = len(predictions) if isinstance(predictions, list) else 0
-    return "nothing" if not number else f"{number} {'finding' if number == 1 else 'findings'} without a word"
+    return "nothing" if not number else f"{number} {'finding' if number == 1 else 'findings'}"
 
 
 def _colours(data: Mapping[str, Any]) -> tuple[str, ...]:

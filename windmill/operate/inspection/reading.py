@@ -118,7 +118,7 @@ async def _inspect(connection: Connection, settings: Settings, image_id: int, wi
         boxes=boxes,
         votes=votes,
         special=special_of(stored.vote or {}),
-        answers=await _answers(connection, image_id, one, image["image_group"]),
+        answers=await _answers(connection, image_id, one),
         open_stages=tuple(row["stage"] for row in stages),
         without=removed,
     )
@@ -162,12 +162,10 @@ async def _inputs(
     return StoredInputs(detected, voiced, size, stored.known, stored.crops)
 
 
-async def _answers(
-    connection: Connection, image_id: int, answering_id: int, group: str | None
-) -> tuple[InspectedAnswer, ...]:
+async def _answers(connection: Connection, image_id: int, answering_id: int) -> tuple[InspectedAnswer, ...]:
     """Those that have come, and those that are awaited, by name."""
     [image] = await answers_on(connection, [image_id], None)
-    awaited = await connection.fetch(queries()["show_awaited"], answering_id, group)
+    awaited = await connection.fetch(queries()["show_awaited"], answering_id)
     rows = [inspected_answer(one) for one in image.answers] + [awaited_answer(row["service"]) for row in awaited]
     return tuple(sorted(rows, key=lambda one: one.service))
 

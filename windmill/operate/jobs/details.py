@@ -11,7 +11,7 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.kernels.text.redaction import redactor
 from windmill.kernels.text.structural_redaction import redact_by_structure
 from windmill.operate.jobs import remote
-from windmill.operate.jobs.reading import read_job, shown
+from windmill.operate.jobs.reading import read_job, shown, shown_job
 from windmill.operate.jobs.shown import Shown
 from windmill.operate.over_http import over_http
 from windmill.storage import database
@@ -46,9 +46,10 @@ async def _details(rows: database.Connection, job: Shown) -> Shown:
     (request,) = await listed(queries()["show_job_request"])
     parameters = await listed(queries()["show_step_parameters"])
     engines = await listed(queries()["show_step_engines"])
-    steps = [_step(step, parameters[place], engines, place) for place, step in enumerate(job["steps"])]
+    told = shown_job(job)
+    steps = [_step(step, parameters[place], engines, place) for place, step in enumerate(told["steps"])]
     return {
-        **shown(job),
+        **told,
         **request,
         "remedy": next((spec.remedy for code, spec in ERROR_CODES.items() if code == job["error_code"]), None),
         "consents": await listed(queries()["show_job_consents"]),

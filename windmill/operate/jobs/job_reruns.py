@@ -15,9 +15,10 @@ from windmill.operate.jobs.given_files import GivenFiles
 from windmill.operate.jobs.preset_orders import draw_seed
 from windmill.pipelines.presets.known_steps import RERUN_JOB
 from windmill.pipelines.presets.planned_steps import PlannedStep, plan_steps
+from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import Rerun
 from windmill.pipelines.presets.preset_library import PresetLibrary
-from windmill.pipelines.presets.preset_request import PresetRequest, consent_reason, consents_of, read_request
+from windmill.pipelines.presets.preset_request import PresetRequest, consents_of, read_request
 from windmill.pipelines.values import read_values
 from windmill.storage.jobs.rows import GivenConsent, StoredArtifact
 from windmill.storage.queries import queries
@@ -53,6 +54,8 @@ async def find_reruns(
     given: GivenFiles, library: PresetLibrary, request: PresetRequest, confirmed_by: str | None = None
 ) -> FoundReruns:
     """Raises USAGE, NOT_FOUND, CONFLICT or CONSENT_MISSING for a job that cannot be run again in this way."""
+    if not _repairs(request.preset):
+        return FoundReruns({})
     found: dict[str, Rerun] = {}
     files: list[StoredArtifact] = []
     consents: dict[str, GivenConsent] = {}
@@ -72,7 +75,7 @@ async def _consents(
     """What was confirmed for the job, as it is asked for with the same files, or is confirmed now."""
     async with transaction(given.access.pool, given.access.settings) as connection:
         rows = await connection.fetch(queries()["show_job_consents"], order.job_id)
-    reason = consent_reason(request)
+    reason = request.consent_reason
     if reason and not rows and confirmed_by is None:
         raise WindmillError("CONSENT_MISSING", f"{request.preset.id} needs a confirmation, because {reason}")
     now = consents_of(request, confirmed_by) if confirmed_by is not None else []
@@ -127,9 +130,13 @@ def _culprit(code: str) -> str:
 def _request(library: PresetLibrary, order: JobOrder, quality: str | None) -> PresetRequest:
     """What was asked for, at another quality; a preset that runs other jobs again has none of its own to change."""
     preset = library.get(order.preset).preset
-    repairs = any(step.run == RERUN_JOB.name for step in preset.steps)
-    level = order.parameters.get("quality") if repairs or quality is None else quality
+    level = order.parameters.get("quality") if _repairs(preset) or quality is None else quality
     return read_request(preset, order.inputs, level, consent_given=True, draw_seed=draw_seed)
+
+
+def _repairs(preset: Preset) -> bool:
+    """Whether a step of it runs another job again."""
+    return any(step.run == RERUN_JOB.name for step in preset.steps)
 
 
 def _id(text: str) -> uuid.UUID:

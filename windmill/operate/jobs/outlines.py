@@ -3,7 +3,7 @@ jobs are seen, None all."""
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -103,4 +103,5 @@ async def find_short(access: JobAccess, short: str, principal: str | None) -> uu
 def _outline(row: object) -> JobOutline:
     values = dict(row.items())  # type: ignore[attr-defined] # the driver's record
     stats = orjson.loads(values["stats"]) if values["stats"] else None
-    return JobOutline(**{**values, "warnings": orjson.loads(values["warnings"]), "stats": stats})
+    values |= {"warnings": orjson.loads(values["warnings"]), "stats": stats}
+    return JobOutline(**{field.name: values[field.name] for field in fields(JobOutline)})

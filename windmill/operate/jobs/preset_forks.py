@@ -22,7 +22,7 @@ from windmill.pipelines.job_steps.catalog import STEPS
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_job import job_of_request
 from windmill.pipelines.presets.preset_library import PresetLibrary, load_presets
-from windmill.pipelines.presets.preset_request import PresetRequest, consent_reason, consents_of, read_request
+from windmill.pipelines.presets.preset_request import PresetRequest, consents_of, read_request
 from windmill.storage import database
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.jobs.book import read_steps
@@ -160,7 +160,7 @@ def _is_kept(name: str, request: PresetRequest, files: FilesOfInputs) -> bool:
 
 def _consents(preset: Preset, job: JobOrder, request: PresetRequest, order: ForkOrder) -> Sequence[GivenConsent] | None:
     """None for those of the original: they hold as long as the files are the same."""
-    reason = consent_reason(request)
+    reason = request.consent_reason
     if order.consent and reason:
         return consents_of(request, order.by)
     if reason and (_changed(preset, job, request) or not job.confirmed):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from windmill.jobs.access import JobAccess
 from windmill.jobs.submitting import NewJob
@@ -43,11 +44,8 @@ async def job_of_preset(
     again = await find_reruns(GivenFiles(access, None, principal), library, request, confirmed_by)
     job = job_of_request(request, STEPS, ask.engines, again.reruns)
     files = [await _files(access, request, name, principal) for name in _file_inputs(request)]
-    return replace(
-        job,
-        files=[*(file for group in files for file in group), *again.files],
-        consents=[*consents_of(request, by), *again.consents],
-    )
+    given, consents = [*chain(*files), *again.files], [*consents_of(request, by), *again.consents]
+    return replace(job, files=given, consents=consents) if given or consents else job
 
 
 def _file_inputs(request: PresetRequest) -> list[str]:

@@ -1,6 +1,7 @@
 """Jobs, their steps and their events, read from the database."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from windmill.operate.over_http import over_http
 from windmill.storage import database
 from windmill.storage.queries import queries
 
-_DOCUMENTS = ("warnings", "data", "inputs", "parameters", "facts", "before", "after")
+_DOCUMENTS = frozenset({"warnings", "data", "inputs", "parameters", "facts", "before", "after"})
 """Columns that hold JSON."""
 NEWEST = 2**63 - 1
 
@@ -43,18 +44,24 @@ async def _key(rows: database.Connection, public_id: uuid.UUID, principal: str |
 async def show_job(settings: DatabaseSettings, public_id: uuid.UUID) -> Shown:
     """A job with its steps, what it cost so far, and while it goes on when it will be done; raises NOT_FOUND."""
     async with database.connection(settings, "windmill jobs") as rows:
-        return shown(await read_job(rows, public_id))
+        return shown_job(await read_job(rows, public_id))
 
 
 async def read_job(rows: database.Connection, public_id: uuid.UUID, principal: str | None = None) -> Shown:
-    """The same with its key, `job_id`, before it is shown; NOT_FOUND, too, if it is of another principal than this."""
+    """The same with its key, `job_id`, and times and ids as values; NOT_FOUND, too, if it is of another principal than
+    this."""
     job = await rows.fetchrow(queries()["show_job"], public_id, principal)
     if job is None:
         raise no_job(public_id)
     steps = await rows.fetch(queries()["show_steps"], job["job_id"])
     outlook = await _read_outlook(rows, job["job_id"]) if job["status"] in ("queued", "running") else {}
     cost = {"cost_seconds": round(sum(step["ran"] for step in steps), 3)}
-    return {**job, **cost, **outlook, "steps": [shown(step) for step in steps]}
+    return {**values(job), "job_id": job["job_id"], **cost, **outlook, "steps": values_of(steps)}
+
+
+def shown_job(job: Shown) -> Shown:
+    """What `read_job` found, as JSON."""
+    return {**shown(job), "steps": [shown(step) for step in job["steps"]]}
 
 
 async def _read_outlook(rows: database.Connection, job_id: int) -> Shown:
@@ -82,12 +89,29 @@ async def read_events(
 
 def shown(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
     """A row as JSON."""
-    return {name: _value(name, value) for name, value in row.items() if name != "job_id"}
+    return {name: _text(value) for name, value in values(row).items()}
 
 
-def _value(name: str, value: object) -> object:
-    if isinstance(value, str) and name in _DOCUMENTS:
-        return orjson.loads(value)
+def values(row: Any) -> Shown:  # noqa: ANN401 - the driver's record
+    """A row with its documents parsed. Times and ids stay values: whoever writes them as JSON in another way need not
+    read them first."""
+    return values_of([row])[0]
+
+
+def values_of(rows: Sequence[Any]) -> list[Shown]:
+    """The same of all rows of a statement, whose columns are looked at once."""
+    names = tuple(rows[0].keys()) if rows else ()
+    documents = _DOCUMENTS.intersection(names)
+    found = [dict(zip(names, row.values(), strict=True)) for row in rows]
+    for one in found:
+        one.pop("job_id", None)
+        for name in documents:
+            if isinstance(document := one[name], str):
+                one[name] = orjson.loads(document)
+    return found
+
+
+def _text(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, uuid.UUID) else value

@@ -29,10 +29,10 @@ class RecordedChange:
 
     async def closing(self, connection: Connection, before: JobRow, after: JobRow) -> None:
         new = before.last_event == 0
-        if new and self.key:
-            await charge(connection, self.key)
         subject = str(after.public_id)
         await write_audit(connection, self.actor, self.action, subject, None if new else _told(before), _told(after))
+        if new and self.key:
+            await charge(connection, self.key)
 
 
 def _told(job: JobRow) -> dict[str, Any]:
@@ -41,11 +41,15 @@ def _told(job: JobRow) -> dict[str, Any]:
 
 
 async def charge(connection: Connection, key: ApiKey) -> None:
-    """Count a job against the quotas of the key; raises INSUFFICIENT_FUNDS if one is spent. A key without a quota of
-    jobs is not written, so its submissions do not wait for each other."""
-    if key.quota_jobs is not None and await connection.fetchval(queries()["charge_key"], key.prefix) is None:
-        raise WindmillError("INSUFFICIENT_FUNDS", f"the quota of {key.quota_jobs:,} jobs is spent")
+    """Count a job that is made with the key; raises INSUFFICIENT_FUNDS if one of its quotas is spent. Others who make
+    one with the key wait until this transaction ends, so charge last."""
     if key.quota_seconds is not None:
         left = await connection.fetchval(queries()["read_seconds_left"], key.prefix)
         if left is not None and left <= 0:
             raise WindmillError("INSUFFICIENT_FUNDS", f"the quota of {key.quota_seconds:g} seconds is spent")
+    made = await connection.fetchval(queries()["charge_key"], key.prefix)
+    if made is not None:
+        key.jobs_made = made
+    elif key.quota_jobs is not None:
+        key.jobs_made = max(key.jobs_made, key.quota_jobs)
+        raise WindmillError("INSUFFICIENT_FUNDS", f"the quota of {key.quota_jobs:,} jobs is spent")

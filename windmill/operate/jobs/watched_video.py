@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from windmill.core.errors import WindmillError
-from windmill.core.jsonb import parse_object
 from windmill.jobs.access import JobAccess
 from windmill.operate.jobs.shown import Shown
+from windmill.operate.jobs.stored_json import read_stored_json
 from windmill.operate.jobs.whole_job import WholeJob, read_whole_job
 from windmill.storage.artifacts.store import ArtifactStore, blob_key
 
@@ -77,8 +77,5 @@ async def _document(store: ArtifactStore, files: Sequence[Shown], name: str) -> 
     found = [one for one in files if one["step"] and one["name"] == name and one["bytes"] <= MOST_BYTES]
     if not found:
         return {}
-    key = blob_key(found[-1]["sha256"])
-    if await store.find(key) is None:
-        return {}
-    pieces = [piece async for piece in store.read_range(key, 0, found[-1]["bytes"])]
-    return parse_object(b"".join(pieces).decode())
+    document = await read_stored_json(store, blob_key(found[-1]["sha256"]), found[-1]["bytes"])
+    return document if isinstance(document, dict) else {}

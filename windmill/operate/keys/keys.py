@@ -9,12 +9,13 @@ from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.keys.key_text import KeyText, hash_of, new_key_text
 from windmill.storage import database
-from windmill.storage.api_keys import ApiKey, KeyScope, find_key, list_keys, lock_key
+from windmill.storage.api_keys import ApiKey, KeyScope, find_key, list_keys, lock_good_admin_keys, lock_key
 from windmill.storage.audit_log import Actor, write_audit
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 
 HIDDEN = ("hash", "old_hash")
+COMMAND = "python -m windmill keys"
 ROTATION_SECONDS = 86_400.0
 """How long the key before stays good, so that its users have time to change it."""
 
@@ -42,12 +43,18 @@ class MadeKey:
     text: str
 
 
-async def create_key(pool: database.Pool, settings: DatabaseSettings, actor: Actor, new: NewKey) -> MadeKey:
-    """Make a key; raises USAGE if the priorities or limits cannot be."""
+async def create_key(
+    pool: database.Pool, settings: DatabaseSettings, actor: Actor, new: NewKey, *, keep_admin: bool = False
+) -> MadeKey:
+    """Make a key; raises USAGE if the priorities or limits cannot be, and with `keep_admin` CONFLICT if from then on a
+    key were needed and nobody had one that may manage them."""
     made = new_key_text()
     try:
         async with transaction(pool, settings) as connection:
             await _insert(connection, made, new)
+            if keep_admin and not await lock_good_admin_keys(connection):
+                said = "the first key must be one of the scope admin that has not expired"
+                raise _locked_out(said, f"make that first, here or by: {COMMAND} create NAME --scope admin")
             key = await _found(connection, made.prefix)
             await write_audit(connection, actor, "keys.create", key.prefix, None, shown_key(key))
     except DataRefused as error:
@@ -77,9 +84,15 @@ async def rotate_key(
     return MadeKey(key, made.text)
 
 
-async def revoke_key(pool: database.Pool, settings: DatabaseSettings, actor: Actor, prefix: str) -> ApiKey:
-    """From now on the key is refused; done again, it changes nothing."""
+async def revoke_key(
+    pool: database.Pool, settings: DatabaseSettings, actor: Actor, prefix: str, *, keep_admin: bool = False
+) -> ApiKey:
+    """From now on the key is refused; done again, it changes nothing. With `keep_admin` raises CONFLICT if nobody would
+    have a key left that may manage them."""
     async with transaction(pool, settings) as connection:
+        if keep_admin and await lock_good_admin_keys(connection) == [prefix]:
+            said = f"{prefix} is the last good key of the scope admin"
+            raise _locked_out(said, f"make another one first, or revoke it by: {COMMAND} revoke {prefix}")
         before = await _locked(connection, prefix)
         await connection.execute(queries()["revoke_key"], prefix)
         after = await _found(connection, prefix)
@@ -91,6 +104,10 @@ async def revoke_key(pool: database.Pool, settings: DatabaseSettings, actor: Act
 async def all_keys(pool: database.Pool, settings: DatabaseSettings) -> list[ApiKey]:
     async with transaction(pool, settings) as connection:
         return await list_keys(connection)
+
+
+def _locked_out(said: str, remedy: str) -> WindmillError:
+    return WindmillError("CONFLICT", f"{said}; nobody could manage keys over HTTP any more", remedy)
 
 
 async def _found(connection: database.Connection, prefix: str) -> ApiKey:

@@ -62,9 +62,9 @@ class RunAsker:
 
     def _witness(self, submission: Submission) -> asked_runs.OnRun:
         async def told(connection: Connection, run_id: int) -> None:
+            await write_audit(connection, self.actor, "runs.create", str(run_id), None, _told(submission))
             if self.key:
                 await charge(connection, self.key)
-            await write_audit(connection, self.actor, "runs.create", str(run_id), None, _told(submission))
 
         return told
 

@@ -15,6 +15,8 @@ from windmill.storage.search.terms import know_terms
 from windmill.storage.transactions import transaction
 
 SAMPLE, MOST_VALUES = 10_000, 30
+SMALL_SAMPLE = 1_000
+"""For whoever waits for a page: counting it takes a tenth of the time."""
 FIELDS = ("label", "colour", "camera", "persons", "faces", "nsfw", "year")
 _COUNTED_ALWAYS = ("label", "colour", "camera")
 _QUERIES: Mapping[str, str] = {"year": "taken", "camera": "camera"}
@@ -30,11 +32,11 @@ class Facets:
     sampled: bool
 
 
-async def read_facets(pool: Pool, settings: DatabaseSettings, text: str) -> Facets:
-    """Of all hits if they are few, else of a sample; raises USAGE."""
+async def read_facets(pool: Pool, settings: DatabaseSettings, text: str, sample: int = SAMPLE) -> Facets:
+    """Of all hits if they are no more than a sample, else of that; raises USAGE."""
     query = understood(text)
     async with transaction(pool, settings) as connection:
-        page = await find_page(connection, query, SAMPLE)
+        page = await find_page(connection, query, sample)
         rows = await connection.fetch(queries()["count_hit_facets"], list(page.image_ids), MOST_VALUES)
         of, sampled = len(page.image_ids), page.before is not None
         if query == And():

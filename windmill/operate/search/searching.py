@@ -1,7 +1,6 @@
 """Finding images by a query, each hit with the reasons why it is one."""
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,13 @@ from windmill.kernels.query.parser import parse_query
 from windmill.kernels.query.rendering import render_query
 from windmill.kernels.query.tokens import QueryInvalid
 from windmill.kernels.query.tree import EVERYTHING, Query
+from windmill.operate.search.frames import frame_of
 from windmill.storage.database import Pool
 from windmill.storage.search.finding import FoundPage, find_page
 from windmill.storage.search.hits import HitRecord, read_hits
 from windmill.storage.transactions import transaction
 
 MOST_SHOWN_LABELS, MOST_SHOWN_TEXT = 20, 300
-_JOB_GROUP = "job-"
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,8 @@ def hit_document(hit: SearchHit, location: str | None) -> dict[str, Any]:
 
 
 def _frame(record: HitRecord) -> dict[str, Any] | None:
-    """Of which job the image is a frame: the fleet registers what a job looks at under a group of the job."""
-    group = record.group or ""
-    if not group.startswith(_JOB_GROUP):
-        return None
-    try:
-        job_id = uuid.UUID(group.removeprefix(_JOB_GROUP))
-    except ValueError:
-        return None
-    return {"job_id": job_id, "name": record.name, "seconds": None}
+    found = frame_of(record.group, record.name)
+    return {"job_id": found.job_id, "name": record.name, "seconds": found.seconds} if found else None
 
 
 def page_document(page: SearchPage, hits: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -64,16 +64,19 @@ class Speaker:
     claim: Claim | None
     counts: Sequence[WordCount]
     has_sample: bool = False
+    sample_start: float | None = None
 
 
 async def show_progress(access: JobAccess, session: uuid.UUID, person: Person) -> SessionProgress:
     async with transaction(access.pool, access.settings) as rows:
-        found = await visible_session(rows, session, person)
-        chunks = [SessionChunk(**row) for row in await rows.fetch(queries()["read_chunks"], session)]
-        names = await _file_names(rows, found)
-        return SessionProgress(
-            found, await _progress(rows, found), chunks, await missing_of(rows, session), "talk.wav" in names
-        )
+        return await read_progress(rows, await visible_session(rows, session, person))
+
+
+async def read_progress(rows: Connection, session: Session) -> SessionProgress:
+    chunks = [SessionChunk(**row) for row in await rows.fetch(queries()["read_chunks"], session.session_id)]
+    has_audio = "talk.wav" in await _files(rows, session)
+    missing = await missing_of(rows, session.session_id)
+    return SessionProgress(session, await _progress(rows, session), chunks, missing, has_audio)
 
 
 async def _progress(rows: Connection, session: Session) -> StageProgress:
@@ -85,10 +88,11 @@ async def _progress(rows: Connection, session: Session) -> StageProgress:
     return progress_of([StepShare(**row) for row in found])
 
 
-async def _file_names(rows: Connection, session: Session) -> set[str]:
+async def _files(rows: Connection, session: Session) -> Mapping[str, float | None]:
+    """The names of what the job has made, and where in the talk each sample begins."""
     if session.job is None:
-        return set()
-    return {row["name"] for row in await rows.fetch(queries()["list_session_files"], session.job)}
+        return {}
+    return {row["name"]: row["start"] for row in await rows.fetch(queries()["list_session_files"], session.job)}
 
 
 async def list_sessions(
@@ -106,9 +110,9 @@ async def read_speakers(rows: Connection, session: Session) -> list[Speaker]:
     counts: dict[uuid.UUID, list[WordCount]] = defaultdict(list)
     for row in await rows.fetch(queries()["read_session_counts"], session.session_id):
         counts[row["speaker_id"]].append(WordCount(row["word"], row["count"]))
-    names = await _file_names(rows, session)
+    files = await _files(rows, session)
     return [
-        _speaker(row, [one for one in found if one["merged_into"] == row["speaker_id"]], counts, names)
+        _speaker(row, [one for one in found if one["merged_into"] == row["speaker_id"]], counts, files)
         for row in found
         if row["merged_into"] is None
     ]
@@ -118,7 +122,7 @@ def _speaker(
     row: Mapping[str, Any],
     merged: Sequence[Mapping[str, Any]],
     counts: Mapping[uuid.UUID, Sequence[WordCount]],
-    names: set[str],
+    files: Mapping[str, float | None],
 ) -> Speaker:
     claim = [row[name] for name in ("claim_type", "claimed_by", "claimed_at", "attributed_to", "guest_name")]
     return Speaker(
@@ -129,7 +133,8 @@ def _speaker(
         merged=[one["speaker_id"] for one in merged],
         claim=Claim(*claim) if row["claim_type"] else None,
         counts=counts.get(row["speaker_id"], ()),
-        has_sample=sample_name(row["label"]) in names,
+        has_sample=sample_name(row["label"]) in files,
+        sample_start=files.get(sample_name(row["label"])),
     )
 
 

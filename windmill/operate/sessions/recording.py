@@ -155,9 +155,9 @@ async def _start(
     expected: int | None = None,
     seconds: float | None = None,
 ) -> None:
-    job_id = await insert_job(rows, job)
-    assert job_id is not None, "it has no key that another job could have"
-    change = await start_job(rows, access, job_id)
+    book = await insert_job(rows, job)
+    assert book, "it has no key that another job could have"
+    change = await start_job(rows, access, book)
     await rows.execute(queries()["end_session"], row["session_id"], change.public_id, expected, seconds)
 
 

@@ -11,9 +11,10 @@ from windmill.core.messages import Job
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """The row of `images`."""
+    """The row of `images`, with the best that is known of its size. `copy_of` is the image whose answers it shares."""
 
     image_id: int
+    copy_of: int | None
     image_filename: str
     image_path: str | None
     image_url: str | None
@@ -21,6 +22,11 @@ class ImageRecord:
     width: int | None
     height: int | None
     image_created: datetime
+
+    @property
+    def answering_id(self) -> int:
+        """The image whose answers these are."""
+        return self.copy_of or self.image_id
 
     @property
     def location(self) -> str:

@@ -46,11 +46,12 @@ async def show_image(settings: DatabaseSettings, image: str, root: Path) -> Imag
 async def find_image(connection: Connection, image: str, root: Path) -> ImageRecord:
     """The registered image."""
     sql = queries()
-    row = None
+    image_id = None
     if image.isascii() and image.isdigit() and 0 < int(image[:20]) < 2**63:
-        row = await connection.fetchrow(sql["show_image_by_id"], int(image))
+        image_id = int(image)
     elif _storable(image):
-        row = await connection.fetchrow(sql["show_image_by_location"], places_of(image, root))
+        image_id = await connection.fetchval(sql["find_image_by_location"], places_of(image, root))
+    row = await connection.fetchrow(sql["show_image_by_id"], image_id)
     if row is None:
         raise await _not_found(connection, image)
     return ImageRecord(**row)
@@ -97,11 +98,11 @@ def _displayed(place: str) -> str:
 
 
 async def read_report(connection: Connection, image: ImageRecord) -> ImageReport:
-    """Everything that the database knows of the image."""
-    sql, image_id = queries(), image.image_id
+    """Everything that the database knows of the image; of a copy, what it knows of the original."""
+    sql, image_id = queries(), image.answering_id
     vote = await connection.fetchrow(sql["show_vote"], image_id)
     document = parse_object(vote["consensus_data"]) if vote else {}
-    awaited = await connection.fetch(sql["show_awaited"], image_id, image.image_group)
+    awaited = await connection.fetch(sql["show_awaited"], image_id)
     stages = await connection.fetch(sql["show_open_stages"], image_id, list(STAGES))
     return ImageReport(
         image=image,

@@ -36,7 +36,8 @@ def _title(report: ImageReport) -> str:
     image = report.image
     group = f", group {image.image_group}" if image.image_group else ""
     size = f", {image.width} x {image.height}" if image.width and image.height else ""
-    return f"{image.location} (image {image.image_id}{group}{size})"
+    copy = f", a copy of image {image.copy_of}, whose answers these are" if image.copy_of else ""
+    return f"{image.location} (image {image.image_id}{group}{size}{copy})"
 
 
 def _votes(report: ImageReport) -> list[str]:

@@ -75,12 +75,19 @@ def alarms_of(status: FleetStatus, workers: Iterable[Worker]) -> list[Alarm]:
 
 
 def _servers(status: FleetStatus) -> Iterator[Alarm]:
-    means = "Its numbers are unknown, and nothing is taken or lost meanwhile."
     if status.broker:
-        yield Alarm("server", "RabbitMQ", "RabbitMQ does not answer.", means, ERROR_CODES["BROKER_UNAVAILABLE"].remedy)
+        yield _server("RabbitMQ", status.broker, ERROR_CODES["BROKER_UNAVAILABLE"].remedy)
     if status.database:
-        remedy = ERROR_CODES["DATABASE_UNAVAILABLE"].remedy
-        yield Alarm("server", "PostgreSQL", "PostgreSQL does not answer.", means, remedy)
+        yield _server("PostgreSQL", status.database, ERROR_CODES["DATABASE_UNAVAILABLE"].remedy)
+
+
+def _server(name: str, error: str, remedy: str) -> Alarm:
+    """One that refuses what the settings say does answer, and its remedy names them."""
+    means = "Its numbers are unknown, and nothing is taken or lost meanwhile."
+    if not error.startswith("CONFIG_INVALID: "):
+        return Alarm("server", name, f"{name} does not answer.", means, remedy)
+    own = error.partition(" Remedy: ")[2] or ERROR_CODES["CONFIG_INVALID"].remedy
+    return Alarm("server", name, f"{name} refuses this gateway.", means, f"{own}; then start the gateway again")
 
 
 def _service(one: ServiceStatus) -> Iterator[Alarm]:

@@ -105,7 +105,7 @@ class FleetStatus:
     unsubmitted: int = 0
     """Images that no run submitted to any service, counted up to MOST_UNSUBMITTED."""
     uncalibrated: bool = False
-    """Whether the votes rest on the shipped calibration, which was fitted on stand-ins."""
+    """Whether boxes and votes rest on the shipped calibration, of which nothing was fitted on this fleet."""
     copies: int | None = 0
     steps: list[StepStatus] = field(default_factory=list)
     jobs: dict[str, int] = field(default_factory=dict)

@@ -1,13 +1,11 @@
 """Reading the status of the fleet from database and broker."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
+from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
-from windmill import broker
 from windmill.core.errors import WindmillError
 from windmill.core.paths import packaged_file
 from windmill.core.services import Service
@@ -24,6 +22,8 @@ from windmill.operate.status.figures import (
     add_etas,
     add_workers,
 )
+from windmill.operate.status.median_times import MedianTimes
+from windmill.operate.status.queue_depths import ASK_SECONDS, QueueConnection, QueueReader
 from windmill.operate.wanted_states import is_altered, read_step_names
 from windmill.storage import database
 from windmill.storage.queries import queries
@@ -34,7 +34,6 @@ __all__ = ["LOST_SECONDS", "FleetStatus", "ServiceStatus", "StatusReader", "read
 
 NAME = "windmill status"
 LOST_SECONDS = 60.0
-ASK_SECONDS = 10.0
 
 
 async def read_status(
@@ -68,17 +67,18 @@ class StatusReader:
         self, settings: Settings, services: Sequence[Service], pool: database.Pool, lost_seconds: float
     ) -> None:
         self._settings = settings
-        self._names = [service.name for service in services]
+        self.names = [service.name for service in services]
         self._pool = pool
         self._lost_seconds = lost_seconds
-        self._queues = _Queues(settings, self._names)
+        self._queues = QueueReader(QueueConnection(settings, self.names, NAME))
+        self._medians = MedianTimes()
         self.database_error: WindmillError | None = None
 
-    async def read(self) -> FleetStatus:
-        """Query database and broker at once."""
-        status = FleetStatus(0, [ServiceStatus(name) for name in self._names])
+    async def read(self, recent: float = 0.0) -> FleetStatus:
+        """Query database and broker at once; what the broker told `recent` seconds ago will do."""
+        status = FleetStatus(0, [ServiceStatus(name) for name in self.names])
         status.uncalibrated = self._settings.calibration == packaged_file("calibration.json")
-        await asyncio.gather(self._add_rows(status), self._add_queues(status))
+        await asyncio.gather(self._add_rows(status), self._add_queues(status, recent))
         add_etas(status)
         return status
 
@@ -106,8 +106,8 @@ class StatusReader:
         status.images, status.copies, status.at = images["images"], images["copies"], images["at"]
         status.unsubmitted = int(await connection.fetchval(sql["count_unsubmitted_images"], MOST_UNSUBMITTED))
         counts = await connection.fetch(sql["count_results_by_service"])
-        times = {row["service"]: row["p50"] for row in await connection.fetch(sql["median_times"])}
-        rows = await connection.fetch(sql["list_workers"], self._names, self._lost_seconds)
+        times = await self._medians.read(connection)
+        rows = await connection.fetch(sql["list_workers"], self.names, self._lost_seconds)
         status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"], list(STAGES))]
         status.workers = [_worker(row) for row in rows]
         status.steps = [StepStatus(**row) for row in await connection.fetch(sql["list_step_work"])]
@@ -120,9 +120,9 @@ class StatusReader:
             p50 = times.get(one.service)
             one.p50 = None if p50 is None else round(p50, 4)
 
-    async def _add_queues(self, status: FleetStatus) -> None:
+    async def _add_queues(self, status: FleetStatus, recent: float) -> None:
         try:
-            found = await self._queues.ask()
+            found = await self._queues.read(recent)
         except WindmillError as error:
             status.broker = str(error)
             return
@@ -156,51 +156,3 @@ def _add_counts(status: ServiceStatus, rows: Sequence[Any]) -> None:
         else:
             status.failures[row["error_code"]] = row["rows"]
     status.failed = sum(status.failures.values())
-
-
-@dataclass(frozen=True)
-class _Depths:
-    """The lengths of the queues."""
-
-    ordinary: dict[str, int]
-    urgent: dict[str, int]
-    parked: dict[str, int]
-    retrying: int
-
-
-class _Queues:
-    """The broker over one connection, opened again after an error."""
-
-    def __init__(self, settings: Settings, names: Sequence[str]) -> None:
-        self._settings = settings
-        self._names = names
-        self._stack = AsyncExitStack()
-        self._opened: broker.Connection | None = None
-
-    async def ask(self) -> _Depths:
-        try:
-            with broker.translate_errors(self._settings):
-                async with asyncio.timeout(ASK_SECONDS):
-                    return await self._ask(self._opened or await self._open())
-        except BaseException:
-            # Also when cancelled: the connection may be in the middle of a reply.
-            await self.close()
-            raise
-
-    async def _open(self) -> broker.Connection:
-        self._opened = await self._stack.enter_async_context(broker.connection(self._settings, NAME))
-        return self._opened
-
-    async def _ask(self, opened: broker.Connection) -> _Depths:
-        settings, names = self._settings, self._names
-        return _Depths(
-            ordinary=await broker.depths(opened, settings, names),
-            urgent=await broker.depths(opened, settings, names, queue=broker.urgent_queue),
-            parked=await broker.depths(opened, settings, names, queue=broker.failed_queue),
-            retrying=await broker.count_waiting_retries(opened, settings),
-        )
-
-    async def close(self) -> None:
-        self._opened = None
-        with contextlib.suppress(WindmillError):
-            await self._stack.aclose()

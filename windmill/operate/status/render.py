@@ -95,7 +95,9 @@ def _render_details(status: FleetStatus) -> str:
         more = "+" if status.unsubmitted >= MOST_UNSUBMITTED else ""
         lines.append(f"{status.unsubmitted:,}{more} images were never submitted: python -m producers.generic")
     if status.uncalibrated and any(one.done for one in status.services):
-        lines.append("votes are uncalibrated: the shipped calibration knows only stand-ins; see windmill calibrate")
+        lines.append(
+            "boxes and votes are uncalibrated: nothing was fitted on this fleet; see windmill learn and calibrate"
+        )
     if status.backlog:
         lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
     for one in status.services:

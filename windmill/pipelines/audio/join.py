@@ -54,7 +54,8 @@ def _join(tools: AudioTools, task: RunningTask, chunks: SentChunks) -> TaskResul
         "gaps": rounded(joined.gaps),
         **{name: round(value, 6) for name, value in asdict(joined.levels).items()},
     }
-    files = [json_file(folder, TALK, document), wave_file(joined.path)]
+    # The outline is for people alone, so it stands in the file, and is not handed from step to step.
+    files = [json_file(folder, TALK, {**document, "outline": joined.outline}), wave_file(joined.path)]
     return TaskResult({"talk": document}, files, warnings=[*joined.warnings, *_complaints(joined)])
 
 

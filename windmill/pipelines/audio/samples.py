@@ -55,4 +55,5 @@ def _cut(task: RunningTask, given: Mapping[str, Any]) -> TaskResult:
         files.append(wave_file(write_wave(folder / f"sample_{speaker}.wav", part(talk, span))))
         listed.append({"speaker": speaker, "t0": round(span[0], 3), "t1": round(span[1], 3)})
     document = json_file(folder, SAMPLES_FILE, listed)
-    return TaskResult({"samples": len(listed)}, [*files, document], warnings=warnings)
+    starts = {f"sample_{one['speaker']}.wav": one["t0"] for one in listed}
+    return TaskResult({"samples": len(listed), "starts": starts}, [*files, document], warnings=warnings)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from windmill.core.errors import WindmillError
+from windmill.core.extras import install_extra
 from windmill.pipelines.export.records import COLUMNS, Record
 
 ROW_GROUP = 10_000
@@ -15,7 +16,7 @@ def _library() -> Any:  # noqa: ANN401 - the module, which has no types
         import pyarrow.parquet
     except ImportError as error:
         said = "Parquet needs pyarrow, which is not installed"
-        raise WindmillError("DEPENDENCY_MISSING", said, "pip install 'windmill[export]'") from error
+        raise WindmillError("DEPENDENCY_MISSING", said, install_extra("export")) from error
     return pyarrow
 
 

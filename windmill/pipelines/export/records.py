@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
+from windmill.core.image_places import PlaceRules
 from windmill.storage.search.exported import ExportedImage
 
 Record: TypeAlias = Mapping[str, Any]
@@ -39,25 +39,31 @@ class ShardImage:
     image_url: str | None
 
 
-def record_of(image: ExportedImage, root: Path, min_confidence: float) -> Record:
-    """Paths are told from IMAGE_ROOT on, and not at all elsewhere."""
+@dataclass(frozen=True)
+class RecordRules:
+    """What of an image is exported: boxes from a confidence on, and where it lies as far as that may be told."""
+
+    places: PlaceRules
+    min_confidence: float
+
+
+def record_of(image: ExportedImage, rules: RecordRules) -> Record:
     hit, row = image.hit, image.hit.image.row
     values: Sequence[Any] = (
-        *(hit.image.image_id, hit.name, _location(hit.image_path, hit.image_url, root), hit.group),
+        *(hit.image.image_id, hit.name, rules.places.shown(hit.image_path, hit.image_url), hit.group),
         *(row.width, row.height, row.taken, row.camera),
         [{"label": label, "probability": chance / 1000} for label, chance in row.labels.items()],
         *(row.persons, row.faces, list(row.colours), None if row.nsfw is None else row.nsfw / 1000, row.text),
         None if row.phash is None else f"{row.phash & 2**64 - 1:016x}",
-        [box for one in image.boxes if (box := _box(one)) and box["confidence"] >= min_confidence],
+        [box for box in boxes_of(image) if box["confidence"] >= rules.min_confidence],
         [{"emoji": one.emoji, "probability": one.probability} for one in image.votes],
     )
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _location(path: str | None, url: str | None, root: Path) -> str | None:
-    if path is None:
-        return url
-    return str(Path(path).relative_to(root)) if str(root) != "/" and Path(path).is_relative_to(root) else None
+def boxes_of(image: ExportedImage) -> list[dict[str, Any]]:
+    """All of them, however unlikely."""
+    return [box for one in image.boxes if (box := _box(one))]
 
 
 def _box(merged: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,7 +9,9 @@ from typing import IO, Any, Protocol
 
 import orjson
 
+from windmill.core.messages import UNREADABLE_URL
 from windmill.kernels.media.image_header import format_of
+from windmill.kernels.net.artifact_urls import is_artifact_url
 from windmill.pipelines.export.form import ExportFormat
 from windmill.pipelines.export.parquet_shard import ParquetShard
 from windmill.pipelines.export.records import COLUMNS, Record
@@ -73,8 +75,8 @@ class Coco:
 
     def add(self, records: Sequence[Record], pictures: Mapping[int, bytes]) -> None:  # noqa: ARG002 - takes none
         for one in records:
-            image = {"id": one["image_id"], "file_name": one["name"], "width": one["width"] or 0}
-            _write(self._file, {**image, "height": one["height"] or 0}, self._images)
+            size = {"width": one["width"] or 0, "height": one["height"] or 0}
+            _write(self._file, {"id": one["image_id"], **_coco_place(one), **size}, self._images)
             self._images += 1
             for box in one["boxes"]:
                 _write(self._annotations, self._annotation(one["image_id"], box), self._boxes)
@@ -104,6 +106,16 @@ class Coco:
         self._annotations.close()
         self._file.close()
         Path(self._annotations.name).unlink()
+
+
+def _coco_place(record: Record) -> dict[str, str]:
+    """A name that no other image has, as annotations are found by it: images of two folders may be called alike."""
+    where: str | None = record["location"]
+    own = {"file_name": f"{record['image_id']}/{record['name']}"}
+    if where is None or where == UNREADABLE_URL:
+        return own
+    is_url = "://" in where or is_artifact_url(where)
+    return {**own, "coco_url": where} if is_url else {"file_name": where}
 
 
 class LabelStudio:

@@ -34,6 +34,10 @@ class RunsEngines(Protocol):
     @property
     def breaker(self) -> StepBreaker: ...
 
+    def version_of(self, name: str) -> str:
+        """As long as it stays, the engine makes equal things of equal requests; empty if nobody says so."""
+        ...
+
     async def run(
         self, name: str, request: EngineRequest, on_progress: OnProgress, cancelled: asyncio.Event
     ) -> EngineResult: ...

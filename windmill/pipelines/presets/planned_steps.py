@@ -98,8 +98,10 @@ def _place(preset: Preset, name: str) -> int:
 def _parameters(step: PresetStep, known: Known) -> tuple[Mapping[str, Any], ...]:
     """Values that are not there are left out, so the step's own defaults hold."""
     times = value_of(step.repeat, known) if step.repeat else None
-    each = range(1, times + 1) if times is not None else [None]
-    return tuple(_values(step, Known(known.inputs, known.level, known.quality, number)) for number in each)
+    if times is None:
+        return (_values(step, known),)
+    each = (Known(known.inputs, known.level, known.quality, number) for number in range(1, times + 1))
+    return tuple(_values(step, one) for one in each)
 
 
 def _values(step: PresetStep, known: Known) -> dict[str, Any]:

@@ -32,12 +32,11 @@ def job_of_request(
     `reruns` has the other job for each step that runs one again."""
     plan = [part for step in plan_steps(request) for part in _parts(step, engines, reruns or {})]
     _must_be_countable(plan)
-    versions = {step.name: step.version for step in catalog}
     places = {step.name: place for place, step in enumerate(plan)}
     preset = request.preset
     return NewJob(
         kind=preset.id,
-        steps=[_new_step(step, versions, places) for step in plan],
+        steps=[_new_step(step, catalog.versions, places) for step in plan],
         inputs=request.inputs,
         parameters={"quality": request.quality, "engines": list(engines)},
         preset=preset.id,
@@ -57,7 +56,7 @@ def _must_be_countable(plan: Sequence[PlannedStep]) -> None:
 def _parts(step: PlannedStep, engines: Sequence[str], reruns: Mapping[str, Rerun]) -> Iterator[PlannedStep]:
     """The step itself, or in place of one that runs another job again the steps of that job."""
     if step.run != RERUN_JOB.name or step.name not in reruns:
-        yield replace(step, engines=tuple(engines or step.engines))
+        yield replace(step, engines=tuple(engines)) if engines else step
         return
     again = reruns[step.name]
     for part in plan_steps(again.request):
@@ -81,7 +80,7 @@ def _left(part: PlannedStep, again: Rerun) -> list[str]:
         said = (
             f"the step {part.name} failed with {', '.join(sorted(again.without))}, and no other engine is named for it"
         )
-        raise WindmillError("DEPENDENCY_MISSING", said, "name another one: --engine NAME")
+        raise WindmillError("DEPENDENCY_MISSING", said, "name another one in `engines` of the request (--engine NAME)")
     return left
 
 

@@ -1,6 +1,5 @@
 """All presets of an installation: those that ship with Windmill, and the user's own in PRESETS_DIR."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Literal
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.core.paths import packaged_file
+from windmill.kernels.text.near_names import did_you_mean
 from windmill.pipelines.presets.preset import Preset
 from windmill.pipelines.presets.preset_reader import load_preset
 
@@ -35,8 +35,7 @@ class PresetLibrary:
         """Raises NOT_FOUND with names that are near."""
         if preset_id in self.found:
             return self.found[preset_id]
-        near = difflib.get_close_matches(preset_id, self.found, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(preset_id, self.found)
         said = f"there is no preset {preset_id!r:.80}"
         raise WindmillError("NOT_FOUND", said, f"{hint}python -m windmill presets list shows all")
 

@@ -1,6 +1,5 @@
 """Reads a preset out of a JSON document: what each key may hold. How keys go together is checked in preset_checks."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from windmill.kernels.text.json_readers import (
     rejected_value,
     text,
 )
+from windmill.kernels.text.near_names import did_you_mean
 from windmill.pipelines.presets.conditions import read_condition
 from windmill.pipelines.presets.expressions import read_expression
 from windmill.pipelines.presets.preset import Category, Consent, Preset, PresetStep
@@ -156,8 +156,7 @@ def _dict_of_named(reader: Reader[Any]) -> Reader[dict[str, Any]]:
 def _codes(value: object, key: str) -> dict[str, str]:
     for name in mapping(value, key):
         if code_named(name) is None:
-            near = difflib.get_close_matches(name, ERROR_CODES, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
+            hint = did_you_mean(name, ERROR_CODES, alike=0.5)
             raise rejected_value(f"{key}.{name}", name, f"is no error code; {hint}docs/errors.md has them all")
     return dict_of(text)(value, key)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from windmill.core.errors import WindmillError
@@ -22,10 +23,21 @@ class PresetRequest:
     quality: str
     inputs: Mapping[str, Any]
 
-    @property
+    @cached_property
     def known(self) -> Known:
         """What expressions and conditions are evaluated with."""
         return Known(self.inputs, self.quality, self.preset.quality_levels[self.quality])
+
+    @cached_property
+    def consent_reason(self) -> str:
+        """Why somebody has to confirm that this may be done; empty if nobody has to."""
+        consent = self.preset.consent
+        if consent is None:
+            return ""
+        if consent.when is None:
+            return "it always does"
+        decision = decide(consent.when, self.known)
+        return decision.why if decision.met else ""
 
 
 def read_request(
@@ -48,25 +60,14 @@ def read_request(
         raise WindmillError("USAGE", f"{preset.id}: {error}") from error
     drawn = {name: draw_seed() for name, spec in preset.inputs.items() if spec.type == "seed" and name not in values}
     request = PresetRequest(preset, level, values | drawn)
-    if not consent_given and (reason := consent_reason(request)):
+    if not consent_given and (reason := request.consent_reason):
         raise WindmillError("CONSENT_MISSING", f"{preset.id} needs a confirmation, because {reason}")
     return request
 
 
-def consent_reason(request: PresetRequest) -> str:
-    """Why somebody has to confirm that this may be done; empty if nobody has to."""
-    consent = request.preset.consent
-    if consent is None:
-        return ""
-    if consent.when is None:
-        return "it always does"
-    decision = decide(consent.when, request.known)
-    return decision.why if decision.met else ""
-
-
 def consents_of(request: PresetRequest, given_by: str) -> list[GivenConsent]:
     """What somebody has confirmed by this request, if anything had to be."""
-    consent, reason = request.preset.consent, consent_reason(request)
+    consent, reason = request.preset.consent, request.consent_reason
     return [GivenConsent(consent.text, reason, given_by)] if consent and reason else []
 
 

@@ -1,9 +1,9 @@
 """Checks of one step of a preset: what it runs, the files it is given, and its parameters."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 from windmill.kernels.text.json_readers import ABSENT, Mistake
+from windmill.kernels.text.near_names import did_you_mean
 from windmill.pipelines.presets.expressions import Expression, Reference, references
 from windmill.pipelines.presets.files_of_steps import file_mistakes, main_input
 from windmill.pipelines.presets.known_steps import KNOWN_STEPS, KnownStep
@@ -27,9 +27,9 @@ def step_mistakes(preset: Preset, place: int) -> Iterator[Mistake]:
     if step.run == ENGINE:
         yield from _engine_mistakes(preset, place)
     elif step.run not in KNOWN_STEPS:
-        near = difflib.get_close_matches(step.run, [ENGINE, *KNOWN_STEPS], n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        yield Mistake(f"{key}.run", step.run, f"is no step; {hint}there are {', '.join([ENGINE, *KNOWN_STEPS])}")
+        known = [ENGINE, *KNOWN_STEPS]
+        hint = did_you_mean(step.run, known)
+        yield Mistake(f"{key}.run", step.run, f"is no step; {hint}there are {', '.join(known)}")
     else:
         yield from _known_step_mistakes(preset, place, KNOWN_STEPS[step.run])
 

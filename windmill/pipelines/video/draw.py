@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
+from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, TaskResult
 from windmill.kernels.video.frame_canvas import FrameCanvas
 from windmill.kernels.video.track_paths import TrackPath
 from windmill.media.video.frame_pipe import FrameShape, VideoFrame, decode_frames, encode_frames, even, read_ahead
@@ -16,19 +16,20 @@ from windmill.pipelines.video.label_sprites import LabelSprites
 from windmill.pipelines.video.plan_documents import PlannedSegment, PlannedVideo, video_of
 from windmill.pipelines.video.segment_work import ENCODED_FILE, SegmentWork, piece_of
 from windmill.pipelines.video.track import TRACKS_FILE
-from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
+from windmill.pipelines.video.video_task import (
+    RepeatableVideoStep,
+    folder_of,
+    values_of,
+    work_on,
+)
 
 
 @dataclass(frozen=True)
-class VideoDraw:
+class VideoDraw(RepeatableVideoStep):
     """Makes a piece of the annotated video of each segment."""
 
-    tools: OpenTools = configured_tools
-    limits: StepLimits = LIMITS
     name: str = DRAW.name
     version: int = DRAW.version
-    deterministic: bool = True
-    streams: bool = False
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         given = inputs.parameters["each"][0]

@@ -61,6 +61,9 @@ ENCODE = VideoForm(
         "scene_change": ValueSpec(
             "number", "with max_fps: a change so great is given, too; 0 for none", default=0.3, minimum=0, maximum=1
         ),
+        "measure_quality": ValueSpec(
+            "boolean", "compare each segment with the source: SSIM and flicker, in quality.json", default=False
+        ),
         "frame_pipe": ValueSpec("boolean", "hand each frame through the worker", default=False),
     },
     takes_engine=True,
@@ -136,7 +139,7 @@ STITCH = VideoForm(
 THUMBNAILS = VideoForm(
     "video_thumbnails",
     "makes a poster, a contact sheet, sprites with a WebVTT track, and a moving preview",
-    {"video": "video"},
+    {"video": "footage"},
     "images",
     weight=10,
 )

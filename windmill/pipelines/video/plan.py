@@ -9,7 +9,7 @@ from typing import Any
 from windmill.core.errors import WindmillError
 from windmill.core.settings import load_settings
 from windmill.engines.engine import ProducedFile
-from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
+from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, TaskResult
 from windmill.kernels.pictures.upscaling import fit_within
 from windmill.kernels.video import frame_times
 from windmill.kernels.video.segments import VideoSegment, cut_segments
@@ -21,21 +21,22 @@ from windmill.pipelines.image.picture_files import LoadedPicture, read_picture, 
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run, plan_runs
 from windmill.pipelines.video.forms import PLAN
 from windmill.pipelines.video.plan_documents import PlannedSegment, PlannedVideo
-from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
+from windmill.pipelines.video.video_task import (
+    RepeatableVideoStep,
+    folder_of,
+    values_of,
+    work_on,
+)
 
 STILL_SIDE = 1_920
 
 
 @dataclass(frozen=True)
-class VideoPlan:
+class VideoPlan(RepeatableVideoStep):
     """Scans the video, decides where it is cut, and cuts it."""
 
-    tools: OpenTools = configured_tools
-    limits: StepLimits = LIMITS
     name: str = PLAN.name
     version: int = PLAN.version
-    deterministic: bool = True
-    streams: bool = False
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:
         return plan_runs(job, inputs)

@@ -4,26 +4,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from windmill.engines.engine import ProducedFile
-from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
+from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, TaskResult
 from windmill.media.video.running import VideoTools
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
 from windmill.pipelines.video.forms import SAMPLE
 from windmill.pipelines.video.plan_documents import PlannedSegment, video_of
 from windmill.pipelines.video.sampled_frames import sample_frames
 from windmill.pipelines.video.segment_work import SegmentWork
-from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
+from windmill.pipelines.video.video_task import (
+    RepeatableVideoStep,
+    folder_of,
+    values_of,
+    work_on,
+)
 
 
 @dataclass(frozen=True)
-class VideoSample:
+class VideoSample(RepeatableVideoStep):
     """Takes pictures of each segment."""
 
-    tools: OpenTools = configured_tools
-    limits: StepLimits = LIMITS
     name: str = SAMPLE.name
     version: int = SAMPLE.version
-    deterministic: bool = True
-    streams: bool = False
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         given = inputs.parameters["each"][0]

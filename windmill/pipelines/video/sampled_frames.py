@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from windmill.kernels.video.frame_names import frame_name
 from windmill.media.video.encoding import source_times
 from windmill.media.video.frame_pipe import FrameShape, VideoFrame, decode_frames, even, read_ahead
 from windmill.media.video.running import VideoTools
@@ -35,7 +36,7 @@ class SampledFrame:
 
     def name(self, scale: int) -> str:
         """What the image is called among those of the fleet."""
-        return f"frame_{self.frame:06d}_{self.time / scale:.2f}s"
+        return frame_name(self.frame, self.time / scale)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ class SeenBox:
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """A picture that was looked at. `asked` services were, and those among `failures` have not answered."""
+    """A picture that was looked at. `asked` services were, and those among `failures` have not answered. `image_id` is
+    its image, where services of the fleet have looked at it."""
 
     frame: int
     time: int
     cut: bool
-    image_id: int
+    image_id: int | None
     width: int
     height: int
     boxes: Sequence[SeenBox]

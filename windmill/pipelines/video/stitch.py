@@ -7,7 +7,7 @@ from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.engines.engine import ProducedFile
-from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
+from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, TaskResult
 from windmill.kernels.video.playlist import PLAYLIST_TYPE, PlayablePiece, render_playlist
 from windmill.media.video.containers import must_be_video
 from windmill.media.video.joining import SoundSource, join
@@ -16,22 +16,25 @@ from windmill.media.video.scanning import scan_packets
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
 from windmill.pipelines.video.forms import STITCH
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
+from windmill.pipelines.video.quality import write_quality
 from windmill.pipelines.video.segment_work import HEADER
-from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, values_of, work_on
+from windmill.pipelines.video.video_task import (
+    RepeatableVideoStep,
+    folder_of,
+    values_of,
+    work_on,
+)
 
 VIDEO_FILE, PLAYLIST_FILE = "video.mp4", "playlist.m3u8"
 
 
 @dataclass(frozen=True)
-class VideoStitch:
-    """Makes one MP4 of the pieces and the sound of the source, and the playlist of the pieces."""
+class VideoStitch(RepeatableVideoStep):
+    """Makes one MP4 of the pieces and the sound of the source, the playlist of the pieces, and the report of quality
+    where that was measured."""
 
-    tools: OpenTools = configured_tools
-    limits: StepLimits = LIMITS
     name: str = STITCH.name
     version: int = STITCH.version
-    deterministic: bool = True
-    streams: bool = False
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         given = inputs.parameters["each"][0]
@@ -55,6 +58,8 @@ def _stitch(tools: VideoTools, task: RunningTask) -> TaskResult:
     playlist = folder / PLAYLIST_FILE
     playlist.write_text(playlist_of(video, seconds, whole=True), encoding="utf-8")
     made = [ProducedFile(VIDEO_FILE, target, "video/mp4"), ProducedFile(PLAYLIST_FILE, playlist, PLAYLIST_TYPE)]
+    if measured := task.input.get("quality"):
+        made.append(write_quality(video, measured, folder))
     return TaskResult({"video": task.input["video"], "frames": frames, "seconds": video.seconds}, made)
 
 

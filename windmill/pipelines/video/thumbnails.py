@@ -1,4 +1,5 @@
-"""The step `video_thumbnails`. A video without them is still a video, so what goes wrong here is a warning."""
+"""The step `video_thumbnails`, for a video that was made or one that was given. A video without them is still a video,
+so what goes wrong here is a warning."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, Ste
 from windmill.kernels.pictures.contact_sheet import contact_sheet, square_layout
 from windmill.kernels.pictures.picture import Picture
 from windmill.kernels.video.thumbnail_track import COLUMNS, ON_A_SHEET, cell_of, from_keyframes, interval, render_track
+from windmill.media.video.containers import Demuxer, must_be_video
 from windmill.media.video.frame_pipe import FrameShape, even
 from windmill.media.video.running import VideoTools
 from windmill.media.video.snapshots import TICKS, poster, snapshots
 from windmill.pipelines.video.forms import THUMBNAILS
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
+from windmill.pipelines.video.stitch import VIDEO_FILE
 from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, work_on
 
 WIDTH, SHEET_WIDTH = 160, 320
@@ -31,7 +34,7 @@ _JPEG_QUALITY = 82
 
 @dataclass(frozen=True)
 class VideoThumbnails:
-    """Makes pictures of the joined video."""
+    """Makes pictures along a video."""
 
     tools: OpenTools = configured_tools
     limits: StepLimits = LIMITS
@@ -42,7 +45,9 @@ class VideoThumbnails:
 
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         for output in inputs.outputs.values():
-            yield {"parameters": inputs.parameters["each"][0], "video": output["video"]}
+            encoded = "segments" not in output
+            files = {"files": {"video": [VIDEO_FILE]}} if encoded else {}
+            yield {"parameters": inputs.parameters["each"][0], "video": output["video"], "encoded": encoded, **files}
 
     async def run(self, task: RunningTask) -> TaskResult:
         try:
@@ -55,10 +60,11 @@ class VideoThumbnails:
 
 def _make(tools: VideoTools, task: RunningTask) -> TaskResult:
     video, folder = video_of(task.input), folder_of(task, "out")
-    path = next(file for file in task.files["video"] if file.suffix == ".mp4")
-    taken = _take(tools, path, video)
+    (path, *_) = task.files["video"]
+    demuxer = must_be_video(path)
+    taken = _take(tools, path, demuxer, video, _keyframe_seconds(task, video))
     task.progress(0.6)
-    first = poster(tools, path, min(_POSTER_AT, video.seconds / 2), folder / "poster.jpg")
+    first = poster(tools, path, demuxer, min(_POSTER_AT, video.seconds / 2), folder / "poster.jpg")
     made = [first, _contact_sheet(taken, folder), *_sprites(taken, video, folder), _preview(taken, folder)]
     files = [ProducedFile(one.name, one, media_type_of(one.name)) for one in made]
     return TaskResult({"pictures": len(taken)}, files)
@@ -72,11 +78,18 @@ class _Taken:
     pixels: Picture
 
 
-def _take(tools: VideoTools, path: Path, video: PlannedVideo) -> list[_Taken]:
+def _keyframe_seconds(task: RunningTask, video: PlannedVideo) -> float:
+    """How far apart keyframes are: as we encode, or at most so in a source, whose segments begin with one."""
+    return _KEYFRAME_SECONDS if task.input.get("encoded", True) else video.longest / video.scale
+
+
+def _take(
+    tools: VideoTools, path: Path, demuxer: Demuxer, video: PlannedVideo, keyframe_seconds: float
+) -> list[_Taken]:
     width = min(SHEET_WIDTH, video.width)
     shape = FrameShape(*even(width, max(2, round(width * video.height / video.width))), "bgr24")
-    keyframes = from_keyframes(video.seconds, _KEYFRAME_SECONDS)
-    frames = snapshots(tools, path, shape, interval(video.seconds), keyframes=keyframes)
+    keyframes = from_keyframes(video.seconds, keyframe_seconds)
+    frames = snapshots(tools, path, demuxer, shape, interval(video.seconds), keyframes=keyframes)
     found = []
     for frame in frames:
         pixels = np.frombuffer(frame.pixels, np.uint8).reshape(shape.height, shape.width, 3)[..., ::-1]

@@ -26,7 +26,9 @@ class VideoVerify:
     def plan(self, job: JobView, inputs: StepInputs) -> Iterable[ShardInput]:  # noqa: ARG002 - of every step
         outputs = [inputs.outputs[shard] for shard in sorted(inputs.outputs)]
         if outputs:
-            yield {"video": outputs[0]["video"], "done": [output["done"] for output in outputs]}
+            measured = [output["quality"] for output in outputs if "quality" in output]
+            quality = {"quality": measured} if measured else {}
+            yield {"video": outputs[0]["video"], "done": [output["done"] for output in outputs], **quality}
 
     async def run(self, task: RunningTask) -> TaskResult:
         video, done = video_of(task.input), [EncodedSegment(**one) for one in task.input["done"]]
@@ -34,7 +36,8 @@ class VideoVerify:
             raise WindmillError("FRAMES_LOST", "; ".join(faults[:10]))
         missing = sum(one.missing for one in done)
         seconds = [(one.end - one.first) / video.scale for one in done]
-        output: dict[str, Any] = {"video": task.input["video"], "missing": missing, "seconds": seconds}
+        quality = {name: task.input[name] for name in ("quality",) if name in task.input}
+        output: dict[str, Any] = {"video": task.input["video"], "missing": missing, "seconds": seconds, **quality}
         return TaskResult(output)
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from windmill.core.jsonb import render_jsonb
 from windmill.storage.database import Connection
@@ -19,10 +20,18 @@ from windmill.storage.jobs.rows import (
 from windmill.storage.queries import queries
 
 
+class SeenUnder(NamedTuple):
+    """The lease of the task whose claim ends, and the version that the row of its job had."""
+
+    lease: uuid.UUID
+    version: int
+
+
 @dataclass(frozen=True)
 class BookChanges:
     """All that is written of a job at once. New tasks with a lease are claimed for so many seconds by the worker; all
-    are cancelled if the job `cancels_open` tasks."""
+    are cancelled if the job `cancels_open` tasks. With `seen` the job is not locked: all is written if it is as it was
+    seen, and the ended task still leased."""
 
     job: JobRow
     ended: bool
@@ -33,6 +42,14 @@ class BookChanges:
     new_tasks: Sequence[NewTask]
     lease_seconds: float
     worker: str | None
+    seen: SeenUnder | None
+
+
+class Saved(NamedTuple):
+    """The version that the job's row has now, and the lease of the new task that was claimed, if one was."""
+
+    version: int
+    lease: uuid.UUID | None
 
 
 async def lock_job(connection: Connection, job_id: int, *, only_idle: bool = False) -> JobRow | None:
@@ -47,26 +64,25 @@ async def read_steps(connection: Connection, job_id: int) -> list[StepRow]:
     return read_step_rows(await connection.fetchval(queries()["read_steps"], job_id))
 
 
-async def save_book(connection: Connection, changes: BookChanges) -> uuid.UUID | None:
-    """Write the job's row, the steps that have changed and its tasks, and append the events. The lease of the new task
-    that was claimed, if one was."""
+async def save_book(connection: Connection, changes: BookChanges) -> Saved | None:
+    """Write the job's row, the steps that have changed and its tasks, and append the events. None, and nothing written,
+    if the job or the lease is not as it was seen."""
     job, numbers = changes.job, range(1, len(changes.events) + 1)
     columns = {name: getattr(job, name) for name in _JOB_COLUMNS}
     events = [{"number": number, **vars(event)} for number, event in zip(numbers, changes.events, strict=True)]
     steps = [{name: getattr(step, name) for name in _STEP_COLUMNS} for step in changes.steps]
-    lease = await connection.fetchval(
+    record = await connection.fetchrow(
         queries()["save_book"],
         *(job.job_id, render_jsonb({**columns, "ended": changes.ended}), render_jsonb(events), render_jsonb(steps)),
         *(render_jsonb(changes.task) if changes.task else None, render_jsonb(changes.new_tasks)),
-        *(changes.lease_seconds, changes.worker, changes.cancels_open),
+        *(changes.lease_seconds, changes.worker, changes.cancels_open, *(changes.seen or (None, None))),
     )
-    assert lease is None or isinstance(lease, uuid.UUID)
-    return lease
+    return Saved(record["version"], record["lease"]) if record else None
 
 
 _JOB_COLUMNS = ("status", "ends_as", "priority", "attempt", "progress", "error_code", "message", "warnings",
                 "paused_by", "pause_reason", "paused_until")  # fmt: skip
-_STEP_COLUMNS = ("position", "status", "planned", "plan_cursor", "settled", "failed", "waited", "ran")
+_STEP_COLUMNS = ("position", "status", "planned", "plan_cursor", "settled", "failed", "waited", "ran", "reused")
 
 
 async def find_open_tasks(connection: Connection, job_id: int, ended: EndedTask | None) -> OpenTasks:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from windmill.storage.database import Connection
 from windmill.storage.jobs.rows import (
     ClaimedTask,
-    FairQueue,
     JobRow,
     LeasedTask,
     OpenTasks,
     StepRow,
     StoredArtifact,
     TaskKey,
+    read_claimed_task,
     read_row,
     read_step_rows,
 )
@@ -25,7 +25,7 @@ async def claim_task(
 ) -> ClaimedTask | None:
     """Lease the best task of the step; None if there is none."""
     record = await connection.fetchrow(queries()["claim_task"], step, version, uuid.uuid4(), lease_seconds, worker)
-    return read_row(ClaimedTask, record) if record else None
+    return read_claimed_task(record) if record else None
 
 
 async def renew_leases(
@@ -45,13 +45,12 @@ async def begin_alone(connection: Connection, task: ClaimedTask) -> None:
 
 class LockedTask(NamedTuple):
     """A running task, with its job and the steps of the job: all of them locked. `others` are the other open tasks of
-    the job, and `queues` those of steps that may be next."""
+    the job."""
 
     task: LeasedTask
     job: JobRow
     steps: list[StepRow]
     others: OpenTasks
-    queues: Mapping[str, FairQueue]
 
 
 async def lock_leased_task(connection: Connection, key: TaskKey, lease: object) -> LockedTask | None:
@@ -60,10 +59,8 @@ async def lock_leased_task(connection: Connection, key: TaskKey, lease: object) 
     if record is None:
         return None
     others = OpenTasks(record["others_running"], record["others_queued"], record["others_waiting"])
-    queue = FairQueue(record["queue_virtual_time"], record["queue_last_tag"])
-    queues = {record["queue_step"]: queue} if record["queue_step"] else {}
     task, job = read_row(LeasedTask, record, "task_"), read_row(JobRow, record)
-    return LockedTask(task, job, read_step_rows(record["steps"]), others, queues)
+    return LockedTask(task, job, read_step_rows(record["steps"]), others)
 
 
 async def lock_lost_task(connection: Connection, key: TaskKey, lease: object) -> LockedTask | None:

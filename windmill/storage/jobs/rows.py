@@ -1,8 +1,8 @@
 """Rows of the tables of jobs as values."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,6 +69,7 @@ class StepRow:
     cost: float
     waited: float
     ran: float
+    reused: int = 0
     running: float = 0.0
     """What its tasks that run or wait had done when it was read, as a number of shards."""
 
@@ -76,6 +77,16 @@ class StepRow:
     def name(self) -> str:
         """What the job calls it: several of its steps may run the same code."""
         return str(self.parameters.get("name") or self.step)
+
+
+@dataclass(frozen=True)
+class SeenJob:
+    """A job and its steps as they were while its row had this version. Whatever changes of a job that has one open task
+    changes its row, so who finds this version under the lock on the row need not read them anew."""
+
+    job: JobRow
+    steps: tuple[StepRow, ...]
+    version: int
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,10 @@ class ClaimedTask:
     step_parameters: Document
     output: Document = field(default_factory=dict)
     """What was kept when the task was suspended."""
+    waited: float = 0.0
+    """Seconds in the queue before this claim."""
+    seen: SeenJob | None = None
+    """Its job as it was when it was claimed, if that was read."""
 
     @property
     def key(self) -> TaskKey:
@@ -149,7 +164,8 @@ class EndedTask:
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task that is planned. With a `lease` it is claimed at once, if its turn has come."""
+    """A task that is planned. With a `lease` it is claimed at once, if its turn has come. Tag and place count from
+    where the job's principal stands in the queue."""
 
     position: int
     shard: int
@@ -209,24 +225,60 @@ class GivenConsent:
     given_at: datetime | None = None
 
 
-R = TypeVar("R", JobRow, StepRow, ClaimedTask, LeasedTask)
+R = TypeVar("R", JobRow, StepRow, LeasedTask)
 _DOCUMENTS = frozenset({"inputs", "parameters", "input", "output", "step_parameters"})
+
+
+def changed(row: R, changes: Mapping[str, Any]) -> R:
+    """The row with other values in these columns: `dataclasses.replace` at half its price, for rows of many columns."""
+    return type(row)(**{**vars(row), **changes})
 
 
 def read_row(kind: type[R], record: Any, prefix: str = "") -> R:  # noqa: ANN401 - the driver's record
     """The value of a record that has at least its columns, whose names may begin with a prefix."""
-    return kind(**{name: _value(name, record[prefix + name]) for name in _NAMES[kind]})
+    return kind(**_values(_NAMES[kind], record, prefix))
 
 
-_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in (JobRow, StepRow, ClaimedTask, LeasedTask)}
+def _values(names: Iterable[str], record: Any, prefix: str) -> dict[str, Any]:  # noqa: ANN401 - the driver's record
+    found = {name: record[prefix + name] for name in names}
+    for name in found.keys() & _DOCUMENTS:
+        found[name] = parse_object(found[name])
+    if "warnings" in found:
+        found["warnings"] = tuple(orjson.loads(found["warnings"]))
+    return found
+
+
+_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in (JobRow, StepRow, LeasedTask)}
+
+
+def read_claimed_task(record: Any) -> ClaimedTask:  # noqa: ANN401 - the driver's record
+    """A claimed task out of a record with the columns of its job and, beginning with task_, its own."""
+    job = read_row(JobRow, record)
+    if record["begun"] is not None:
+        job = replace(job, status="running", last_event=record["begun"])
+    seen = None
+    if record["steps"] is not None and record["version"] is not None:
+        seen = SeenJob(job, tuple(read_step_rows(record["steps"])), record["version"])
+    return claimed_task(job, seen=seen, **_values(_CLAIMED, record, "task_"))
+
+
+_CLAIMED = ("position", "shard", "step", "step_version", "attempt", "tries", "lost", "input", "output", "lease",
+            "step_parameters", "waited")  # fmt: skip
+
+
+def claimed_task(job: JobRow, **own: Any) -> ClaimedTask:  # noqa: ANN401 - columns of any type
+    """A claimed task of a job, with what is known of the task itself."""
+    return ClaimedTask(
+        job_id=job.job_id,
+        public_id=job.public_id,
+        kind=job.kind,
+        inputs=job.inputs,
+        parameters=job.parameters,
+        principal=job.principal,
+        **own,
+    )
 
 
 def read_step_rows(document: str | None) -> list[StepRow]:
     """The steps of a job out of the array that PostgreSQL has made of them."""
     return [StepRow(**{name: one[name] for name in _NAMES[StepRow]}) for one in orjson.loads(document or "[]")]
-
-
-def _value(name: str, found: Any) -> Any:  # noqa: ANN401 - a column of any type
-    if name in _DOCUMENTS:
-        return parse_object(found)
-    return tuple(orjson.loads(found)) if name == "warnings" else found

@@ -25,14 +25,18 @@ from windmill.storage.search.terms import KnownTerms, escape_like
 
 VECTOR = "to_tsvector('simple', s.text)"
 """As in the index."""
+_MUCH_MORE = 10
+"""A row costs about ten times as much as an entry of an index (measured, with all in memory)."""
 _WORDS = re.compile(r"\w+")
 
 
 class Conditions:
-    """Compiles queries, and collects their parameters. Mutable."""
+    """Compiles queries, and collects their parameters. `led_to`: the rarest condition leads to so few rows, and the
+    index is not asked for what is much more frequent, as it would name many rows to leave out few. Mutable."""
 
-    def __init__(self, known: KnownTerms) -> None:
+    def __init__(self, known: KnownTerms, *, led_to: int | None = None) -> None:
         self._known = known
+        self._led_to = led_to
         self.parameters: list[object] = []
 
     def parameter(self, value: object) -> str:
@@ -60,7 +64,7 @@ class Conditions:
             case LabelTerm(least=least):
                 yield from self._label(leaf, least)
             case ColourTerm():
-                yield self._overlap("colours", self._known.of[leaf].ids)
+                yield self._overlap("colours", leaf)
             case CameraTerm():
                 yield f"s.camera = ANY ({self.parameter(list(self._known.of[leaf].ids))}::integer[])"
             case TextTerm():
@@ -84,17 +88,23 @@ class Conditions:
                 )
 
     def _label(self, leaf: LabelTerm, least: int) -> Iterator[str]:
-        ids = self._known.of[leaf].ids
-        yield self._overlap("labels", ids)
+        yield self._overlap("labels", leaf)
         if least:
+            ids = self._known.of[leaf].ids
             numbers, sure = self.parameter(list(ids)), self.parameter(least)
             yield (
                 "EXISTS (SELECT FROM unnest(s.labels, s.label_p) AS l (term_id, p)"
                 f" WHERE l.term_id = ANY ({numbers}::integer[]) AND l.p >= {sure}::integer)"
             )
 
-    def _overlap(self, column: str, ids: tuple[int, ...]) -> str:
-        return f"s.{column} && {self.parameter(list(ids))}::integer[]" if ids else "false"
+    def _overlap(self, column: str, leaf: Leaf) -> str:
+        """An index is no help for what IS TRUE."""
+        term = self._known.of[leaf]
+        if not term.ids:
+            return "false"
+        condition = f"s.{column} && {self.parameter(list(term.ids))}::integer[]"
+        is_frequent = self._led_to is not None and term.images > _MUCH_MORE * self._led_to
+        return f"({condition}) IS TRUE" if is_frequent else condition
 
     def _text(self, leaf: TextTerm) -> Iterator[str]:
         """The first condition costs little, and leaves little to the one that takes text apart."""

@@ -15,6 +15,7 @@ from windmill.storage.search.plans import (
     SHORT_WALK,
     PlanKind,
     SearchPlan,
+    has_substring,
     is_everything,
     is_simple_count,
     plan_of,
@@ -70,7 +71,7 @@ class _Asked:
 async def find_page(connection: Connection, query: Query, limit: int, before: int | None = None) -> FoundPage:
     """A page of at most `limit` images before this id. Within a transaction, whose settings it changes."""
     known = await know_terms(connection, query)
-    substrings = bool(await connection.fetchval(queries()["has_substring_index"]))
+    substrings = has_substring(query) and bool(await connection.fetchval(queries()["has_substring_index"]))
     plan = plan_of(query, known, substrings=substrings)
     asked = _Asked(connection, query, known, plan, limit, before)
     if plan.kind == "nothing":
@@ -134,7 +135,7 @@ async def _last_walked(asked: _Asked, most: int) -> int | None:
 async def _candidates(asked: _Asked) -> FoundPage | None:
     """All hits by an index; None if they are too many."""
     await asked.connection.execute(queries()["plan_for_candidates"])
-    conditions = Conditions(asked.known)
+    conditions = Conditions(asked.known, led_to=asked.plan.images)
     limits = [conditions.compile(asked.query)]
     if asked.before is not None:
         limits.append(f"s.image_id < {conditions.parameter(asked.before)}::bigint")

@@ -7,6 +7,7 @@ the counts of the dictionary say. Where they say nothing, as of text, a short wa
 from dataclasses import dataclass
 from typing import Literal
 
+from windmill.kernels.indexing.search_row import LEAST_PROBABILITY
 from windmill.kernels.query.tree import (
     And,
     CameraTerm,
@@ -20,8 +21,9 @@ from windmill.kernels.query.tree import (
     TakenTerm,
     TextTerm,
     conjuncts,
+    leaves,
 )
-from windmill.storage.search.terms import KnownTerms
+from windmill.storage.search.terms import KnownTerms, is_rare
 
 PlanKind = Literal["nothing", "rare", "walk", "candidates"]
 
@@ -30,20 +32,24 @@ SHORT_WALK, LONG_WALK = 4_000, 20_000
 MOST_CANDIDATES = 20_000
 MOST_COUNTED = 10_000
 """No further is counted: people are told `10,000+`."""
-_BALANCE = 100
+_NOTHING = (
+    "no image has a label, colour, camera or time that is asked for; labels are of the merged boxes and the vote, from "
+    f"a probability of {LEAST_PROBABILITY:g} on, however sure one service was"
+)
 NO_BOUNDS = Span()
 
 
 @dataclass(frozen=True)
 class SearchPlan:
     """`has_index`: an index finds the candidates. `group`: only the images of a group are walked through. `ids` is the
-    span in which all hits are."""
+    span in which all hits are. `images`: there are at most so many hits, where they are rare."""
 
     kind: PlanKind
     reason: str
     has_index: bool = False
     group: str | None = None
     ids: Span = NO_BOUNDS
+    images: int | None = None
 
 
 def plan_of(query: Query, known: KnownTerms, *, substrings: bool) -> SearchPlan:
@@ -51,18 +57,12 @@ def plan_of(query: Query, known: KnownTerms, *, substrings: bool) -> SearchPlan:
     images = estimate(query, known)
     has_index, group, ids = is_indexed(query, known, substrings=substrings), _group(query), _ids(query)
     if images == 0:
-        return SearchPlan("nothing", "no image has a label, colour or camera that is asked for")
+        return SearchPlan("nothing", _NOTHING)
     if images is not None and has_index and is_rare(images, known.images):
         said = f"at most {images:,} of {known.images:,} images have the rarest condition: its index finds them"
-        return SearchPlan("rare", said, has_index, None, ids)
+        return SearchPlan("rare", said, has_index, None, ids, images)
     said = "no index finds the hits" if not has_index else "hits may be frequent"
     return SearchPlan("walk", f"{said}: from the newest image backwards", has_index, group, ids)
-
-
-def is_rare(images: int, of: int) -> bool:
-    """Whether its index is cheaper than a walk: the index costs as much as it has hits, a walk as much as it skips rows
-    until a page is full. At a million images this is one in a hundred."""
-    return images * images <= _BALANCE * of
 
 
 def estimate(query: Query, known: KnownTerms) -> int | None:
@@ -76,6 +76,8 @@ def estimate(query: Query, known: KnownTerms) -> int | None:
             return None if None in each else sum(one or 0 for one in each)
         case LabelTerm() | ColourTerm() | CameraTerm():
             return known.of[query].images if known.of[query].ids else 0
+        case TakenTerm():
+            return known.taken.get(query)
         case _:
             return None
 
@@ -108,6 +110,10 @@ def _ids(query: Query) -> Span:
 def is_simple_count(query: Query) -> bool:
     """Whether the dictionary knows exactly how many hits there are."""
     return isinstance(query, LabelTerm | ColourTerm | CameraTerm) and not getattr(query, "least", 0)
+
+
+def has_substring(query: Query) -> bool:
+    return any(isinstance(one, TextTerm) and one.form == "substring" for one in leaves(query))
 
 
 def is_everything(query: Query) -> bool:

@@ -13,8 +13,11 @@ from playwright.async_api import async_playwright
 from tests.conftest import own_environ
 from tests.integration.fleet import running_fleet, unavailable
 from tests.integration.gateway.pages.page_scene import PageScene
+from tests.integration.gateway.pages.seen_pages import album, talk, talks, works
 from tests.integration.gateway_scene import gateway_scene
 from windmill.core.settings import Settings
+
+__all__ = ["album", "talk", "talks", "works"]
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,9 @@ class Look:
     async def text(self, selector: str) -> str:
         return (await self.page.inner_text(selector)).strip()
 
+    async def says(self, selector: str, words: str) -> bool:
+        return words in await self.text(selector)
+
     async def number(self, selector: str) -> int:
         """What a cell shows; less than nothing where it is a dash."""
         shown = (await self.text(selector)).replace(",", "")
@@ -81,6 +84,13 @@ class Look:
             options["runOnly"] = list(rules)
         found = (await Axe().run(self.page, options=options)).response["violations"]
         return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+    async def unfit(self, path: str, *rules: str) -> list[str]:
+        """Why a page is not for everybody: what axe has against it, and that it is wider than the screen."""
+        await self.go(path)
+        wide, screen = await self.page.evaluate("document.documentElement.scrollWidth"), self.page.viewport_size
+        too_wide = [f"is {wide} wide"] if screen and wide > screen["width"] else []
+        return [f"{path} {one}" for one in (*await self.violations(*rules), *too_wide)]
 
     def must_be_clean(self) -> None:
         assert not self.complaints, self.complaints

@@ -35,10 +35,10 @@ async def test_services_are_paused_with_a_reason_and_let_go_on(pages: PageScene)
         assert await rows.fetchval("SELECT paused FROM wanted_states WHERE name = 'pose'") is False
         await look.go("/ui/services/pose")
         await look.page.fill("#concurrency", "3")
-        await press(look, "Set calls")
+        await press(look, "Set concurrency")
         assert await rows.fetchval("SELECT concurrency FROM wanted_states WHERE name = 'pose'") == 3
         await look.page.fill("#concurrency", "")
-        await press(look, "Set calls")
+        await press(look, "Set concurrency")
         assert await rows.fetchval("SELECT concurrency FROM wanted_states WHERE name = 'pose'") is None
         await look.go("/ui/")
         await look.page.click("text=Pause all")
@@ -76,6 +76,41 @@ async def test_parked_jobs_are_redriven_and_thrown_away_as_many_as_were_counted(
         assert "No job is parked that matches" in await look.text("main")
 
 
+async def test_a_failure_is_muted_for_a_while_with_who_and_why_and_heard_again(pages: PageScene) -> None:
+    rows, group, line = pages.fleet.rows, "#f-detectron2-SERVICE_ERROR", "#m-detectron2-SERVICE_ERROR"
+    await pages.fleet.declare("detectron2")
+    await pages.park("detectron2", "SERVICE_ERROR", 2)
+    await pages.park("detectron2", "BAD_RESPONSE", 1)
+    async with pages.look(scripts=False) as look:
+        await look.go("/ui/failures?service=detectron2")
+        await look.page.click(f"{group} .mute summary")
+        await look.page.fill(f"{group} input[name=reason]", "a card is away")
+        await look.page.fill(f"{group} input[name=minutes]", "90")
+        await press(look, "Mute SERVICE_ERROR", group)
+        found = await rows.fetchrow(
+            "SELECT principal, reason, muted_until - now() BETWEEN interval '85 minutes' AND interval '91 minutes'"
+            " FROM muted_failures WHERE service = 'detectron2' AND code = 'SERVICE_ERROR'"
+        )
+        assert found
+        assert tuple(found) == ("ann", "a card is away", True)
+        assert await look.page.locator(group).count() == 0
+        assert await look.page.locator("#f-detectron2-BAD_RESPONSE").count() == 1
+        told = await look.text(line)
+        assert all(word in told for word in ("2", "ann", "a card is away"))
+        await press(look, "Hear again SERVICE_ERROR at detectron2", line)
+        assert await look.page.locator(line).count() == 0
+        assert await look.text(f"{group} .cnt a") == "2"
+        assert await rows.fetchval("SELECT count(*) FROM muted_failures WHERE service = 'detectron2'") == 0
+        changes = (
+            "SELECT action FROM audit_log WHERE subject = 'detectron2' AND action LIKE 'failed.%' ORDER BY audit_id"
+        )
+        assert [row["action"] for row in await rows.fetch(changes)] == ["failed.mute", "failed.hear"]
+        await look.go("/ui/failures/purge?service=detectron2&code=BAD_RESPONSE")
+        await press(look, "Throw away 1")
+        resolved = await look.text("[aria-labelledby=resolved] tbody tr")
+        assert all(word in resolved for word in ("BAD_RESPONSE", "detectron2", "ann"))
+
+
 async def test_a_key_is_shown_once_and_rotated_and_refused_when_revoked(pages: PageScene) -> None:
     rows = pages.fleet.rows
     async with pages.look("admin", scripts=False) as look:
@@ -83,7 +118,7 @@ async def test_a_key_is_shown_once_and_rotated_and_refused_when_revoked(pages: P
         await look.page.fill("#name", "camera")
         await look.page.fill("#principal", "bob")
         await look.page.select_option("#scope", "operator")
-        await press(look, "Make key")
+        await press(look, "Create key")
         secret = await look.text("#secret")
         prefix = prefix_of(secret)
         row = await rows.fetchrow("SELECT name, principal, scope, quota_jobs FROM api_keys WHERE prefix = $1", prefix)
@@ -113,13 +148,13 @@ async def test_a_webhook_is_made_tried_out_sent_to_again_and_deleted(pages: Page
     async with pages.look("operator", scripts=False) as look:
         await look.go("/ui/webhooks")
         await look.page.fill("#url", "https://hooks.example/pages")
-        await press(look, "Make webhook")
+        await press(look, "Create webhook")
         assert (await look.text("#secret")).startswith("whsec_")
         made = await rows.fetchrow("SELECT webhook_id FROM webhooks WHERE url = 'https://hooks.example/pages'")
         assert made
         await look.page.click("a:has-text('https://hooks.example/pages')")
         assert str(made["webhook_id"]) in look.page.url
-        await press(look, "Stop")
+        await press(look, "Disable")
         assert await look.text("#state .st") == "disabled"
         await press(look, "Send a test")
         sent = "FROM webhook_deliveries WHERE webhook_id = $1"

@@ -1,36 +1,14 @@
 """Images as people look at them: what pages show is what the database has, with and without scripts."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 import pytest
-import pytest_asyncio
 
-from tests.integration.gateway.pages.page_scene import Look, PageScene
-from tests.integration.gateway.pages.seen_images import SeenImages, fill_images
+from tests.integration.gateway.pages.page_scene import Look
+from tests.integration.gateway.pages.seen_pages import Album
 from tests.waiting import until
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.asyncio(loop_scope="session")]
 FIRST_VISIT_BYTES = 100_000
 SHOWN = "[...document.querySelectorAll('#boxes .box')].filter(b => getComputedStyle(b).display !== 'none').length"
-
-
-@dataclass(frozen=True)
-class Album:
-    """Images in the database of the gateway."""
-
-    pages: PageScene
-    seen: SeenImages
-
-    async def count(self, statement: str, *values: object) -> int:
-        return int(await self.pages.fleet.rows.fetchval(statement, *values))
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def album(pages: PageScene) -> AsyncIterator[Album]:
-    root = pages.fleet.folder / "seen"
-    root.mkdir()
-    yield Album(pages, await fill_images(pages.fleet.rows, pages.fleet.settings, root))
 
 
 @pytest.mark.parametrize(
@@ -51,11 +29,7 @@ async def test_pages_of_images_are_fit_for_all_and_ask_nobody_else(album: Album,
     )
     async with album.pages.look("operator", width=width, scheme=scheme) as look:
         for path in paths:
-            look.first_bytes = 0
-            await look.go(path)
-            wrong += [f"{path} {one}" for one in await look.violations()]
-            wide = await look.page.evaluate("document.documentElement.scrollWidth")
-            wrong += [f"{path} is {wide} wide"] if wide > width else []
+            wrong += await look.unfit(path)
         assert wrong == []
         look.must_be_clean()
 
@@ -111,6 +85,8 @@ async def test_the_slider_hides_boxes_at_once_and_stays_on_the_way_to_the_next_i
             album.seen.doubtful,
         )
         assert await _shown(look) == sure < all_merged
+        assert await look.page.locator(".card-box:visible").count() == sure
+        assert await look.text("#unlikely") == f"{all_merged - sure} more are hidden by the sliders."
         await look.page.check("#show-l0")
         await look.page.keyboard.press("j")
         await look.page.wait_for_url(f"**/ui/images/{album.seen.sure}?group=park")
@@ -168,12 +144,8 @@ async def test_services_are_asked_again_and_their_answers_come_without_loading_t
             "INSERT INTO results (image_id, service, status, data) VALUES ($1, 'clip', 'success', $2)",
             *(image, '{"predictions": [{"label": "lighthouse"}]}'),
         )
-        await until(lambda: _says(look, "#a-clip", "lighthouse"), 30)
+        await until(lambda: look.says("#a-clip", "lighthouse"), 30)
         look.must_be_clean()
-
-
-async def _says(look: Look, selector: str, words: str) -> bool:
-    return words in await look.page.locator(selector).inner_text()
 
 
 async def test_the_list_of_a_group_can_begin_with_those_on_which_services_disagree(album: Album) -> None:
@@ -236,8 +208,7 @@ async def test_what_is_found_is_exported_by_a_job(album: Album) -> None:
     async with album.pages.look("operator", scripts=False) as look:
         await look.go("/ui/images?query=label:person")
         await look.page.click("summary:has-text('Export these')")
-        await look.page.select_option("#format", "coco")
-        await look.page.click("button:has-text('Export')")
+        await look.page.click("button:has-text('COCO')")
         job = await album.pages.fleet.rows.fetchrow(
             "SELECT preset, inputs ->> 'query' AS query, inputs ->> 'format' AS form FROM jobs"
             " WHERE public_id = $1::uuid",
@@ -245,3 +216,80 @@ async def test_what_is_found_is_exported_by_a_job(album: Album) -> None:
         )
         assert job
         assert tuple(job) == ("export_v1", "label:person", "coco")
+
+
+async def test_boxes_are_filtered_by_how_many_services_saw_them_and_lead_to_other_images(album: Album) -> None:
+    seen_by = "jsonb_array_length(merged_data -> 'contributing_services')"
+    async with album.pages.look("viewer") as look:
+        await look.go(f"/ui/images/{album.seen.sure}")
+        await look.page.fill("#from", "0")
+        all_boxes = await _shown(look)
+        await look.page.fill("#least", "3")
+        many = await album.count(
+            f"SELECT count(*) FROM merged_boxes WHERE image_id = $1 AND {seen_by} >= 3", album.seen.sure
+        )
+        assert await _shown(look) == many < all_boxes
+        await look.page.check("#names-within")
+        moved = "getComputedStyle(document.querySelector('#boxes .lm text:not(.in)')).transform"
+        assert await look.page.evaluate(moved) != "none"
+        await look.page.fill("#least", "1")
+        await look.page.locator(".card-box[open] a", has_text="images with").first.click()
+        asked = await look.page.input_value("#query")
+        label = "'label:\"' || (merged_data ->> 'label') || '\"'"
+        named = f"SELECT count(*) FROM merged_boxes WHERE image_id = $1 AND {label} = $2"
+        assert await album.count(named, album.seen.sure, asked) > 0, asked
+        assert await look.page.locator(".tile").count() == 2
+        look.must_be_clean()
+
+
+async def test_an_image_is_seen_as_it_was_before_a_service_had_answered_and_as_it_is_in_turn(album: Album) -> None:
+    async with album.pages.look("viewer") as look:
+        await look.go(f"/ui/images/{album.seen.sure}?group=park")
+        await look.page.locator("#a-yolov8 a", has_text="before it came").click()
+        preview = look.page.url
+        assert preview.endswith("group=park&without=yolov8")
+        assert "A preview" in await look.text("main")
+        await look.page.wait_for_load_state()
+        await look.page.keyboard.press("b")
+        await look.page.wait_for_url(f"**/ui/images/{album.seen.sure}?group=park")
+        await look.page.keyboard.press("b")
+        await look.page.wait_for_url(preview)
+        look.must_be_clean()
+
+
+async def test_who_is_new_finds_what_is_there_what_failed_and_takes_boxes_along_in_few_clicks(album: Album) -> None:
+    """The clicks are those that docs/pages.md tells."""
+    rows, clicks = album.pages.fleet.rows, 0
+
+    async with album.pages.look("operator", scripts=False) as look:
+
+        async def click(selector: str) -> None:
+            nonlocal clicks
+            clicks += 1
+            await look.page.locator(selector).first.click()
+
+        await look.go("/ui/")
+        await click(".nav a:has-text('Images')")
+        assert "dog" in await look.text(".facets")
+        assert clicks == 1
+        await click(".facets a:has-text('dog')")
+        found = await album.count(
+            "SELECT count(*) FROM image_search WHERE labels @> ARRAY[(SELECT term_id FROM search_terms"
+            " WHERE kind = 'label' AND term = 'dog')]"
+        )
+        assert (await look.page.locator(".tile").count(), clicks) == (found, 2)
+        await click("summary:has-text('Export these')")
+        await click("button:has-text('COCO')")
+        job = await rows.fetchrow(
+            "SELECT inputs ->> 'query', inputs ->> 'format' FROM jobs ORDER BY job_id DESC LIMIT 1"
+        )
+        assert job
+        assert (*job, clicks) == ("label:dog", "coco", 4)
+        clicks = 0
+        await look.go("/ui/")
+        await click("#s-clip td a:has-text('12')")
+        await click("#c-SERVICE_TIMEOUT td a")
+        assert "slow" in await look.text("tbody tr")
+        assert await look.page.locator("tbody tr").count() == 12
+        await click("tbody th a")
+        assert (clicks, "/ui/images/" in look.page.url) == (3, True)

@@ -1,51 +1,12 @@
 """Jobs as people look at them and change them: a control without effect in the database is a defect."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
-from tests.integration.gateway.pages.page_scene import Look, PageScene
-from tests.integration.gateway.pages.seen_images import draw
-from tests.integration.gateway.pages.seen_jobs import PRESET, TIMELINE, TRACKS, SeenJobs, fill_jobs, fill_video
+from tests.integration.gateway.pages.seen_jobs import PRESET, TIMELINE, TRACKS
+from tests.integration.gateway.pages.seen_pages import Works
 from tests.waiting import until
-from windmill.core.settings import Settings
-from windmill.storage.artifacts.opening import open_artifact_store
 
 pytestmark = [pytest.mark.database, pytest.mark.broker, pytest.mark.asyncio(loop_scope="session")]
-
-
-@dataclass(frozen=True)
-class Works:
-    """Jobs in the database of the gateway."""
-
-    pages: PageScene
-    seen: SeenJobs
-    video: str
-
-    async def job(self, public_id: str) -> Any:  # noqa: ANN401 - the driver's record
-        return await self.pages.fleet.rows.fetchrow("SELECT * FROM jobs WHERE public_id = $1::uuid", public_id)
-
-    async def count(self, statement: str, *values: object) -> int:
-        return int(await self.pages.fleet.rows.fetchval(statement, *values))
-
-    async def audited(self, action: str) -> int:
-        return await self.count("SELECT count(*) FROM audit_log WHERE action = $1", action)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def works(pages: PageScene) -> AsyncIterator[Works]:
-    picture = pages.fleet.folder / "portrait.png"
-    draw(picture, "#b8432f")
-    store = open_artifact_store(Settings.from_env({**pages.fleet.environ, "ARTIFACTS_URL": str(pages.scene.store)}))
-    seen = await fill_jobs(pages.scene.jobs, pages.fleet.rows, store, picture)
-    clip = pages.fleet.folder / "clip.mp4"
-    clip.write_bytes(b"no browser plays this")
-    video = await fill_video(pages.scene.jobs, pages.fleet.rows, store, clip)
-    await pages.fleet.rows.execute("UPDATE jobs SET principal = 'ann'")
-    yield Works(pages, seen, video)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +26,7 @@ async def test_pages_of_jobs_are_fit_for_all_and_ask_nobody_else(works: Works, s
     )
     async with works.pages.look("operator", width=width, scheme=scheme) as look:
         for path in paths:
-            await look.go(path)
-            wrong += [f"{path} {one}" for one in await look.violations()]
-            wide = await look.page.evaluate("document.documentElement.scrollWidth")
-            wrong += [f"{path} is {wide} wide"] if wide > width else []
+            wrong += await look.unfit(path)
         assert wrong == []
         look.must_be_clean()
 
@@ -77,7 +35,7 @@ async def test_the_list_counts_what_matches_and_its_filters_stand_in_the_address
     async with works.pages.look("viewer", scripts=False) as look:
         await look.go("/ui/jobs")
         await look.page.select_option("select[name=status]", "failed")
-        await look.page.click("text=Show")
+        await look.page.click("text=Filter")
         assert "status=failed" in look.page.url
         failed = await works.count("SELECT count(*) FROM jobs WHERE status = 'failed'")
         assert (await look.text("#count")).startswith(f"{failed} failed job")
@@ -100,6 +58,7 @@ async def test_a_job_tells_when_what_ran_what_failed_and_what_it_has_made(works:
         assert await look.page.locator(".file img").count() == 1
         assert await look.page.evaluate("document.querySelector('.file img').naturalWidth") == 960
         assert "SERVICE_ERROR: 500; it waits again" in await look.text(".log")
+        assert "It waits." not in await look.text("main"), "it is done"
         await look.go(f"/ui/jobs/{works.seen.failed}")
         told = await look.text("main")
         assert "…/clip.mp4 is no video" in told
@@ -160,7 +119,7 @@ async def test_what_a_job_does_is_seen_without_loading_its_page(works: Works) ->
         await look.go(f"/ui/jobs/{public_id}")
         await look.page.evaluate("window.same = true")
         await jobs.succeed(await jobs.claimed("cut"))
-        await until(lambda: _says(look, "#l-s0", "done"), 30)
+        await until(lambda: look.says("#l-s0", "done"), 30)
         assert await look.page.evaluate("window.same")
         look.must_be_clean()
 
@@ -170,12 +129,8 @@ async def test_new_jobs_are_told_and_not_pushed_in(works: Works) -> None:
         await look.go("/ui/jobs")
         first = await look.page.locator("tbody tr").first.get_attribute("id")
         await works.pages.scene.jobs.submit(principal="ann")
-        await until(lambda: _says(look, "#newer", "1\u00a0new job"), 30)
+        await until(lambda: look.says("#newer", "1\u00a0new job"), 30)
         assert await look.page.locator("tbody tr").first.get_attribute("id") == first
-
-
-async def _says(look: Look, selector: str, words: str) -> bool:
-    return words in await look.page.locator(selector).inner_text()
 
 
 async def test_many_jobs_are_counted_first_then_changed_and_changed_back(works: Works) -> None:
@@ -185,16 +140,16 @@ async def test_many_jobs_are_counted_first_then_changed_and_changed_back(works: 
         await look.go("/ui/jobs?status=queued&preset=storyboard_builder_v1")
         await look.page.check("input[name=scope][value=matching]")
         await look.page.select_option("#act", "cancel")
-        await look.page.click("text=Count them…")
+        await look.page.click("text=Apply…")
         assert await look.text("h1") == "Cancel 3 jobs?"
         matching = "SELECT count(*) FROM jobs WHERE preset = 'storyboard_builder_v1' AND status = $1"
         assert await works.count(matching, "queued") == 3
         await look.page.click("button:has-text('Cancel 3 jobs')")
-        await until(lambda: _says(look, "#state", "3 of 3"), 30)
+        await until(lambda: look.says("#state", "3 of 3"), 30)
         assert await works.count(matching, "cancelled") == 3
         await until(lambda: look.page.locator("button:has-text('Undo')").count(), 30)
         await look.page.click("button:has-text('Undo')")
-        await until(lambda: _says(look, "#state", "undone"), 30)
+        await until(lambda: look.says("#state", "undone"), 30)
         assert await works.count(matching, "cancelled") == 0
         look.must_be_clean()
 
@@ -232,6 +187,21 @@ async def test_who_may_only_look_finds_no_form_and_gets_nowhere_with_one(works: 
         assert (await works.job(works.seen.paused))["status"] == "paused"
 
 
+async def test_a_frame_among_the_images_leads_to_its_second_in_the_video(works: Works) -> None:
+    name = "frame_000050_2.00s-0123456789ab"
+    await works.pages.fleet.rows.execute(
+        "INSERT INTO images (image_filename, image_url, image_group) VALUES ($1, 'artifact:of-a-frame', $2)",
+        *(name, f"job-{works.video}"),
+    )
+    async with works.pages.look("viewer", scripts=False) as look:
+        await look.go(f"/ui/images?group=job-{works.video}")
+        await look.page.click("text=0:02 of the video")
+        assert f"/ui/jobs/{works.video}/watch" in look.page.url
+        source = await look.page.locator("#player source").first.get_attribute("src")
+        assert source is not None
+        assert source.endswith("#t=2.00")
+
+
 async def test_a_video_is_watched_with_its_boxes_segments_and_what_is_seen(works: Works) -> None:
     async with works.pages.look("viewer") as look:
         await look.go(f"/ui/jobs/{works.video}/watch")
@@ -251,4 +221,4 @@ async def test_a_video_is_watched_with_its_boxes_segments_and_what_is_seen(works
         look.must_be_clean()
     async with works.pages.look("viewer", scripts=False) as look:
         await look.go(f"/ui/jobs/{works.seen.failed}/watch")
-        assert "the job has no video" in await look.text("main")
+        assert "The job has no video" in await look.text("main")

@@ -1,9 +1,14 @@
 """Which models may answer, and what a service says that has none."""
 
-import pytest
+from io import BytesIO
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from dev.farm.answers.dice import Prediction
 from dev.farm.contract import TRAITS
-from dev.farm.pictures import open_picture
+from dev.farm.pictures import Picture, open_picture
 from dev.farm.prediction_pool import NoModel
 from dev.farm.probes import picture
 from dev.models.catalogue import MODELS, models
@@ -26,6 +31,8 @@ def test_without_a_model_a_service_says_so_and_makes_nothing_up(service: str) ->
     nothing = RealAnswers({})
     with pytest.raises(NoModel, match=f"there is no model for {service}: "):
         nothing.predictions(service, open_picture(picture("JPEG")), 0)
+    with pytest.raises(NoModel):
+        nothing.class_names(service)
     assert nothing.model_info(service) == {"framework": "none"}
 
 
@@ -42,3 +49,24 @@ def test_computed_answers_say_what_they_are() -> None:
     colors = next(one for one in MODELS if one.service == "colors")
     said = RealAnswers({"colors": (colors, lambda _: [])}).model_info("colors")
     assert said == {"framework": "computed", "weights": "none needed", "licence": "Windmill's own code"}
+
+
+def test_the_classes_of_a_model_are_those_that_it_can_name(tmp_path: Path) -> None:
+    (tmp_path / "efficientnet_labels.txt").write_text("tench, Tinca tinca\ngreat white shark\n")
+    inception, yolov8 = (next(one for one in MODELS if one.service == name) for name in ("inception_v3", "yolov8"))
+    assert inception.classes
+    loaded = {one.service: (one, no_answer) for one in (inception, yolov8)}
+    answers = RealAnswers(loaded, {"inception_v3": inception.classes(tmp_path)})
+    assert answers.class_names("inception_v3") == ["tench", "great_white_shark"]
+    assert len(answers.class_names("yolov8")) == 80
+
+
+def test_metadata_measures_a_transparent_picture_too(tmp_path: Path) -> None:
+    file = BytesIO()
+    Image.new("RGBA", (40, 30), (200, 10, 10, 128)).save(file, "PNG")
+    answer = next(one for one in MODELS if one.service == "metadata").load(tmp_path)
+    assert answer(open_picture(file.getvalue()))[0]["dimensions"] == {"width": 40, "height": 30}
+
+
+def no_answer(_: Picture) -> list[Prediction]:
+    return []

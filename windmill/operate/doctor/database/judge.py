@@ -29,6 +29,8 @@ PRIVILEGES = [
     *((name, privilege) for name in JOB_TABLES for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("turns", privilege) for privilege in ("SELECT", "INSERT", "UPDATE")),
     ("step_work", "SELECT"),
+    *(("image_vectors", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    *(("picture_hashes", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("image_search", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(("search_terms", privilege) for privilege in ("SELECT", "INSERT")),
     *(("search_counts", privilege) for privilege in ("SELECT", "INSERT", "DELETE")),

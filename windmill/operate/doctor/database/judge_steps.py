@@ -22,7 +22,7 @@ def judge_steps(work: Sequence[Mapping[str, Any]], late: Sequence[Mapping[str, A
 def _unserved(row: Mapping[str, Any]) -> DoctorFinding:
     counts = {"tasks wait": row["claimable"], "jobs wait to be planned": row["unplanned"]}
     said = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-    remedy = f"start python -m workers.jobs with STEPS={row['step']} or all, in the version of the jobs"
+    remedy = f"start STEPS={row['step']} python -m workers.jobs, or STEPS=all, in the version of the jobs"
     return warning("database", NAME, f"NO_WORKER: no worker that is alive runs {row['step']}: {said}", remedy)
 
 

@@ -1,0 +1,1 @@
+"""Sessions of talk: heard, read, and claimed."""

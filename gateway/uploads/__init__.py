@@ -1,0 +1,1 @@
+"""Large files that are sent in pieces, and go on after a cut."""

@@ -1,0 +1,3 @@
+"""The services whose queues these tests declare."""
+
+SERVICES = ["clip", "ocr", "yolov8"]
