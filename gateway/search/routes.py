@@ -65,7 +65,7 @@ async def facets(gateway: Context, _: Viewer, query: Annotated[FacetQuery, Query
 async def similar(
     gateway: Context, _: Viewer, image_id: ImageId, query: Annotated[SimilarQuery, Query()]
 ) -> SimilarAnswer:
-    """Images that look like this one, the most similar first."""
+    """Images that look like this one or show the same things, the most similar first."""
     found = await find_similar(gateway.access.pool, gateway.settings, image_id, query.distance, query.limit, query.by)
     hits = [
         SimilarShape.model_validate({**_hit(gateway, SearchHit(record, ())), "distance": distance})

@@ -28,8 +28,9 @@ class FacetQuery(Shape):
 
 
 class SimilarQuery(Shape):
-    """`by`: the name of a service whose vectors are compared, or `hash`; by itself a vector, where the image has one.
-    `distance`: so many bits of the hashes may differ."""
+    """`by`: the name of a service whose vectors are compared, `hash` or `labels`; by itself a vector, where the image
+    has one, else the hash, and labels if no image has nearly the same hash. `distance`: so many bits of the hashes may
+    differ."""
 
     by: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$", examples=["hash"])] = ""
 
@@ -133,8 +134,8 @@ class SimilarShape(HitShape):
 
 
 class SimilarAnswer(Shape):
-    """What images were compared `by`, and the `ways` in which this one can be: by vectors of services, and by its
-    perceptual hash, if it is `hashed`. Not `complete`: only the newest vectors were compared."""
+    """What images were compared `by`, and the `ways` in which this one can be: by vectors of services, by its
+    perceptual hash, if it is `hashed`, and by its labels. Not `complete`: only the newest were compared."""
 
     hits: list[SimilarShape]
     count: int

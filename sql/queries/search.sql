@@ -125,8 +125,20 @@ FROM sought AS w JOIN image_search AS s ON s.phash IS NOT NULL AND s.image_id <>
 WHERE bit_count((s.phash # w.phash)::bit(64)) <= $2
 ORDER BY distance LIMIT $3;
 
--- name: find_hash
-SELECT image_id, phash FROM image_search WHERE image_id = $1;
+-- name: find_look
+-- The perceptual hash of the image $1, and its labels with a probability of $2 thousandths or more.
+SELECT image_id, phash, ARRAY (SELECT l.label FROM unnest(labels, label_p) AS l (label, p) WHERE l.p >= $2) AS labels
+FROM image_search WHERE image_id = $1;
+
+-- name: find_with_labels
+-- The likely labels of at most $3 images that have one of the labels $1.
+SELECT image_id, ARRAY (SELECT l.label FROM unnest(labels, label_p) AS l (label, p) WHERE l.p >= $2) AS labels
+FROM image_search WHERE labels && $1::integer[] LIMIT $3;
+
+-- name: newest_labels
+-- The likely labels of the $2 newest images.
+SELECT image_id, ARRAY (SELECT l.label FROM unnest(labels, label_p) AS l (label, p) WHERE l.p >= $1) AS labels
+FROM image_search ORDER BY image_id DESC LIMIT $2;
 
 -- name: save_search
 -- A second one of the same name takes the place of the first.

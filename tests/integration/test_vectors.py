@@ -139,7 +139,7 @@ async def test_vectors_come_out_of_answers_and_follow_them(fleet: Fleet, pool: P
         await rows.execute(statement, image_id, service, orjson.dumps(reply).decode())
     await index(pool, settings)
     found = await find_similar(pool, settings, 1, 3, 10)
-    assert (found.by, list(found.ways), found.hashed) == ("clip", ["clip", "face"], False)
+    assert (found.by, list(found.ways), found.hashed) == ("clip", ["clip", "face", "labels"], False)
     (first, distance), *_ = found.hits
     assert (first.image.image_id, round(distance, 4)) == (2, 0)
     assert [hit.image.image_id for hit, _ in (await find_similar(pool, settings, 1, 3, 10, "face")).hits] == [3]

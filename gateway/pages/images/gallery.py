@@ -26,7 +26,7 @@ from windmill.operate.inspection.gallery import (
 from windmill.operate.search.facets import SMALL_SAMPLE, read_facets
 from windmill.operate.search.saved import list_searches
 from windmill.operate.search.searching import SearchPage, search_images
-from windmill.operate.search.similar import HASH, MOST_DISTANCE, SimilarImages, find_similar
+from windmill.operate.search.similar import HASH, LABELS, MOST_DISTANCE, SimilarImages, find_similar
 
 router = page_router()
 TILES = 48
@@ -146,6 +146,8 @@ class _Gallery:
 def _distance_told(by: str, distance: float) -> Reason:
     if by == HASH:
         return Reason("bits that differ", str(int(distance)))
+    if by == LABELS:
+        return Reason("in common", f"{1 - distance:.0%}")
     return Reason(f"{by} differs by", f"{distance:.2f}")
 
 

@@ -11,7 +11,7 @@ from windmill.operate.inspection.gallery import MOST_COMPARED, GalleryImage
 from windmill.operate.search.facets import Facets, narrowing
 from windmill.operate.search.frames import frame_of
 from windmill.operate.search.saved import SavedSearch
-from windmill.operate.search.similar import MOST_DISTANCE
+from windmill.operate.search.similar import LABELS, MOST_DISTANCE
 from windmill.pipelines.export.form import ExportFormat
 
 EXAMPLES: Sequence[tuple[str, str]] = (
@@ -141,7 +141,8 @@ class GalleryView:
             return "The query cannot be read."
         if self.asked.similar:
             newest = "" if self.complete else ", of the newest"
-            return f"Images that look like image {self.asked.similar:,}, the most similar first{newest}"
+            alike = "show the same things as" if self.by == LABELS else "look like"
+            return f"Images that {alike} image {self.asked.similar:,}, the most similar first{newest}"
         what = self.total.words if self.total else "Images"
         order = "the newest first"
         if self.asked.sort == "doubt":

@@ -81,8 +81,8 @@ async def similar_images_are_those_of_near_hashes(scene: GatewayScene, ann: http
     assert [(hit["image_id"], hit["distance"]) for hit in answer["hits"]] == [tuple(row) for row in wanted]
     assert {row["distance"] for row in wanted} == {0, 1}
     nothing = await scene.fleet.rows.fetchval("SELECT max(image_id) FROM image_search WHERE phash IS NULL")
-    assert (await ann.get(f"/search/similar/{nothing}")).json() == {
-        "hits": [], "count": 0, "hashed": False, "by": "hash", "ways": [], "complete": True,
+    assert (await ann.get(f"/search/similar/{nothing}", params={"by": "hash"})).json() == {
+        "hits": [], "count": 0, "hashed": False, "by": "hash", "ways": ["labels"], "complete": True,
     }  # fmt: skip
     problem(await ann.get("/search/similar/4711"), 404, "NOT_FOUND")
     await images_are_compared_by_what_a_service_tells(scene, ann, one)
@@ -93,11 +93,11 @@ async def images_are_compared_by_what_a_service_tells(scene: GatewayScene, ann: 
     for image_id, numbers in ((one, [1.0, 0.0]), (one - 1, [0.0, 1.0]), (one - 2, [0.6, 0.8])):
         await scene.fleet.rows.execute(statement, image_id, numbers)
     answer = (await ann.get(f"/search/similar/{one}")).json()
-    assert (answer["by"], answer["ways"], answer["complete"]) == ("clip", ["clip", "hash"], True)
+    assert (answer["by"], answer["ways"], answer["complete"]) == ("clip", ["clip", "hash", "labels"], True)
     assert [(hit["image_id"], round(hit["distance"], 3)) for hit in answer["hits"]] == [(one - 2, 0.4), (one - 1, 1.0)]
     assert (await ann.get(f"/search/similar/{one}", params={"by": "hash"})).json()["by"] == "hash"
     refused = problem(await ann.get(f"/search/similar/{one}", params={"by": "face"}), 400, "USAGE")
-    assert refused["remediation"] == ["it can be compared by clip, hash"]
+    assert refused["remediation"] == ["it can be compared by clip, hash, labels"]
     shown = (await ann.get("/ui/images", params={"similar": one})).text
     assert "clip differs by 0.40" in shown
     assert f"/ui/images?similar={one}&amp;by=hash" in shown

@@ -36,7 +36,7 @@ async def know_terms(connection: Connection, query: Query) -> KnownTerms:
     """Look up labels, colours and cameras of the query, and their counts."""
     asked = [one for one in dict.fromkeys(leaves(query)) if isinstance(one, LabelTerm | ColourTerm | CameraTerm)]
     found = {one: await _ids(connection, one) for one in asked}
-    counts = await _counts(connection, {one for ids in found.values() for one in ids})
+    counts = await count_terms(connection, [ALL_IMAGES, *{one for ids in found.values() for one in ids}])
     images = max(counts.get(ALL_IMAGES, 0), 0)
     return KnownTerms(
         images,
@@ -76,8 +76,9 @@ async def _exact(connection: Connection, kind: str, term: str) -> tuple[int, ...
     return tuple(row["term_id"] for row in rows)
 
 
-async def _counts(connection: Connection, term_ids: Iterable[int]) -> dict[int, int]:
-    rows = await connection.fetch(queries()["count_search_terms"], [ALL_IMAGES, *sorted(term_ids)])
+async def count_terms(connection: Connection, term_ids: Iterable[int]) -> dict[int, int]:
+    """How many images have each; ALL_IMAGES counts all."""
+    rows = await connection.fetch(queries()["count_search_terms"], sorted(term_ids))
     return {row["term_id"]: row["images"] for row in rows}
 
 
