@@ -1,6 +1,9 @@
 """Shapes on a canvas, in boxes that are given as fractions of a box."""
 
+from collections.abc import Sequence
+
 import cv2
+import numpy as np
 
 from dev.farm.pictures import Pixels
 from dev.farm.truth import PixelBox
@@ -46,6 +49,13 @@ def line(canvas: Pixels, box: PixelBox, begin: Place, end: Place, color: Color, 
     x, y, width, height = box
     places = [(x + round(across * width), y + round(down * height)) for across, down in (begin, end)]
     cv2.line(canvas, places[0], places[1], color, max(stroke, 1), cv2.LINE_AA)
+
+
+def filled(canvas: Pixels, box: PixelBox, corners: Sequence[Place], color: Color) -> None:
+    """A polygon."""
+    x, y, width, height = box
+    places = [(x + round(across * (width - 1)), y + round(down * (height - 1))) for across, down in corners]
+    cv2.fillPoly(canvas, [np.array(places, np.int32)], color, cv2.LINE_AA)
 
 
 def mixed(a: Color, b: Color, share: float) -> Color:

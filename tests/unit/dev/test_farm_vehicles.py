@@ -1,5 +1,8 @@
 """A person sees which vehicle is drawn."""
 
+from itertools import combinations
+
+import cv2
 import numpy as np
 import pytest
 
@@ -25,9 +28,22 @@ def drawn_part(label: str) -> np.ndarray:
     return np.asarray(around[EDGE:-EDGE, EDGE:-EDGE])
 
 
-@pytest.mark.parametrize(("label", "least", "most"), [("bicycle", 0.2, 0.55), ("car", 0.6, 0.82), ("bus", 0.85, 1.0)])
+@pytest.mark.parametrize(
+    ("label", "least", "most"),
+    [
+        *(("bicycle", 0.2, 0.55), ("motorcycle", 0.3, 0.65), ("airplane", 0.25, 0.5), ("boat", 0.3, 0.6)),
+        *(("car", 0.6, 0.82), ("truck", 0.65, 0.9), ("train", 0.65, 0.9), ("bus", 0.85, 1.0)),
+    ],
+)
 def test_a_bicycle_is_seen_through_and_a_bus_fills_its_box(label: str, least: float, most: float) -> None:
     assert least < drawn_part(label).mean() < most
+
+
+def test_no_vehicle_has_the_outline_of_another() -> None:
+    vehicles = [label for label, kind in KINDS.items() if kind.family == "vehicle"]
+    outlines = {one: cv2.resize(drawn_part(one).astype(np.uint8), (60, 60)) for one in vehicles}
+    for one, other in combinations(vehicles, 2):
+        assert (outlines[one] != outlines[other]).mean() > 0.08, (one, other)
 
 
 def test_a_bus_is_as_high_in_front_as_in_the_middle_and_a_car_is_not() -> None:
