@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as of_properties
@@ -114,6 +115,19 @@ async def fleet(environ: Mapping[str, str], settings: Settings, tmp_path: Path) 
     """The commands of a fleet of its own, and a look at its database and queues."""
     async with running_fleet(environ, settings, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def other_environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
+    with own_environ(servers, template) as variables:
+        yield variables
+
+
+@pytest.fixture
+async def other_rows(other_environ: Mapping[str, str]) -> AsyncIterator[asyncpg.Connection]:
+    """A second database with the same tables, to compare with."""
+    async with database.connection(Settings.from_env(other_environ), "test") as rows:
+        yield rows
 
 
 @pytest.fixture
