@@ -11,7 +11,7 @@ from windmill.storage.search.terms import ALL_IMAGES, count_terms
 
 LEAST_PROBABILITY = 500
 """In thousandths: less likely labels are not what one sees in a picture."""
-MOST_COMPARED = 2_000
+MOST_COMPARED = 1_000
 """Images with a label that is rare, and as many of the newest."""
 
 
