@@ -36,7 +36,7 @@ TIMES = 7
 QUERIES = {
     "everything": "",
     "frequent label": "label:l1",
-    "label of 1 in 40": "label:l20",
+    "label of 1 in 18": "label:l20",
     "rare label, 1 in 3,000": "label:l900",
     "absent label": "label:unicorn",
     "NOT a frequent label": "-label:l1",
