@@ -91,7 +91,7 @@ class VideoRun:
 
     async def join(self, pieces: str = "video_encode") -> Path:
         await self.step(VideoVerify(), pieces, {}, {})
-        files = {"pieces": sorted(self.files(pieces)), "video": [self.source]}
+        files = {"pieces": self.files(pieces)[::-1], "video": [self.source]}  # in any order
         await self.step(VideoStitch(tools), "video_verify", files, {})
         return self.file("video_stitch", "video.mp4")
 
