@@ -11,7 +11,7 @@ import orjson
 
 from windmill.core.errors import WindmillError
 from windmill.kernels.net.artifact_urls import is_artifact_url
-from windmill.kernels.net.store_urls import is_store_url
+from windmill.kernels.net.store_urls import is_store_url, shown
 from windmill.kernels.text.json_readers import parse_time
 
 SCHEMA = 1
@@ -51,8 +51,10 @@ class Job:
         jobs that have failed."""
         if self.image_path or not self.image_url:
             return self.image_path or ""
-        if is_store_url(self.image_url) or is_artifact_url(self.image_url):
+        if is_artifact_url(self.image_url):
             return self.image_url
+        if is_store_url(self.image_url):
+            return shown(self.image_url) or UNREADABLE_URL
         try:
             parts = urlsplit(self.image_url)
             readable = parts.hostname and (parts.port is None or parts.port)

@@ -111,7 +111,7 @@ def stores(value: str) -> tuple[str, ...]:
         return tuple(allowed_store(entry) for entry in names(value))
     except ValueError as error:
         raise InvalidValue(
-            f"must be buckets or folders in them such as s3://photos,s3://more/2026; one {error}"
+            f"must be buckets or folders in them such as s3://photos,gs://more/2026; one {error}"
         ) from error
 
 
@@ -119,6 +119,11 @@ def endpoint(value: str) -> str:
     if value and not value.startswith(("http://", "https://")):
         raise InvalidValue("must begin with http:// or https://, or be empty")
     return value.rstrip("/")
+
+
+def emulator(value: str) -> str:
+    """The clients of Google take a host without a scheme, too."""
+    return endpoint(value if not value or "://" in value else f"http://{value}")
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,14 @@ def _folder_or_store(value: str, home: Path) -> Path | StoreUrl:
     if "://" not in value:
         return _path(value, home)
     try:
-        return parsed(value)
+        place = parsed(value)
     except ValueError as error:
         raise InvalidValue(f"must be a folder, or a bucket such as s3://bucket/prefix; it {error}") from error
+    if place.scheme != "s3":
+        raise InvalidValue(
+            f"must be a folder, or a bucket such as s3://bucket/prefix; {place.scheme}:// holds images only"
+        )
+    return place
 
 
 def _optional_file(value: str, home: Path) -> Path | None:

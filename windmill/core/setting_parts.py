@@ -14,6 +14,7 @@ from windmill.core.setting_parsers import (
     boolean,
     calls_at_a_time,
     delays,
+    emulator,
     endpoint,
     folder_or_store,
     hosts,
@@ -30,7 +31,7 @@ from windmill.core.setting_parsers import (
     text,
 )
 from windmill.kernels.net.server_addresses import ServerAddress, parse_addresses
-from windmill.kernels.net.store_urls import StoreUrl
+from windmill.kernels.net.store_urls import StoreEndpoints, StoreUrl
 
 LogFormat = Literal["text", "json"]
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
@@ -117,8 +118,8 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings:
-    """Which buckets images may be read from, where their store is and how to log in; every S3 client knows the AWS_
-    names."""
+    """Which buckets images may be read from, where their stores are and how to log in. Other clients of these stores
+    know the names that begin with AWS_, GOOGLE_ and AZURE_, and STORAGE_EMULATOR_HOST."""
 
     image_store_allow: tuple[str, ...] = setting("", stores)
     aws_endpoint_url: str = setting("", endpoint)
@@ -126,6 +127,26 @@ class StoreSettings:
     aws_access_key_id: str = setting("", text)
     aws_secret_access_key: str = setting("", text, secret=True)
     aws_session_token: str = setting("", text, secret=True)
+    aws_skip_signature: bool = setting("false", boolean)
+    google_application_credentials: str = setting("", text)
+    google_skip_signature: bool = setting("false", boolean)
+    storage_emulator_host: str = setting("", emulator)
+    azure_storage_account_name: str = setting("", text, fallback="AZURE_STORAGE_ACCOUNT")
+    azure_storage_account_key: str = setting("", text, secret=True, fallback="AZURE_STORAGE_KEY")
+    azure_storage_sas_token: str = setting("", text, secret=True)
+    azure_storage_endpoint: str = setting("", endpoint)
+    azure_skip_signature: bool = setting("false", boolean)
+    webdav_user: str = setting("", text)
+    webdav_password: str = setting("", text, secret=True)
+
+    def store_endpoints(self) -> StoreEndpoints:
+        """Where the buckets are that the accounts are for."""
+        return StoreEndpoints(
+            self.aws_endpoint_url,
+            self.storage_emulator_host,
+            self.azure_storage_endpoint,
+            self.azure_storage_account_name,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

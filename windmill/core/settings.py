@@ -34,6 +34,7 @@ from windmill.core.setting_parts import (
     WebhookSettings,
     WriteSettings,
 )
+from windmill.kernels.net.store_urls import dav_hosts
 from windmill.kernels.text.near_names import did_you_mean
 from windmill.kernels.text.redaction import HIDDEN, redactor
 
@@ -121,6 +122,8 @@ def _shown(name: str, raw: str) -> str:
 
 def _conflicts(values: Mapping[str, Any]) -> list[Problem]:
     """Rules that involve several settings; each skips values that failed to parse."""
+    allowed = values.get("image_store_allow", ())
+    servers = dav_hosts(allowed)
     rules = [
         (
             values.get("queue_tls_ca") and values.get("queue_tls") is False,
@@ -129,6 +132,19 @@ def _conflicts(values: Mapping[str, Any]) -> list[Problem]:
         (
             bool(values.get("aws_access_key_id")) != bool(values.get("aws_secret_access_key")),
             Problem("AWS_ACCESS_KEY_ID", str(values.get("aws_access_key_id")), "goes with AWS_SECRET_ACCESS_KEY only"),
+        ),
+        (
+            bool(values.get("webdav_user")) != bool(values.get("webdav_password")),
+            Problem("WEBDAV_USER", str(values.get("webdav_user")), "goes with WEBDAV_PASSWORD only"),
+        ),
+        (
+            # One server must not be given the password of another.
+            values.get("webdav_password") and len(servers) > 1,
+            Problem("WEBDAV_USER", str(values.get("webdav_user")), f"is for one server, not {' and '.join(servers)}"),
+        ),
+        (
+            any(place.startswith("az://") for place in allowed) and not values.get("azure_storage_account_name", True),
+            Problem("IMAGE_STORE_ALLOW", ",".join(allowed), "needs AZURE_STORAGE_ACCOUNT_NAME with az://"),
         ),
         (
             values.get("db_sslmode") in {"verify-ca", "verify-full"} and not values.get("db_sslrootcert", True),
@@ -188,7 +204,7 @@ def load_settings() -> Settings:
 def misspelt(names: Iterable[str]) -> Sequence[Problem]:
     """Names in `.env` that look like a typo of a setting, which would silently keep its default. Other names may belong
     to other programs. Their values are hidden, because one may be a password."""
-    known = defaults()
+    known = {*defaults(), *(declared.metadata["fallback"] for declared in fields(Settings))}
     hints = {name: did_you_mean(name.upper(), known, alike=0.75).rstrip() for name in names}
     return [
         Problem(name, "***", f"is not a setting; {hint}")

@@ -1,5 +1,5 @@
-"""Listing images to register: folders, single files, archives, object stores, lists of paths or URLs, CSV tables, COCO
-annotations.
+"""Listing images to register: folders, single files, archives, object stores, WebDAV servers, lists of paths or URLs,
+CSV tables, COCO annotations.
 
 Entries are read lazily, so that memory does not grow with their number; only a COCO document is loaded whole.
 """
@@ -20,7 +20,7 @@ from yarl import URL
 from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.messages import Job, encode
 from windmill.kernels.media.sample import HEAD_BYTES, sample_of
-from windmill.kernels.net.store_urls import is_store_url
+from windmill.kernels.net.store_urls import StoreUrl, is_store_url, unknown_scheme
 from windmill.media.image import host_allowed, looks_like_image
 from windmill.submit.archive_listing import ARCHIVES, list_archive, must_not_be_compressed
 from windmill.submit.entry_types import EXTENSIONS, BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, kind
@@ -57,6 +57,8 @@ def _entries(argument: str, stdin: TextIO, access: ImageAccess) -> Iterator[Entr
         return _listed(stdin, Path.cwd(), access)
     if is_store_url(argument):
         return list_store(argument, access)
+    if place := _behind(argument, access):
+        return list_store(str(place), access)
     if _is_url(argument):
         return iter([_url(argument, access)])
     path = Path(argument)
@@ -196,16 +198,25 @@ def _url(url: str, access: ImageAccess) -> FoundImage | BadEntry:
     """Check that workers may fetch the URL, as far as that is known before DNS is queried."""
     if is_store_url(url):
         return stored_object(url, access)
+    if place := _behind(url, access):
+        return stored_object(str(place), access)
     try:
         parsed, path = URL(url), urlsplit(url).path
     except ValueError as error:
         return BadEntry(url, str(error))
     host = parsed.raw_host
-    if parsed.scheme not in ("http", "https") or not host:
-        return BadEntry(url, "is not an http, https or s3 URL")
+    if parsed.scheme not in ("http", "https"):
+        return BadEntry(url, unknown_scheme(url))
+    if not host:
+        return BadEntry(url, "names no host")
     if not host_allowed(host, access.allowed):
         return BadEntry(url, f"{host} is not a public address; workers fetch from it if IMAGE_URL_ALLOW names it")
     return FoundImage(Path(path).name or url, None, url)
+
+
+def _behind(url: str, access: ImageAccess) -> StoreUrl | None:
+    """What a URL of the web means in a store that may be read: there it is registered once, however it is written."""
+    return access.stores.behind(url) if access.stores and _is_url(url) else None
 
 
 def _is_url(text: str) -> bool:

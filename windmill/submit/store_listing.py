@@ -1,10 +1,11 @@
-"""Images in the buckets of a store: one object, or all below a folder. No object is opened: that would cost a request
-for each, so what they hold is seen by the workers."""
+"""Images in a bucket or on a WebDAV server: one object, or all below a folder. No object is opened: that would cost a
+request for each, so what they hold is seen by the workers."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from windmill.kernels.net.store_urls import StoreUrl
+from windmill.kernels.net.store_urls import StoreUrl, shown
+from windmill.kernels.text.redaction import HIDDEN
 from windmill.media.image.store_reader import Listed, StoreReader
 from windmill.submit.entry_types import EXTENSIONS, BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, kind
 
@@ -26,16 +27,16 @@ def stored_object(address: str, access: ImageAccess) -> FoundImage | BadEntry:
     if isinstance(place, BadEntry):
         return place
     _, url = place
-    return _found(url) if url.key and not url.key.endswith("/") else BadEntry(address, "names no object")
+    return _found(url) if url.key and not url.key.endswith("/") else BadEntry(str(url), "names no object")
 
 
 def _permitted(address: str, access: ImageAccess) -> tuple[StoreReader, StoreUrl] | BadEntry:
     if access.stores is None:
-        return BadEntry(address, "lies in a store, and none may be read")
+        return BadEntry(shown(address) or HIDDEN, "lies in a store, and none may be read")
     try:
         return access.stores, access.stores.permitted(address)
     except ValueError as error:
-        return BadEntry(address, str(error))
+        return BadEntry(shown(address) or HIDDEN, str(error))
 
 
 def _listed(entry: Listed) -> Entry:

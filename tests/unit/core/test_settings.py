@@ -130,8 +130,11 @@ def test_the_passwords_are_the_secrets() -> None:
     assert secret_names() == {
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
         "DB_PASSWORD",
         "QUEUE_PASSWORD",
+        "WEBDAV_PASSWORD",
         "WINDMILL_KEY",
     }
 
@@ -157,3 +160,34 @@ def test_a_worker_without_an_id_is_named_by_host_and_process() -> None:
     name = Settings.from_env({}).worker_name()
     assert name == Settings.from_env({}).worker_name()
     assert name.rpartition("-")[2].isdigit()
+
+
+def test_one_webdav_password_is_for_one_server() -> None:
+    account = {"WEBDAV_USER": "me", "WEBDAV_PASSWORD": "hunter22"}
+    assert Settings.from_env(account | {"IMAGE_STORE_ALLOW": "davs://a/x,davs://a/y"}).webdav_user == "me"
+    refused = problems(account | {"IMAGE_STORE_ALLOW": "davs://a/x,davs://b/y"})
+    assert refused == {"WEBDAV_USER": ("me", "is for one server, not a and b")}
+    assert "WEBDAV_USER" in problems({"WEBDAV_PASSWORD": "hunter22"})
+
+
+def test_containers_of_azure_need_an_account() -> None:
+    refused = problems({"IMAGE_STORE_ALLOW": "az://photos"})
+    assert refused == {"IMAGE_STORE_ALLOW": ("az://photos/", "needs AZURE_STORAGE_ACCOUNT_NAME with az://")}
+    found = Settings.from_env({"IMAGE_STORE_ALLOW": "az://photos", "AZURE_STORAGE_ACCOUNT": "of-the-azure-cli"})
+    assert found.azure_storage_account_name == "of-the-azure-cli"
+
+
+def test_an_emulator_may_be_named_as_the_clients_of_google_take_it() -> None:
+    assert (
+        Settings.from_env({"STORAGE_EMULATOR_HOST": "localhost:4443"}).storage_emulator_host == "http://localhost:4443"
+    )
+
+
+def test_a_place_that_is_no_store_is_refused_with_its_scheme_and_the_remedy() -> None:
+    value, allowed = problems({"IMAGE_STORE_ALLOW": "s3://a,ftp://nas/photos"})["IMAGE_STORE_ALLOW"]
+    assert "ftp://nas/photos" in value
+    assert "mount it, and name the folder" in allowed
+
+
+def test_artifacts_lie_in_s3_or_a_folder_only() -> None:
+    assert problems({"ARTIFACTS_URL": "gs://bucket/x"})["ARTIFACTS_URL"][1].endswith("gs:// holds images only")

@@ -1,7 +1,10 @@
 """Images in stores: only what is allowed is asked for, and whose fault a failure is."""
 
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,42 @@ def source(endpoint: str, allow: str = "s3://photos") -> ImageSource:
 async def test_an_object_is_read_by_its_key_as_the_store_has_it(endpoint: str, key: str) -> None:
     async with source(endpoint) as images:
         assert await images.read(at_url(f"s3://photos/{key}")) == JPEG
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az", "dav"])
+async def test_a_store_that_is_not_allowed_is_not_opened_whichever_it_is(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    async with source("") as images:
+        assert await refused(images, at_url(f"{scheme}://photos/a.jpg")) == ("IMAGE_FORBIDDEN", "never")
+
+
+async def test_a_password_in_an_address_of_a_job_is_not_shown() -> None:
+    async with source("") as images:
+        error = await refusal(images, at_url("dav://me:hunter22@nas/a.jpg"))
+    assert (error.code, "hunter22" in str(error)) == ("IMAGE_FORBIDDEN", False)
+    assert "hunter22" not in at_url("dav://me:hunter22@nas/a.jpg").location
+
+
+@pytest.mark.parametrize(
+    ("place", "variables", "named"),
+    [
+        ("gs://photos", {"GOOGLE_APPLICATION_CREDENTIALS": "/none.json"}, "GOOGLE_APPLICATION_CREDENTIALS"),
+        (
+            "az://photos",
+            {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "!hunter22"},
+            "AZURE_STORAGE_",
+        ),
+    ],
+)
+async def test_an_account_that_cannot_be_read_pauses_jobs_and_is_not_shown(
+    place: str, variables: dict[str, str], named: str
+) -> None:
+    async with ImageSource(Settings.from_env({"IMAGE_STORE_ALLOW": place, **variables})) as images:
+        error = await refusal(images, at_url(f"{place}/a.jpg"))
+    assert (error.code, error.retry, "hunter22" in str(error)) == ("CONFIG_INVALID", "pause", False)
+    assert named in error.remedy
 
 
 @pytest.mark.parametrize(
@@ -138,3 +177,50 @@ async def test_a_path_wins_over_an_object(endpoint: str, tmp_path: Path, photos:
         job = at_url("s3://photos/none.jpg")
         assert await images.read(type(job)(1, "", "a.jpg", job.image_url, job.submitted_at)) == JPEG
     assert photos.asked == []
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Sends whoever asks to another server, or gives an image; and keeps what it was asked with."""
+
+    target = ""
+    seen: list[str | None]
+
+    def do_GET(self) -> None:
+        self.seen.append(self.headers.get("Authorization"))
+        if self.target:
+            self.send_response(302)
+            self.send_header("Location", self.target)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(JPEG)))
+        self.end_headers()
+        self.wfile.write(JPEG)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def recorder(target: str = "") -> Iterator[tuple[str, list[str | None]]]:
+    seen: list[str | None] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Recorder,), {"seen": seen, "target": target}))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def test_the_password_of_a_webdav_server_is_sent_to_no_other() -> None:
+    with recorder() as (elsewhere, there), recorder(f"http://{elsewhere}/a.jpg") as (server, here):
+        environ = {"IMAGE_STORE_ALLOW": f"dav://{server}", "WEBDAV_USER": "me", "WEBDAV_PASSWORD": SECRET}
+        async with ImageSource(Settings.from_env(environ), url_seconds=2) as images:
+            assert await images.read(at_url(f"dav://{server}/a.jpg")) == JPEG
+            assert SECRET not in repr(images.__dict__)
+    assert [bool(account) for account in here] == [True]
+    assert there == [None]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.submit.listed_images import JPEG, good, listed, reasons
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.store_urls import unknown_scheme
 from windmill.submit.image_listing import BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, list_entries
 
 
@@ -120,11 +121,12 @@ def test_a_missing_path_is_reported_before_anything_is_listed(root: Path, argume
     [
         ("http://example.com/a/b.jpg?x=1", FoundImage("b.jpg", None, "http://example.com/a/b.jpg?x=1")),
         ("https://example.com/", FoundImage("https://example.com/", None, "https://example.com/")),
-        ("http://", BadEntry("http://", "is not an http, https or s3 URL")),
-        ("http:///a.jpg", BadEntry("http:///a.jpg", "is not an http, https or s3 URL")),
+        ("http://", BadEntry("http://", "names no host")),
+        ("http:///a.jpg", BadEntry("http:///a.jpg", "names no host")),
         ("http://[::1/a.jpg", BadEntry("http://[::1/a.jpg", "Invalid IPv6 URL")),
         ("http://x:99999/a.jpg", BadEntry("http://x:99999/a.jpg", "Port out of range 0-65535")),
-        ("ftp://x/y.jpg", BadEntry("ftp://x/y.jpg", "is not an http, https or s3 URL")),
+        ("ftp://x/y.jpg", BadEntry("ftp://x/y.jpg", unknown_scheme("ftp://"))),
+        ("file:///x/y.jpg", BadEntry("file:///x/y.jpg", unknown_scheme("file://"))),
         ("http://\udcff/", BadEntry("http://\\udcff/", ANY)),
         ("http://x/\udcff", BadEntry("http://x/\\udcff", "its name holds NUL or is not valid UTF-8")),
         ("http://x/\0", BadEntry("http://x/\0", "its name holds NUL or is not valid UTF-8")),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.submit.listed_images import JPEG, good, listed, reasons
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.store_urls import unknown_scheme
 from windmill.submit.image_listing import BadEntry, FoundImage, ImageAccess, list_entries
 
 
@@ -96,7 +97,7 @@ def test_a_url_in_a_column_of_paths_is_taken_for_one(root: Path) -> None:
     (root / "t.csv").write_text("file\nhttp://example.com/a.jpg\nftp://x/y.jpg\n")
     found = listed(root / "t.csv", root)
     assert good(found) == ["http://example.com/a.jpg"]
-    assert found[1] == BadEntry("t.csv, line 3: ftp://x/y.jpg", "is not an http, https or s3 URL")
+    assert found[1] == BadEntry("t.csv, line 3: ftp://x/y.jpg", unknown_scheme("ftp://"))
 
 
 @pytest.mark.parametrize("column", ["path", "file", "file_name", "filename", "image_path"])

@@ -19,7 +19,7 @@ _NEEDS: dict[Area, tuple[str, ...]] = {
     "database": ("DB",),
     "services": ("SERVICE",),
     "engines": ("SERVICE", "MODEL", "PYTHON", "AWS", "DB", "QUEUE"),
-    "images": ("IMAGE", "MAX_IMAGE", "DB"),
+    "images": ("IMAGE", "MAX_IMAGE", "AWS", "AZURE", "WEBDAV", "DB"),
     "video": ("FFMPEG",),
     "gateway": ("GATEWAY", "IMAGE", "DB"),
 }
