@@ -127,3 +127,5 @@ lock: $(READY) ## upgrade the locked dependencies
 		--python-version 3.11 -c requirements-dev.lock --extra audio pyproject.toml -o requirements-audio.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --upgrade dev/servers/swift.in -o dev/servers/swift.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --upgrade dev/servers/image_stores.in -o dev/servers/image_stores.lock

@@ -26,6 +26,7 @@ LOCKS = {
     "development": "requirements-dev.lock",
     "bench": "requirements-bench.lock",
     "test server": "dev/servers/swift.lock",
+    "test stores": "dev/servers/image_stores.lock",
 }
 """Users of a package and their lock files; the table names the first one that locks the package."""
 SITES = ("var/bench/venv/lib/python*/site-packages",)

@@ -21,6 +21,7 @@ from hypothesis import settings as of_properties
 from dev import servers as private_servers
 from dev.servers import databases
 from tests.e2e import swift_store
+from tests.image_stores import RealStores
 from tests.integration.fleet import Fleet, running_fleet, unavailable
 from tests.integration.proxy import Proxy
 from tests.parallel import RETRY_DELAYS
@@ -166,3 +167,15 @@ def s3() -> Iterator[dict[str, str]]:
             yield variables
     except WindmillError as error:
         unavailable(str(error))
+
+
+@pytest.fixture(scope="session")
+def real_stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStores]:
+    """Real servers of every kind of store that images may lie in."""
+
+    def s3() -> Mapping[str, str]:
+        found: Mapping[str, str] = request.getfixturevalue("s3")
+        return found
+
+    with contextlib.ExitStack() as stack:
+        yield RealStores(tmp_path_factory.mktemp("stores"), s3, stack)

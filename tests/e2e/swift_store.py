@@ -66,6 +66,9 @@ class Bucket:
 
         await asyncio.gather(*(put(key, data) for key, data in objects.items()))
 
+    def put(self, key: str, data: bytes) -> None:
+        self._store(self.name).put(key, data, use_multipart=False)
+
     async def remove(self, key: str) -> None:
         await self._store(self.name).delete_async(key)
 

@@ -1,4 +1,4 @@
-"""Images in a real S3 server, from registering to the result."""
+"""Images in real stores, from registering to the result."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.conftest import Farm
 from tests.e2e.swift_store import Bucket
+from tests.image_stores import RealStores
 from tests.integration.fleet import SMALL_JPEG, Fleet
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
@@ -72,3 +73,23 @@ async def test_while_the_store_refuses_the_account_jobs_wait_and_lose_no_try(
     await fleet.stored(1)
     assert (await well.stop()).code == 0
     assert [row["attempt"] for row in await fleet.results()] == [1]
+
+
+@pytest.mark.slow(reason="10 s: real servers, one of which is installed with npm")
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", ["gs", "az", "dav"])
+async def test_images_of_every_kind_of_store_are_analysed(
+    fleet: Fleet, farm: Farm, real_stores: RealStores, picture: bytes, kind: str
+) -> None:
+    place = real_stores.place(kind)
+    await place.fill({f"in/{number}/{number} ü#%.jpg": picture for number in range(10)})
+    fleet.environ |= place.allowed
+    registered = await fleet.run("producers.images", f"{place.address}/in", "--json")
+    assert (registered.code, registered.json()["registered"]) == (0, 10), registered.err
+    await fleet.produce("--services", "metadata")
+    worker = await fleet.worker("metadata")
+    await fleet.stored(10)
+    assert await fleet.count("status = 'success' AND attempt = 1") == 10
+    assert (await worker.stop()).code == 0
+    secrets = [value for name, value in place.variables.items() if name.endswith(("_KEY", "_PASSWORD"))]
+    assert not [secret for secret in secrets if secret in fleet.logs()]
