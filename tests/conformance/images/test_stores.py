@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.images.hostile_files import picture
-from tests.image_stores import KINDS, Place, RealStores
+from tests.image_stores import KINDS, Place, RealStores, azure_signature
 from tests.unit.imaging import at_url, refusal, refused
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
@@ -110,6 +110,20 @@ async def test_a_place_that_is_allowed_may_be_named_by_its_url_of_the_web(place:
     one = FoundImage("b c#d.jpg", None, f"{place.address}/in/b c#d.jpg")
     assert listed(f"{url}/in/", place.allowed) == [one]
     assert listed(f"{url}/in/b%20c%23d.jpg", place.allowed) == [one]
+
+
+async def test_a_signature_for_a_container_is_enough_for_azure(real_stores: RealStores) -> None:
+    place = real_stores.place("az")
+    await place.fill({"in/a b.jpg": JPEG})
+    variables = dict(place.allowed)
+    signature = azure_signature(place.address.removeprefix("az://"), variables.pop("AZURE_STORAGE_ACCOUNT_KEY"))
+    variables["AZURE_STORAGE_SAS_TOKEN"] = signature
+    assert listed(place.address, variables) == [FoundImage("a b.jpg", None, f"{place.address}/in/a b.jpg")]
+    async with reader(variables) as images:
+        assert await images.read(at_url(f"{place.address}/in/a b.jpg")) == JPEG
+    async with reader(variables | {"AZURE_STORAGE_SAS_TOKEN": signature[:-4]}) as images:
+        error = await refusal(images, at_url(f"{place.address}/in/a b.jpg"))
+    assert (error.code, error.retry, signature[-9:-4] in str(error)) == ("IMAGE_NOT_FOUND", "pause", False)
 
 
 async def test_a_server_that_speaks_no_webdav_is_told(real_stores: RealStores) -> None:
