@@ -1,6 +1,10 @@
 """Images in stores, as they are registered: objects below a folder, and single ones."""
 
 import io
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,8 +16,10 @@ from windmill.media.image.store_reader import StoreReader
 from windmill.submit.image_listing import BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, list_entries
 
 
-def listed(argument: str, endpoint: str = "", stdin: str = "", allow: str = "s3://photos") -> list[Entry]:
-    environ = {
+def listed(
+    argument: str, endpoint: str = "", stdin: str = "", allow: str = "s3://photos", **variables: str
+) -> list[Entry]:
+    environ = variables | {
         "IMAGE_STORE_ALLOW": allow,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "account",
@@ -72,3 +78,81 @@ def test_a_key_that_cannot_be_asked_for_is_told(key: str) -> None:
     told = pytest.raises(WindmillError, match=rf"the key {key} below s3://photos/in has an empty or dotted part")
     with made_store(photos=Bucket({key: b"some"})) as endpoint, told:
         listed("s3://photos/in", endpoint)
+
+
+AZURE = {"AZURE_STORAGE_ACCOUNT_NAME": "ours"}
+BLOB = "https://ours.blob.core.windows.net/photos/2026/a%20b.jpg"
+
+
+def test_a_url_of_an_allowed_place_is_registered_as_the_object_and_any_other_as_a_url() -> None:
+    argument, line = listed(BLOB, allow="az://photos", **AZURE), listed("-", stdin=BLOB, allow="az://photos", **AZURE)
+    assert argument == line == [FoundImage("a b.jpg", None, "az://photos/2026/a b.jpg")]
+    assert listed(BLOB, allow="az://others", **AZURE) == [FoundImage("a%20b.jpg", None, BLOB)]
+    signed = f"{BLOB}?sig=x"
+    assert listed(signed, allow="az://photos", **AZURE) == [FoundImage("a%20b.jpg", None, signed)]
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    assert listed("-", stdin="dav://me:hunter22@nas/a.jpg", allow="dav://nas") == [
+        BadEntry("***", "has an account in it, which belongs into WEBDAV_USER and WEBDAV_PASSWORD")
+    ]
+
+
+def test_a_webdav_server_may_name_nothing_outside_of_what_is_allowed_and_no_circle() -> None:
+    named = {
+        "/photos": [
+            "/photos/",
+            "/photos/a.jpg",
+            "/photos/in/",
+            "/private/b.jpg",
+            "/photos/../private/c.jpg",
+            "/private/",
+        ],
+        "/photos/in": ["/photos/in/", "/photos/in/d.jpg", "/photos/", "/photos/in/../../private/"],
+    }
+    with made_webdav(named) as (host, asked):
+        found = listed(f"dav://{host}/photos", allow=f"dav://{host}/photos")
+    assert {entry.image_url for entry in found if isinstance(entry, FoundImage)} == {
+        f"dav://{host}/photos/a.jpg",
+        f"dav://{host}/photos/in/d.jpg",
+    }
+    assert asked == ["/photos", "/photos/in"]
+
+
+@contextmanager
+def made_webdav(named: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers for each folder what it is told to; and which folders it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PROPFIND(self) -> None:
+            asked.append(self.path.rstrip("/"))
+            body = (
+                f'<D:multistatus xmlns:D="DAV:">{"".join(map(_described, named[asked[-1]]))}</D:multistatus>'.encode()
+            )
+            self.send_response(207)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _described(href: str) -> str:
+    kind = "<D:collection/>" if href.endswith("/") else ""
+    return (
+        f"<D:response><D:href>{href}</D:href><D:propstat><D:prop><D:resourcetype>{kind}</D:resourcetype>"
+        "<D:getlastmodified>Thu, 01 Jan 2026 00:00:00 GMT</D:getlastmodified><D:getcontentlength>5</D:getcontentlength>"
+        "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+    )
