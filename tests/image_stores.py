@@ -22,8 +22,10 @@ from obstore.store import AzureStore
 from dev.servers.image_store_programs import ImageStorePrograms, programs
 from dev.servers.ports import LOOPBACK, answers
 from tests.e2e.swift_store import Bucket
+from tests.integration.fleet import unavailable
 from tests.parallel import free_offset
 from tests.waiting import wait_until
+from windmill.core.errors import WindmillError
 
 KINDS = ("s3", "gs", "az", "dav")
 START_SECONDS = 120.0
@@ -74,7 +76,10 @@ class RealStores:
 
     @cached_property
     def _programs(self) -> ImageStorePrograms:
-        return programs({}, lambda _: None)
+        try:
+            return programs({}, lambda _: None)
+        except WindmillError as error:
+            unavailable(str(error))
 
     def _s3_place(self) -> Place:
         variables = self._s3()

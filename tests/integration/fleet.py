@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import aio_pika
 import asyncpg
@@ -27,7 +27,7 @@ SMALL_JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 """Begins as an image; enough where nobody decodes it."""
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     """Skip on a developer's machine, fail where everything has to be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
