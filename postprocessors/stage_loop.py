@@ -1,5 +1,5 @@
 """The main loop of every post-processor: process stale images round by round, sleep while there are none, wait while
-the database is away, and backfill images that are older than the stage.
+the database is away, backfill images that are older than the stage, and convert derived rows of an older form.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from windmill.core.stages import Stage
 from windmill.derive.backfill import backfill
 from windmill.derive.backlog import backlog_reader, stages_samples
 from windmill.derive.clock_steps import ClockStepGuard
+from windmill.derive.conversion import convert_in_background
 from windmill.derive.stage_feeds import register_stage_feeds
 from windmill.derive.wake_ups import WakeUps
 from windmill.jobs.fleet_reaper import FleetReaper
@@ -115,6 +116,7 @@ class PostProcessor:
         async with WakeUps(pool, self._settings, stages, stop) as wake_ups:
             loops = [asyncio.ensure_future(self._loop(runner, pool, wake_ups)) for runner in self._runners]
             loops += [asyncio.ensure_future(backfill(pool, self._settings, stage, stop)) for stage in stages]
+            loops.append(asyncio.ensure_future(convert_in_background(pool, self._settings, stop)))
             try:
                 await asyncio.gather(*loops)
             finally:

@@ -106,6 +106,7 @@ class StatusAnswer(Shape):
     retrying: int | None
     eta_seconds: float | None
     uncalibrated: bool
+    converted: float | None
     database: str | None
     broker: str | None
     services: list[ServiceLine]

@@ -18,12 +18,6 @@ $$;
 CREATE TRIGGER wake AFTER INSERT ON stale
     REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION wake_stages();
 
--- Nobody asks for a box or its enrichment by number: always for those of an image. So one index of each is enough.
-ALTER TABLE merged_boxes DROP CONSTRAINT merged_boxes_pkey, DROP CONSTRAINT merged_boxes_image_id_box_key_key,
-    ADD PRIMARY KEY (image_id, box_key);
-ALTER TABLE postprocessing DROP CONSTRAINT postprocessing_pkey,
-    DROP CONSTRAINT postprocessing_image_id_box_key_service_key, ADD PRIMARY KEY (image_id, box_key, service);
-
 -- As before, but without a setting of its own: then PostgreSQL plans it as a part of the statement that asks, which
 -- costs a fraction.
 CREATE OR REPLACE FUNCTION awaited_services(for_image bigint, for_stage text) RETURNS SETOF text

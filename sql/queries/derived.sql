@@ -99,4 +99,4 @@ DELETE FROM enrichments WHERE image_id = ANY ($1::bigint[]);
 
 -- name: derived_tables_are_there
 -- Fails if the migrations were not applied.
-SELECT 1 FROM stages, merges LIMIT 0;
+SELECT 1 FROM stages, merges, enrichments, votes LIMIT 0;

@@ -64,8 +64,12 @@ FROM unnest($2::bigint[], $3::float8[]) AS later (image_id, seconds);
 
 -- name: lock_images
 -- Only one process at a time works on an image of a stage, and it reads only after the previous one has committed. So
--- the last writer has seen everything. $2 must be in ascending order to prevent deadlocks.
-SELECT pg_advisory_xact_lock(hashtextextended('windmill ' || $1::text, one)) FROM unnest($2::bigint[]) AS one;
+-- the last writer has seen everything. $2 must be in ascending order to prevent deadlocks. Rows of before, while there are
+-- any, are converted then.
+SELECT convert_derived_rows($2::bigint[])
+FROM (SELECT count(pg_advisory_xact_lock(hashtextextended('windmill ' || $1::text, one))) AS images
+      FROM unnest($2::bigint[]) AS one) AS locked
+WHERE images > 0;
 
 -- name: take_further_marks
 -- The read that follows sees all changes of an image so far, so one recompute serves all of its marks. Also tells
@@ -105,8 +109,9 @@ SELECT image_id, bool_or(deferred) AS deferred FROM (
 ) AS candidates GROUP BY image_id ORDER BY image_id;
 
 -- name: lock_free_images
--- Second: those of the images $2 that no other transaction is leasing at the moment. Never waits.
-SELECT one AS image_id FROM unnest($2::bigint[]) AS one
+-- Second: those of the images $2 that no other transaction is leasing at the moment; it waits for nobody else who does.
+-- Whoever gets one reads its rows, so they are converted.
+SELECT one AS image_id, convert_derived_rows(ARRAY[one]) FROM unnest($2::bigint[]) AS one
 WHERE pg_try_advisory_xact_lock(hashtextextended('windmill lease ' || $1::text, one));
 
 -- name: put_marks_off

@@ -7,7 +7,7 @@ SELECT image_id FROM (
     UNION
     (SELECT image_id FROM merges WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
-    (SELECT image_id FROM votes WHERE image_id > $1 ORDER BY image_id LIMIT $2)
+    (SELECT image_id FROM consensus WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
     (SELECT image_id FROM picture_hashes WHERE image_id > $1 ORDER BY image_id LIMIT $2)
     UNION
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (
 ) AS now_there
 WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
        OR m.source_result_ids <> coalesce(now_there.ids, '{}')
-       OR m.boxes <> json_array_length(m.box_rows)
+       OR m.boxes <> (SELECT count(*) FROM merged_boxes AS b WHERE b.image_id = one)
        OR m.version < $2 OR m.calibration <> $3)
   AND NOT EXISTS (SELECT FROM stale AS s WHERE s.stage = 'merge' AND s.image_id = one AND s.tries = 0);
 
@@ -38,7 +38,7 @@ WHERE ((m.image_id IS NULL AND now_there.ids IS NOT NULL)
 -- The same for the vote, which is made from results, boxes and enrichment.
 SELECT one AS image_id
 FROM unnest($1::bigint[]) AS one
-LEFT JOIN votes AS c ON c.image_id = one
+LEFT JOIN consensus AS c ON c.image_id = one
 CROSS JOIN LATERAL (
     SELECT array_agg(r.result_id ORDER BY r.result_id) AS ids
     FROM results AS r JOIN feeds AS f ON f.service = r.service AND f.stage = 'consensus'

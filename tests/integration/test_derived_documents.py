@@ -1,17 +1,18 @@
 """Boxes of an image, and answers about them, stand in one row; people see and write them by views."""
 
-import shutil
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet
+from tests.integration.older_schema import migrate_anew
 from windmill.core.settings import Settings
 from windmill.derive.stored_answers import delete_answers_of_vanished_boxes, read_answers
 from windmill.derive.stored_boxes import read_boxes
 from windmill.storage import database
-from windmill.storage.migrations import MIGRATIONS, migrate
+from windmill.storage.conversion import read_conversion
+from windmill.storage.migrations import migrate
 
 pytestmark = pytest.mark.database
 
@@ -44,14 +45,8 @@ FROM postprocessing ORDER BY image_id, post_id
 
 
 async def test_rows_that_were_there_before_are_seen_as_they_were(settings: Settings, tmp_path: Path) -> None:
-    older = tmp_path / "older"
-    shutil.copytree(MIGRATIONS, older)
-    for file in older.glob("*.sql"):
-        if int(file.name[:4]) >= BEFORE:
-            file.unlink()
     async with database.connection(settings, "test") as rows:
-        await rows.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        await migrate(rows, older)
+        await migrate_anew(rows, tmp_path, before=BEFORE)
         await rows.execute("INSERT INTO stages (stage) VALUES ('merge'), ('enrich'), ('consensus'), ('index')")
         await rows.execute(FILL + "; DELETE FROM stale")
         boxes, answers = await rows.fetch(BOXES), await rows.fetch(ANSWERS)
@@ -60,6 +55,7 @@ async def test_rows_that_were_there_before_are_seen_as_they_were(settings: Setti
         assert await rows.fetch(BOXES) == boxes
         assert await rows.fetch(ANSWERS) == answers
         assert await rows.fetchval("SELECT count(*) FROM stale") == 0, "nothing is computed anew"
+        assert await read_conversion(rows) is None, "so few are converted at once"
         await _numbers_go_on(rows, boxes, answers)
 
 

@@ -75,6 +75,7 @@ async def mark_page(
     if found and not dry:
         forget = STAGES[stage].forget_query
         if forget and (criteria.everything or criteria.older_than is not None):
+            await connection.execute(queries()["convert_images"], found)
             await connection.execute(queries()[forget], found, criteria.older_than)
         await connection.execute(queries()["mark_images"], stage, found)
     return SweepPage(ids[-1], len(ids), len(found))

@@ -9,5 +9,5 @@ from windmill.storage.queries import queries
 
 async def lock_images(connection: Connection, stage: Stage, image_ids: Sequence[int]) -> None:
     """Lock these images (ascending) for the stage until the transaction ends; waits for whoever holds them. Call it
-    before anything is read."""
+    before anything is read: rows of an older form are converted then."""
     await connection.execute(queries()["lock_images"], stage, list(image_ids))

@@ -21,5 +21,10 @@ def render_span(seconds: float) -> str:
     return f"{minutes}m{whole % 60}s" if minutes else f"{whole}s"
 
 
+def render_conversion(share_done: float) -> str:
+    """That derived rows of an older form are being converted, and how far it is."""
+    return f"post-processors convert derived rows of an older form, {100 * share_done:.0f} % done"
+
+
 def render_eta(seconds: float | None) -> str | None:
     return None if seconds is None else render_span(seconds)

@@ -2,6 +2,7 @@
 
 from windmill.core.services import CanaryKind
 from windmill.core.setting_parts import DatabaseSettings
+from windmill.storage.conversion import is_converting
 from windmill.storage.database import Pool, translate_errors
 from windmill.storage.queries import queries
 
@@ -26,6 +27,8 @@ class CanaryNotes:
                 assert noted, "an upsert without a condition returns its row"
                 if noted["settled"]:
                     await connection.execute(sql["mark_blind_answers"], service, kind, seconds)
+                    if await is_converting(connection):
+                        await connection.execute(sql["delete_blind_answers_of_before"], service, kind, seconds)
                     await connection.execute(sql["delete_blind_enrichments"], service, kind, seconds)
                     await connection.execute(sql["end_blindness"], service)
         return bool(noted["doubtful"] and not noted["settled"])

@@ -19,6 +19,9 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 PooledConnection = asyncpg.pool.PoolConnectionProxy
 Pool = asyncpg.Pool
 
+LOCKED = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+"""Others hold what a statement needs."""
+
 CONNECT_SECONDS = 10.0
 """For all servers together; each gets at least MIN_CONNECT_SECONDS."""
 MIN_CONNECT_SECONDS = 3.0

@@ -1,6 +1,8 @@
 """Schema migrations: sql/migrations/NNNN_name.sql, each applied once."""
 
+import asyncio
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +11,14 @@ from pathlib import Path
 from windmill.core.errors import WindmillError
 from windmill.core.paths import packaged_file
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.storage.database import CONNECT_SECONDS, Connection, Pool, check, translate_errors
+from windmill.storage.database import CONNECT_SECONDS, LOCKED, Connection, Pool, check, translate_errors
 from windmill.storage.queries import queries
+
+logger = logging.getLogger(__name__)
 
 # A migration may have to rewrite a table with a billion rows.
 MIGRATE_SECONDS = 86_400.0
+LOCK_SECONDS = 5.0
 
 MIGRATIONS = packaged_file("sql") / "migrations"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -81,7 +86,9 @@ async def check_schema(opened: Pool, settings: DatabaseSettings, statement: str)
     refuse_newer_schema(available(), (row["version"] for row in rows))
 
 
-async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[Migration]:
+async def migrate(
+    connection: Connection, folder: Path = MIGRATIONS, *, lock_seconds: float = LOCK_SECONDS
+) -> list[Migration]:
     """Apply the pending migrations, each in its own transaction; returns them."""
     sql = queries()
     await connection.execute(sql["lock_migrations"])
@@ -89,7 +96,22 @@ async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[Mig
     applied = {row["version"]: row["digest"] for row in await connection.fetch(sql["list_applied_migrations"])}
     todo = pending(available(folder), applied)
     for migration in todo:
-        async with connection.transaction():
-            await connection.execute(migration.script, timeout=MIGRATE_SECONDS)
-            await connection.execute(sql["record_migration"], migration.version, migration.name, migration.digest)
+        await _apply(connection, migration, lock_seconds)
     return todo
+
+
+async def _apply(connection: Connection, migration: Migration, lock_seconds: float) -> None:
+    """Tries again while others use what it changes: whoever waits for a lock makes all wait that come later."""
+    sql = queries()
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute(sql["limit_waiting_for_locks"], lock_seconds)
+                await connection.execute(migration.script, timeout=MIGRATE_SECONDS)
+                await connection.execute(sql["record_migration"], migration.version, migration.name, migration.digest)
+        except LOCKED as error:
+            context = {"version": migration.version, "migration": migration.name, "reason": str(error)}
+            logger.warning("others use what a migration changes; it tries again", extra=context)
+            await asyncio.sleep(lock_seconds)
+        else:
+            return

@@ -149,6 +149,12 @@ def test_images_that_were_never_submitted_and_an_unfitted_calibration_are_told()
     assert "uncalibrated" not in text
 
 
+def test_a_conversion_of_derived_rows_is_told_while_it_lasts() -> None:
+    said = "post-processors convert derived rows of an older form, 12 % done"
+    assert said in render_status_text(FleetStatus(9, [], converted=0.123))
+    assert "older form" not in render_status_text(FleetStatus(9, []))
+
+
 def test_its_share_of_the_retries_delays_a_service() -> None:
     status = fleet(working("clip", 60), working("ocr", 60), retrying=30, workers=(WORKER,))
     assert [(one.retrying, one.eta_seconds) for one in status.services] == [(30, 90), (0, 60)]

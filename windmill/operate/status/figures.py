@@ -106,6 +106,8 @@ class FleetStatus:
     """Images that no run submitted to any service, counted up to MOST_UNSUBMITTED."""
     uncalibrated: bool = False
     """Whether boxes and votes rest on the shipped calibration, of which nothing was fitted on this fleet."""
+    converted: float | None = None
+    """The share of derived rows of an older form that is converted; None if there are none."""
     copies: int | None = 0
     steps: list[StepStatus] = field(default_factory=list)
     jobs: dict[str, int] = field(default_factory=dict)

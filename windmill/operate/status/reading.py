@@ -26,6 +26,7 @@ from windmill.operate.status.median_times import MedianTimes
 from windmill.operate.status.queue_depths import ASK_SECONDS, QueueConnection, QueueReader
 from windmill.operate.wanted_states import is_altered, read_step_names
 from windmill.storage import database
+from windmill.storage.conversion import read_conversion
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
 from windmill.storage.wanted_states import read_wanted_states
@@ -111,6 +112,8 @@ class StatusReader:
         status.backlog = [Backlog(**row) for row in await connection.fetch(sql["list_backlog"], list(STAGES))]
         status.workers = [_worker(row) for row in rows]
         status.steps = [StepStatus(**row) for row in await connection.fetch(sql["list_step_work"])]
+        conversion = await read_conversion(connection)
+        status.converted = round(conversion.share_done, 4) if conversion else None
         status.jobs = {row["status"]: row["jobs"] for row in await connection.fetch(sql["count_open_jobs"])}
         wanted = await read_wanted_states(connection)
         status.wanted = [one for one in wanted.by_name.values() if is_altered(one)]

@@ -7,7 +7,7 @@ from windmill.core.outages import IMAGES_AWAY
 from windmill.core.wanted_states import EVERYTHING, WantedState
 from windmill.kernels.text.printable import render_printable
 from windmill.kernels.text.tables import render_table
-from windmill.operate.render import render_eta, render_span
+from windmill.operate.render import render_conversion, render_eta, render_span
 from windmill.operate.status.figures import (
     MOST_MARKS,
     MOST_TASKS,
@@ -100,6 +100,8 @@ def _render_details(status: FleetStatus) -> str:
         )
     if status.backlog:
         lines.append(f"to post-process: {', '.join(map(_render_backlog, status.backlog))}")
+    if status.converted is not None:
+        lines.append(render_conversion(status.converted))
     for one in status.services:
         if one.breaker_reason:
             lines.append(f"{one.service} {_render_standstill(one)}: {one.breaker_reason}")
