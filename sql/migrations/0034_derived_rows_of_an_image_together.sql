@@ -179,7 +179,8 @@ BEGIN
 END
 $$;
 
--- How far the tables of before are converted: from their end, which VACUUM then gives back to the disk.
+-- How far the tables of before are converted: from their end, which VACUUM then gives back to the disk. No row once all
+-- are.
 CREATE TABLE derived_conversion (
     place      text PRIMARY KEY,
     turn       integer NOT NULL,
@@ -251,7 +252,8 @@ BEGIN
     END LOOP;
     PERFORM show_derived_rows(false);
     CREATE OR REPLACE FUNCTION convert_derived_rows(image_ids bigint[]) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
-    DROP TABLE merged_boxes_before, postprocessing_before, consensus_before, derived_conversion;
+    DROP TABLE merged_boxes_before, postprocessing_before, consensus_before;
+    DELETE FROM derived_conversion;
     DROP FUNCTION show_derived_rows(boolean), put_together(bigint[]), convert_next_rows(integer), end_conversion();
     RETURN true;
 END

@@ -1,13 +1,13 @@
--- Derived rows that still stand as they did before migration 34: decisions/0027. While there are any, that migration's
--- functions and tables are there as well.
+-- Derived rows that still stand as they did before migration 34: decisions/0027. While there are any, so are functions of
+-- that migration which convert them.
 
 -- name: is_converting
-SELECT to_regclass('derived_conversion') IS NOT NULL;
+SELECT EXISTS (SELECT FROM derived_conversion);
 
 -- name: read_conversion
--- `images` are those that were converted in batches; others were converted because they changed.
+-- No row once all are converted. `images` were converted in batches, others because they changed.
 SELECT sum(pages)::bigint AS pages, sum(pages_left)::bigint AS pages_left, sum(images)::bigint AS images
-FROM derived_conversion;
+FROM derived_conversion HAVING count(*) > 0;
 
 -- name: convert_next_rows
 -- Those in the next $1 pages of the tables of before. `images` is NULL if another process is at it.

@@ -66,6 +66,7 @@ BOUNDED = {
     "session_transcripts": "one for each talk",
     "session_hits": "the wanted words of talks",
     "session_changes": "what people changed of speakers",
+    "derived_conversion": "one for each table that is being converted",
     "muted_failures": "one at most for each code of a service",
 }
 # Each of these asks of all images at once; why that is bearable stands beside it.
