@@ -426,6 +426,10 @@ CREATE TRIGGER mark_updated AFTER UPDATE ON enrichments
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION mark_by_postprocessing();
 CREATE TRIGGER mark_deleted AFTER DELETE ON enrichments
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION mark_by_postprocessing();
+-- Answers of a blind service are deleted also before they are converted.
+CREATE TRIGGER mark_deleted AFTER DELETE ON postprocessing_before REFERENCING OLD TABLE AS changed FOR EACH STATEMENT
+    WHEN (current_setting('windmill.stage', true) IS DISTINCT FROM 'convert')
+    EXECUTE FUNCTION mark_by_postprocessing();
 
 -- Whoever may use the tables may use the views, what they are made of and the numbers they need.
 DO $$

@@ -21,14 +21,8 @@ SELECT end_conversion();
 SELECT convert_derived_rows($1::bigint[]);
 
 -- name: delete_blind_answers_of_before
--- What delete_blind_enrichments does, for answers that are not converted yet. It marks the images itself: the tables of
--- before have no triggers.
-WITH gone AS (
-    DELETE FROM postprocessing_before AS p USING canaries AS c
-    WHERE c.service = $1 AND p.service = $1 AND p.status = 'success'
-      AND p.result_created BETWEEN c.found_at AND c.recovered_at + make_interval(secs => $3)
-      AND finds_nothing(p.data -> 'predictions', $2)
-    RETURNING p.image_id
-)
-INSERT INTO stale (stage, image_id)
-SELECT DISTINCT s.stage, g.image_id FROM gone AS g JOIN stages AS s ON s.stage IN ('enrich', 'consensus', 'index');
+-- What delete_blind_enrichments does, for answers that are not converted yet.
+DELETE FROM postprocessing_before AS p USING canaries AS c
+WHERE c.service = $1 AND p.service = $1 AND p.status = 'success'
+  AND p.result_created BETWEEN c.found_at AND c.recovered_at + make_interval(secs => $3)
+  AND finds_nothing(p.data -> 'predictions', $2);

@@ -58,12 +58,12 @@ async def stressed(
         killer = tasks.create_task(_kill(rows, stop, random.Random(seed))) if kills else None
         for _ in range(RECOMPUTERS):
             tasks.create_task(_recompute(settings, make, written, stop, rounds))
-        await _write_all(settings, images, seed, held_seconds)
+        await write_all(settings, images, seed, held_seconds)
         written.set()
     return Happened(len(rounds), killer.result() if killer else 0)
 
 
-async def _write_all(settings: Settings, images: int, seed: int, held_seconds: float) -> None:
+async def write_all(settings: Settings, images: int, seed: int, held_seconds: float) -> None:
     """Every service answers about every image once, and a third of them once more, in any order. A third of the rows
     are committed only up to so many seconds after they were stamped."""
     dice = random.Random(seed)

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.integration.fleet import Fleet, waits_for_a_lock
-from tests.integration.older_schema import migrate_anew
+from tests.integration.older_schema import TOO_MANY, Seen, look, migrate_anew
 from tests.waiting import until
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
@@ -58,36 +58,17 @@ FROM merges AS m;
 INSERT INTO stages (stage) VALUES ('merge'), ('enrich'), ('consensus'), ('index');
 INSERT INTO feeds (stage, service) VALUES ('merge', 'yolov8'), ('consensus', 'yolov8');
 """
-# Merged images without a box: with them the database is too large to be converted at once.
-MORE = """
-INSERT INTO merges (image_id, source_result_ids, services, awaiting, dropped, boxes, version, calibration)
-SELECT n, '{}', '{}', '{}', '{}', 0, 2, 'mine' FROM generate_series(1000001, 1010001) AS n;
-DELETE FROM stale;
-"""
-VIEWS = {
-    "merged_boxes": "image_id, merged_id, box_key, source_result_ids, merged_data::text, status, created, anchor, "
-    "version, calibration",
-    "postprocessing": "image_id, post_id, merged_box_id, box_key, service, data::text, status, error_code, "
-    "processing_time, result_created, error_message, attempt, final, version",
-    "consensus": "image_id, consensus_data::text, source_result_ids, processing_time, created, source_merged_ids, "
-    "source_post_ids, version, calibration",
-}
-Seen = dict[str, list[asyncpg.Record]]
-
-
-async def look(rows: asyncpg.Connection) -> Seen:
-    """What people see of derived rows, at one moment each."""
-    return {view: await rows.fetch(f"SELECT {columns} FROM {view} ORDER BY 1, 2") for view, columns in VIEWS.items()}
 
 
 @pytest.fixture
-async def before(fleet: Fleet, tmp_path: Path) -> Seen:
+async def before(fleet: Fleet, settings: Settings, tmp_path: Path) -> Seen:
     """What was seen in a database that was large, until it was migrated a moment ago."""
     rows = fleet.rows
     await migrate_anew(rows, tmp_path, before=TOGETHER)
-    await rows.execute(FILL + MORE)
+    await rows.execute(FILL + TOO_MANY)
     seen = await look(rows)
-    await migrate(rows)
+    async with database.connection(settings, "test") as connection:
+        await migrate(connection)
     assert await is_converting(rows)
     return seen
 
@@ -129,7 +110,7 @@ async def test_whoever_reads_meanwhile_sees_each_row_once_and_in_the_end_nothing
     assert await look(fleet.rows) == before
     assert await fleet.rows.fetchval("SELECT count(*) FROM stale") == 0, "nothing is computed anew"
     assert await fleet.rows.fetchval("SELECT count(*) FROM pg_class WHERE relname LIKE '%\\_before%'") == 0
-    names = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc LIKE '%\\_before%'"
+    names = "SELECT proname FROM pg_proc WHERE prosrc ~ '(merged_boxes|postprocessing|consensus)_before'"
     assert await fleet.rows.fetch(names) == []
     together = "SELECT (SELECT count(*) FROM enrichments), (SELECT count(*) FROM votes)"
     assert tuple(await fleet.rows.fetchrow(together)) == (IMAGES, IMAGES)
@@ -161,8 +142,13 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_batch_has_changed_not
     assert not await is_converting(fleet.rows)
 
 
+_SESSIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'windmill migrate'
+"""
+
+
 async def _alone(rows: asyncpg.Connection) -> bool:
-    return not await rows.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'windmill migrate'")
+    return not await rows.fetchval(_SESSIONS)
 
 
 async def test_the_command_says_what_is_left_and_who_converts_it(fleet: Fleet, before: Seen) -> None:
@@ -275,9 +261,9 @@ async def test_rows_that_are_changed_by_hand_meanwhile_are_changed_as_if_they_we
 async def test_whoever_may_write_a_view_needs_no_rights_on_what_it_was_made_of(fleet: Fleet, tmp_path: Path) -> None:
     rows, name = fleet.rows, f"clerk_{fleet.settings.db_name}"
     await migrate_anew(rows, tmp_path, before=TOGETHER)
-    await rows.execute(FILL + MORE)
-    await rows.execute(f"CREATE ROLE {name}; GRANT SELECT, UPDATE, INSERT ON postprocessing, stale TO {name}")
-    await rows.execute(f"GRANT SELECT ON stages TO {name}")
+    await rows.execute(FILL + TOO_MANY)
+    await rows.execute(f"CREATE ROLE {name}; GRANT SELECT, INSERT, UPDATE, DELETE ON postprocessing, stale TO {name}")
+    await rows.execute(f"GRANT USAGE ON SCHEMA public TO {name}; GRANT SELECT ON stages TO {name}")
     try:
         await migrate(rows)
         await rows.execute(f"SET ROLE {name}")
