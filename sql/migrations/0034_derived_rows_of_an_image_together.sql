@@ -120,8 +120,8 @@ ALTER VIEW postprocessing ALTER COLUMN final SET DEFAULT true;
 ALTER VIEW postprocessing ALTER COLUMN version SET DEFAULT 0;
 ALTER VIEW merged_boxes ALTER COLUMN anchor SET DEFAULT '{0,0,0,0}';
 
--- Puts what stands before of these images into one row each. Nothing is computed, so nothing becomes stale: the triggers
--- below leave no marks for the stage 'convert'.
+-- Puts what stands before of these images into one row each; a row that somebody wrote there by hand stays. Nothing is
+-- computed, so nothing becomes stale: the triggers below leave no marks for the stage 'convert'.
 CREATE FUNCTION put_together(image_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SET windmill.stage = 'convert' AS $$
 BEGIN
@@ -142,7 +142,8 @@ BEGIN
                              THEN merged_data - '{services,awaiting_services,failed_services}'::text[]
                              ELSE merged_data END) ORDER BY merged_id) AS box_rows
           FROM went GROUP BY image_id) AS together
-    ON CONFLICT (image_id) DO UPDATE SET failed = excluded.failed, box_rows = excluded.box_rows;
+    ON CONFLICT (image_id) DO UPDATE SET failed = excluded.failed, box_rows = excluded.box_rows
+    WHERE m.box_rows::text = '[]';
 
     WITH went AS (DELETE FROM postprocessing_before WHERE image_id = ANY (image_ids) RETURNING *)
     INSERT INTO enrichments (image_id, answers, updated)
@@ -151,14 +152,16 @@ BEGIN
                'error_code', error_code, 'error_message', error_message, 'processing_time', processing_time,
                'attempt', attempt, 'final', final, 'version', version, 'result_created', result_created)
                ORDER BY service, box_key), max(result_created)
-    FROM went GROUP BY image_id;
+    FROM went GROUP BY image_id
+    ON CONFLICT DO NOTHING;
 
     WITH went AS (DELETE FROM consensus_before WHERE image_id = ANY (image_ids) RETURNING *)
     INSERT INTO votes (image_id, consensus_data, source_result_ids, processing_time, created, source_merged_ids,
                        source_post_ids, version, calibration)
     SELECT image_id, consensus_data::text::json, source_result_ids, processing_time, created, source_merged_ids,
            source_post_ids, version, calibration
-    FROM went;
+    FROM went
+    ON CONFLICT DO NOTHING;
 END
 $$;
 
@@ -196,11 +199,11 @@ GRANT SELECT ON derived_conversion TO PUBLIC;
 
 -- Converts images that have rows in the next pages. It waits for nobody who converts one of them at the moment: `waiting`
 -- counts the images of these pages that are left, and then the next call looks there again. `images` is NULL if another
--- process is at it. Each image is locked, and PostgreSQL has room for some thousand locks.
+-- process is at it. Whoever wants one of the images waits until all of them are converted, so they are few.
 CREATE FUNCTION convert_next_rows(most_pages integer, OUT images integer, OUT waiting integer, OUT pages_left bigint)
 LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
 DECLARE
-    most_images CONSTANT integer := 500;
+    most_images CONSTANT integer := 200;
     part  derived_conversion;
     first bigint;
     there bigint[];

@@ -30,7 +30,9 @@ from windmill.storage.migrations import migrate
 pytestmark = pytest.mark.database
 
 TOGETHER = 34
-IMAGES = 120
+AT_ONCE = 200
+"""So many images a batch converts at most."""
+IMAGES = 240
 # A service of boxes has answered, and its boxes have an answer each of two others; random text keeps them from
 # compressing, so that the tables have many pages.
 FILL = f"""
@@ -100,7 +102,7 @@ async def test_whoever_reads_meanwhile_sees_each_row_once_and_in_the_end_nothing
     fleet: Fleet, before: Seen, pool: database.Pool
 ) -> None:
     looks = []
-    task = asyncio.create_task(converted(pool, fleet.settings, first_pages=1, most_per_second=60.0))
+    task = asyncio.create_task(converted(pool, fleet.settings, first_pages=1, most_per_second=120.0))
     while not task.done():
         state = await read_conversion(fleet.rows)
         assert await look(fleet.rows) == before
@@ -151,6 +153,38 @@ async def _alone(rows: asyncpg.Connection) -> bool:
     return not await rows.fetchval(_SESSIONS)
 
 
+async def test_a_post_processor_converts_beside_its_work(fleet: Fleet, before: Seen) -> None:
+    process = fleet.start("postprocessors.spatial_enrichment")
+    await until(lambda: _is_done(fleet.rows), what=lambda: f"the end of the conversion\n{process.log}")
+    assert "derived rows are converted" in process.log
+    assert (await process.stop()).code == 0
+    seen = await look(fleet.rows)
+    assert (seen["merged_boxes"], seen["consensus"]) == (before["merged_boxes"], before["consensus"])
+
+
+async def _is_done(rows: asyncpg.Connection) -> bool:
+    return not await is_converting(rows)
+
+
+async def test_what_somebody_has_written_into_the_new_tables_by_hand_stays_and_holds_up_nothing(
+    fleet: Fleet, before: Seen, pool: database.Pool, settings: Settings
+) -> None:
+    await fleet.rows.execute("""
+        UPDATE merges SET box_rows = '[{"merged_id": 9000, "box_key": "mine", "anchor": [1, 2, 3, 4], "data": {}}]'
+        WHERE image_id = 1;
+        INSERT INTO enrichments (image_id, answers)
+        VALUES (2, '[{"post_id": 9000, "box_key": "mine", "service": "face"}]');
+        INSERT INTO votes (image_id, consensus_data, source_result_ids) VALUES (3, '{}', '{}');
+    """)
+    assert await converted(pool, settings)
+    seen = await look(fleet.rows)
+    assert [row["box_key"] for row in seen["merged_boxes"] if row["image_id"] == 1] == ["mine"]
+    assert [row["box_key"] for row in seen["postprocessing"] if row["image_id"] == 2] == ["mine"]
+    assert [row["consensus_data"] for row in seen["consensus"] if row["image_id"] == 3] == ["{}"]
+    others = [{view: [row for row in r if row["image_id"] > 3] for view, r in one.items()} for one in (before, seen)]
+    assert others[0] == others[1]
+
+
 async def test_the_command_says_what_is_left_and_who_converts_it(fleet: Fleet, before: Seen) -> None:
     end = await fleet.run("windmill", "migrate")
     assert end.out == (
@@ -168,14 +202,17 @@ async def test_images_that_somebody_else_converts_at_the_moment_are_left_until_h
         await held.start()
         await lock_images(other, "merge", [7])
         first = await convert_batch(pool, settings, 2_000)
+        second = await convert_batch(pool, settings, 2_000)
         assert first
-        assert (first.images, first.waiting, await left(rows)) == (IMAGES - 1, 1, [7])
+        assert second
+        assert (first.images, first.waiting) == (AT_ONCE - 1, IMAGES - AT_ONCE + 1)
+        assert (second.images, second.waiting, await left(rows)) == (IMAGES - AT_ONCE, 1, [7])
         assert await look(rows) == before
         await held.rollback()
-    second = await convert_batch(pool, settings, 2_000)
-    assert second
-    assert (second.images, second.waiting, await left(rows)) == (1, 0, [])
-    assert second.pages_left < first.pages_left
+    third = await convert_batch(pool, settings, 2_000)
+    assert third
+    assert (third.images, third.waiting, await left(rows)) == (1, 0, [])
+    assert third.pages_left < second.pages_left == first.pages_left
 
 
 async def test_one_process_converts_and_the_others_wait(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from windmill.core.errors import WindmillError
+from windmill.core.errors import DataRefused, WindmillError
 from windmill.core.outages import Outage
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.process.runner import pause
@@ -98,12 +98,12 @@ class Conversion:
         self._pages = first_pages
 
     async def run(self, stop: asyncio.Event) -> bool:
-        """Whether all is converted; False if it was stopped. Waits while the database is away."""
+        """Whether all is converted; False if it was stopped. Tries for ever, as everything works meanwhile."""
         outage = Outage("the database")
         while not stop.is_set():
             try:
                 rest = await self._step()
-            except WindmillError as error:
+            except (WindmillError, DataRefused) as error:
                 self._pages = max(1, self._pages // 2)
                 await pause(stop, outage.failed(error))
                 continue
