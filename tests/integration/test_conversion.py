@@ -114,8 +114,8 @@ async def test_whoever_reads_meanwhile_sees_each_row_once_and_in_the_end_nothing
     assert await fleet.rows.fetchval("SELECT count(*) FROM pg_class WHERE relname LIKE '%\\_before%'") == 0
     names = "SELECT proname FROM pg_proc WHERE prosrc ~ '(merged_boxes|postprocessing|consensus)_before'"
     assert await fleet.rows.fetch(names) == []
-    together = "SELECT (SELECT count(*) FROM enrichments), (SELECT count(*) FROM votes)"
-    assert tuple(await fleet.rows.fetchrow(together)) == (IMAGES, IMAGES)
+    assert await fleet.rows.fetchval("SELECT count(*) FROM enrichments") == IMAGES
+    assert await fleet.rows.fetchval("SELECT count(*) FROM votes") == IMAGES
 
 
 async def test_a_process_that_is_killed_in_the_middle_of_a_batch_has_changed_nothing_and_the_next_goes_on(
@@ -191,6 +191,12 @@ async def test_the_command_says_what_is_left_and_who_converts_it(fleet: Fleet, b
         "the database is up to date\n"
         "post-processors convert derived rows of an older form, 0 % done; --convert does so now\n"
     )
+
+
+async def test_a_rate_without_a_conversion_is_a_mistake(fleet: Fleet) -> None:
+    end = await fleet.run("windmill", "migrate", "--rate", "5")
+    assert (end.code, end.out) == (2, "")
+    assert "add --convert" in end.err
 
 
 async def test_images_that_somebody_else_converts_at_the_moment_are_left_until_he_has_done_it(

@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from windmill.cli.options import Commands, add_command, add_services, async_command, int_between, sync_command
+from windmill.core.errors import WindmillError
 from windmill.core.services import load_fleet
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.settings import Settings
@@ -44,6 +45,8 @@ def add_to(commands: Commands) -> None:
 
 
 async def run_migrate(settings: DatabaseSettings, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    if arguments.rate and not arguments.convert:
+        raise WindmillError("USAGE", "--rate says how fast --convert is", "add --convert, or leave --rate out")
     applied = await apply_migrations(settings)
     for migration in applied:
         sys.stdout.write(f"applied {migration.version:04} {migration.name}\n")
