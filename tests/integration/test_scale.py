@@ -76,6 +76,8 @@ OF_ALL_IMAGES = {
     "group_exists": "one step in the index of groups",
     "count_taken": "one range of the index of times, which ends where it is not rare any more",
     "newest_vectors": "one page in the order of the primary key",
+    "newest_labels": "one page in the order of the primary key",
+    "find_with_labels": "so many rows that an index of labels finds",
     "some_groups": "one step in the index of groups for each of at most 20",
     "greatest_image_id": "one step in the primary key",
     "greatest_known_image_id": "one step in the primary key of each partition",
