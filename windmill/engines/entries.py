@@ -126,7 +126,7 @@ class AudioEntry(CommonEntry):
     """The folder with a Whisper model in the form of CTranslate2; empty for the one of the extra `audio`."""
     voices: str = ""
     """The file with the weights of the voice encoder; empty for that of the package resemblyzer."""
-    alike: float = 0.78
+    alike: float = 0.79
     """Two voices that are less alike are two speakers."""
     threads: int = 1
     memory_bytes: int = 2_147_483_648

@@ -54,6 +54,56 @@ def test_who_says_next_to_nothing_is_taken_for_somebody_who_sounds_alike() -> No
     assert cluster_voices(np.zeros((0, 64), np.float32), [], RULES).tolist() == []
 
 
+def along(start: int, end: int, count: int, spread: float = 0.02, seed: int = 0) -> Floats:
+    """A voice that changes from one direction to another while it speaks: only neighbours are alike."""
+    ends = np.stack([voice(start, 1, 0.0)[0], voice(end, 1, 0.0)[0]])
+    shares = np.linspace(0, 1, count)[:, None]
+    moved = ends[0] * (1 - shares) + ends[1] * shares
+    scattered = moved + np.random.default_rng(seed).normal(0, spread, moved.shape)
+    return np.asarray(scattered / np.linalg.norm(scattered, axis=1, keepdims=True), np.float32)
+
+
+def test_a_voice_that_changes_in_the_course_of_a_talk_is_one_speaker() -> None:
+    changing, other = along(1, 2, 16), voice(3, 8)
+    assert float(changing[0] @ changing[-1]) < 0.3, "its ends are not alike"
+    labels = cluster_voices(np.concatenate([changing, other]), [3.0] * 24, RULES)
+    assert labels.tolist() == [0] * 16 + [1] * 8
+
+
+def between(one: int, other: int, share: float) -> Floats:
+    """A stretch that is like one voice and somewhat like another."""
+    mixed = voice(one, 1)[0] * share + voice(other, 1)[0]
+    return np.asarray(mixed / np.linalg.norm(mixed), np.float32)[None]
+
+
+def test_one_odd_stretch_of_a_voice_is_no_speaker_and_a_stranger_is_one() -> None:
+    talk = np.concatenate([voice(1, 6), voice(2, 6)])
+    odd = between(1, 5, 0.9)
+    assert 0.55 < float(odd[0] @ talk[0]) < 0.79
+    assert cluster_voices(np.concatenate([talk, odd]), [3.0] * 12 + [5.0], RULES).tolist()[-1] == 0
+    assert cluster_voices(np.concatenate([talk, voice(5, 1)]), [3.0] * 12 + [5.0], RULES).tolist()[-1] == 2
+
+
+def test_two_who_say_one_sentence_each_are_two() -> None:
+    vectors = np.concatenate([voice(1, 1), between(1, 5, 0.9)])
+    assert cluster_voices(vectors, [4.0, 4.0], RULES).tolist() == [0, 1]
+
+
+def test_the_most_alike_become_one_if_fewer_speak_than_are_heard() -> None:
+    alike = np.repeat(between(1, 5, 0.8), 4, axis=0)
+    vectors = np.concatenate([voice(1, 4), voice(2, 4), alike])
+    assert cluster_voices(vectors, [3.0] * 12, RULES).tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert cluster_voices(vectors, [3.0] * 12, ClusterRules(most_speakers=2)).tolist() == [0] * 4 + [1] * 4 + [0] * 4
+
+
+def test_a_changing_voice_is_one_speaker_in_a_talk_of_many_blocks_too() -> None:
+    order = np.random.default_rng(2).integers(0, 3, 6 * BLOCK)
+    pools = [along(7, 8, 6 * BLOCK), voice(1, 6 * BLOCK, seed=1), voice(2, 6 * BLOCK, seed=2)]
+    vectors = np.stack([pools[who][place] for place, who in enumerate(order)])
+    labels = cluster_voices(vectors, [2.0] * len(order), RULES)
+    assert len(set(labels.tolist())) == 3
+
+
 def test_windows_cover_each_stretch_and_none_crosses_two() -> None:
     windows = voice_windows([(1.0, 1.5), (4.0, 8.1)])
     assert windows[0].span == (1.0, 1.5)
