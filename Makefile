@@ -61,7 +61,7 @@ $(EARS): requirements-audio.lock dev/voices/resemblyzer.lock | $(READY)
 test: $(READY) ## run all tests except the slow ones, on private servers under var/test (BROKER=4: on RabbitMQ 4)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-test-slow: $(READY) $(MODELS) ## run the slow tests, about twenty minutes; each states why it is slow
+test-slow: $(READY) $(MODELS) $(EARS) ## run the slow tests, about twenty minutes; each states why it is slow
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 chaos: $(READY) ## run the long fault tests, about half an hour: kills, restarts, outages; prints counts

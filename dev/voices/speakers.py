@@ -19,6 +19,14 @@ from windmill.media.ffmpeg.programs import find_ffmpeg
 
 PACKAGES = (*(f"asterisk-core-sounds-{language}-wav" for language in ("en", "fr", "it", "ru")), "flite")
 MORE_PACKAGES = (*PACKAGES, "asterisk-prompt-it-menardi-wav", "asterisk-prompt-fr-armelle", "espeak-ng")
+SETS: Mapping[str, Sequence[str]] = {
+    "voices": PACKAGES,
+    "more-voices": MORE_PACKAGES,
+    "many-voices": (*MORE_PACKAGES, "asterisk-prompt-es-co", "ktuberling-data", "klettres-data"),
+    "synthetic-voices": ("flite",),
+}
+"""Those of the demo; those of measurements; those on which thresholds are chosen; and the ones that say any sentence, a
+tenth of the size."""
 RECORDED: Mapping[str, str] = {
     "allison": "en_US_f_Allison",
     "june": "fr_CA_f_June",
@@ -26,6 +34,7 @@ RECORDED: Mapping[str, str] = {
     "irina": "ru_RU_f_IvrvoiceRU",
     "menardi": "it_IT_f_Menardi",
     "armelle": "fr",
+    "colombian": "es",
 }
 """Names of ours, and the folders of their prompts."""
 SYNTHETIC = ("awb", "rms", "slt", "kal16")
@@ -90,14 +99,12 @@ def _decode_gsm(path: Path, target: Path) -> None:
     subprocess.run([program, "-v", "error", "-nostdin", "-y", *given], check=True)
 
 
-def open_voices(cache: Path, report: ReportLine, *, more: bool = False) -> Voices:
-    """The voices, downloaded if they are not there; `more` are those that only measurements need. Raises CannotUnpack
-    where this is no Debian."""
+def open_voices(cache: Path, report: ReportLine, name: str = "voices") -> Voices:
+    """A set of voices, downloaded if they are not there. Raises CannotUnpack where this is no Debian."""
     if not debian_packages.can_unpack():
         raise debian_packages.CannotUnpack("the voices are packages of Debian, which this system is not")
     cache.mkdir(parents=True, exist_ok=True)
-    packages, name = (MORE_PACKAGES, "more-voices") if more else (PACKAGES, "voices")
-    tree = debian_packages.unpack_packages(packages, cache / f"{name}-{_VERSION}-{debian_packages.system()}", report)
+    tree = debian_packages.unpack_packages(SETS[name], cache / f"{name}-{_VERSION}-{debian_packages.system()}", report)
     made = cache / "voices-made"
     made.mkdir(exist_ok=True)
     return Voices(tree, made)

@@ -74,7 +74,7 @@ def make_talk(voices: Voices, plan: TalkPlan) -> MadeTalk:
         spoken.append(SpokenTurn(SpeakerTurn(speaker, start / RATE, end / RATE), text))
         at = end
     mixed = np.pad(mixed, (0, RATE // 2))
-    return MadeTalk(_with_noise(mixed, plan), spoken)
+    return MadeTalk(with_noise(mixed, plan.noise, plan.seed), spoken)
 
 
 def _next_speaker(plan: TalkPlan, number: int, before: str, dice: random.Random) -> str:
@@ -84,11 +84,12 @@ def _next_speaker(plan: TalkPlan, number: int, before: str, dice: random.Random)
     return dice.choice(others) if others and dice.random() < _CHANGES else before
 
 
-def _with_noise(mixed: npt.NDArray[np.int32], plan: TalkPlan) -> Pcm:
+def with_noise(mixed: npt.NDArray[np.int32], decibels: float | None, seed: int) -> Pcm:
+    """With white noise so many decibels below it, or as it is."""
     sound = mixed.astype(np.float64)
-    if plan.noise is not None:
-        power = np.sqrt(np.mean(np.square(sound))) * 10 ** (-plan.noise / 20)
-        sound += np.random.default_rng(plan.seed).normal(0, power, len(sound))
+    if decibels is not None:
+        power = np.sqrt(np.mean(np.square(sound))) * 10 ** (-decibels / 20)
+        sound += np.random.default_rng(seed).normal(0, power, len(sound))
     return np.asarray(np.clip(sound, -32_768, 32_767), np.int16)
 
 

@@ -127,7 +127,7 @@ class AudioEntry(CommonEntry):
     voices: str = ""
     """The file with the weights of the voice encoder; empty for that of the package resemblyzer."""
     alike: float = 0.79
-    """Two voices that are less alike are two speakers."""
+    """Two voices that are less alike, where they are most alike, are two speakers."""
     threads: int = 1
     memory_bytes: int = 2_147_483_648
 

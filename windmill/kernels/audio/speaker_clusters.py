@@ -89,7 +89,8 @@ def _clusters(vectors: Floats | Voices, seconds: Voices, labels: Labels) -> Clus
     count = int(labels.max()) + 1
     sums = np.zeros((count, vectors.shape[1]))
     np.add.at(sums, labels, vectors * seconds[:, None])
-    return Clusters(sums, np.bincount(labels, seconds, count), np.bincount(labels, minlength=count))
+    heard = np.asarray(np.bincount(labels, seconds, count), np.float64)
+    return Clusters(sums, heard, np.bincount(labels, minlength=count))
 
 
 def _unit(sums: Voices) -> Voices:
