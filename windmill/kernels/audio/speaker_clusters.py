@@ -37,7 +37,7 @@ class ClusterRules:
     certain: float = 1.2
     least: float = 2.0
     established: float = 6.0
-    familiar: float = 0.55
+    familiar: float = 0.6
     most_speakers: int = 0
 
 
