@@ -1,8 +1,8 @@
 """How good the vote is beside other ways to vote, on drawn scenes: python -m bench.accuracy.votes --count 500
 
 All figures are over the emojis of all scenes, and means over seeds; what only specialists name is left out. After all
-answers comes F1 as answers arrive. --fit 100,101,102 writes the constants anew, from fleets drawn at random with those
-seeds.
+answers comes F1 as answers arrive. --fit 100,101,102,103 writes the constants anew, from fleets drawn at random with
+those seeds.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ import numpy as np
 
 from bench.accuracy.fleets import FIRST_SEED_FOR_FITTING, FLEETS, all_answers
 from bench.accuracy.random_fleets import FLEETS_OF_A_SEED, random_fleet
-from bench.accuracy.scenes import Answered
+from bench.accuracy.scenes import SERVICES, Answered
 from bench.accuracy.vote_rivals import RIVALS, RivalVotes, VoteMethod
 from dev.farm.emojis import singular
 from dev.farm.truth import Scene
 from windmill.kernels.boxes.box_calibration import BoxCalibration
 from windmill.kernels.boxes.fusion import merge
-from windmill.kernels.votes.vote_calibration import VoteCalibration
+from windmill.kernels.votes.vote_calibration import BoxVoice, VoteCalibration
 from windmill.kernels.votes.vote_design import VoteExample
 from windmill.kernels.votes.vote_fitting import fit, listing
 from windmill.kernels.votes.vote_scores import figures, judge_vote
@@ -36,6 +37,11 @@ _ARRIVALS = (
 )  # fmt: skip
 _STAGES = (4, 8, 10, 11, 12, 13)
 _DETECTORS = ("detectron2", "rtdetr", "yolov8")
+_ALIKE = (_DETECTORS, ("blip", "ollama"))
+"""Services that get the same weights, because nothing is known of the ones that will be there instead of them."""
+_NEUTRAL: dict[str, Any] = {"voice": 1.5, "slope": 0.5, "again": 0.5, "lag": 0.0, "silence": 0.5, "confirms": 0.0}
+"""Where fitting starts; specialists stay as they are, because no scene tells whether its faces or texts are right."""
+_WHOLE = 3
 _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 
@@ -91,16 +97,18 @@ def ours(calibration: VoteCalibration, images: Sequence[VoteExample]) -> list[Ri
 
 
 def training(data: Sequence[VoteExample], boxes: BoxCalibration) -> list[VoteExample]:
-    """Each image with fewer and more answers, in the usual and in other orders, with and without boxes."""
+    """Each image with all answers, and once with some: in the usual order or another one, with or without boxes.
+
+    The vote with all answers stays, the others are replaced within seconds, so it counts more.
+    """
     dice = random.Random("votes")
     found = []
     for image in data:
-        services = list(image.answers)
-        stages = [_ARRIVALS[:stage] for stage in _STAGES if dice.random() < 0.6]
-        stages.append(tuple(service for service in services if dice.random() < 0.6))
-        for stage in stages:
-            example = first_answers(image, stage, boxes)
-            found.append(example if dice.random() < 0.7 else VoteExample(example.answers, example.truth))
+        some = tuple(service for service in image.answers if dice.random() < 0.6)
+        stage = dice.choice((some, *(_ARRIVALS[:stage] for stage in _STAGES[:-1])))
+        example = first_answers(image, stage, boxes)
+        found += [image] * _WHOLE
+        found.append(example if dice.random() < 0.7 else VoteExample(example.answers, example.truth))
     return found
 
 
@@ -108,7 +116,7 @@ def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: Bo
     """Rewrite the constants of the section `votes`; everything else stays."""
     if min(seeds) < FIRST_SEED_FOR_FITTING:
         raise SystemExit(f"seeds under {FIRST_SEED_FOR_FITTING} are for reports, not for fitting")
-    start = VoteCalibration.from_document(document.get("votes", {}))
+    start = _without_weights(VoteCalibration.from_document(document.get("votes", {})))
     scenes = [
         one
         for seed in seeds
@@ -116,13 +124,38 @@ def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: Bo
         for one in random_fleet(seed, number, count // FLEETS_OF_A_SEED)
     ]
     known = training(_examples(scenes, boxes), boxes)
-    fitted = fit(known, start).as_document()
+    fitted = _with_same_weights(fit(known, start)).as_document()
     document = json.loads(_FILE.read_text(encoding="utf-8"))
     before = document.get("votes")
     notes = {"notes": before["notes"]} if isinstance(before, dict) and "notes" in before else {}
     document["votes"] = notes | fitted
     _FILE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return document
+
+
+def _without_weights(calibration: VoteCalibration) -> VoteCalibration:
+    """What is known of the services, and nothing of how far to trust them."""
+    voices = calibration.services.items()
+    return replace(
+        calibration,
+        prior=VoteCalibration().prior,
+        commoner=dict.fromkeys(calibration.commoner, 0.0),
+        families={},
+        services={
+            name: replace(voice, **_NEUTRAL) if name in SERVICES and not voice.role else voice for name, voice in voices
+        },
+        boxes=BoxVoice(calibration.boxes.family),
+    )
+
+
+def _with_same_weights(calibration: VoteCalibration) -> VoteCalibration:
+    """The mean weights for services that are alike."""
+    services = dict(calibration.services)
+    for names in _ALIKE:
+        own = {what: [getattr(services[name], what) for name in names] for what in _NEUTRAL}
+        means: dict[str, Any] = {what: round(float(np.mean(weights)), 3) for what, weights in own.items()}
+        services |= {name: replace(services[name], **means) for name in names}
+    return replace(calibration, services=services)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ CALIBRATION = VoteCalibration.from_document(
         "services": {
             "blip": {"evidence": "semantic", "family": "captioners", "vocabulary": "any", "voice": 2, "silence": 0.4},
             "ollama": {"display": "llama", "evidence": "semantic", "family": "captioners", "vocabulary": "any"},
-            "clip": {"evidence": "classification", "vocabulary": "any", "voice": 2.5, "silence": 0.3},
+            "clip": {"evidence": "classification", "vocabulary": "any", "voice": 2.5, "lag": 0.6, "silence": 0.3},
             "yolov8": {
                 "display": "yolo", "evidence": "spatial", "family": "detectors", "vocabulary": "coco", "silence": 1.5,
             },

@@ -1,6 +1,7 @@
 """What is read out of replies, in all the shapes in which stores hold them."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ def test_mapped_words_do_not_hide_the_emoji_of_the_prediction_itself() -> None:
 
 def test_predictions_of_the_whole_image_beside_the_others_count() -> None:
     assert set(ballots({"predictions": [{"emoji": "🐱"}], "full_image": [{"emoji": "🐶"}]}, {})) == {"🐱", "🐶"}
+
+
+def test_each_ballot_tells_how_far_it_is_behind_the_surest_of_the_service() -> None:
+    stated = (("🐶", 0.9), ("🐱", 0.5), ("🐻", None), ("⌚", 0.0))
+    said = ballots({"predictions": [{"emoji": emoji, "confidence": value} for emoji, value in stated]}, {})
+    behind = {emoji: ballot.behind for emoji, ballot in said.items()}
+    assert behind == pytest.approx({"🐶": 0, "🐱": math.log(9), "🐻": math.log(9), "⌚": math.log(9 * 99)})
 
 
 def test_colours_do_not_vote() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.votes import CALIBRATION
-from windmill.kernels.votes.ballots import Ballot
-from windmill.kernels.votes.evidence import Standing, combine, listing_threshold, log_odds, logit, probability
+from windmill.kernels.votes.ballots import Ballot, logit
+from windmill.kernels.votes.evidence import Standing, combine, listing_threshold, log_odds, probability
 from windmill.kernels.votes.specialist_findings import SpecialistFinding
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
@@ -54,6 +54,13 @@ def test_a_surer_voice_weighs_more_but_even_the_least_sure_weighs_nothing_agains
     assert chances == sorted(chances)
     assert chances[0] == probability(standing({}), CALIBRATION)
     assert chances[2] < chances[3] < chances[4] == chances[5]
+
+
+def test_what_is_far_behind_the_surest_of_its_service_weighs_less_but_never_against() -> None:
+    said = [Standing("🐶", {"clip": Ballot(0.3, "dog", {}, behind=behind)}) for behind in (0.0, 1.0, 50.0)]
+    first, second, last = (log_odds(one, CALIBRATION) for one in said)
+    assert second == pytest.approx(first - CALIBRATION.of("clip").lag)
+    assert last == log_odds(standing({}), CALIBRATION)
 
 
 def test_what_was_seen_again_is_likelier() -> None:

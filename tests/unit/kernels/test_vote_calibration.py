@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from tests.unit.hostile_replies import any_json, steady
 from tests.unit.votes import CALIBRATION
 from windmill.core.settings import ROOT
+from windmill.kernels.votes.evidence import strength
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 
@@ -32,6 +34,14 @@ def test_the_shipped_calibration_knows_the_thirteen_services() -> None:
     assert set(calibration.services) <= set(fleet["services"])
     shown = {name: calibration.display(name) for name in fleet["services"] if calibration.display(name) != name}
     assert shown == {"inception_v3": "inception", "nsfw2": "nsfw", "ollama": "llama", "yolov8": "yolo"}
+
+
+def test_the_shipped_weights_tell_a_weak_box_from_a_sure_one_and_know_no_difference_between_detectors() -> None:
+    document = json.loads((ROOT / "calibration.json").read_text(encoding="utf-8"))
+    calibration = VoteCalibration.from_document(document["votes"])
+    weak, sure = (strength(calibration.boxes, confidence, 1) for confidence in (0.05, 0.95))
+    assert sure > weak + 1
+    assert len({replace(calibration.of(name), display=None) for name in ("detectron2", "rtdetr", "yolov8")}) == 1
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,42 @@ def test_no_weight_that_would_break_a_promise_is_ever_fitted() -> None:
         assert min(service.slope, service.again, service.silence, service.confirms) >= 0
 
 
+def test_a_silence_that_meant_nothing_yet_is_learnt() -> None:
+    known = [
+        VoteExample({"blip": caption("🐶"), "ollama": caption(*["🐶"] * heard)}, DOG if heard else NONE)
+        for heard in (0, 1)
+        for _ in range(50)
+    ]
+    assert CALIBRATION.of("ollama").silence == 0
+    assert fit(known, CALIBRATION).of("ollama").silence > 0.5
+
+
+def test_confidences_on_different_scales_are_compared_with_the_surest_of_the_image() -> None:
+    """Half of the images state low confidences and half high ones; the surer of two labels is right in both."""
+    known = [
+        VoteExample(
+            {"clip": {"predictions": [*seen(right, high)["predictions"], *seen(wrong, low)["predictions"]]}}, DOG
+        )
+        for high, low in ((0.1, 0.03), (0.97, 0.9))
+        for right, wrong in (("🐶", "🐱"), ("🐶", "⌚"))
+        for _ in range(50)
+    ]
+    fitted = fit(known, CALIBRATION)
+    assert fitted.of("clip").lag > CALIBRATION.of("clip").lag + 0.5
+    for example in known:
+        chances = listing(example, fitted)[0]
+        assert chances["🐶"] > 0.5 > max(chances.get("🐱", 0), chances.get("⌚", 0))
+
+
 def test_what_is_fitted_is_what_is_voted_with() -> None:
     """The rows of the fit come to the same log-odds as the vote."""
-    calibration = replace(CALIBRATION, commoner={"🧑": 0.7})
+    services = {**CALIBRATION.services, "yolov8": replace(CALIBRATION.of("yolov8"), lag=0.2)}
+    calibration = replace(CALIBRATION, commoner={"🧑": 0.7}, services=services)
     face = {"predictions": [{"label": "face", "confidence": 0.9}]}
+    said = ("🧑", 0.7), ("🧑", 0.2), ("🐱", 0.4)
     example = VoteExample(
         {
-            "yolov8": {"predictions": [{"emoji": "🧑", "confidence": 0.7}, {"emoji": "🧑", "confidence": 0.2}]},
+            "yolov8": {"predictions": [{"emoji": one, "confidence": value} for one, value in said]},
             "rtdetr": seen("🐶", 0.3), "blip": caption("🧑"), "face": face, "detectron2": seen("🐱", 0.01),
             "new": seen("🐶"),
         },
@@ -88,8 +117,15 @@ def test_what_is_fitted_is_what_is_voted_with() -> None:
     found += rows.said.sums(weights, np.array([one.share for one in families]), len(rows))
     found -= rows.unsaid.sums(weights, np.array([one.silent_share for one in families]), len(rows))
     heard = parse_answers(example.answers, calibration, boxes=example.boxes)
-    assert found.tolist() == pytest.approx([log_odds(one, calibration) for one in standings(heard, calibration)[0]])
-    assert rows.true.tolist() == [one.emoji == "🧑" for one in standings(heard, calibration)[0]]
+    judged = [one for one in standings(heard, calibration)[0] if one.emoji != "🙂"]
+    assert found.tolist() == pytest.approx([log_odds(one, calibration) for one in judged])
+    assert rows.true.tolist() == [one.emoji == "🧑" for one in judged]
+
+
+def test_what_no_label_says_is_not_taken_for_false() -> None:
+    face = {"predictions": [{"label": "face", "confidence": 0.9}]}
+    known = [VoteExample({"yolov8": seen("🐶"), "face": face}, DOG) for _ in range(50)]
+    assert fit(known, CALIBRATION).of("face") == CALIBRATION.of("face")
 
 
 def _weight(calibration: VoteCalibration, owner: str, what: str) -> float:

@@ -1,8 +1,9 @@
 """Parses the replies of services, from any JSON, into ballots: one per service and emoji."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from windmill.kernels.votes.emojis import group_of
 _MAX_PREDICTIONS = 1000
 """The maximum number of predictions per service, and of words per caption."""
 _MAX_WORD_LENGTH = 80
+_UNSURE, _SURE = 0.01, 0.99
+"""Confidences are clamped to this range, because some services are overconfident."""
 
 
 class EmojiMention(NamedTuple):
@@ -26,13 +29,18 @@ class EmojiMention(NamedTuple):
 
 @dataclass(frozen=True)
 class Ballot:
-    """The votes of one service for one emoji: the word with the highest confidence, and the spellings of the emoji."""
+    """The votes of one service for one emoji: the word with the highest confidence, and the spellings of the emoji.
+
+    `behind` is how far, in log-odds, this confidence is below the highest that the service has in this image. It means
+    the same for services that state their confidences on different scales.
+    """
 
     confidence: float | None
     word: str
     spellings: Mapping[str, int]
     shiny: bool = False
     count: int = 1
+    behind: float = 0.0
 
 
 def ballots(reply: object, labels: Mapping[str, str]) -> dict[str, Ballot]:
@@ -41,7 +49,7 @@ def ballots(reply: object, labels: Mapping[str, str]) -> dict[str, Ballot]:
     for prediction in predictions_of(reply):
         for saying in _sayings(prediction, labels):
             said.setdefault(saying.emoji, []).append(saying)
-    return {emoji: _ballot(sayings) for emoji, sayings in said.items()}
+    return _compared({emoji: _ballot(sayings) for emoji, sayings in said.items()})
 
 
 def predictions_of(reply: object) -> Iterator[Mapping[str, Any]]:
@@ -71,11 +79,25 @@ def surest(confidences: Iterable[float | None]) -> float | None:
     return max(confidences, key=lambda one: (sureness(one), one is not None), default=None)
 
 
+def logit(confidence: float | None) -> float:
+    """Log-odds of a confidence; 0 for a missing one."""
+    if confidence is None:
+        return 0.0
+    bounded = min(max(confidence, _UNSURE), _SURE)
+    return math.log(bounded / (1 - bounded))
+
+
 def text_of(value: object, longest: int = _MAX_WORD_LENGTH) -> str:
     """Storable text in one line, at most this long."""
     if not isinstance(value, str):
         return ""
     return " ".join(value[: 2 * longest].encode("utf-8", "replace").decode().split())[:longest]
+
+
+def _compared(said: dict[str, Ballot]) -> dict[str, Ballot]:
+    """Each with its distance to the surest of them."""
+    highest = max((logit(ballot.confidence) for ballot in said.values()), default=0.0)
+    return {emoji: replace(ballot, behind=highest - logit(ballot.confidence)) for emoji, ballot in said.items()}
 
 
 def _ballot(sayings: list[EmojiMention]) -> Ballot:

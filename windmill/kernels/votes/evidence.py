@@ -9,13 +9,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from windmill.kernels.votes.ballots import Ballot, surest
+from windmill.kernels.votes.ballots import Ballot, logit, surest
 from windmill.kernels.votes.merged_boxes import SeenBox
 from windmill.kernels.votes.specialist_findings import SpecialistFinding
 from windmill.kernels.votes.vote_calibration import BoxVoice, ServiceVoice, VoteCalibration
 
-_UNSURE, _SURE = 0.01, 0.99
-"""Confidences are clamped to this range, because some services are overconfident."""
 _CROWD = 8
 
 
@@ -66,7 +64,7 @@ def voices(standing: Standing, calibration: VoteCalibration) -> dict[str, list[f
     for service, ballot in standing.yes.items():
         known = calibration.of(service)
         found = known.confirms if service in standing.confirming else 0.0
-        weight = max(strength(known, ballot.confidence, ballot.count), found)
+        weight = max(strength(known, ballot.confidence, ballot.count, ballot.behind), found)
         said.setdefault(calibration.family_of(service), []).append(weight)
     for service in standing.only_confirming():
         said.setdefault(calibration.family_of(service), []).append(calibration.of(service).confirms)
@@ -90,17 +88,10 @@ def combine(weights: Iterable[float], share: float) -> float:
     return math.fsum([*ordered[:1], *(share * weight for weight in ordered[1:])])
 
 
-def strength(known: ServiceVoice | BoxVoice, confidence: float | None, count: int) -> float:
-    """The weight of a yes with this confidence (or without one) and count."""
-    return max(0.0, known.voice + known.slope * logit(confidence) + known.again * log_count(count))
-
-
-def logit(confidence: float | None) -> float:
-    """Log-odds of a confidence; 0 for a missing one."""
-    if confidence is None:
-        return 0.0
-    bounded = min(max(confidence, _UNSURE), _SURE)
-    return math.log(bounded / (1 - bounded))
+def strength(known: ServiceVoice | BoxVoice, confidence: float | None, count: int, behind: float = 0.0) -> float:
+    """The weight of a yes with this confidence (or without one), count, and distance to the surest of the service."""
+    lag = known.lag * behind if isinstance(known, ServiceVoice) else 0.0
+    return max(0.0, known.voice + known.slope * logit(confidence) + known.again * log_count(count) - lag)
 
 
 def log_count(count: int) -> float:

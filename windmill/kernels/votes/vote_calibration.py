@@ -35,7 +35,8 @@ class ServiceVoice:
     """The weights of one service.
 
     Its yes adds `voice`, plus `slope` times the log-odds of its confidence, plus `again` times the logarithm of its
-    count, but never less than 0. Its silence subtracts `silence` if its vocabulary has the emoji. `confirms` is what it
+    count, minus `lag` times the log-odds by which it is behind the service's surest yes in the image, but never less
+    than 0. Its silence subtracts `silence` if its vocabulary has the emoji. `confirms` is what it
     adds to persons if it finds a face or a body without calling it a person.
     """
 
@@ -47,6 +48,7 @@ class ServiceVoice:
     voice: float = 1.5
     slope: float = 0.5
     again: float = 0.5
+    lag: float = 0.0
     silence: float = 0.0
     confirms: float = 0.0
 
@@ -146,6 +148,7 @@ def _readers() -> dict[str, Reader[Any]]:
             "voice": number(-_MAX_WEIGHT, _MAX_WEIGHT),
             "slope": weight,
             "again": weight,
+            "lag": weight,
             "silence": weight,
             "confirms": weight,
         },

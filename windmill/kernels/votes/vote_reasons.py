@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from windmill.kernels.votes.evidence import Standing, listing_threshold, log_odds, logit
+from windmill.kernels.votes.ballots import logit
+from windmill.kernels.votes.evidence import Standing, listing_threshold, log_odds
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 _MAX_NAMES = 6

@@ -18,7 +18,7 @@ from windmill.kernels.votes.vote_reasons import missing, why
 
 __all__ = ["ALGORITHM", "VERSION", "CropAnswer", "VoteInputs", "vote"]
 
-VERSION = 1
+VERSION = 2
 """Increase it when the same answers give another result."""
 ALGORITHM = "windmill_evidence_vote_v1"
 _MAX_RUNNERS_UP = 20
