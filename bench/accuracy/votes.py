@@ -25,7 +25,7 @@ from dev.farm.emojis import singular
 from dev.farm.truth import Scene
 from windmill.kernels.boxes.box_calibration import BoxCalibration
 from windmill.kernels.boxes.fusion import merge
-from windmill.kernels.votes.vote_calibration import BoxVoice, VoteCalibration
+from windmill.kernels.votes.vote_calibration import BoxVoice, ServiceVoice, VoteCalibration
 from windmill.kernels.votes.vote_design import VoteExample
 from windmill.kernels.votes.vote_fitting import fit, listing
 from windmill.kernels.votes.vote_scores import figures, judge_vote
@@ -135,17 +135,20 @@ def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: Bo
 
 def _without_weights(calibration: VoteCalibration) -> VoteCalibration:
     """What is known of the services, and nothing of how far to trust them."""
-    voices = calibration.services.items()
     return replace(
         calibration,
         prior=VoteCalibration().prior,
         commoner=dict.fromkeys(calibration.commoner, 0.0),
         families={},
-        services={
-            name: replace(voice, **_NEUTRAL) if name in SERVICES and not voice.role else voice for name, voice in voices
-        },
+        services={name: _untrusted(name, voice) for name, voice in calibration.services.items()},
         boxes=BoxVoice(calibration.boxes.family),
     )
+
+
+def _untrusted(service: str, voice: ServiceVoice) -> ServiceVoice:
+    if voice.role:
+        return replace(voice, confirms=1.0 if voice.confirms else 0.0)
+    return replace(voice, **_NEUTRAL) if service in SERVICES else voice
 
 
 def _with_same_weights(calibration: VoteCalibration) -> VoteCalibration:
