@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -57,9 +58,8 @@ def predictions_of(reply: object) -> Iterator[Mapping[str, Any]]:
     document = reply if isinstance(reply, Mapping) else {}
     for key in ("predictions", "full_image"):
         predictions = document.get(key)
-        for prediction in islice(predictions, _MAX_PREDICTIONS) if isinstance(predictions, list) else ():
-            if isinstance(prediction, Mapping):
-                yield prediction
+        if isinstance(predictions, list):
+            yield from (one for one in islice(predictions, _MAX_PREDICTIONS) if isinstance(one, dict | Mapping))
 
 
 def confidence_of(value: object) -> float | None:
@@ -91,7 +91,15 @@ def text_of(value: object, longest: int = _MAX_WORD_LENGTH) -> str:
     """Storable text in one line, at most this long."""
     if not isinstance(value, str):
         return ""
-    return " ".join(value[: 2 * longest].encode("utf-8", "replace").decode().split())[:longest]
+    return _short_line(value, longest) if len(value) <= _MAX_WORD_LENGTH else _line(value, longest)
+
+
+def _line(text: str, longest: int) -> str:
+    return " ".join(text[: 2 * longest].encode("utf-8", "replace").decode().split())[:longest]
+
+
+_short_line = lru_cache(maxsize=4096)(_line)
+"""Labels and words come again and again."""
 
 
 def _compared(said: dict[str, Ballot]) -> dict[str, Ballot]:
@@ -127,7 +135,8 @@ def _mapped(prediction: Mapping[str, Any]) -> Iterator[tuple[object, object, boo
     older = prediction.get("properties")
     for holder in (prediction, older) if isinstance(older, Mapping) else (prediction,):
         for key in ("emoji_mappings", "word_mappings"):
-            yield from islice(_pairs(holder.get(key)), _MAX_PREDICTIONS)
+            if mappings := holder.get(key):
+                yield from islice(_pairs(mappings), _MAX_PREDICTIONS)
 
 
 def _pairs(mappings: object) -> Iterator[tuple[object, object, bool]]:

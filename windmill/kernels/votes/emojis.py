@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 PERSON, FACE, TEXT, NSFW = "🧑", "🙂", "💬", "🔞"
 SPECIAL = frozenset({FACE, TEXT, NSFW})
@@ -19,7 +20,12 @@ _MAX_LENGTH = 32
 
 def group_of(emoji: object) -> str | None:
     """The group that an emoji counts for; None if it is not an emoji."""
-    if not isinstance(emoji, str) or len(emoji) > _MAX_LENGTH or _HALF_PAIR.search(emoji):
+    return _group_of(emoji) if isinstance(emoji, str) and len(emoji) <= _MAX_LENGTH else None
+
+
+@lru_cache(maxsize=4096)
+def _group_of(emoji: str) -> str | None:
+    if _HALF_PAIR.search(emoji):
         return None
     bare = _MODIFIERS.sub("", emoji.strip())
     head = bare.split(_JOINER, 1)[0]

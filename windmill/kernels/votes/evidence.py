@@ -38,7 +38,12 @@ class Standing:
 
 def probability(standing: Standing, calibration: VoteCalibration) -> float:
     """From 0 to 1."""
-    return 1 / (1 + math.exp(-log_odds(standing, calibration)))
+    return probability_of(log_odds(standing, calibration))
+
+
+def probability_of(odds: float) -> float:
+    """The probability that these log-odds mean."""
+    return 1 / (1 + math.exp(-odds))
 
 
 def listing_threshold(standing: Standing, calibration: VoteCalibration) -> float:

@@ -61,6 +61,9 @@ class Family:
     silent_share: float = 0.3
 
 
+_UNKNOWN_VOICE, _UNKNOWN_FAMILY = ServiceVoice(), Family()
+
+
 @dataclass(frozen=True)
 class BoxVoice:
     """A merged box is one more vote of the family of its detectors."""
@@ -92,7 +95,7 @@ class VoteCalibration:
     def of(self, service: str) -> ServiceVoice:
         """The weights of a service; an unknown one is a family of its own with a small weight, and its silence is
         ignored."""
-        return self.services.get(service) or ServiceVoice()
+        return self.services.get(service, _UNKNOWN_VOICE)
 
     def display(self, service: str) -> str:
         """The name of a service in the output of the first version."""
@@ -103,7 +106,7 @@ class VoteCalibration:
         return self.of(service).family or service
 
     def family(self, name: str) -> Family:
-        return self.families.get(name) or Family()
+        return self.families.get(name, _UNKNOWN_FAMILY)
 
     def could_say(self, service: str, emoji: str) -> bool:
         """Whether the vocabulary of this service has the emoji, so that its silence counts."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from windmill.kernels.votes.ballots import logit
-from windmill.kernels.votes.evidence import Standing, listing_threshold, log_odds
+from windmill.kernels.votes.evidence import Standing, listing_threshold
 from windmill.kernels.votes.vote_calibration import VoteCalibration
 
 _MAX_NAMES = 6
@@ -15,10 +15,10 @@ def why(standing: Standing, notes: Sequence[str], calibration: VoteCalibration) 
     return {"codes": [*_voices(standing, calibration), *notes, *_doubts(standing)], "sentence": _sentence(standing)}
 
 
-def missing(standing: Standing, calibration: VoteCalibration) -> dict[str, Any]:
-    """What a runner-up lacks: the evidence in log-odds, and the services that may still provide it."""
+def missing(standing: Standing, odds: float, calibration: VoteCalibration) -> dict[str, Any]:
+    """What a runner-up with these log-odds lacks: evidence, and the services that may still provide it."""
     threshold = listing_threshold(standing, calibration)
-    lacking = logit(threshold) - log_odds(standing, calibration)
+    lacking = logit(threshold) - odds
     may = [name for name in (*standing.awaiting, *standing.failed) if calibration.could_say(name, standing.emoji)]
     return {"probability": threshold, "log_odds": round(max(0.0, lacking), 2), "could_still_say": sorted(may)}
 

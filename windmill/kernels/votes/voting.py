@@ -10,7 +10,7 @@ from typing import Any
 
 from windmill.kernels.votes.curation import evidence_of, instances_of, notes_on, weight_of
 from windmill.kernels.votes.emojis import render_emoji
-from windmill.kernels.votes.evidence import Standing, listing_threshold, probability
+from windmill.kernels.votes.evidence import Standing, listing_threshold, log_odds, probability_of
 from windmill.kernels.votes.specials import specials
 from windmill.kernels.votes.standings import CropAnswer, ParsedAnswers, parse_answers, standings
 from windmill.kernels.votes.vote_calibration import VoteCalibration
@@ -51,9 +51,10 @@ def vote(inputs: VoteInputs) -> dict[str, Any]:
         enrichments=inputs.enrichments,
     )
     found, dropped = standings(parsed, calibration)
-    chances = {one.emoji: round(probability(one, calibration), 3) for one in found}
+    odds = {one.emoji: log_odds(one, calibration) for one in found}
+    chances = {emoji: round(probability_of(value), 3) for emoji, value in odds.items()}
     listed = {one.emoji for one in found if chances[one.emoji] >= listing_threshold(one, calibration)}
-    items = _ranked([_item(one, chances[one.emoji], listed, parsed, calibration) for one in found])
+    items = _ranked([_item(one, odds[one.emoji], listed, parsed, calibration) for one in found])
     runners_up = [item for emoji, item in items if emoji not in listed]
     return {
         "services_count": len(inputs.answers),
@@ -85,7 +86,7 @@ def _ranked(items: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str
 
 
 def _item(
-    standing: Standing, chance: float, listed: Collection[str], parsed: ParsedAnswers, calibration: VoteCalibration
+    standing: Standing, odds: float, listed: Collection[str], parsed: ParsedAnswers, calibration: VoteCalibration
 ) -> tuple[str, dict[str, Any]]:
     """An emoji and its entry: first the keys of the first version, then the position of each service."""
     notes = notes_on(standing, listed, calibration)
@@ -96,7 +97,7 @@ def _item(
         "votes": len(standing.yes),
         "evidence_weight": weight,
         "final_score": len(standing.yes) + weight,
-        "probability": chance,
+        "probability": round(probability_of(odds), 3),
         "instances": instances_of(standing, parsed),
         "evidence": evidence_of(standing, calibration),
         "services": sorted(calibration.display(service) for service in standing.yes),
@@ -104,7 +105,7 @@ def _item(
         "why": why(standing, notes, calibration),
     }
     if standing.emoji not in listed:
-        item["missing"] = missing(standing, calibration)
+        item["missing"] = missing(standing, odds, calibration)
     if len(spellings) > 1:
         item["variants"] = sorted(spellings)
     if notes:
@@ -116,10 +117,10 @@ def _item(
 
 def _spellings(standing: Standing) -> Counter[str]:
     spellings: Counter[str] = Counter()
-    for ballot in standing.yes.values():
-        spellings.update(ballot.spellings)
-    for box in standing.boxes:
-        spellings.update(box.spellings)
+    ballots, boxes = standing.yes.values(), standing.boxes
+    for known in (*(one.spellings for one in ballots), *(one.spellings for one in boxes)):
+        for spelt, times in known.items():
+            spellings[spelt] += times
     return spellings
 
 
