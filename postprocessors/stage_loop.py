@@ -79,7 +79,7 @@ class PostProcessor:
         fleet = load_fleet(settings.service_config)
         async with (
             progress_log(logger, self._counts),
-            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 4) as pool,
+            database.pool(settings, program.title, max_size=2 * len(self._make_runners) + 4, keeps_plans=True) as pool,
             AsyncExitStack() as stack,
         ):
             reaper = FleetReaper(program, pool)

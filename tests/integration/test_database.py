@@ -5,10 +5,12 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from tests.integration.fleet import Fleet
 from tests.integration.proxy import Proxy
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.storage import database
+from windmill.storage.queries import queries
 
 pytestmark = pytest.mark.database
 
@@ -37,3 +39,22 @@ async def test_a_server_that_ends_a_connection_as_it_goes_back_to_the_pool_is_aw
         raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
     assert caught.value.code == "DATABASE_UNAVAILABLE"
     assert caught.value.message.endswith(": the connection was lost")
+
+
+async def test_a_pool_that_keeps_plans_makes_none_for_each_list_and_walks_through_no_table(settings: Settings) -> None:
+    async with database.pool(settings, "test", keeps_plans=True) as opened:
+        for count in range(1, 8):
+            await opened.fetch(queries()["read_sources"], "merge", list(range(count)))
+        async with opened.acquire() as connection:
+            kept = await connection.fetch("SELECT generic_plans, custom_plans FROM pg_prepared_statements")
+            assert await connection.fetchval("SHOW enable_seqscan") == "off"
+    assert [(row["generic_plans"], row["custom_plans"]) for row in kept if row["generic_plans"] > 1] == [(7, 0)]
+
+
+async def test_on_partitions_a_plan_is_made_for_each_list_that_leaves_out_what_is_not_asked_for(
+    settings: Settings, fleet: Fleet
+) -> None:
+    assert (await fleet.run("windmill", "partitions", "--convert", "--size", "1000", "--ahead", "3")).code == 0
+    async with database.pool(settings, "test", keeps_plans=True) as opened:
+        assert await opened.fetchval("SHOW plan_cache_mode") == "auto"
+        assert await opened.fetchval("SHOW enable_seqscan") == "on"

@@ -35,6 +35,14 @@ _SPECIFIC_ERRORS = (
     asyncpg.InvalidCatalogNameError,
     ssl.SSLCertVerificationError,
 )
+# PostgreSQL guesses that a list whose length it does not know has ten members. So plans for lists of one or two look
+# cheaper, and it makes one for each statement, which costs as much as to run it. Not on partitions: only a plan for a
+# list that is known leaves out those where none of its images are. Without the second setting, a plan from when a table
+# was small would read all of it later.
+_KEEP_PLANS = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)
+FROM pg_class WHERE oid = to_regclass('results') AND relkind <> 'p'
+"""
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, in .env or wherever you set them, or create that role in PostgreSQL"
 _CERTIFICATE = "correct DB_HOST or DB_SSLROOTCERT, or give PostgreSQL a certificate for that name, signed by that CA"
 _DISK = "free or add disk space on the machine of PostgreSQL; the fleet waits and then goes on by itself"
@@ -107,10 +115,17 @@ async def _open_any(settings: DatabaseSettings, *_: object, **given: Any) -> asy
 
 @asynccontextmanager
 async def pool(
-    settings: DatabaseSettings, application: str, *, max_size: int = 4, hang_seconds: float | None = None
+    settings: DatabaseSettings,
+    application: str,
+    *,
+    max_size: int = 4,
+    hang_seconds: float | None = None,
+    keeps_plans: bool = False,
 ) -> AsyncIterator[Pool]:
     """A pool that connects lazily, so that it survives restarts of the server. With `hang_seconds` a process that hangs
-    for so long in the middle of a transaction loses that connection: what it has locked is free for others.
+    for so long in the middle of a transaction loses that connection: what it has locked is free for others. With
+    `keeps_plans` a statement is planned once for each connection, and not for each list of images anew: for who only
+    looks up rows of some images.
 
     Whoever uses it leaves no state in a session. So the driver's statement that would clear it each time a connection
     returns is left out: it is a round trip, and costs the server as much as a short transaction."""
@@ -121,7 +136,7 @@ async def pool(
         min_size=0,
         max_size=max_size,
         connect=partial(_open_any, settings),
-        init=_begin_session,
+        init=_begin_keeping_session if keeps_plans else _begin_session,
         reset=_keep_session,
         **arguments,
     )
@@ -134,6 +149,11 @@ async def pool(
 async def _begin_session(opened: Connection) -> None:
     """A statement without a transaction sees what others have committed, whatever the server's default is."""
     await opened.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+async def _begin_keeping_session(opened: Connection) -> None:
+    await _begin_session(opened)
+    await opened.execute(_KEEP_PLANS)
 
 
 async def _keep_session(opened: Connection) -> None:
