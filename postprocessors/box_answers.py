@@ -1,35 +1,59 @@
 """What services said of the boxes of an image takes the place of what they said before."""
 
+import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from orjson import Fragment
 
 from postprocessors.box_calls import EnrichmentRetry, EnrichmentRow
-from windmill.derive.stored_answers import StoredAnswer, lock_answers, write_answers
-from windmill.derive.stored_boxes import StoredBoxes, read_boxes
+from windmill.core.stages import Stage
+from windmill.derive.stored_answers import StoredAnswer, parse_answers, write_answers
+from windmill.derive.stored_boxes import StoredBox, parse_boxes
 from windmill.kernels.boxes.crop_regions import VERSION
 from windmill.storage.database import Connection
 from windmill.storage.queries import queries
 
 
+@dataclass(frozen=True)
+class OpenedAnswers:
+    """The answers about the boxes of one image, locked until the transaction ends, and numbers for new ones."""
+
+    boxes: tuple[StoredBox, ...]
+    before: list[StoredAnswer]
+    numbers: tuple[int, ...]
+    now: str
+
+
+async def open_answers(
+    connection: Connection, stage: Stage, image_id: int, token: uuid.UUID, most: int
+) -> OpenedAnswers | None:
+    """None if the lease is not ours any more. Call it after the image was locked against merges, in a statement before;
+    up to `most` answers will be new."""
+    row = await connection.fetchrow(queries()["open_box_answers"], stage, image_id, token, most)
+    if row is None:
+        return None
+    boxes = parse_boxes(row["box_rows"]) if row["box_rows"] else ()
+    before = parse_answers(row["answers"]) if row["answers"] else []
+    return OpenedAnswers(boxes, before, tuple(row["post_ids"]), row["result_created"])
+
+
 async def replace_answers(
-    connection: Connection, image_id: int, ended: Sequence[EnrichmentRow | EnrichmentRetry]
-) -> None:
-    """Only for boxes that still exist; answers about others go."""
-    before = (await lock_answers(connection, [image_id])).get(image_id, [])
-    merged = (await read_boxes(connection, [image_id])).get(image_id, StoredBoxes())
-    numbers = {box.box_key: box.merged_id for box in merged.boxes}
-    answered = [one for one in ended if one.box_key in numbers]
+    connection: Connection, image_id: int, opened: OpenedAnswers, ended: Sequence[EnrichmentRow | EnrichmentRetry]
+) -> bool:
+    """Only for boxes that still exist; answers about others go. Returns whether anything changed."""
+    places = {box.box_key: box.merged_id for box in opened.boxes}
+    answered = [one for one in ended if one.box_key in places]
     replaced = {(one.box_key, one.service) for one in answered}
-    kept = [one for one in before if one.box_key in numbers and (one.box_key, one.service) not in replaced]
-    taken = await connection.fetch(queries()["begin_box_answers"], len(answered)) if answered else []
+    kept = [one for one in opened.before if one.box_key in places and (one.box_key, one.service) not in replaced]
     added = [
-        _stored_answer(one, numbers[one.box_key], row["post_id"], row["result_created"])
-        for one, row in zip(answered, taken, strict=True)
+        _stored_answer(one, places[one.box_key], number, opened.now)
+        for one, number in zip(answered, opened.numbers, strict=False)
     ]
-    if added or kept != before:
+    changed = bool(added) or kept != opened.before
+    if changed:
         await write_answers(connection, {image_id: [*kept, *added]})
+    return changed
 
 
 def _stored_answer(

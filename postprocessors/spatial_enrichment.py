@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from postprocessors.box_answers import replace_answers
+from postprocessors.box_answers import open_answers, replace_answers
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRetry, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
@@ -33,9 +33,9 @@ from windmill.core.services import Fleet
 from windmill.core.settings import Settings
 from windmill.core.stages import Stage
 from windmill.derive.claims import retry_seconds
-from windmill.derive.leases import end_lease, hold_lease, postpone_lease, renew_lease, take_lease
-from windmill.derive.stored_answers import read_answers
-from windmill.derive.stored_boxes import StoredBoxes, read_boxes
+from windmill.derive.leases import end_lease, postpone_lease, renew_lease, take_lease
+from windmill.derive.stored_answers import parse_answers
+from windmill.derive.stored_boxes import parse_boxes
 from windmill.derive.transactions import lock_images
 from windmill.derive.waiting_stages import wake_waiting_stages
 from windmill.media.image import ImageSource
@@ -104,10 +104,11 @@ class EnrichRunner:
                     await postpone_lease(connection, self.stage, image_id, token, 0.0)
 
     async def run_round(self, stop: asyncio.Event) -> int:
-        """Lease images while there is room, then wait until one is done or the next poll."""
+        """Lease images while half of the room is free, so that one transaction leases several; then wait until one is
+        done or the next poll."""
         free = self._settings.enrich_images - len(self._running)
         found = 0
-        if free and not stop.is_set() and self._may_lease():
+        if 2 * free >= self._settings.enrich_images and not stop.is_set() and self._may_lease():
             leased = await take_lease(self._pool, self._settings, self.stage, free)
             found = leased.found
             poll = self._settings.poll_milliseconds / 1000
@@ -196,42 +197,40 @@ class EnrichRunner:
         return await self._enricher.enrich(image.job, image.boxes, image.known)
 
     async def _read(self, image_id: int) -> ImageToEnrich:
-        sql = queries()
         with translate_errors(self._settings):
-            async with self._pool.acquire() as connection:
-                merged = (await read_boxes(connection, [image_id])).get(image_id, StoredBoxes())
-                answers = (await read_answers(connection, [image_id])).get(image_id, [])
-                image = await connection.fetchrow(sql["read_image"], image_id) if merged.boxes else None
-                sources = list(merged.source_result_ids)
-                marks = await connection.fetch(sql["read_fingerprints"], image_id, sources) if image else []
+            row = await self._pool.fetchrow(queries()["read_image_to_enrich"], image_id)
+        if row is None:
+            return ImageToEnrich(None)
+        answers = parse_answers(row["answers"]) if row["answers"] else []
         tried = {(one.box_key, one.service): one.attempt for one in answers}
         final = {(one.box_key, one.service) for one in answers if one.final}
         pending = []
-        for box in merged.boxes:
+        for box in parse_boxes(row["box_rows"]):
             key = box.box_key
             services = [one for one in self._enricher.services_for(box.data) if (key, one) not in final]
             if services:
                 pending.append(PendingBox(key, box.data, {one: tried.get((key, one), 0) for one in services}))
-        if image is None:
+        if row["registered"] is None:
             return ImageToEnrich(None, pending)
-        facts = dict(image)
-        width, height = facts.pop("width"), facts.pop("height")
-        known = KnownImage(
-            (width, height) if width and height else None, tuple(row["image_fingerprint"] for row in marks)
-        )
-        return ImageToEnrich(Job(**facts, submitted_at=datetime.now(UTC)), pending, known)
+        places = {name: row[name] for name in ("image_filename", "image_path", "image_url")}
+        width, height = row["width"], row["height"]
+        known = KnownImage((width, height) if width and height else None, tuple(row["fingerprints"]))
+        return ImageToEnrich(Job(image_id, **places, submitted_at=datetime.now(UTC)), pending, known)
 
     async def _write(self, image_id: int, token: uuid.UUID, result: EnrichmentResult) -> bool:
         """Write the rows of boxes that still exist; locked against a merge meanwhile. False, and nothing written, if
         the lease was lost."""
         async with transaction(self._pool, self._settings) as connection:
             await lock_images(connection, "merge", [image_id])
-            if not await hold_lease(connection, self.stage, image_id, token):
+            ended: list[EnrichmentRow | EnrichmentRetry] = [*result.rows, *result.retries]
+            opened = await open_answers(connection, self.stage, image_id, token, len(ended))
+            if opened is None:
                 return False
-            await replace_answers(connection, image_id, [*result.rows, *result.retries])
+            changed = await replace_answers(connection, image_id, opened, ended)
             if result.wait is None:
                 await end_lease(connection, self.stage, image_id, token)
-                await wake_waiting_stages(connection, self.stage, [image_id])
+                if not changed:  # else the change has marked the image for them
+                    await wake_waiting_stages(connection, self.stage, [image_id])
             else:
                 await postpone_lease(connection, self.stage, image_id, token, result.wait)
         return True

@@ -17,13 +17,18 @@ GROUP BY one;
 SELECT image_id, width, height FROM images
 WHERE image_id = ANY ($1::bigint[]) AND width > 0 AND height > 0;
 
--- name: read_image
-SELECT image_id, image_filename, image_path, image_url, width, height FROM images WHERE image_id = $1;
-
--- name: read_fingerprints
--- Which files the services were sent whose results $2 are.
-SELECT DISTINCT image_fingerprint FROM results
-WHERE image_id = $1 AND result_id = ANY ($2::bigint[]) AND image_fingerprint IS NOT NULL;
+-- name: read_image_to_enrich
+-- The boxes of image $1, what services said of them, where the image is (registered is NULL if nobody knows), and which
+-- files the services were sent whose results the boxes were made from.
+SELECT m.box_rows::text AS box_rows, e.answers::text AS answers, i.image_id AS registered, i.image_filename,
+       i.image_path, i.image_url, i.width, i.height,
+       ARRAY (SELECT DISTINCT r.image_fingerprint FROM results AS r
+              WHERE r.image_id = $1 AND r.result_id = ANY (m.source_result_ids)
+                AND r.image_fingerprint IS NOT NULL) AS fingerprints
+FROM merges AS m
+LEFT JOIN enrichments AS e ON e.image_id = $1
+LEFT JOIN images AS i ON i.image_id = $1
+WHERE m.image_id = $1;
 
 -- name: read_merged_boxes
 SELECT image_id, merged_id, box_key, anchor, source_result_ids, merged_data::text AS merged_data, version, calibration
@@ -86,9 +91,21 @@ ON CONFLICT (image_id) DO UPDATE SET
     processing_time = excluded.processing_time, version = excluded.version, calibration = excluded.calibration,
     created = clock_timestamp();
 
--- name: begin_box_answers
--- Numbers for $1 answers, and the present time.
-SELECT nextval('post_ids') AS post_id, clock_timestamp()::text AS result_created FROM generate_series(1, $1::integer);
+-- name: open_box_answers
+-- The boxes of image $2, what services said of them, numbers for $4 more answers, and the present time. No row unless the
+-- marks of stage $1 are under lease $3: these and the answers are locked until the transaction ends, as by hold_lease and
+-- lock_box_answers. The lock of the image was taken by an earlier statement, so that this one sees the last merge.
+WITH held AS (
+    SELECT set_config('windmill.stage', $1, true) AS stage FROM stale
+    WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE
+), locked AS (
+    SELECT answers::text AS answers FROM enrichments
+    WHERE image_id = $2 FOR NO KEY UPDATE
+)
+SELECT (SELECT box_rows::text FROM merges WHERE image_id = $2) AS box_rows, (SELECT answers FROM locked) AS answers,
+       ARRAY (SELECT nextval('post_ids') FROM generate_series(1, $4::integer)) AS post_ids,
+       clock_timestamp()::text AS result_created
+WHERE (SELECT count(stage) FROM held) > 0;
 
 -- name: write_box_answers
 INSERT INTO enrichments (image_id, answers) SELECT * FROM unnest($1::bigint[], $2::json[])
