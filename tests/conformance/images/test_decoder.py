@@ -1,10 +1,12 @@
 """The decoder with real child processes: whatever an image does, it gets an answer, and other images go on."""
 
 import asyncio
+import fcntl
 import io
 import os
 import random
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,6 +52,16 @@ def environment_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
+def pipe_sizes(pid: int) -> list[int]:
+    """Of the pipes that a child reads and writes."""
+    found = []
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        if str(one.readlink()).startswith("pipe:"):
+            with os.fdopen(os.open(one, os.O_RDWR | os.O_NONBLOCK)) as pipe:
+                found.append(fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ))
+    return found
+
+
 async def error_of(decoder: ImageDecoder, image: bytes) -> WindmillError:
     with pytest.raises(WindmillError) as error:
         await decoder.reencode(image, 1_000_000)
@@ -86,6 +98,15 @@ async def test_one_child_answers_one_question_after_the_other() -> None:
         with Image.open(io.BytesIO(crop.jpeg)) as image:
             assert image.size == (40, 30)
         assert decoder.pids == [first]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes pipes wider")
+async def test_a_picture_passes_to_its_child_and_crops_come_back_at_once() -> None:
+    async with decoding() as decoder:
+        pid = await started(decoder)
+        sizes = pipe_sizes(pid)
+    assert len(sizes) == 2
+    assert min(sizes) > 64 * 1024
 
 
 async def test_a_damaged_image_is_at_fault_and_the_child_stays() -> None:

@@ -51,5 +51,5 @@ def _jpeg(picture: "Image", place: Rectangle) -> bytes:
     """Always RGB: some services do not answer grey images."""
     part = picture.crop((place.x, place.y, place.x + place.width, place.y + place.height))
     file = BytesIO()
-    part.convert("RGB").save(file, "JPEG", quality=QUALITY)
+    (part if part.mode == "RGB" else part.convert("RGB")).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

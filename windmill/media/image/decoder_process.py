@@ -1,5 +1,7 @@
 """A decoder child as its parent sees it: it is started with the first question, and answers one at a time."""
 
+import contextlib
+import fcntl
 import subprocess
 import sys
 import threading
@@ -18,6 +20,10 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
 }
 """All of it: no passwords. The package is found also when it is not installed."""
+
+
+_PIPE_BYTES = 1024 * 1024
+"""As much as anybody may ask for: most pictures pass at once, where 64 KB would make parent and child take turns."""
 
 
 class DecoderDied(Exception):
@@ -86,7 +92,16 @@ class DecoderChild:
                     stderr=subprocess.DEVNULL,
                     env=_ENVIRONMENT,
                 )
+                _widen(_pipe(self._process.stdin))
+                _widen(_pipe(self._process.stdout))
             return self._process
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Only Linux can, and not for a user who has many pipes already."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
