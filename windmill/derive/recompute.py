@@ -28,6 +28,11 @@ PATIENT_POLLS = 8
 """So much more seldom than others a patient stage looks while marks come: then it takes more of them at once."""
 
 
+REST, MOST_REST_SECONDS = 3.0, 0.25
+"""A stage rests for three times as long as its last look took. A look costs the same statements however many images it
+finds, so on a busy machine it finds more of them at once."""
+
+
 class DerivedStage(Protocol[S, D]):
     """What a stage that computes has to define."""
 
@@ -88,7 +93,8 @@ class RecomputeRunner(Generic[S, D]):
             await self._on_rejected(tries, error)
         self._one_by_one = max(0, self._one_by_one - 1)
         if found < most:
-            self._next_round = began + self._between_rounds
+            rest = min(REST * (time.monotonic() - began), MOST_REST_SECONDS)
+            self._next_round = began + max(self._between_rounds, rest)
         return found
 
     async def _recompute(self, claimed: Claim) -> None:
