@@ -153,7 +153,7 @@ class FleetSlots:
                 else:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._given_back.wait(), seconds)
-                    seconds = min(1.2 * seconds, MAX_POLL_SECONDS)
+                    seconds = min(1.5 * seconds, MAX_POLL_SECONDS)
 
     async def _try_to_take(self) -> SlotLease | None:
         """A process that holds a slot does not queue for another: it would be the next one again and again, and others

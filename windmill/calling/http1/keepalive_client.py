@@ -177,10 +177,11 @@ class Http1Client:
         host, port = server.host, server.port
         addresses = await self._dns.resolve(host, port)
         name = host if server.tls else None
+        # An address that drops packets must leave time for the others.
+        share = seconds / len(addresses) if len(addresses) > 1 else None
         for address in addresses:
             try:
-                # An address that drops packets must leave time for the others.
-                async with asyncio.timeout(seconds / len(addresses)):
+                async with asyncio.timeout(share):
                     _, connection = await asyncio.get_running_loop().create_connection(
                         HttpConnection, address, port, ssl=server.tls, server_hostname=name
                     )

@@ -43,7 +43,7 @@ class Rectangle(NamedTuple):
 def services_for_box(box: object, services: Mapping[str, Enriches]) -> tuple[str, ...]:
     """The services that get a crop of this merged box, in the given order; none for another name of an object that
     has its crop already."""
-    if isinstance(box, Mapping) and box.get("rival_of"):
+    if isinstance(box, dict) and box.get("rival_of"):
         return ()
     person = is_person(box)
     return tuple(name for name, enriches in services.items() if person or enriches == "boxes")
@@ -51,7 +51,7 @@ def services_for_box(box: object, services: Mapping[str, Enriches]) -> tuple[str
 
 def is_person(box: object) -> bool:
     """Whether the label of a merged box contains a word for a person, or its emoji shows one."""
-    if not isinstance(box, Mapping):
+    if not isinstance(box, dict):
         return False
     label, emoji = box.get("label"), box.get("emoji")
     named = isinstance(label, str) and not _PERSONS.isdisjoint(_WORD.findall(label[:_MAX_LABEL_LENGTH].lower()))
@@ -73,7 +73,7 @@ def crop_for(box: object, size: tuple[int, int], least: int = MIN_SIDE) -> Recta
 
 def box_numbers(box: object) -> tuple[float, float, float, float] | None:
     """x, y, width and height of a merged box; None if it has none."""
-    return _box(box.get("merged_bbox")) if isinstance(box, Mapping) else None
+    return _box(box.get("merged_bbox")) if isinstance(box, dict) else None
 
 
 def locate_predictions(predictions: Sequence[object], crop: Rectangle) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def locate_predictions(predictions: Sequence[object], crop: Rectangle) -> dict[s
 def in_image(prediction: object, crop: Rectangle) -> dict[str, Any]:
     """Convert `bbox`, `keypoints` (crop pixels) and `landmarks` (shares of the crop's sides) of a prediction to image
     pixels."""
-    if not isinstance(prediction, Mapping):
+    if not isinstance(prediction, dict):
         return {}
     found = {
         "bbox": _moved_box(prediction.get("bbox"), crop),
@@ -110,7 +110,7 @@ def _moved_box(value: object, crop: Rectangle) -> dict[str, float] | None:
 def _moved_points(value: object, crop: Rectangle) -> dict[str, list[float]]:
     """Points {name: [x, y]}."""
     moved = {}
-    for name, point in value.items() if isinstance(value, Mapping) else ():
+    for name, point in value.items() if isinstance(value, dict) else ():
         numbers = _numbers(point)
         if numbers is not None and len(numbers) >= 2:
             moved[name] = [_rounded(crop.x + numbers[0]), _rounded(crop.y + numbers[1])]
@@ -120,8 +120,8 @@ def _moved_points(value: object, crop: Rectangle) -> dict[str, list[float]]:
 def _scaled_points(value: object, crop: Rectangle) -> dict[str, dict[str, float]]:
     """Points {name: {x, y, z, visibility}}; the visibility is kept."""
     scaled = {}
-    for name, point in value.items() if isinstance(value, Mapping) else ():
-        numbers = _numbers([point.get("x"), point.get("y")]) if isinstance(point, Mapping) else None
+    for name, point in value.items() if isinstance(value, dict) else ():
+        numbers = _numbers([point.get("x"), point.get("y")]) if isinstance(point, dict) else None
         if numbers is not None:
             x, y = numbers
             scaled[name] = {"x": _rounded(crop.x + x * crop.width), "y": _rounded(crop.y + y * crop.height)}
@@ -141,7 +141,7 @@ def _span(start: float, length: float, end: int, least: int) -> tuple[int, int] 
 
 def _box(value: object) -> tuple[float, float, float, float] | None:
     """x, y, width and height of a box that is not empty."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value.get(key) for key in ("x", "y", "width", "height")]
     numbers = _numbers(value)
     if numbers is None or len(numbers) != 4 or numbers[2] <= 0 or numbers[3] <= 0:

@@ -36,7 +36,7 @@ def camera_facts(predictions: Iterable[Mapping[str, Any]]) -> CameraFacts:
 
 def _exif(given: object) -> dict[str, object]:
     """Tags without their group: some versions write `EXIF:Make`, some `Make`. Times of files say nothing here."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         return {}
     return {str(key).rpartition(":")[2]: one for key, one in given.items() if not str(key).startswith("File:")}
 
@@ -80,7 +80,7 @@ def _hash(value: object) -> int | None:
 
 
 def _size(value: object) -> tuple[int, int] | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     width, height = value.get("width"), value.get("height")
     fits = all(isinstance(one, int) and not isinstance(one, bool) and 0 < one < 2**31 for one in (width, height))

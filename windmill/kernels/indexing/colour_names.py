@@ -21,9 +21,9 @@ def colours_of(predictions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _entries(prediction: Mapping[str, Any]) -> Iterator[object]:
     palette = prediction.get("palette")
-    colours = palette.get("colors") if isinstance(palette, Mapping) else None
+    colours = palette.get("colors") if isinstance(palette, dict) else None
     for entry in (prediction.get("primary"), *(colours if isinstance(colours, list) else ())):
-        yield entry.get("hex") if isinstance(entry, Mapping) else None
+        yield entry.get("hex") if isinstance(entry, dict) else None
 
 
 def colour_name(value: object) -> str | None:

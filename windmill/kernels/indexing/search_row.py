@@ -94,12 +94,12 @@ def _of_boxes(boxes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float]]
 def _of_vote(vote: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Of each emoji the words by which services named it, and the emoji itself."""
     votes = vote.get("votes")
-    groups = [votes.get(name) for name in ("consensus", "runners_up")] if isinstance(votes, Mapping) else []
-    for item in (one for group in groups if isinstance(group, list) for one in group if isinstance(one, Mapping)):
+    groups = [votes.get(name) for name in ("consensus", "runners_up")] if isinstance(votes, dict) else []
+    for item in (one for group in groups if isinstance(group, list) for one in group if isinstance(one, dict)):
         chance, said = confidence_of(item.get("probability")) or 0.0, item.get("said_yes")
         yield _storable(item.get("emoji")), chance
         for one in said if isinstance(said, list) else ():
-            if isinstance(one, Mapping):
+            if isinstance(one, dict):
                 yield _storable(one.get("word")), chance
 
 
@@ -155,6 +155,6 @@ def _text(whole: Iterable[Mapping[str, Any]]) -> str:
 
 def _texts(prediction: Mapping[str, Any]) -> Iterator[str]:
     older = prediction.get("properties")
-    for text in (prediction.get("text"), older.get("caption") if isinstance(older, Mapping) else None):
+    for text in (prediction.get("text"), older.get("caption") if isinstance(older, dict) else None):
         if isinstance(text, str):
             yield text

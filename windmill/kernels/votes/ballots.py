@@ -55,11 +55,11 @@ def ballots(reply: object, labels: Mapping[str, str]) -> dict[str, Ballot]:
 
 def predictions_of(reply: object) -> Iterator[Mapping[str, Any]]:
     """The readable predictions; some services list those of the whole image under another key."""
-    document = reply if isinstance(reply, Mapping) else {}
+    document = reply if isinstance(reply, dict) else {}
     for key in ("predictions", "full_image"):
         predictions = document.get(key)
         if isinstance(predictions, list):
-            yield from (one for one in islice(predictions, _MAX_PREDICTIONS) if isinstance(one, dict | Mapping))
+            yield from (one for one in islice(predictions, _MAX_PREDICTIONS) if isinstance(one, dict))
 
 
 def confidence_of(value: object) -> float | None:
@@ -133,16 +133,16 @@ def _sayings(prediction: Mapping[str, Any], labels: Mapping[str, str]) -> Iterat
 def _mapped(prediction: Mapping[str, Any]) -> Iterator[tuple[object, object, bool]]:
     """Words with their emojis, in all formats that captioners have used."""
     older = prediction.get("properties")
-    for holder in (prediction, older) if isinstance(older, Mapping) else (prediction,):
+    for holder in (prediction, older) if isinstance(older, dict) else (prediction,):
         for key in ("emoji_mappings", "word_mappings"):
             if mappings := holder.get(key):
                 yield from islice(_pairs(mappings), _MAX_PREDICTIONS)
 
 
 def _pairs(mappings: object) -> Iterator[tuple[object, object, bool]]:
-    if isinstance(mappings, Mapping):
+    if isinstance(mappings, dict):
         for word, emoji in mappings.items():
             yield word, emoji, False
     for entry in mappings if isinstance(mappings, list) else ():
-        if isinstance(entry, Mapping):
+        if isinstance(entry, dict):
             yield entry.get("word"), entry.get("emoji"), entry.get("shiny") is True

@@ -42,7 +42,7 @@ def box_key_of(value: object) -> str:
 
 
 def _box(document: object, labels: Mapping[str, str]) -> SeenBox | None:
-    if not isinstance(document, Mapping) or document.get("rival_of"):
+    if not isinstance(document, dict) or document.get("rival_of"):
         return None  # another name of an object that counts already
     label = text_of(document.get("label"))
     spellings = (document.get("emoji"), labels.get(normalise_label(label)))
@@ -75,7 +75,7 @@ def _count(value: object, seen: int) -> int:
 
 def _sides(value: object) -> dict[str, float]:
     """The sides that are numbers."""
-    sides: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    sides: Mapping[str, Any] = value if isinstance(value, dict) else {}
     return {key: sides[key] for key in ("x", "y", "width", "height") if _is_number(sides.get(key))}
 
 

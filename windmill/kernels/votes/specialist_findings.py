@@ -46,7 +46,7 @@ def _text(prediction: Mapping[str, Any]) -> SpecialistFinding | None:
     if prediction.get("has_text") is not True and group_of(prediction.get("emoji")) != TEXT:
         return None
     given = prediction.get("text_regions")
-    regions = [region for region in given if isinstance(region, Mapping)] if isinstance(given, list) else []
+    regions = [region for region in given if isinstance(region, dict)] if isinstance(given, list) else []
     stated = [confidence_of(holder.get("confidence")) for holder in (prediction, *regions)]
     return SpecialistFinding(
         max((one for one in stated if one is not None), default=None),
@@ -68,11 +68,11 @@ def _nsfw(prediction: Mapping[str, Any]) -> SpecialistFinding | None:
 def _pose(prediction: Mapping[str, Any]) -> SpecialistFinding | None:
     """A body; its confidence is the mean visibility of its points."""
     older = prediction.get("properties")
-    landmarks = prediction.get("landmarks") or (older.get("landmarks") if isinstance(older, Mapping) else None)
-    points = list(landmarks.values()) if isinstance(landmarks, Mapping) else landmarks
+    landmarks = prediction.get("landmarks") or (older.get("landmarks") if isinstance(older, dict) else None)
+    points = list(landmarks.values()) if isinstance(landmarks, dict) else landmarks
     if not isinstance(points, list) or not points:
         return None
-    stated = [confidence_of(point.get("visibility")) for point in points[:_MAX_POINTS] if isinstance(point, Mapping)]
+    stated = [confidence_of(point.get("visibility")) for point in points[:_MAX_POINTS] if isinstance(point, dict)]
     seen = [visibility for visibility in stated if visibility is not None]
     return SpecialistFinding(sum(seen) / len(seen) if seen else None, 1)
 
