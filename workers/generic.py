@@ -55,7 +55,10 @@ async def work(program: Program, services: Sequence[Service]) -> None:
     logs.hide(settings, secrets_of(access))
     images, decoder, client = ImageSource(settings), ImageDecoder(settings), ServiceClient(settings, access)
     hang = settings.transaction_hang_seconds
-    async with database.pool(settings, program.title, hang_seconds=hang) as pool, AsyncExitStack() as stack:
+    async with (
+        database.pool(settings, program.title, hang_seconds=hang, keeps_plans=True) as pool,
+        AsyncExitStack() as stack,
+    ):
         slot_table = FleetSlotTable(pool, settings)
         notes = CanaryNotes(pool, settings, settle_seconds=SETTLE_SECONDS)
         new_states = [new_service_state(service, settings, client, slot_table, notes) for service in services]

@@ -51,6 +51,23 @@ async def test_a_pool_that_keeps_plans_makes_none_for_each_list_and_walks_throug
     assert [(row["generic_plans"], row["custom_plans"]) for row in kept if row["generic_plans"] > 1] == [(7, 0)]
 
 
+async def test_a_pool_that_keeps_plans_asks_once_for_all_types_of_lists(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ask = asyncpg.Connection._introspect_types  # type: ignore[attr-defined] # the driver's own
+
+    async def counted(connection: asyncpg.Connection, types: set[int], *more: object) -> object:
+        asked.append(types)
+        return await ask(connection, types, *more)
+
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", counted)
+    async with database.pool(settings, "test", max_size=1, keeps_plans=True) as opened:
+        for kind in ("bigint", "integer", "text", "json", "float8", "real", "timestamptz"):
+            await opened.fetch(f"SELECT $1::{kind}[]", [])
+    assert len(asked) == 1
+
+
 async def test_on_partitions_a_plan_is_made_for_each_list_that_leaves_out_what_is_not_asked_for(
     settings: Settings, fleet: Fleet
 ) -> None:

@@ -39,8 +39,11 @@ _SPECIFIC_ERRORS = (
 # cheaper, and it makes one for each statement, which costs as much as to run it. Not on partitions: only a plan for a
 # list that is known leaves out those where none of its images are. Without the second setting, a plan from when a table
 # was small would read all of it later.
+# In passing the driver learns the types of lists: it asks the server about each when it first meets it, and about all
+# together that costs a quarter.
 _KEEP_PLANS = """
-SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       NULL::bigint[], NULL::integer[], NULL::text[], NULL::json[], NULL::float8[], NULL::real[], NULL::timestamptz[]
 FROM pg_class WHERE oid = to_regclass('results') AND relkind <> 'p'
 """
 _ACCOUNT = "correct DB_USER and DB_PASSWORD, in .env or wherever you set them, or create that role in PostgreSQL"
@@ -153,7 +156,7 @@ async def _begin_session(opened: Connection) -> None:
 
 async def _begin_keeping_session(opened: Connection) -> None:
     await _begin_session(opened)
-    await opened.execute(_KEEP_PLANS)
+    await opened.fetch(_KEEP_PLANS)
 
 
 async def _keep_session(opened: Connection) -> None:
