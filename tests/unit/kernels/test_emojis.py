@@ -1,7 +1,7 @@
 """Which emojis count as the same, and how they are written."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from windmill.kernels.votes.emojis import group_of, render_emoji
@@ -47,6 +47,8 @@ def test_what_is_no_emoji_has_no_group(value: object) -> None:
 
 
 @given(st.text(max_size=40))
+@example("\x80\r\ufe0f")
+@example("👩 \u200d🚀")
 def test_a_group_is_a_group_of_itself(text: str) -> None:
     group = group_of(text)
     assert group is None or group_of(group) == group

@@ -27,8 +27,8 @@ def group_of(emoji: object) -> str | None:
 def _group_of(emoji: str) -> str | None:
     if _HALF_PAIR.search(emoji):
         return None
-    bare = _MODIFIERS.sub("", emoji.strip())
-    head = bare.split(_JOINER, 1)[0]
+    bare = _MODIFIERS.sub("", emoji).strip()
+    head = bare.split(_JOINER, 1)[0].strip()
     if head in _PERSONS:
         return PERSON
     whole = bare if head in _FLAGS else head
