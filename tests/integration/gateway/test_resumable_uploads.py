@@ -61,8 +61,13 @@ async def test_a_file_goes_on_after_a_cut_and_in_another_process_and_becomes_an_
         return await offset(ann, place) == 100_000
 
     await until(has_come)
-    wrong = await ann.patch(place, headers=piece(99_999), content=DATA[99_999:])
-    assert "the upload is at 100,000" in problem(wrong, 409, "CONFLICT")["message"].replace("100000", "100,000")
+
+    async def the_wrong_place_is_told() -> bool:
+        """Once the request that was cut has let go of the upload."""
+        wrong = await ann.patch(place, headers=piece(99_999), content=DATA[99_999:])
+        return "the upload is at 100,000" in problem(wrong, 409, "CONFLICT")["message"].replace("100000", "100,000")
+
+    await until(the_wrong_place_is_told)
     await gateway.kill()
     await scene.start(GATEWAY_UPLOADS_DIR=str(scene.store / "uploads"))
     ann, bob = await scene.client(key), await scene.user("operator", "bob")
