@@ -105,7 +105,7 @@ class OneJob:
         asked = {"task": "restyle_video", "engines": list(engines)} if engines else {}
         encoded = await self._step(VideoEncode(ENGINES, tools), planned, {"segments": files(planned)}, given, **asked)
         verified = await self._step(VideoVerify(), encoded, {}, {})
-        pieces = {"pieces": files(encoded), "video": [self.clip]}
+        pieces = {"pieces": sorted(files(encoded), key=lambda path: path.name), "video": [self.clip]}
         stitched = await self._step(VideoStitch(tools), verified, pieces, {})
         await self._step(VideoThumbnails(tools), stitched, {"video": files(stitched)}, {})
 

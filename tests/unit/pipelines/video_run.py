@@ -91,7 +91,7 @@ class VideoRun:
 
     async def join(self, pieces: str = "video_encode") -> Path:
         await self.step(VideoVerify(), pieces, {}, {})
-        files = {"pieces": self.files(pieces)[::-1], "video": [self.source]}  # in any order
+        files = {"pieces": sorted(self.files(pieces), key=lambda path: path.name), "video": [self.source]}
         await self.step(VideoStitch(tools), "video_verify", files, {})
         return self.file("video_stitch", "video.mp4")
 

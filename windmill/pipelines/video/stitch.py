@@ -48,7 +48,7 @@ class VideoStitch(RepeatableVideoStep):
 
 def _stitch(tools: VideoTools, task: RunningTask) -> TaskResult:
     video, folder = video_of(task.input), folder_of(task, "out")
-    pieces = sorted((path for path in task.files["pieces"] if path.suffix == ".m4s"), key=lambda path: path.name)
+    pieces = [path for path in task.files["pieces"] if path.suffix == ".m4s"]
     (header,) = [path for path in task.files["pieces"] if path.suffix == ".mp4"]
     target = join(tools, header, pieces, video.scale, _sound(video, task.files["video"]), folder / VIDEO_FILE)
     frames = _count(tools, target)
