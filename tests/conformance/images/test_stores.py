@@ -83,8 +83,9 @@ async def test_what_is_not_there_or_too_large_or_not_allowed_is_told(place: Plac
 
 
 async def test_with_a_wrong_account_jobs_wait_and_no_secret_is_told(place: Place) -> None:
-    if not place.wrong:
+    if place.address.startswith("gs://"):
         pytest.skip("fake-gcs-server looks at no account")
+    assert place.wrong
     await place.fill({"a.jpg": JPEG})
     wrong = place.allowed | place.wrong
     async with reader(wrong) as images:

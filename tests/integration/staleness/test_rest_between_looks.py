@@ -28,7 +28,7 @@ class Slow:
 
     async def read(self, _: Connection, image_ids: Sequence[int]) -> Mapping[int, int]:
         self.looked.append(list(image_ids))
-        await asyncio.sleep(SLOW_SECONDS)
+        await asyncio.sleep(SLOW_SECONDS)  # the look itself takes so long
         return dict.fromkeys(image_ids, 0)
 
     def compute(self, source: int) -> int:
