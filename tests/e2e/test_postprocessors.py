@@ -20,6 +20,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
 LOOKERS = ("face", "pose", "colors")
 VOTE_ON_TWO_BOXES = "SELECT count(*) = 1 FROM consensus WHERE image_id = $1 AND cardinality(source_merged_ids) = 2"
+VOTE_ON_A_BOX = "SELECT count(*) = 1 FROM consensus WHERE cardinality(source_merged_ids) = 1"
 CREATED = """
 SELECT extract(epoch FROM merges.created)::float8, extract(epoch FROM consensus.created)::float8
 FROM merges JOIN consensus USING (image_id) WHERE image_id = $1
@@ -54,6 +55,9 @@ async def test_a_result_is_merged_and_voted_on_by_the_first_looks_after_its_comm
     async with merging, voting:
         await started(fleet, "bbox_merger", DB_PORT=str(merging.port))
         await started(fleet, "consensus", DB_PORT=str(voting.port))
+        # What a stage asks for once, when it starts, has been asked for after a first image.
+        await says(fleet, 41, "yolov8", [box(0), box(1)])
+        await until(partial(fleet.rows.fetchval, VOTE_ON_TWO_BOXES, 41), 10, fleet.logs)
         for image_id in range(1, 41):
             await says(fleet, image_id, "yolov8", [box(0), box(1)])
             committed = time.time()
@@ -223,7 +227,8 @@ async def test_a_post_processor_outlives_the_database_and_stops_well(fleet: Flee
     await command.says("the database is unavailable")
     await says(fleet, 1, "yolov8", [box(0)])
     await database_proxy.mend()
-    await until(lambda: fleet.rows.fetchval("SELECT count(*) FROM consensus"), 30, fleet.logs)
+    # Stages come back one by one, so a first vote may be without boxes.
+    await until(partial(fleet.rows.fetchval, VOTE_ON_A_BOX), 30, fleet.logs)
     end = await command.stop()
     assert (end.code, "Traceback" in end.err) == (0, False), end.err
     assert "merge_looked_at=1" in end.err
