@@ -108,7 +108,8 @@ class ProcessRig(_PaintingRig):
     async def close(self) -> None: ...
 
     def left_over(self, request: EngineRequest) -> bool:
-        pids = (request.out / "pids.txt").read_text().split()
+        told = request.out / "pids.txt"  # not there if it was ended before it could tell them
+        pids = told.read_text().split() if told.exists() else []
         return any(Path("/proc", pid).exists() for pid in pids)
 
 

@@ -142,9 +142,9 @@ def test_what_is_no_image_header_tells_nothing(data: bytes) -> None:
     ids=["tiny segments", "segments without length", "fill bytes", "restart markers", "a huge directory"],
 )
 def test_a_hostile_file_is_given_up_soon(data: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert dimensions(data) is None
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", *(file[:30] for file in FILES.values())]))
