@@ -91,7 +91,7 @@ def test_a_merged_box_follows_the_detector_that_is_right_rather_than_the_one_tha
     left, left_as_stated = (
         merge(apart, calibration).boxes[0].box[0] for calibration in (fitted, by_stated_confidence(fitted))
     )
-    assert left < 16 < left_as_stated
+    assert left < 13 < left_as_stated
 
 
 def test_boxes_lie_better_where_they_weigh_how_likely_they_are(fitted: BoxCalibration) -> None:
