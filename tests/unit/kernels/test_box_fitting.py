@@ -94,10 +94,6 @@ def test_a_merged_box_follows_the_detector_that_is_right_rather_than_the_one_tha
     assert left < 13 < left_as_stated
 
 
-def test_boxes_lie_better_where_they_weigh_how_likely_they_are(fitted: BoxCalibration) -> None:
-    assert score(UNSEEN, fitted)["mAP"] > score(UNSEEN, by_stated_confidence(fitted))["mAP"]
-
-
 def test_a_detector_is_calibrated_once_enough_of_its_boxes_were_compared_with_the_truth(fitted: BoxCalibration) -> None:
     few = fit(KNOWN[:3], START)
     assert [few.of(service).calibrated for service in DETECTORS] == [False] * 3
