@@ -15,7 +15,7 @@ Marks images so that the post-processors recompute them. Rows that come out the 
 only as fast as the post-processors process them. Each derived row records the version of the algorithm and the
 calibration, so after a change you can recompute only the outdated rows:
 
-    python -m windmill recompute --stage merge --older-than-version 2
+    python -m windmill recompute --stage merge --older-than-version 3
     python -m windmill recompute --stage consensus --other-calibration
 
 Where something changes, dependent stages are marked automatically. The stage enrich deletes its present rows and calls

@@ -59,6 +59,7 @@ def test_a_vocabulary_holds_labels_however_they_are_spelt() -> None:
         ({"unknown": {"sloep": 1}}, "boxes.unknown.sloep is 1, and is not a known key; did you mean 'slope'"),
         ({"unknown": {"vocabulary": "coco"}}, "boxes.unknown.vocabulary is 'coco', and must be one of null"),
         ({"unknown": {"vocabulary": ["x"]}}, "boxes.unknown.vocabulary is"),
+        ({"unknown": {"calibrated": 1}}, "boxes.unknown.calibrated is 1, and must be true or false"),
         ({"vocabularies": {"coco": "cup"}}, "boxes.vocabularies.coco is 'cup', and must be a list of labels"),
         ({"vocabularies": {"coco": ["cup", 5]}}, r"boxes.vocabularies.coco\[1\] is 5, and must be text"),
         (

@@ -9,6 +9,7 @@ from bench.accuracy.fleets import DETECTORS, examples
 from tests.unit.detecting import seen
 from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 from windmill.kernels.boxes.box_fitting import BoxExample, fit, rated, score
+from windmill.kernels.boxes.fusion import merge
 
 FAR_OFF = DetectorCalibration(least=0.25, offset=-0.3, slope=2.0)
 START = BoxCalibration(detectors={"detectron2": replace(FAR_OFF, least=0.5)}, unknown=FAR_OFF)
@@ -72,6 +73,33 @@ def test_a_looser_service_is_told_from_a_tight_one() -> None:
     answers = {"loose": [seen("cup", (16, 6, 44, 58))], "tight": [seen("cup", CUP)]}
     found = fit([BoxExample(answers, [CUP], ["cup"])] * 60, BoxCalibration())
     assert found.of("tight").looseness < 0.035 < found.of("loose").looseness
+
+
+def by_stated_confidence(fitted: BoxCalibration) -> BoxCalibration:
+    """The same constants, with boxes that weigh in a merged box what their detectors state."""
+    return replace(fitted, detectors={name: replace(one, calibrated=False) for name, one in fitted.detectors.items()})
+
+
+def test_a_merged_box_follows_the_detector_that_is_right_rather_than_the_one_that_is_sure() -> None:
+    right, wrong = [seen("cup", CUP, 0.9)], [seen("cup", (300, 300, 50, 50), 0.9)]
+    images = [
+        BoxExample({"modest": [seen("cup", CUP, 0.3)], "boaster": boasted}, [CUP], ["cup"])
+        for boasted in (right, wrong) * 50
+    ]
+    fitted = fit(images, BoxCalibration())
+    apart = {"modest": [seen("cup", (10, 10, 50, 50), 0.3)], "boaster": [seen("cup", (22, 10, 50, 50), 0.9)]}
+    left, left_as_stated = (
+        merge(apart, calibration).boxes[0].box[0] for calibration in (fitted, by_stated_confidence(fitted))
+    )
+    assert left < 13 < left_as_stated
+
+
+def test_a_detector_is_calibrated_once_enough_of_its_boxes_were_compared_with_the_truth(fitted: BoxCalibration) -> None:
+    few = fit(KNOWN[:3], START)
+    assert [few.of(service).calibrated for service in DETECTORS] == [False] * 3
+    assert [fitted.of(service).calibrated for service in DETECTORS] == [True] * 3
+    assert [fit(KNOWN[:3], fitted).of(service).calibrated for service in DETECTORS] == [True] * 3
+    assert not fitted.of("newcomer").calibrated
 
 
 def test_the_truth_may_be_spelt_as_it_likes() -> None:

@@ -58,6 +58,11 @@ def test_agreement_is_never_a_reason_to_believe_weak_boxes_more() -> None:
             assert known.offset <= start.of(name).offset
 
 
+def test_without_labels_no_detector_counts_as_calibrated() -> None:
+    found = learn(history(400), BoxCalibration()).calibration
+    assert not any(one.calibrated for one in found.detectors.values())
+
+
 def test_thresholds_and_silence_keep_their_meaning() -> None:
     start, found = BoxCalibration(), learn(history(400), BoxCalibration()).calibration
     for name, known in found.detectors.items():

@@ -51,7 +51,7 @@ def test_three_services_that_see_one_thing_make_one_box_of_all_three() -> None:
         "cluster_id": "cup_1",
         "emoji": "☕",
         "label": "cup",
-        "merged_bbox": {"x": 10, "y": 10, "width": 41, "height": 41},
+        "merged_bbox": {"x": 10, "y": 10, "width": 40, "height": 41},
         "detection_count": 3,
         "avg_confidence": 0.767,
         "contributing_services": ["detectron2", "rtdetr", "yolov8"],
@@ -161,7 +161,7 @@ def test_those_who_call_a_thing_otherwise_have_a_say_where_it_is() -> None:
 def test_the_tighter_and_surer_service_has_more_say_where_the_box_is() -> None:
     answers = {"detectron2": [seen("cup", (100, 100, 50, 50))], "rtdetr": [seen("cup", (110, 100, 50, 50))]}
     assert only(merge(answers, CALIBRATION)).box[0] > 105
-    assert only(merge(answers | {"rtdetr": [seen("cup", (110, 100, 50, 50), 0.26)]}, CALIBRATION)).box[0] < 105
+    assert only(merge(answers | {"rtdetr": [seen("cup", (110, 100, 50, 50), 0.2)]}, CALIBRATION)).box[0] < 105
 
 
 def test_boxes_are_numbered_for_each_label_the_surest_first() -> None:

@@ -10,6 +10,7 @@ from windmill.kernels.boxes.geometry import Floats
 from windmill.kernels.text.json_readers import (
     MistakeCollector,
     Reader,
+    boolean,
     dataclass_of,
     dict_of,
     list_of,
@@ -51,6 +52,8 @@ class DetectorCalibration:
     """What a box of typical size loses, in log-odds, if this service answered without it."""
     looseness: float = 0.035
     """The typical error of its edges, as a share of the side; looser boxes weigh less in the merged box."""
+    calibrated: bool = False
+    """Whether these constants were fitted to labels, so that they tell how likely a box of its own is right."""
     vocabulary: str | None = None
     """The name of its vocabulary; None for an open vocabulary."""
 
@@ -126,7 +129,8 @@ def clamp(name: str, value: float) -> float:
 
 
 def _readers() -> dict[str, Reader[Any]]:
-    detector = dataclass_of(DetectorCalibration, _numbers(DetectorCalibration) | {"vocabulary": optional(text)})
+    own: dict[str, Reader[Any]] = {"calibrated": boolean, "vocabulary": optional(text)}
+    detector = dataclass_of(DetectorCalibration, _numbers(DetectorCalibration) | own)
     return _numbers(BoxCalibration) | {
         "detectors": dict_of(detector),
         "unknown": detector,

@@ -28,7 +28,7 @@ from windmill.kernels.text.labels import normalise_label
 _MAX_SERVICES_FOR_SUBSETS = 4
 """With more services, only each alone and all together are evaluated."""
 _FEW_EDGES = 200
-"""The weight of the prior looseness, in edges."""
+"""The weight of the prior looseness, in edges. From so many on a detector counts as calibrated."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,11 @@ def _with_looseness(
         believed = start.of(service).looseness
         typical = float(np.median(np.abs(errors))) * 1.4826 if len(errors) else believed
         looseness = (len(errors) * typical + _FEW_EDGES * believed) / (len(errors) + _FEW_EDGES)
-        detectors[service] = replace(start.of(service), looseness=round(clamp("looseness", looseness), 4))
+        detectors[service] = replace(
+            start.of(service),
+            looseness=round(clamp("looseness", looseness), 4),
+            calibrated=start.of(service).calibrated or len(errors) >= _FEW_EDGES,
+        )
     return replace(start, detectors=detectors)
 
 

@@ -14,7 +14,7 @@ from windmill.kernels.boxes.detections import Detections, Dropped, parse_detecti
 from windmill.kernels.boxes.geometry import Bools, Floats, suppressed, to_whole_pixels
 from windmill.kernels.boxes.grouping import Groups, group_detections
 
-VERSION = 2
+VERSION = 3
 """Increase it when the same answers give other boxes."""
 ALGORITHM = "windmill_evidence_v1"
 

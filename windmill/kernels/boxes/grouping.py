@@ -5,13 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from windmill.kernels.boxes.box_calibration import BoxCalibration
+from windmill.kernels.boxes.box_calibration import BoxCalibration, DetectorCalibration
 from windmill.kernels.boxes.clustering import Ints, cluster
 from windmill.kernels.boxes.detections import Detections, Dropped
 from windmill.kernels.boxes.geometry import Bools, Floats, areas, intersections, ious, suppressed
 
 _INSIDE, _LARGER = 0.8, 1.5
 """A part lies inside the whole by this share of its area; the whole is at least this many times larger."""
+_TYPICAL_LOOSENESS = DetectorCalibration.looseness
+"""Boxes of a detector as loose as this weigh what they are trusted."""
+_LEAST_TRUST = 0.01
+"""A box that its detector does not believe in still has a place."""
+_MAX_ODDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,20 @@ def _alike(values: Ints) -> Bools:
 
 
 def _weights(detections: Detections, calibration: BoxCalibration) -> Floats:
-    tightness = calibration.column("looseness", detections.services) ** -2.0
-    weights: Floats = np.maximum(detections.confidence, 0.01) * tightness[detections.service]
-    return weights
+    """How much each box counts in a mean: by how far to trust it, and by how tight its detector's boxes are."""
+    looseness = calibration.column("looseness", detections.services)[detections.service]
+    return np.asarray(_trust(detections, calibration) * (looseness / _TYPICAL_LOOSENESS) ** -3.0, dtype=np.float64)
+
+
+def _trust(detections: Detections, calibration: BoxCalibration) -> Floats:
+    """How likely each box is right, as far as its own detector tells; without labels, the confidence that it states."""
+    least, offset, slope = (
+        calibration.column(name, detections.services)[detections.service] for name in ("least", "offset", "slope")
+    )
+    odds = offset + slope * (detections.confidence - least) / (1 - least)
+    calibrated = calibration.column("calibrated", detections.services)[detections.service] > 0
+    trust = np.where(calibrated, 1 / (1 + np.exp(-np.clip(odds, -_MAX_ODDS, _MAX_ODDS))), detections.confidence)
+    return np.asarray(np.maximum(trust, _LEAST_TRUST), dtype=np.float64)
 
 
 def _means(detections: Detections, weights: Floats) -> Floats:
