@@ -34,7 +34,7 @@ def test_streams_and_times_are_read() -> None:
     assert audio
     assert (video.codec, video.time_base, video.width, video.height) == ("h264", Fraction(1, 15_360), 320, 180)
     assert (list(video.pts), video.is_key(0), video.is_key(1)) == ([0, 2_048], True, False)
-    assert audio.shown == [0]
+    assert (audio.packets, audio.frames, audio.first, audio.last, audio.last_duration) == (2, 1, 0, 0, 1_024)
 
 
 @pytest.mark.parametrize("line", [b"no packet\n", b"7, 0, 0, 1, 1, 0x0\n", b"#tb 0: 1/0\n", b"0, 1\n", b"\xff\xfe\n"])
@@ -47,9 +47,7 @@ def stream(*packets: tuple[int, bool]) -> ScannedStream:
     """Packets in the order of decoding: when each is shown, and whether it is a keyframe."""
     made = ScannedStream("video", "h264", Fraction(1))
     for time, key in packets:
-        made.pts.append(time)
-        made.durations.append(1)
-        made.flags.append(1 if key else 0)
+        made.add(time, 1, 1 if key else 0)
     return made
 
 
