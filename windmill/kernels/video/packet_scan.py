@@ -83,8 +83,11 @@ class ScannedStream:
     @property
     def shown(self) -> "array[int]":
         """The times of what is shown, in the order of showing; of a video."""
-        times, flags = np.frombuffer(self.pts, np.int64), np.frombuffer(self.flags, np.uint8)
-        return array("q", np.sort(times[flags & _NOT_SHOWN == 0]).tobytes())
+        times = np.frombuffer(self.pts, np.int64)[np.frombuffer(self.flags, np.uint8) & _NOT_SHOWN == 0]
+        times.sort()
+        found = array("q")
+        found.frombytes(times.view(np.uint8).data)
+        return found
 
 
 class PacketScan:

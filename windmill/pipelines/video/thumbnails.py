@@ -15,30 +15,21 @@ from windmill.engines.outputs import media_type_of
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
 from windmill.kernels.pictures.contact_sheet import contact_sheet, square_layout
 from windmill.kernels.pictures.picture import Picture
-from windmill.kernels.video.thumbnail_track import (
-    COLUMNS,
-    ON_A_SHEET,
-    ROWS,
-    cell_of,
-    from_keyframes,
-    interval,
-    part_of,
-    render_track,
-)
+from windmill.kernels.video.thumbnail_track import from_keyframes, interval
 from windmill.media.video.containers import Demuxer, must_be_video
 from windmill.media.video.frame_pipe import FrameShape, even
 from windmill.media.video.running import VideoTools
 from windmill.media.video.snapshots import TICKS, poster, snapshots
 from windmill.pipelines.video.forms import THUMBNAILS
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
+from windmill.pipelines.video.sprite_sheets import JPEG_QUALITY, WIDTH, SpreadPictures, SpriteSheets
 from windmill.pipelines.video.stitch import VIDEO_FILE
 from windmill.pipelines.video.video_task import LIMITS, OpenTools, configured_tools, folder_of, work_on
 
-WIDTH, SHEET_WIDTH = 160, 320
+SHEET_WIDTH = 320
 _ON_CONTACT_SHEET, _IN_PREVIEW = 16, 24
 _POSTER_AT = 1.0
 _KEYFRAME_SECONDS = 2.0
-_JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -71,8 +62,8 @@ def _make(tools: VideoTools, task: RunningTask) -> TaskResult:
     video, folder = video_of(task.input), folder_of(task, "out")
     (path, *_) = task.files["video"]
     demuxer = must_be_video(path)
-    sprites = _Sprites(max(1, round(WIDTH * video.height / video.width)), folder)
-    on_sheet, in_preview = _Spread(video.seconds, _ON_CONTACT_SHEET), _Spread(video.seconds, _IN_PREVIEW)
+    sprites = SpriteSheets(max(1, round(WIDTH * video.height / video.width)), folder)
+    on_sheet, in_preview = SpreadPictures(video.seconds, _ON_CONTACT_SHEET), SpreadPictures(video.seconds, _IN_PREVIEW)
     for at, pixels in _taken(tools, path, demuxer, video, _keyframe_seconds(task, video)):
         sprites.add(at, pixels)
         on_sheet.look(at, pixels)
@@ -104,64 +95,10 @@ def _taken(
         yield frame.time / TICKS, np.ascontiguousarray(pixels)
 
 
-class _Spread:
-    """Some of the pictures: the first of each of so many equal parts of the video. Mutable."""
-
-    def __init__(self, seconds: float, most: int) -> None:
-        self._seconds, self._most, self._part = seconds, most, -1
-        self.pictures: list[Picture] = []
-
-    def look(self, at: float, pixels: Picture) -> None:
-        part = part_of(at, self._seconds, self._most)
-        if part > self._part:
-            self._part = part
-            self.pictures.append(pixels)
-
-
-class _Sprites:
-    """Sheets of a hundred small pictures, of which the last alone is in memory, and the track that tells which part
-    shows when. Mutable."""
-
-    def __init__(self, height: int, folder: Path) -> None:
-        self._height, self._folder = height, folder
-        self._sheet: Image.Image | None = None
-        self._sheets: list[Path] = []
-        self.times: list[float] = []
-
-    def add(self, at: float, pixels: Picture) -> None:
-        place = len(self.times) % ON_A_SHEET
-        if not place:
-            self._save()
-            self._sheet = Image.new("RGB", (WIDTH * COLUMNS, self._height * ROWS))
-        assert self._sheet
-        cell = cell_of(place, WIDTH, self._height)
-        self._sheet.paste(Image.fromarray(pixels).resize((WIDTH, self._height)), (cell.x, cell.y))
-        self.times.append(at)
-
-    def finish(self, seconds: float) -> list[Path]:
-        """The sheets and the track."""
-        self._save()
-        track = self._folder / "thumbnails.vtt"
-        names = [path.name for path in self._sheets]
-        track.write_text(render_track(self.times, seconds, WIDTH, self._height, names), "utf-8")
-        return [*self._sheets, track]
-
-    def _save(self) -> None:
-        """Write the sheet, as far as it is filled."""
-        if self._sheet is None:
-            return
-        filled = len(self.times) - len(self._sheets) * ON_A_SHEET
-        size = WIDTH * min(COLUMNS, filled), self._height * ((filled - 1) // COLUMNS + 1)
-        sheet = self._sheet if size == self._sheet.size else self._sheet.crop((0, 0, *size))
-        self._sheets.append(self._folder / f"sprites_{len(self._sheets) + 1}.jpg")
-        sheet.save(self._sheets[-1], quality=_JPEG_QUALITY)
-        self._sheet = None
-
-
 def _contact_sheet(pictures: Sequence[Picture], folder: Path) -> Path:
     height, width, _ = pictures[0].shape
     sheet = contact_sheet(pictures, square_layout(len(pictures), width, height, 8))
-    Image.fromarray(sheet).save(folder / "contact_sheet.jpg", quality=_JPEG_QUALITY)
+    Image.fromarray(sheet).save(folder / "contact_sheet.jpg", quality=JPEG_QUALITY)
     return folder / "contact_sheet.jpg"
 
 
