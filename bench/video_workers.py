@@ -70,9 +70,7 @@ def measure(clip: Path, numbers: Sequence[int], rounds: int, folder: Path) -> di
 def _job(clip: Path, number: int, environ: Mapping[str, str], folder: Path) -> FleetTimes:
     logs = [folder / f"worker-{one}.log" for one in range(number)]
     with ExitStack() as stack:
-        processes = [
-            stack.enter_context(started(WORKER, {**environ, "WORKER_ID": log.stem}, log)) for log in logs
-        ]
+        processes = [stack.enter_context(started(WORKER, {**environ, "WORKER_ID": log.stem}, log)) for log in logs]
         _await_ready(processes, logs)
         before = sum(meter.cpu_seconds(one.pid) for one in processes)
         job = _asked(environ, "submit", *_ORDER, "--file", f"clip={clip}")["public_id"]
