@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="1920x1080")
-    parser.add_argument("--workers", type=_numbers, metavar="N,M", help="compare so many workers of a fleet")
+    parser.add_argument("--workers", type=worker_counts, metavar="N,M", help="compare so many workers of a fleet")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="windmill-bench-") as name:
         folder = Path(name)
@@ -198,7 +198,7 @@ def main() -> None:
         report(rounds, jobs, options.seconds)
 
 
-def _numbers(text: str) -> list[int]:
+def worker_counts(text: str) -> list[int]:
     """`1,2` as numbers, of which each is at least 1."""
     found = sorted({int(one) for one in text.split(",")})
     if found[0] < 1:

@@ -120,10 +120,10 @@ def main() -> None:
         draw(clip := folder / "clip.mp4", 60 * first, options.size)
         clips = {one * first: repeated(clip, one, folder / f"{one}.mp4") for one in _times(first, longer)}
         most = {minutes: _most_of(minutes, path, folder) for minutes, path in {first: clip, **clips}.items()}
-    print(_summary(most))
+    print(summary(most))
 
 
-def _summary(most: Mapping[int, int]) -> str:
+def summary(most: Mapping[int, int]) -> str:
     """What the longer ones take more than the shortest, in all and for each frame."""
     (first, least), *longer = most.items()
     told = [
