@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import time
 
 import pytest
 
