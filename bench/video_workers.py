@@ -79,7 +79,7 @@ def _job(clip: Path, number: int, environ: Mapping[str, str], folder: Path) -> F
     if ended["status"] != "succeeded":
         raise ContenderFailed(f"the job has {ended['status']}: {ended.get('message')}")
     times = asyncio.run(_times(Settings.from_env(environ), str(job)))
-    return FleetTimes(times["job"], times["encoding"], cpu, times["workers"])
+    return FleetTimes(times["job"], times["encoding"], cpu, int(times["workers"]))
 
 
 def _await_ready(processes: Sequence[Process], logs: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,7 @@ def test_only_folders_of_workers_are_removed(tmp_path: Path) -> None:
 def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from windmill.jobs import scratch_folders
-
-    made, make = [], scratch_folders.tempfile.mkdtemp
+    made, make = [], tempfile.mkdtemp
 
     def removed_once(**options: str) -> str:
         made.append(make(**options))
@@ -102,7 +101,7 @@ def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(
             Path(made[0]).rmdir()
         return str(made[-1])
 
-    monkeypatch.setattr(scratch_folders.tempfile, "mkdtemp", removed_once)
+    monkeypatch.setattr(tempfile, "mkdtemp", removed_once)
     with scratch_of_process(tmp_path) as folder:
         assert folder.is_dir()
     assert len(made) == 2
