@@ -5,6 +5,8 @@ the sound. Ours are all steps in one process, one task at a time: plan, segments
 an engine, with the built-in one, and with each frame going through the worker. Rounds take turns, medians are told: by
 the clock, and in CPU seconds, which is what counts where other programs work on the same cores. What a job costs
 besides its segments weighs more in a short clip: of 10 s by default, which takes minutes, not of 60.
+
+--workers 1,2 measures instead how much faster more workers are: real ones on private servers, with the built-in engine.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,10 +95,12 @@ class Spent(NamedTuple):
 
 
 class OneJob:
-    """The steps of a job, one task after the other. Mutable."""
+    """The steps of a job, one task after the other, each within what `around` makes of its name. Mutable."""
 
-    def __init__(self, clip: Path, folder: Path) -> None:
-        self.clip, self.folder, self.spent = clip, folder, dict[str, Spent]()
+    def __init__(
+        self, clip: Path, folder: Path, around: Callable[[str], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self.clip, self.folder, self.spent, self._around = clip, folder, dict[str, Spent](), around
 
     def run(self, engines: Sequence[str] = (), **given: object) -> None:
         asyncio.run(self._run(engines, {"crf": int(CRF), "x264_preset": PRESET, **given}))
@@ -120,6 +125,12 @@ class OneJob:
         started = Spent.so_far()
         parameters = {"each": [dict(values)], **more}
         inputs = StepInputs(parameters, {shard: one.output for shard, one in enumerate(before)})
+        with self._around(step.name):
+            made = await self._tasks(step, inputs, given)
+        self.spent[step.name] = Spent.since(started)
+        return made
+
+    async def _tasks(self, step: Step, inputs: StepInputs, given: Mapping[str, Sequence[Path]]) -> list[TaskResult]:
         made = []
         for shard, asked in enumerate(step.plan(JOB, inputs)):
             chosen = asked.get("files", {})
@@ -129,11 +140,10 @@ class OneJob:
             }
             scratch = self.folder / step.name / str(shard)
             scratch.mkdir(parents=True)
-            task = GivenTask("1-0-0", JOB, asked, parameters, own, scratch, lambda _: None, key=TaskKey(1, 0, 0))
+            task = GivenTask("1-0-0", JOB, asked, inputs.parameters, own, scratch, lambda _: None, key=TaskKey(1, 0, 0))
             done = await step.run(task)
             assert isinstance(done, TaskResult)
             made.append(done)
-        self.spent[step.name] = Spent.since(started)
         return made
 
 
@@ -156,10 +166,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--workers", type=worker_counts, metavar="N,M", help="compare so many workers of a fleet")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="windmill-bench-") as name:
         folder = Path(name)
         draw(clip := folder / "clip.mp4", options.seconds, options.size)
+        if options.workers:
+            from bench import video_workers  # what it loads would count where bench/video_memory.py uses this module
+
+            found = video_workers.measure(clip, options.workers, options.rounds, folder)
+            print(video_workers.report(found, options.seconds * RATE))
+            return
         jobs: dict[str, OneJob] = {}
 
         def ours(kind: str, **given: Any) -> Callable[[Path], object]:  # noqa: ANN401 - parameters of the step
@@ -179,6 +196,14 @@ def main() -> None:
             {kind: measured(kind, work, folder / "work") for kind, work in works.items()} for _ in range(options.rounds)
         ]
         report(rounds, jobs, options.seconds)
+
+
+def worker_counts(text: str) -> list[int]:
+    """`1,2` as numbers, of which each is at least 1."""
+    found = sorted({int(one) for one in text.split(",")})
+    if found[0] < 1:
+        raise ValueError(text)
+    return found
 
 
 def report(rounds: Sequence[Mapping[str, Spent]], jobs: Mapping[str, OneJob], seconds: int) -> None:

@@ -1,7 +1,8 @@
 """How much memory a video job takes, by the length of the video: python bench/video_memory.py [--minutes 1 60]
 
 All steps run in one process, as in bench/video.py, with each frame going through the worker and without. What it
-and its ffmpeg take together at most is sampled while they work. Longer clips are the shortest one over and over.
+and its ffmpeg take together at most is sampled while they work, and told for each step: what the worker had before, at
+most, and after it, and what its ffmpeg had at most. Longer clips are the shortest one over and over.
 """
 
 import argparse
@@ -10,14 +11,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.video import OneJob, draw, tools
+from bench.video import RATE, OneJob, draw, tools
 
 SIZE, SAMPLE_SECONDS = "320x180", 0.1
 MIB = 2**20
@@ -25,14 +26,18 @@ MIB = 2**20
 
 @dataclass
 class PeakMemory:
-    """In bytes. Mutable."""
+    """In bytes; `together` is the most of both at once. Mutable."""
 
+    before: int = 0
     worker: int = 0
     children: int = 0
+    together: int = 0
+    after: int = 0
 
     def sample(self) -> None:
-        self.worker = max(self.worker, resident(os.getpid()))
-        self.children = max(self.children, sum(map(resident, own_children())))
+        worker, children = resident(os.getpid()), sum(map(resident, own_children()))
+        self.worker, self.children = max(self.worker, worker), max(self.children, children)
+        self.together = max(self.together, worker + children)
 
 
 def resident(pid: int) -> int:
@@ -51,21 +56,50 @@ def own_children() -> list[int]:
 
 
 @contextmanager
-def sampled() -> Iterator[PeakMemory]:
+def sampled(peak: PeakMemory) -> Iterator[None]:
     """The most that is taken in the block."""
-    peak, stop = PeakMemory(), threading.Event()
+    stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(SAMPLE_SECONDS):
             peak.sample()
 
+    peak.before = resident(os.getpid())
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
-        yield peak
+        yield
     finally:
         stop.set()
         watching.join()
+        peak.sample()
+        peak.after = resident(os.getpid())
+
+
+@dataclass
+class MemoryOfSteps:
+    """What each step of a job has taken, by its name. Mutable."""
+
+    peaks: dict[str, PeakMemory] = field(default_factory=dict)
+
+    @contextmanager
+    def around(self, step: str) -> Iterator[None]:
+        with sampled(self.peaks.setdefault(step, PeakMemory())):
+            yield
+
+    @property
+    def together(self) -> int:
+        return max(peak.together for peak in self.peaks.values())
+
+    def __str__(self) -> str:
+        return "\n".join(f"     {step:16} {_told(peak)}" for step, peak in self.peaks.items())
+
+
+def _told(peak: PeakMemory) -> str:
+    before, worker, after, ffmpeg, together = (
+        f"{one / MIB:4.0f}" for one in (peak.before, peak.worker, peak.after, peak.children, peak.together)
+    )
+    return f"worker {before} -> {worker} -> {after}, ffmpeg {ffmpeg}, together {together} MiB"
 
 
 def repeated(clip: Path, times: int, target: Path) -> Path:
@@ -78,16 +112,26 @@ def repeated(clip: Path, times: int, target: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, nargs="+", default=[1, 60], metavar="LENGTH")
-    first, *longer = sorted(set(parser.parse_args().minutes))
-    most: dict[int, int] = {}
+    parser.add_argument("--size", default=SIZE)
+    options = parser.parse_args()
+    first, *longer = sorted(set(options.minutes))
     with tempfile.TemporaryDirectory(prefix="windmill-bench-") as name:
         folder = Path(name)
-        draw(clip := folder / "clip.mp4", 60 * first, SIZE)
+        draw(clip := folder / "clip.mp4", 60 * first, options.size)
         clips = {one * first: repeated(clip, one, folder / f"{one}.mp4") for one in _times(first, longer)}
-        for minutes, path in {first: clip, **clips}.items():
-            most[minutes] = _most_of(minutes, path, folder)
-    told = ", ".join(f"{(taken - most[first]) / MIB:+.0f} MiB for {minutes} min" for minutes, taken in most.items())
-    print(f"video memory: {most[first] / MIB:.0f} MiB for {first} min, {told.split(', ', 1)[-1]}")
+        most = {minutes: _most_of(minutes, path, folder) for minutes, path in {first: clip, **clips}.items()}
+    print(summary(most))
+
+
+def summary(most: Mapping[int, int]) -> str:
+    """What the longer ones take more than the shortest, in all and for each frame."""
+    (first, least), *longer = most.items()
+    told = [
+        f"{(taken - least) / MIB:+.0f} MiB for {minutes} min ({(taken - least) / (60 * RATE * (minutes - first)):.0f} "
+        "bytes a frame)"
+        for minutes, taken in longer
+    ]
+    return f"video memory: {', '.join([f'{least / MIB:.0f} MiB for {first} min', *told])}"
 
 
 def _times(first: int, longer: list[int]) -> list[int]:
@@ -99,11 +143,11 @@ def _most_of(minutes: int, path: Path, folder: Path) -> int:
     """Bytes at most, of both ways."""
     most = 0
     for kind, piped in (("direct", False), ("through the pipe", True)):
-        with tempfile.TemporaryDirectory(dir=folder) as place, sampled() as peak:
-            OneJob(path, Path(place)).run(x264_preset="ultrafast", frame_pipe=piped)
-        most = max(most, peak.worker + peak.children)
-        told = f"worker {peak.worker / MIB:.0f} MiB, ffmpeg {peak.children / MIB:.0f} MiB"
-        print(f"{minutes:4} min {kind:17} {told}", flush=True)
+        steps = MemoryOfSteps()
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            OneJob(path, Path(place), steps.around).run(x264_preset="ultrafast", frame_pipe=piped)
+        print(f"{minutes:4} min {kind}: {steps.together / MIB:.0f} MiB\n{steps}", flush=True)
+        most = max(most, steps.together)
     return most
 
 

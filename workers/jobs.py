@@ -12,17 +12,16 @@ import argparse
 import asyncio
 import logging
 import sys
-import tempfile
 from asyncio import Event
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 
 from windmill.core.errors import ConfigInvalid, Problem, WindmillError
 from windmill.core.outages import Outage
 from windmill.core.services import load_fleet
 from windmill.core.settings import Settings
 from windmill.jobs.access import JobAccess
+from windmill.jobs.scratch_folders import scratch_of_process
 from windmill.jobs.step import Step, StepCatalog
 from windmill.jobs.step_worker import StepWorker
 from windmill.jobs.task_files import StoredTaskFiles
@@ -66,10 +65,10 @@ async def work(program: Program, catalog: StepCatalog, steps: Sequence[Step], fu
     async with database.pool(settings, program.title, max_size=8, hang_seconds=hang) as pool:
         if not await wait_for_database(program, pool, outage, queries()["job_tables_are_there"]):
             return
-        with tempfile.TemporaryDirectory(prefix="windmill-") as scratch:
+        with scratch_of_process() as scratch:
             access = JobAccess(pool, settings, catalog)
             files = StoredTaskFiles(access, open_artifact_store(settings))
-            worker = StepWorker(program, access, steps, Path(scratch), files)
+            worker = StepWorker(program, access, steps, scratch, files)
             heartbeat = Heartbeat(worker.states, settings, statement_executor(pool, settings))
             status = StepWorkerStatus(worker, heartbeat, settings, pool, further)
             wanted = WantedWatch(pool, settings, worker.states)

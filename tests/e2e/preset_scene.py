@@ -18,6 +18,8 @@ class PresetScene:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.workers: dict[str, Command] = {}
+        self.scratch = fleet.folder / "scratch"
+        """Where workers have their scratch folders."""
 
     async def worker(self, name: str) -> None:
         self.workers[name] = self.fleet.start("workers.jobs", STEPS="all", WORKER_ID=name)
@@ -44,8 +46,11 @@ class PresetScene:
 @asynccontextmanager
 async def preset_scene(fleet: Fleet, settings: Settings, lease_seconds: int = 3) -> AsyncIterator[PresetScene]:
     """Nothing is started yet; what was is stopped in the end, and its queues are gone."""
+    scene = PresetScene(fleet)
+    scene.scratch.mkdir()
     fleet.environ |= {"TASK_LEASE_SECONDS": str(lease_seconds), "ARTIFACTS_URL": str(fleet.folder / "artifacts")}
-    yield PresetScene(fleet)
+    fleet.environ["TMPDIR"] = str(scene.scratch)
+    yield scene
     await fleet.kill_all()
     async with broker.connection(settings, "test") as opened:
         await broker.delete_step_queues(opened, settings, [step.name for step in STEPS])

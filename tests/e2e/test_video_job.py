@@ -52,7 +52,8 @@ async def test_a_killed_worker_costs_a_segment_and_no_frame(scene: PresetScene, 
     assert 0.4 < quality["least_ssim"] < quality["ssim"] < 0.99, "it is drawn in a style"
     assert not [told for told in ended["warnings"] if "quality" in told]
     assert made["playlist.m3u8"].read_text().count("#EXTINF") == 7
-    assert not list((scene.fleet.folder / "var").rglob("encoded.mp4")), "a scratch folder was left"
+    await scene.worker("three")
+    assert not list(scene.scratch.rglob("encoded.mp4")), "the scratch folder of the killed worker was left"
 
 
 @pytest.mark.slow(reason="a video is looked at by services, drawn and watched by four processes: about 30 s")

@@ -135,7 +135,7 @@ async def test_ten_workers_that_are_killed_cost_a_segment_each_at_most_and_no_fr
     assert after.audio
     sound = abs((after.audio.end - after.audio.first) - (before.audio.end - before.audio.first))
     assert sound < Fraction(1, 30), "the sound is as long, to a frame"
-    assert not list((scene.fleet.folder / "var").rglob("encoded.mp4")), "a scratch folder was left"
+    assert not list(scene.scratch.rglob("encoded.mp4")), "a scratch folder was left"
 
 
 async def kill_one_that_encodes(scene: PresetScene) -> None:

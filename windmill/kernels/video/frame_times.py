@@ -1,5 +1,6 @@
 """Times of frames, as whole numbers of ticks: rates and times as floating point drift by seconds over a film."""
 
+from array import array
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -25,7 +26,7 @@ def to_ticks(seconds: Fraction, scale: int) -> int:
 
 def is_steady(times: Sequence[int]) -> bool:
     """Whether all frames last about as long: some containers round times, so not exactly."""
-    steps = [after - before for before, after in pairwise(times)]
+    steps = array("q", (after - before for before, after in pairwise(times)))
     return not steps or max(steps) <= min(steps) * _UNEVEN
 
 

@@ -15,6 +15,8 @@ from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
+
 _KEY, _NOT_SHOWN = 1, 4
 NO_TIME = -(2**63)
 
@@ -25,16 +27,52 @@ class BadScan(ValueError):
 
 @dataclass
 class ScannedStream:
-    """A stream. Mutable while it is read. Times are in units of `time_base`; packets are in the order of decoding."""
+    """A stream. Mutable while it is read. Times are in units of `time_base`; packets are in the order of decoding.
+
+    Hours of video are hundreds of thousands of packets, so of each packet only what is asked for later is kept, in
+    nine bytes; of sound nothing but its ends, as nothing else of it is asked for."""
 
     media_type: str = ""
     codec: str = ""
     time_base: Fraction = Fraction(1)
     width: int = 0
     height: int = 0
+    packets: int = 0
+    frames: int = 0
+    """Packets that are shown, and how many of those have a time."""
+    timed: int = 0
+    untimed: bool = False
+    """Whether any packet has no time."""
+    first: int = -NO_TIME
+    last: int = NO_TIME
+    """The times of what is shown first and last, if anything has one."""
+    last_duration: int = 0
     pts: "array[int]" = field(default_factory=lambda: array("q"))
-    durations: "array[int]" = field(default_factory=lambda: array("q"))
     flags: "array[int]" = field(default_factory=lambda: array("B"))
+
+    def add(self, pts: int, duration: int, flags: int) -> None:
+        """Take in the next packet."""
+        self.packets += 1
+        if self.media_type == "video":
+            self.pts.append(pts)
+            self.flags.append(flags)
+        self.untimed = self.untimed or pts == NO_TIME
+        if flags & _NOT_SHOWN:
+            return
+        self.frames += 1
+        if pts != NO_TIME:
+            self._show(pts, duration)
+
+    def _show(self, pts: int, duration: int) -> None:
+        self.timed += 1
+        self.first = min(self.first, pts)
+        if pts >= self.last:
+            self.last, self.last_duration = pts, duration
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds from what is shown first to what is shown last."""
+        return max(self.last - self.first, 0) * self.time_base
 
     def is_key(self, place: int) -> bool:
         return bool(self.flags[place] & _KEY)
@@ -43,9 +81,13 @@ class ScannedStream:
         return not self.flags[place] & _NOT_SHOWN
 
     @property
-    def shown(self) -> list[int]:
-        """The times of what is shown, in the order of showing."""
-        return sorted(time for time, flags in zip(self.pts, self.flags, strict=True) if not flags & _NOT_SHOWN)
+    def shown(self) -> "array[int]":
+        """The times of what is shown, in the order of showing; of a video."""
+        times = np.frombuffer(self.pts, np.int64)[np.frombuffer(self.flags, np.uint8) & _NOT_SHOWN == 0]
+        times.sort()
+        found = array("q")
+        found.frombytes(times.view(np.uint8).data)
+        return found
 
 
 class PacketScan:
@@ -82,8 +124,6 @@ class PacketScan:
 
     def _packet(self, fields: list[bytes]) -> ScannedStream:
         stream = self.streams[int(fields[0])]
-        stream.pts.append(int(fields[2]))
-        stream.durations.append(int(fields[3]))
         flags = next((int(one.strip()[2:], 16) for one in fields[6:] if one.strip().startswith(b"F=")), _KEY)
-        stream.flags.append(flags & 0xFF)
+        stream.add(int(fields[2]), int(fields[3]), flags & 0xFF)
         return stream

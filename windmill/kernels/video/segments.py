@@ -2,7 +2,7 @@
 be decoded alone. What has no such keyframe for long is a long segment. Decided once, and written down."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,28 +26,27 @@ class VideoSegment:
 def cut_segments(stream: ScannedStream, wished: Fraction) -> list[VideoSegment]:
     """All segments in order. `wished` is in units of the stream's time base."""
     end = _end(stream)
-    cuts = list(_chosen(_possible_cuts(stream), stream.shown[0], end, wished))
+    cuts = list(_chosen(_possible_cuts(stream), stream.first, end, wished))
     ends = [*(stream.pts[cut] for cut in cuts[1:]), end]
     lasts = [*cuts[1:], len(stream.pts)]
     return [_segment(stream, *one) for one in zip(cuts, lasts, ends, strict=True)]
 
 
-def _possible_cuts(stream: ScannedStream) -> list[tuple[int, int]]:
+def _possible_cuts(stream: ScannedStream) -> Iterator[tuple[int, int]]:
     """Packets that a segment may begin with, each with its time."""
     times = stream.pts
     least_after, least = array("q", times), 2**63 - 1
     for place in range(len(times) - 1, -1, -1):
         least = min(least, times[place])
         least_after[place] = least
-    cuts, most_before = [], -(2**63)
+    most_before = -(2**63)
     for place, time in enumerate(times):
         if stream.is_key(place) and stream.is_shown(place) and most_before < time <= least_after[place]:
-            cuts.append((place, time))
+            yield place, time
         most_before = max(most_before, time)
-    return cuts
 
 
-def _chosen(cuts: Sequence[tuple[int, int]], start: int, end: int, wished: Fraction) -> Iterator[int]:
+def _chosen(cuts: Iterable[tuple[int, int]], start: int, end: int, wished: Fraction) -> Iterator[int]:
     """The first packet of each segment: the first cut where a segment has its length, or the last before it would
     become too long. No short rest is left at the end."""
     yield 0
@@ -70,13 +69,13 @@ def _chosen(cuts: Sequence[tuple[int, int]], start: int, end: int, wished: Fract
 
 
 def _segment(stream: ScannedStream, first: int, last: int, end: int) -> VideoSegment:
-    shown = [stream.pts[place] for place in range(first, last) if stream.is_shown(place)]
+    shown = array("q", (stream.pts[place] for place in range(first, last) if stream.is_shown(place)))
     return VideoSegment(first, len(shown), min(shown), end)
 
 
 def _end(stream: ScannedStream) -> int:
     """When the last frame has been shown."""
-    last = max(range(len(stream.pts)), key=lambda place: stream.pts[place] if stream.is_shown(place) else -(2**63))
-    shown = stream.shown
-    step = shown[-1] - shown[-2] if len(shown) > 1 else 1
-    return stream.pts[last] + (stream.durations[last] if stream.durations[last] > 0 else max(step, 1))
+    if stream.last_duration > 0:
+        return stream.last + stream.last_duration
+    shown = stream.shown[-2:]
+    return stream.last + max(shown[-1] - shown[0] if len(shown) > 1 else 1, 1)

@@ -22,6 +22,11 @@ def from_keyframes(seconds: float, keyframe_gap: float) -> bool:
     return keyframe_gap <= 2 * interval(seconds)
 
 
+def part_of(at: float, seconds: float, parts: int) -> int:
+    """In which of so many equal parts of the video a moment lies."""
+    return min(int(at * parts / seconds), parts - 1) if seconds > 0 else 0
+
+
 @dataclass(frozen=True)
 class SheetCell:
     """Where the picture of a moment is: from the left upper corner of a sheet."""

@@ -17,7 +17,7 @@ STILL_RATE = 25
 def cut(tools: VideoTools, video: ScannedVideo, segments: Sequence[VideoSegment], folder: Path) -> list[Path]:
     """A file for each segment, in their order."""
     kind = "mp4" if video.stream.codec in _IN_MP4 else "nut"
-    cuts = ",".join(str(segment.packet) for segment in segments[1:]) or str(len(video.stream.pts) + 1)
+    cuts = ",".join(str(segment.packet) for segment in segments[1:]) or str(video.stream.packets + 1)
     arguments = [
         *("-copyts", *input_of(tools, video.path, video.demuxer), "-map", "0:V:0", "-c", "copy", "-copyinkf"),
         *("-map_metadata", "-1", "-fflags", "+bitexact", "-strict", "-2"),

@@ -82,21 +82,12 @@ def encode_segment(
     return run_ffmpeg(tools, arguments, "PROCESS_FAILED", on_frames=on_frames)
 
 
-def segment_times(tools: VideoTools, path: Path) -> list[int]:
-    """The times of the frames of an encoded segment, from the first on, in ticks."""
-    stream = scan_packets(tools, path, "mov").of_type("video")
-    if stream is None or not stream.pts:
-        return []
-    shown = stream.shown
-    return [time - shown[0] for time in shown]
-
-
 def source_times(tools: VideoTools, source: SegmentSource, scale: int) -> list[int]:
     """When each frame of a segment is shown, in ticks of the whole; decodes nothing."""
     stream = scan_packets(tools, source.path, source.demuxer).of_type("video")
-    shown = stream.shown if stream else []
-    base = stream.time_base if stream else Fraction(1)
-    return [source.first + to_ticks((time - shown[0]) * base, scale) for time in shown]
+    if stream is None:
+        return []
+    return [source.first + to_ticks((time - stream.first) * stream.time_base, scale) for time in stream.shown]
 
 
 def place_segment(encoded: Path, first: int, scale: int, number: int) -> FragmentedVideo:

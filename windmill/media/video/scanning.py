@@ -3,11 +3,12 @@ where limits are kept: a file is refused here, or is of a bounded size in every 
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import VideoSettings
-from windmill.kernels.video.packet_scan import NO_TIME, BadScan, PacketScan, ScannedStream
+from windmill.kernels.video.packet_scan import BadScan, PacketScan, ScannedStream
 from windmill.media.video.containers import Demuxer, must_be_video
 from windmill.media.video.running import VideoTools, input_of, run_ffmpeg
 
@@ -38,8 +39,7 @@ class ScannedVideo:
     @property
     def has_times(self) -> bool:
         """Whether every frame that is shown has a time of its own."""
-        shown = self.stream.shown
-        return NO_TIME not in self.stream.pts and len(set(shown)) == len(shown)
+        return not self.stream.untimed and all(one < other for one, other in pairwise(self.stream.shown))
 
 
 def scan_video(tools: VideoTools, path: Path) -> ScannedVideo:
@@ -50,7 +50,7 @@ def scan_video(tools: VideoTools, path: Path) -> ScannedVideo:
     demuxer = must_be_video(path)
     scan = scan_packets(tools, path, demuxer)
     video = scan.of_type("video")
-    if video is None or not video.shown:
+    if video is None or not video.frames:
         raise WindmillError("VIDEO_UNREADABLE", "it shows no frame")
     _check_rate(tools.settings, video)
     width, height = _shown_size(tools, path, demuxer)
@@ -75,20 +75,21 @@ def scan_packets(tools: VideoTools, path: Path, demuxer: str) -> PacketScan:
     return scan
 
 
-def decoded_times(tools: VideoTools, path: Path, demuxer: str) -> list[int]:
-    """The times of the frames that can be decoded, in units of the stream's time base; decodes all of it."""
-    times: list[int] = []
+def count_frames(tools: VideoTools, path: Path, demuxer: str) -> int:
+    """How many frames are shown; decodes nothing."""
+    stream = scan_packets(tools, path, demuxer).of_type("video")
+    return stream.frames if stream else 0
 
-    def note(line: bytes) -> None:
-        if not line.startswith(b"#"):
-            times.append(int(line.split(b",")[2]))
 
+def count_decoded(tools: VideoTools, path: Path, demuxer: str) -> int:
+    """How many frames can be decoded; decodes all of it."""
+    scan = PacketScan()
     arguments = [
         *("-copyts", *input_of(tools, path, demuxer), "-map", "0:V:0", "-fps_mode", "passthrough"),
         *("-vf", "scale=16:16", "-f", "framecrc", "pipe:1"),
     ]
-    run_ffmpeg(tools, arguments, "VIDEO_UNREADABLE", on_line=note)
-    return times
+    run_ffmpeg(tools, arguments, "VIDEO_UNREADABLE", on_line=scan.feed)
+    return sum(stream.packets for stream in scan.streams.values())
 
 
 class _Watch:
@@ -101,7 +102,7 @@ class _Watch:
     def look(self, stream: ScannedStream | None) -> None:
         if stream is None:
             return
-        if not stream.pts:
+        if not stream.packets:
             self._look_at_size(stream)
             return
         self._lines += 1
@@ -117,23 +118,18 @@ class _Watch:
 
 def _check_length(settings: VideoSettings, stream: ScannedStream) -> None:
     most = settings.max_video_seconds
-    timed = NO_TIME not in (stream.pts[0], stream.pts[-1])
-    seconds = (stream.pts[-1] - stream.pts[0]) * stream.time_base
-    if timed and seconds > most:
-        raise WindmillError("VIDEO_TOO_LARGE", f"it takes over {float(seconds):.0f} s, MAX_VIDEO_SECONDS={most}")
-    if len(stream.pts) > most * max(settings.max_video_fps, 100):
-        raise WindmillError("VIDEO_TOO_LARGE", f"it has over {len(stream.pts):,} packets")
+    if stream.length > most:
+        said = f"it takes over {float(stream.length):.0f} s, MAX_VIDEO_SECONDS={most}"
+        raise WindmillError("VIDEO_TOO_LARGE", said)
+    if stream.packets > most * max(settings.max_video_fps, 100):
+        raise WindmillError("VIDEO_TOO_LARGE", f"it has over {stream.packets:,} packets")
 
 
 def _check_rate(settings: VideoSettings, stream: ScannedStream) -> None:
     _check_length(settings, stream)
-    shown = [time for time in stream.shown if time != NO_TIME] or [0]
-    seconds = (shown[-1] - shown[0]) * stream.time_base
-    if seconds > settings.max_video_seconds:
-        said = f"it takes {float(seconds):.0f} s, over MAX_VIDEO_SECONDS={settings.max_video_seconds}"
-        raise WindmillError("VIDEO_TOO_LARGE", said)
-    if len(shown) > 2 and len(shown) - 1 > (seconds or Fraction(1, 10**6)) * settings.max_video_fps:
-        said = f"it has {len(shown)} frames in {float(seconds):.3f} s, over MAX_VIDEO_FPS={settings.max_video_fps}"
+    frames, seconds = stream.timed, stream.length
+    if frames > 2 and frames - 1 > (seconds or Fraction(1, 10**6)) * settings.max_video_fps:
+        said = f"it has {frames} frames in {float(seconds):.3f} s, over MAX_VIDEO_FPS={settings.max_video_fps}"
         raise WindmillError("VIDEO_TOO_LARGE", said)
 
 
@@ -143,14 +139,13 @@ def _shown_size(tools: VideoTools, path: Path, demuxer: str) -> tuple[int, int]:
     arguments = [*input_of(tools, path, demuxer), "-map", "0:V:0", "-frames:v", "1", "-f", "framecrc", "pipe:1"]
     run_ffmpeg(tools, arguments, "VIDEO_UNREADABLE", limits=tools.limits(cpu_seconds=_CPU_SECONDS), on_line=scan.feed)
     stream = scan.of_type("video")
-    if stream is None or not stream.pts:
+    if stream is None or not stream.packets:
         raise WindmillError("VIDEO_UNREADABLE", "no frame of it can be decoded")
     return stream.width, stream.height
 
 
 def _audio(stream: ScannedStream | None) -> ScannedAudio | None:
-    if stream is None or not stream.shown or NO_TIME in stream.pts:
+    if stream is None or not stream.frames or stream.untimed:
         return None
-    shown = stream.shown
-    end = shown[-1] + stream.durations[-1]
-    return ScannedAudio(stream.codec, shown[0] * stream.time_base, end * stream.time_base)
+    first, end = stream.first, stream.last + stream.last_duration
+    return ScannedAudio(stream.codec, first * stream.time_base, end * stream.time_base)

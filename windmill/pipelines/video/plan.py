@@ -1,5 +1,6 @@
 """The step `video_plan`."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -89,16 +90,16 @@ def _with_times(tools: VideoTools, video: ScannedVideo, scale: int, target: Path
 def _result(
     video: ScannedVideo, scale: int, segments: Sequence[VideoSegment], files: Sequence[Path], shift: int
 ) -> TaskResult:
-    base, shown = video.stream.time_base, video.stream.shown
-    origin = min(shown[0] * base, video.audio.first) if video.audio else shown[0] * base
+    base, begin = video.stream.time_base, video.stream.first * video.stream.time_base
+    origin = min(begin, video.audio.first) if video.audio else begin
 
     def ticks(time: int) -> int:
         return frame_times.to_ticks(time * base - origin, scale)
 
-    times = [ticks(time) for time in shown]
+    times = array("q", (ticks(time) for time in video.stream.shown))
     longest = max(ticks(one.end) - ticks(one.first) for one in segments)
     planned = PlannedVideo(
-        *(video.width, video.height, len(shown), ticks(segments[-1].end) - times[0], scale),
+        *(video.width, video.height, video.stream.frames, ticks(segments[-1].end) - times[0], scale),
         *(
             str(frame_times.frame_rate(times, scale)),
             frame_times.is_steady(times),
@@ -107,7 +108,7 @@ def _result(
         ),
         *(video.audio.codec if video.audio else "", len(segments), longest),
     )
-    packets = [*(one.packet for one in segments[1:]), len(video.stream.pts)]
+    packets = [*(one.packet for one in segments[1:]), video.stream.packets]
     parts = [
         _segment(video, number, one, last, file, ticks(one.first), ticks(one.end))
         for number, (one, last, file) in enumerate(zip(segments, packets, files, strict=True))

@@ -10,9 +10,9 @@ from windmill.core.errors import WindmillError
 from windmill.engines.engine import ProducedFile
 from windmill.jobs.step import TaskResult
 from windmill.kernels.video.filters import BadFilter, VideoFilters, read_filters
-from windmill.media.video.encoding import Encoding, SegmentSource, place_segment, segment_times
+from windmill.media.video.encoding import Encoding, SegmentSource, place_segment
 from windmill.media.video.running import VideoTools
-from windmill.media.video.scanning import decoded_times
+from windmill.media.video.scanning import count_decoded, count_frames
 from windmill.pipelines.video.plan_documents import EncodedSegment, PlannedSegment, PlannedVideo
 
 HEADER, PIECE_TYPE = "init.mp4", "video/iso.segment"
@@ -52,7 +52,7 @@ def piece_of(tools: VideoTools, work: SegmentWork, folder: Path, times: Sequence
     """The piece, moved to its place in the whole, of the segment that was encoded in this folder. `times` are those of
     its frames where they are known without decoding."""
     encoded = folder / ENCODED_FILE
-    made = segment_times(tools, encoded)
+    made = count_frames(tools, encoded, "mov")
     missing = _missing_frames(tools, work, made, times)
     first = times[0] if times else work.segment.first
     parts = place_segment(encoded, first, work.video.scale, work.segment.number)
@@ -64,19 +64,19 @@ def piece_of(tools: VideoTools, work: SegmentWork, folder: Path, times: Sequence
         (folder / HEADER).write_bytes(parts.header)
         files.append(ProducedFile(HEADER, folder / HEADER, "video/mp4"))
     header = sha256(parts.header).hexdigest()
-    done = EncodedSegment(work.segment.number, len(made), missing, first, work.segment.end, header)
+    done = EncodedSegment(work.segment.number, made, missing, first, work.segment.end, header)
     said = [f"{missing} frames of segment {work.segment.number + 1} cannot be decoded"] if missing else []
     return TaskResult({"video": work.video.document(), "done": done.document()}, files, warnings=said)
 
 
-def _missing_frames(tools: VideoTools, work: SegmentWork, made: Sequence[int], known: Sequence[int] | None) -> int:
+def _missing_frames(tools: VideoTools, work: SegmentWork, made: int, known: Sequence[int] | None) -> int:
     """How many frames of the segment are not there because they cannot be decoded; raises FRAMES_LOST where that is not
     the reason."""
     expected = work.segment.frames
-    if len(made) == expected:
+    if made == expected:
         return 0
-    decoded = len(decoded_times(tools, work.file, work.segment.demuxer)) - work.segment.skipped
-    if len(made) != min(decoded, expected) or not made or (known is not None and len(known) != len(made)):
-        said = f"segment {work.segment.number + 1} has {expected} frames, and {len(made)} were encoded"
+    decoded = count_decoded(tools, work.file, work.segment.demuxer) - work.segment.skipped
+    if made != min(decoded, expected) or not made or (known is not None and len(known) != made):
+        said = f"segment {work.segment.number + 1} has {expected} frames, and {made} were encoded"
         raise WindmillError("FRAMES_LOST", said)
-    return expected - len(made)
+    return expected - made

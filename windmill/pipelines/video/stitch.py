@@ -12,7 +12,7 @@ from windmill.kernels.video.playlist import PLAYLIST_TYPE, PlayablePiece, render
 from windmill.media.video.containers import must_be_video
 from windmill.media.video.joining import SoundSource, join
 from windmill.media.video.running import VideoTools
-from windmill.media.video.scanning import scan_packets
+from windmill.media.video.scanning import count_frames
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
 from windmill.pipelines.video.forms import STITCH
 from windmill.pipelines.video.plan_documents import PlannedVideo, video_of
@@ -51,7 +51,7 @@ def _stitch(tools: VideoTools, task: RunningTask) -> TaskResult:
     pieces = [path for path in task.files["pieces"] if path.suffix == ".m4s"]
     (header,) = [path for path in task.files["pieces"] if path.suffix == ".mp4"]
     target = join(tools, header, pieces, video.scale, _sound(video, task.files["video"]), folder / VIDEO_FILE)
-    frames = _count(tools, target)
+    frames = count_frames(tools, target, "mov")
     if frames != video.frames - task.input["missing"]:
         raise WindmillError("FRAMES_LOST", f"the source has {video.frames} frames, the joined video {frames}")
     seconds = [Fraction(one).limit_denominator(video.scale) for one in task.input["seconds"]]
@@ -74,8 +74,3 @@ def _sound(video: PlannedVideo, sources: Sequence[Path]) -> SoundSource | None:
         return None
     (source, *_) = sources
     return SoundSource(source, must_be_video(source), video.audio, Fraction(video.origin))
-
-
-def _count(tools: VideoTools, path: Path) -> int:
-    stream = scan_packets(tools, path, "mov").of_type("video")
-    return len(stream.shown) if stream else 0

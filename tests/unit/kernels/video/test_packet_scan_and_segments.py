@@ -1,5 +1,8 @@
 """Packets as ffmpeg tells them, and where a video is cut."""
 
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 
@@ -34,7 +37,7 @@ def test_streams_and_times_are_read() -> None:
     assert audio
     assert (video.codec, video.time_base, video.width, video.height) == ("h264", Fraction(1, 15_360), 320, 180)
     assert (list(video.pts), video.is_key(0), video.is_key(1)) == ([0, 2_048], True, False)
-    assert audio.shown == [0]
+    assert (audio.packets, audio.frames, audio.first, audio.last, audio.last_duration) == (2, 1, 0, 0, 1_024)
 
 
 @pytest.mark.parametrize("line", [b"no packet\n", b"7, 0, 0, 1, 1, 0x0\n", b"#tb 0: 1/0\n", b"0, 1\n", b"\xff\xfe\n"])
@@ -43,13 +46,59 @@ def test_a_line_that_is_none_of_a_scan_is_refused(line: bytes) -> None:
         PacketScan().feed(line)
 
 
+@contextmanager
+def traced() -> Iterator[Callable[[], tuple[int, int]]]:
+    """Tells how many bytes there are more than before, and were at most."""
+    tracemalloc.start()
+    try:
+        yield tracemalloc.get_traced_memory
+    finally:
+        tracemalloc.stop()
+
+
+FRAMES = 30_000
+SPARE = 20_000
+"""Bytes that do not depend on how many frames there are."""
+
+
+def long_scan() -> PacketScan:
+    scan = PacketScan()
+    for line in SCAN.splitlines()[:8]:
+        scan.feed(line)
+    for number in range(FRAMES):
+        scan.feed(b"0, %d, %d, 512, 40, 0x0, F=0x%d" % (number * 512, (number ^ 1) * 512, number % 60 == 0))
+        scan.feed(b"1, %d, %d, 1024, 40, 0x0" % (number * 1_024, number * 1_024))
+    return scan
+
+
+def test_a_frame_takes_nine_bytes_while_its_video_is_planned_and_a_packet_of_sound_takes_none() -> None:
+    with traced() as memory:
+        scan = long_scan()
+        kept, _ = memory()
+    assert kept < 9 * FRAMES * 17 / 16 + SPARE, "arrays grow by a sixteenth"
+    video, audio = scan.of_type("video"), scan.of_type("audio")
+    assert video
+    assert audio
+    assert (video.frames, audio.packets, audio.last) == (FRAMES, FRAMES, (FRAMES - 1) * 1_024)
+
+
+def test_planning_a_video_takes_some_bytes_a_frame_and_no_object_for_each() -> None:
+    video = long_scan().of_type("video")
+    assert video
+    with traced() as memory:
+        shown = video.shown
+        segments = cut_segments(video, Fraction(6 * 15_360))
+        _, most = memory()
+    assert most < 24 * FRAMES + SPARE
+    assert list(shown) == [number * 512 for number in range(FRAMES)]
+    assert sum(one.frames for one in segments) == FRAMES
+
+
 def stream(*packets: tuple[int, bool]) -> ScannedStream:
     """Packets in the order of decoding: when each is shown, and whether it is a keyframe."""
     made = ScannedStream("video", "h264", Fraction(1))
     for time, key in packets:
-        made.pts.append(time)
-        made.durations.append(1)
-        made.flags.append(1 if key else 0)
+        made.add(time, 1, 1 if key else 0)
     return made
 
 
