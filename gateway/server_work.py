@@ -1,5 +1,5 @@
 """What every gateway does beside answering: events for its readers, messages to webhooks, actions on many jobs,
-batches, and what time does to sessions. All gateways of a database share the work."""
+batches, the ends of runs and batches, and what time does to sessions. All gateways of a database share the work."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from windmill.jobs.access import JobAccess
 from windmill.operate.batches.running import BatchWork, Library, batch_runner
 from windmill.operate.bulk.running import bulk_runner
 from windmill.operate.bulk.work import BulkWork
+from windmill.operate.ends import EndWatcher
 from windmill.operate.leased_work import LeasedWork
 from windmill.operate.sessions.upkeep import SessionUpkeep
 from windmill.operate.webhooks.endpoints import WebhookAccess
@@ -35,6 +36,7 @@ class ServerWork:
     sender: LeasedWork[Receiver]
     bulk: LeasedWork[BulkWork]
     batches: LeasedWork[BatchWork]
+    ends: EndWatcher
     sessions: SessionUpkeep
 
     @contextlib.asynccontextmanager
@@ -46,6 +48,7 @@ class ServerWork:
             background(self.sender.work_for_ever()),
             background(self.bulk.work_for_ever()),
             background(self.batches.work_for_ever()),
+            background(self.ends.watch_for_ever()),
             background(self.sessions.keep_up_for_ever()),
         ):
             yield
@@ -62,5 +65,6 @@ def server_work(
         webhook_sender(WebhookAccess(access.pool, settings), poster),
         bulk_runner(access, store),
         batch_runner(access, library, sender),
+        EndWatcher(access.pool, settings),
         SessionUpkeep(access.pool, settings, store),
     )

@@ -22,6 +22,7 @@ from obstore.store import AzureStore
 from dev.servers.image_store_programs import ImageStorePrograms, programs
 from dev.servers.ports import LOOPBACK, answers
 from tests.e2e.swift_store import Bucket
+from tests.google_writes import google_with_writes
 from tests.integration.fleet import unavailable
 from tests.parallel import free_offset
 from tests.waiting import wait_until
@@ -110,7 +111,7 @@ class RealStores:
             server,
         ]
         self._start("google", [*self._programs.google, *options, "-external-url", f"http://{server}"], port)
-        return f"http://{server}"
+        return self._stack.enter_context(google_with_writes(port))
 
     def _google(self) -> Place:
         endpoint, name = self._google_endpoint, _new_name()

@@ -26,8 +26,8 @@ from gateway.context import Context, Gateway, Who
 from gateway.errors import hide_paths
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
-from gateway.runs.answering import answers_of
-from gateway.runs.shapes import ServiceAnswerShape
+from gateway.runs.answering import result_of
+from gateway.runs.shapes import ImageResultShape
 from windmill.jobs.states import JOB_MOVES, sources
 from windmill.operate.batches.asking import (
     AskedServices,
@@ -42,7 +42,7 @@ from windmill.operate.batches.asking import (
     show_batch,
 )
 from windmill.operate.batches.images import image_items
-from windmill.operate.runs.reading import read_answers
+from windmill.operate.runs.reading import read_results
 
 router = noun_router("batches")
 
@@ -171,23 +171,28 @@ async def list_results(
     after = gateway.cursors.open(wanted, query.cursor) or 0
     page = await page_of_results(gateway.access, batch_id, caller.sees, after, query.limit)
     last = page[-1].number if len(page) == query.limit else None
-    known = await _answers(gateway, [one.image_id for one in page if one.image_id is not None], batch_id, caller)
+    known = await _image_results(gateway, [one.image_id for one in page if one.image_id is not None], batch_id, caller)
     results = [_result(one, known) for one in page]
     return BatchResultList(results=results, count=len(results), next_cursor=gateway.cursors.seal_next(wanted, last))
 
 
-async def _answers(
+async def _image_results(
     gateway: Gateway, image_ids: Sequence[int], batch_id: uuid.UUID, caller: Caller
-) -> dict[int, list[ServiceAnswerShape]]:
+) -> dict[int, ImageResultShape]:
     """By image."""
     if not image_ids:
         return {}
     services = (await show_batch(gateway.access, batch_id, caller.sees)).services
-    found = await read_answers(gateway.access.pool, gateway.settings, image_ids, services)
-    return {one.image_id: answers_of(one).answers for one in found}
+    found = await read_results(gateway.access.pool, gateway.settings, image_ids, services)
+    return {one.image.image_id: result_of(one) for one in found}
 
 
-def _result(item: ItemResult, answers: Mapping[int, list[ServiceAnswerShape]]) -> BatchResult:
+def _result(item: ItemResult, images: Mapping[int, ImageResultShape]) -> BatchResult:
     values = {**vars(item), "message": hide_paths(item.message) if item.message else None}
-    said = None if item.image_id is None else answers.get(item.image_id, [])
-    return BatchResult(job=values.pop("public_id"), answers=said, **values)
+    result = BatchResult(job=values.pop("public_id"), **values)
+    if item.image_id is None:
+        return result
+    if (found := images.get(item.image_id)) is None:  # its image was removed
+        return result.model_copy(update={"answers": [], "boxes": [], "open_stages": []})
+    told = {name: getattr(found, name) for name in ("answers", "boxes", "votes", "open_stages")}
+    return result.model_copy(update=told)

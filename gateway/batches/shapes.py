@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, model_validator
 
+from gateway.images.finding_shapes import BoxShape, VoteShape
 from gateway.jobs.shapes import Name, Priority
 from gateway.runs.shapes import Group, ServiceAnswerShape, ServiceNames
 from gateway.shape import JsonObject, PageQuery, Shape
@@ -93,8 +94,8 @@ class BatchList(Shape):
 
 
 class BatchResult(Shape):
-    """An item: the state of its job, or pending, rejected or removed. `answers` are what services have said by now of
-    its image."""
+    """An item: the state of its job, or pending, rejected or removed. Of an image `answers` are what the services have
+    said by now, and `boxes` and `votes` what was found in it; while any stage is open these may change."""
 
     number: int
     custom_id: str | None
@@ -106,6 +107,9 @@ class BatchResult(Shape):
     progress: float | None
     ended_at: datetime | None
     answers: list[ServiceAnswerShape] | None = None
+    boxes: list[BoxShape] | None = None
+    votes: list[VoteShape] | None = None
+    open_stages: list[str] | None = None
 
 
 class BatchResultList(Shape):

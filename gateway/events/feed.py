@@ -13,7 +13,7 @@ from gateway.events.frames import body_of, frame
 from windmill.core.errors import WindmillError
 from windmill.core.outages import Outage
 from windmill.core.setting_parts import DatabaseSettings
-from windmill.operate.jobs.event_stream import START, StreamedEvent, StreamPlace, find_stream_end, read_stream
+from windmill.operate.jobs.event_stream import START, JobSeq, StreamedEvent, StreamPlace, find_stream_end, read_stream
 from windmill.storage.database import Pool
 
 logger = logging.getLogger("gateway")
@@ -25,12 +25,11 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FedEvent:
-    """An event with its frames, which are made once for all readers: of the stream of all jobs, and of its job's."""
+    """An event with its frames, which are made once for all readers: of the stream of all, and of its job's."""
 
     place: StreamPlace
-    public_id: uuid.UUID
+    job: JobSeq | None
     principal: str
-    seq: int
     kind: str
     fleet_frame: bytes
     job_frame: bytes
@@ -109,7 +108,8 @@ class EventFeed:
     def _take(self, found: Sequence[StreamedEvent]) -> None:
         for fed in map(_fed, found):
             self._events.append(fed)
-            self._of_job.setdefault(fed.public_id, []).append(fed)
+            if fed.job:
+                self._of_job.setdefault(fed.job.public_id, []).append(fed)
         self.last = found[-1].place
         surplus = len(self._events) - self._kept
         if surplus > 0:
@@ -119,7 +119,7 @@ class EventFeed:
     def _forget(self, number: int) -> None:
         """The oldest, of all jobs and of each."""
         self._base = self._events[number - 1].place
-        for public_id, gone in Counter(fed.public_id for fed in self._events[:number]).items():
+        for public_id, gone in Counter(fed.job.public_id for fed in self._events[:number] if fed.job).items():
             del self._of_job[public_id][:gone]
             if not self._of_job[public_id]:
                 del self._of_job[public_id]
@@ -139,8 +139,8 @@ class EventFeed:
 
 def _fed(event: StreamedEvent) -> FedEvent:
     body = body_of(event)
-    frames = (frame(event.place, body), frame(event.seq, body))
-    return FedEvent(event.place, event.public_id, event.principal, event.seq, event.kind, *frames)
+    in_log = frame(event.job.seq, body) if event.job else b""
+    return FedEvent(event.place, event.job, event.principal, event.kind, frame(event.place, body), in_log)
 
 
 def _after(events: Sequence[FedEvent], place: StreamPlace, most: int) -> Sequence[FedEvent]:

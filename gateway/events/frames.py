@@ -14,8 +14,7 @@ HEARTBEAT = b": still here\n\n"
 
 def body_of(event: StreamedEvent) -> bytes:
     """An event without its id, which depends on the stream: a name, and one line of JSON."""
-    told = {"job": str(event.public_id), "seq": event.seq, "kind": event.kind, **visible(event.told)}
-    return b"event: %b\ndata: %b\n\n" % (event.kind.encode(), orjson.dumps(told))
+    return b"event: %b\ndata: %b\n\n" % (event.kind.encode(), orjson.dumps(visible(event.document)))
 
 
 def visible(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from gateway.events.feed import EventFeed, FedEvent
 from gateway.events.frames import body_of, frame
 from windmill.jobs.states import ENDED_JOBS
-from windmill.operate.jobs.event_stream import StreamedEvent, StreamPlace
+from windmill.operate.jobs.event_stream import JobSeq, StreamedEvent, StreamPlace
 
 MOST = 500
 """Events at a time."""
@@ -109,15 +109,15 @@ class JobReader:
         if found is None:
             return await self._from_log()
         self._place = place if len(found) < MOST else found[-1].place
-        frames = await self._in_order([one for one in found if one.seq > self.last])
+        frames = await self._in_order([(one.job.seq, one) for one in found if one.job and one.job.seq > self.last])
         return frames or (await self.take() if len(found) == MOST else frames)
 
-    async def _in_order(self, found: Sequence[FedEvent]) -> list[bytes]:
+    async def _in_order(self, found: Sequence[tuple[int, FedEvent]]) -> list[bytes]:
         frames: list[bytes] = []
-        for one in found:
-            if one.seq != self.last + 1:
+        for seq, one in found:
+            if seq != self.last + 1:
                 return frames + await self._from_log()
-            self.last, self._kind = one.seq, one.kind
+            self.last, self._kind = seq, one.kind
             frames.append(one.job_frame)
         return frames
 
@@ -136,5 +136,5 @@ class JobReader:
 
     def _body(self, row: dict[str, Any]) -> bytes:
         told = {name: row[name] for name in ("at", "level", "position", "shard", "data")}
-        place = StreamPlace(0, 0)
-        return body_of(StreamedEvent(place, 0, self._public_id, "", row["seq"], row["kind"], told))
+        job = JobSeq(self._public_id, row["seq"])
+        return body_of(StreamedEvent(StreamPlace(0, 0), job, "", row["kind"], told))

@@ -1,4 +1,4 @@
-"""What happens to all jobs, as a list or live."""
+"""What happens to all jobs, and the ends of runs and batches, as a list or live."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from gateway.context import Context
 from gateway.events.frames import visible
 from gateway.events.opening import STREAMS, LastEventId, open_fleet_stream, wants_stream
-from gateway.events.shapes import FleetEvent, FleetEventList, FleetEventQuery
+from gateway.events.shapes import EndEvent, FleetEvent, FleetEventList, FleetEventQuery
 from gateway.guard import Viewer, noun_router
 from windmill.operate.jobs.event_stream import START, StreamedEvent, parse_place, read_stream
 
@@ -22,8 +22,8 @@ async def list_fleet_events(
     query: Annotated[FleetEventQuery, Query()],
     last_event_id: LastEventId = None,
 ) -> Response | FleetEventList:
-    """What has happened to your jobs after the event `after`. With `Accept: text/event-stream` it goes on live, from
-    `Last-Event-ID`, from `after`, or from now."""
+    """What has happened to your jobs after the event `after`, and which of your runs and batches have ended. With
+    `Accept: text/event-stream` it goes on live, from `Last-Event-ID`, from `after`, or from now."""
     if wants_stream(request):
         return await open_fleet_stream(request, gateway, caller, query.after, last_event_id)
     after = parse_place(query.after) if query.after else None
@@ -34,13 +34,6 @@ async def list_fleet_events(
     )
 
 
-def _shape(event: StreamedEvent) -> FleetEvent:
-    return FleetEvent.model_validate(
-        {
-            "id": str(event.place),
-            "job": str(event.public_id),
-            "seq": event.seq,
-            "kind": event.kind,
-            **visible(event.told),
-        }
-    )
+def _shape(event: StreamedEvent) -> FleetEvent | EndEvent:
+    shape = FleetEvent if event.job else EndEvent
+    return shape.model_validate({"id": str(event.place), **visible(event.document)})

@@ -1,11 +1,14 @@
-"""Events of all jobs outside."""
+"""Events of all jobs, runs and batches outside."""
 
+import uuid
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from gateway.jobs.shapes import JobEvent
-from gateway.shape import Shape
+from gateway.shape import JsonObject, Shape
+from windmill.operate.ends import EndKind
 
 
 class FleetEventQuery(Shape):
@@ -22,9 +25,21 @@ class FleetEvent(JobEvent):
     job: str
 
 
+class EndEvent(Shape):
+    """The end of a run or of a batch, told once: of a run that has all its answers, of a batch whose items have all
+    ended, or of one that was cancelled. `data` says how many failed."""
+
+    id: str
+    kind: EndKind
+    at: datetime
+    run: int | None
+    batch: uuid.UUID | None
+    data: JsonObject
+
+
 class FleetEventList(Shape):
     """`last` is what `after` is in the next request."""
 
-    events: list[FleetEvent]
+    events: list[FleetEvent | EndEvent]
     count: int
     last: str

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Path, UploadFile
 from pydantic import Field, StrictBool, model_validator
 
+from gateway.images.finding_shapes import BoxShape, FailureShape, VoteShape
 from gateway.runs.shapes import Group, ImageAnswers, RunDetails, ServiceNames
 from gateway.shape import PageQuery, Shape
 
@@ -96,15 +97,6 @@ class ImageFacts(Shape):
     location: str | None
 
 
-class FailureShape(Shape):
-    """Why there is no answer, and what to do; unless it is `final`, it is tried again."""
-
-    code: str
-    message: str
-    remedy: str
-    final: bool
-
-
 class WholeAnswer(Shape):
     """What came of one service for the whole image."""
 
@@ -112,30 +104,6 @@ class WholeAnswer(Shape):
     attempt: int
     seconds: float | None
     failure: FailureShape | None
-
-
-class BoxAnswerShape(Shape):
-    service: str
-    said: list[str]
-    failure: FailureShape | None
-
-
-class BoxShape(Shape):
-    """A merged box: where it is in pixels (x, y, width, height), and who saw it."""
-
-    label: str
-    emoji: str
-    confidence: float | None
-    place: tuple[float, float, float, float] | None
-    services: list[str]
-    silent: list[str]
-    answers: list[BoxAnswerShape]
-
-
-class VoteShape(Shape):
-    emoji: str
-    probability: float | None
-    sentence: str
 
 
 class ImageKnowledge(Shape):

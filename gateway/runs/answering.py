@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.context import Gateway
 from gateway.hiding import hide_paths_within
-from gateway.runs.shapes import ImageAnswers, RunDetails, RunSummary
+from gateway.runs.shapes import ImageAnswers, ImageResultShape, RunDetails, RunSummary
 from windmill.operate.runs.outlook import MOST_COUNTED, RunAnswers, RunOutlook, RunRow, outlook
-from windmill.operate.runs.reading import AnsweredImage, count_answers
+from windmill.operate.runs.reading import AnsweredImage, ImageResult, count_answers
+from windmill.operate.show.render import render_findings_json
 from windmill.operate.status.figures import FleetStatus
 
 _NOTHING = {
@@ -52,3 +53,10 @@ def answers_of(image: AnsweredImage) -> ImageAnswers:
     told = asdict(image)
     answers = [{**one, "error_message": hide_paths_within(one["error_message"])} for one in told["answers"]]
     return ImageAnswers.model_validate({**told, "answers": answers})
+
+
+def result_of(result: ImageResult) -> ImageResultShape:
+    """The same with what was found in the image."""
+    found = hide_paths_within(render_findings_json(result.findings))
+    told = {name: found[name] for name in ("boxes", "votes", "open_stages")}
+    return ImageResultShape.model_validate({**answers_of(result.image).model_dump(), **told})

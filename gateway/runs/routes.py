@@ -9,11 +9,11 @@ from gateway.conditions import preferred_wait
 from gateway.context import Context, Gateway, Who
 from gateway.guard import Operator, Viewer, noun_router
 from gateway.idempotency import REPLAYED, IdempotencyKey, digest_of
-from gateway.runs.answering import answers_of, details, summary
+from gateway.runs.answering import details, result_of, summary
 from gateway.runs.shapes import NewRunBody, ResultList, ResultQuery, RunAnswer, RunId, RunList, RunPlan, RunQuery
 from windmill.operate.runs.asking import RunAsker
 from windmill.operate.runs.planning import plan_run
-from windmill.operate.runs.reading import page_of_answers, page_of_runs, read_run, wait_until_answered
+from windmill.operate.runs.reading import page_of_results, page_of_runs, read_run, wait_until_answered
 from windmill.submit.asked_runs import RunRequest
 from windmill.submit.selection import Submission
 
@@ -86,14 +86,14 @@ async def list_results(
     gateway: Context, caller: Viewer, run_id: RunId, query: Annotated[ResultQuery, Query()]
 ) -> ResultList:
     """The images of a run that were published, in the order of their ids, each with what the run's services have said
-    of it by now."""
+    of it by now, and with the boxes and votes of all answers about it."""
     pool, settings = gateway.access.pool, gateway.settings
     run = await read_run(pool, settings, run_id, caller.sees)
     wanted = {"list": "results", "sees": caller.sees, "run": run_id}
     after = gateway.cursors.open(wanted, query.cursor)
-    found = await page_of_answers(pool, settings, run, after, query.limit)
-    last = found[-1].image_id if len(found) == query.limit else None
-    results = [answers_of(one) for one in found]
+    found = await page_of_results(pool, settings, run, after, query.limit)
+    last = found[-1].image.image_id if len(found) == query.limit else None
+    results = [result_of(one) for one in found]
     return ResultList(results=results, count=len(results), next_cursor=gateway.cursors.seal_next(wanted, last))
 
 

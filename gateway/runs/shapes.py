@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import Field, StrictBool
 
+from gateway.images.finding_shapes import BoxShape, VoteShape
 from gateway.shape import Cursor, PageQuery, Shape
 
 RunId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The number of the run")]
@@ -28,7 +29,7 @@ class NewRunBody(Shape):
 
 class RunSummary(Shape):
     """A run in a list. `principal` is null for the runs of producers. `published` is the share of its images whose jobs
-    are in the queues."""
+    are in the queues; `finished_at` is when all were, and `ended_at` when the end was told to readers of events."""
 
     run_id: int
     services: list[str]
@@ -43,6 +44,7 @@ class RunSummary(Shape):
     updated_at: datetime
     finished_at: datetime | None
     cancelled_at: datetime | None
+    ended_at: datetime | None
 
 
 class RunDetails(RunSummary):
@@ -112,7 +114,16 @@ class ImageAnswers(Shape):
     answers: list[ServiceAnswerShape]
 
 
+class ImageResultShape(ImageAnswers):
+    """An image with what was found in it by all who have answered, as `/images/{id}` tells it: merged boxes, the surest
+    first, and votes, null while there was none. While any stage is open they may change."""
+
+    boxes: list[BoxShape]
+    votes: list[VoteShape] | None
+    open_stages: list[str]
+
+
 class ResultList(Shape):
-    results: list[ImageAnswers]
+    results: list[ImageResultShape]
     count: int
     next_cursor: str | None

@@ -20,6 +20,22 @@ FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS given (cust
 -- Of the principal $2; NULL is any.
 SELECT * FROM batches WHERE batch_id = $1 AND ($2::text IS NULL OR principal = $2);
 
+-- name: batches_without_end
+-- The oldest $2 that leave the servers nothing to do and have not ended, but for those with the ids $1.
+SELECT batch_id FROM batches WHERE ended_at IS NULL AND NOT unfinished AND batch_id <> ALL ($1::uuid[])
+ORDER BY created_at LIMIT $2;
+
+-- name: end_batch_for_readers
+-- Told once, whoever sees it first, with what became of its items.
+WITH ended AS (
+    UPDATE batches SET ended_at = clock_timestamp() WHERE batch_id = $1 AND ended_at IS NULL
+    RETURNING batch_id, principal, cancelled_at, name, items
+)
+INSERT INTO ends (principal, kind, batch_id, data)
+SELECT principal, CASE WHEN cancelled_at IS NULL THEN 'batch.completed' ELSE 'batch.cancelled' END, batch_id,
+       jsonb_build_object('name', name, 'items', items, 'failed', $2::integer, 'rejected', $3::integer)
+FROM ended;
+
 -- name: page_of_batches
 -- The next $3 of the principal $1 before the time $2 and the id $4, the newest first; NULL is any.
 SELECT * FROM batches

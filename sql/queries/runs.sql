@@ -33,15 +33,35 @@ FROM runs WHERE run_id = $1 AND ($2::text IS NULL OR principal = $2) FOR NO KEY 
 UPDATE runs SET cancelled_at = now(), finished_at = now(), updated_at = now(), until_image_id = last_image_id
 WHERE run_id = $1;
 
+-- name: runs_without_end
+-- The oldest $2 that were published whole and have not ended, but for those with the ids $1.
+SELECT images, jobs, run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id,
+       last_image_id, started_at, updated_at, finished_at, cancelled_at, ended_at
+FROM runs
+WHERE principal IS NOT NULL AND ended_at IS NULL AND finished_at IS NOT NULL AND run_id <> ALL ($1::bigint[])
+ORDER BY run_id LIMIT $2;
+
+-- name: end_run
+-- Told once, whoever sees it first; $2 of its answers are failures.
+WITH ended AS (
+    UPDATE runs SET ended_at = clock_timestamp() WHERE run_id = $1 AND principal IS NOT NULL AND ended_at IS NULL
+    RETURNING run_id, principal, cancelled_at, services, image_group, images, jobs
+)
+INSERT INTO ends (principal, kind, run_id, data)
+SELECT principal, CASE WHEN cancelled_at IS NULL THEN 'run.succeeded' ELSE 'run.cancelled' END, run_id,
+       jsonb_build_object('services', services, 'group', image_group, 'images', images, 'jobs', jobs,
+                          'failed', $2::integer)
+FROM ended;
+
 -- name: show_run
 SELECT images, jobs, run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id,
-       last_image_id, started_at, updated_at, finished_at, cancelled_at
+       last_image_id, started_at, updated_at, finished_at, cancelled_at, ended_at
 FROM runs WHERE run_id = $1 AND ($2::text IS NULL OR principal = $2);
 
 -- name: page_of_runs
 -- The newest $3 runs before $2, of the principal $1 or of all.
 SELECT images, jobs, run_id, services, selection, image_group, urgent, principal, first_image_id, until_image_id,
-       last_image_id, started_at, updated_at, finished_at, cancelled_at
+       last_image_id, started_at, updated_at, finished_at, cancelled_at, ended_at
 FROM runs WHERE ($1::text IS NULL OR principal = $1) AND run_id < $2 ORDER BY run_id DESC LIMIT $3;
 
 -- name: count_run_answers

@@ -42,14 +42,18 @@ WHERE int8range(r.first_image_id, r.until_image_id, '(]') @> $1::bigint
 ORDER BY asked.service;
 
 -- name: show_boxes
-SELECT box_key, merged_data::text AS merged_data FROM merged_boxes WHERE image_id = $1 ORDER BY merged_id;
+-- Of the images $1, as all below.
+SELECT image_id, box_key, merged_data::text AS merged_data FROM merged_boxes WHERE image_id = ANY ($1::bigint[])
+ORDER BY image_id, merged_id;
 
 -- name: show_enrichment
-SELECT box_key, service, error_code, error_message, attempt, final, data::text AS data
-FROM postprocessing WHERE image_id = $1 ORDER BY box_key, service;
+SELECT image_id, box_key, service, error_code, error_message, attempt, final, data::text AS data
+FROM postprocessing WHERE image_id = ANY ($1::bigint[]) ORDER BY image_id, box_key, service;
 
--- name: show_vote
-SELECT consensus_data::text AS consensus_data, calibration, created FROM consensus WHERE image_id = $1;
+-- name: show_votes
+SELECT image_id, consensus_data::text AS consensus_data, calibration FROM consensus
+WHERE image_id = ANY ($1::bigint[]);
 
 -- name: show_open_stages
-SELECT DISTINCT stage FROM stale WHERE stage = ANY ($2::text[]) AND image_id = $1 ORDER BY stage;
+SELECT DISTINCT image_id, stage FROM stale WHERE stage = ANY ($2::text[]) AND image_id = ANY ($1::bigint[])
+ORDER BY image_id, stage;

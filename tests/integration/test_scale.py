@@ -50,6 +50,7 @@ BOUNDED = {
     "webhooks": "one for each receiver",
     "webhook_deliveries": "what happened to jobs that somebody wants to be told",
     "bulk_actions": "one for each request",
+    "ends": "one for each run or batch that somebody asked for",
     "bulk_items": "the jobs of such requests",
     "search_terms": "one for each label, colour and camera that services know",
     "search_counts": "summed up by writers now and then",

@@ -13,8 +13,8 @@ from windmill.process.runner import DONE, FAILED
 from windmill.storage.artifacts.sweep import LEFT_OVER
 
 DESCRIPTION = """\
-The files that jobs make and use lie in ARTIFACTS_URL. Each has an id, its SHA-256, by which a new job can use it:
-jobs submit --input NAME=ID
+The files that jobs make and use lie in ARTIFACTS_URL: a folder, or a bucket (s3://, gs://, az://). Each has an id, its
+SHA-256, by which a new job can use it: jobs submit --input NAME=ID
 """
 
 

@@ -16,8 +16,8 @@ from windmill.process.runner import DONE, FAILED, INTERRUPTED
 
 SECONDS = 10.0
 _ABOUT = """Check everything that this machine needs to run Windmill: settings, RabbitMQ, its queues, PostgreSQL, the
-services, the images and the machine itself. Changes nothing. Exit code 0 if there is no problem (warnings do not
-count), 1 if there is one."""
+services, the engines, the images, the store of files of jobs, ffmpeg, the gateway and the machine itself. Changes
+nothing. Exit code 0 if there is no problem (warnings do not count), 1 if there is one."""
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -23,10 +23,13 @@ from windmill.client.calls import (
     must_be_well,
     must_match,
     mute_call,
+    new_run_call,
+    results_call,
+    run_call,
     timeouts,
     unreachable,
 )
-from windmill.client.documents import Artifact, Event, Job, JobPage, MutedFailures
+from windmill.client.documents import Artifact, Event, ImageResult, Job, JobPage, MutedFailures, Run
 from windmill.client.resumable import PIECE_BYTES, RESUMABLE_FROM, Rest, sending
 from windmill.core.errors import WindmillError
 
@@ -175,6 +178,42 @@ class AsyncClient:
         """Delete a job that has ended, with its files."""
         await self.call(Call("DELETE", f"/jobs/{job}"))
 
+    async def submit_run(
+        self,
+        services: Sequence[str],
+        group: str | None = None,
+        *,
+        selection: str = "new",
+        urgent: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Submit the images of a group, or all, to services. Under an idempotency key that is done once."""
+        sent = new_run_call(services, group, selection, urgent=urgent, idempotency_key=idempotency_key)
+        return _run(await self.call(sent))
+
+    async def run(self, run: int, wait: int = 0) -> Run:
+        """A run as it is now, or when all is answered, at the latest after so many seconds."""
+        return _run(await self.call(run_call(run, wait)))
+
+    async def wait_for_run(self, run: int, seconds: float = float("inf")) -> Run:
+        """The run once all is answered, or after so many seconds."""
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            found = await self.run(run, max(0, min(LONGEST_WAIT, int(min(left, LONGEST_WAIT)))))
+            if found["status"] in ENDED or left <= 1:
+                return found
+
+    async def results(self, run: int) -> AsyncIterator[ImageResult]:
+        """What is known of each image of a run, in the order of their ids."""
+        cursor: str | None = None
+        while True:
+            page = (await self.call(results_call(run, cursor))).json()
+            for image in page["results"]:
+                yield image
+            if not (cursor := page["next_cursor"]):
+                return
+
     async def muted(self) -> list[MutedFailures]:
         """Failures that somebody knows of."""
         return list((await self.call(Call("GET", "/failed/muted"))).json()["muted"])
@@ -220,6 +259,11 @@ class AsyncClient:
             raise unreachable(self.url, error) from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _run(response: httpx.Response) -> Run:
+    run: Run = response.json()["run"]
+    return run
 
 
 def _job(response: httpx.Response) -> Job:

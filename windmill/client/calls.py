@@ -1,7 +1,7 @@
 """What is sent for each thing that a client can do, and how answers are read. Pure, and shared by both clients."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
@@ -52,6 +52,22 @@ class Order:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         given = {name: one for name, one in body.items() if one is not None}
         return Call("POST", "/jobs", json=given, headers=headers)
+
+
+def new_run_call(
+    services: Sequence[str], group: str | None, selection: str, *, urgent: bool, idempotency_key: str | None
+) -> Call:
+    body = {"services": list(services), "group": group, "selection": selection, "urgent": urgent}
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    return Call("POST", "/runs", json=body, headers=headers)
+
+
+def run_call(run: int, wait: int) -> Call:
+    return Call("GET", f"/runs/{run}", headers={"Prefer": f"wait={wait}"} if wait else {})
+
+
+def results_call(run: int, cursor: str | None) -> Call:
+    return Call("GET", f"/runs/{run}/results", {"limit": 100, **({"cursor": cursor} if cursor else {})})
 
 
 def list_call(status: str | None, preset: str | None, code: str | None, limit: int, cursor: str | None) -> Call:

@@ -57,6 +57,55 @@ class Event(TypedDict):
     data: dict[str, Any]
 
 
+class Run(TypedDict):
+    """Images that were submitted to services: how far their answers are, and how many of these are failures."""
+
+    run_id: int
+    services: list[str]
+    group: str | None
+    status: str
+    images: int
+    jobs: int
+    answered: int
+    failed: int | None
+    progress: float
+    eta_seconds: float | None
+    ended_at: str | None
+    note: str | None
+
+
+class Box(TypedDict):
+    """A thing in a picture: where in pixels (x, y, width, height), and which services saw it."""
+
+    label: str
+    emoji: str
+    confidence: float | None
+    place: list[float] | None
+    services: list[str]
+    silent: list[str]
+    answers: list[dict[str, Any]]
+
+
+class Vote(TypedDict):
+    """What a picture shows, how likely that is, and why."""
+
+    emoji: str
+    probability: float | None
+    sentence: str
+
+
+class ImageResult(TypedDict):
+    """What services said of an image, and what was found in it; while any stage is open, boxes and votes may change."""
+
+    image_id: int
+    name: str
+    copy_of: int | None
+    answers: list[dict[str, Any]]
+    boxes: list[Box]
+    votes: list[Vote] | None
+    open_stages: list[str]
+
+
 class MutedFailures(TypedDict):
     """Failures of a service with one code, or without any, that are listed apart; times are ISO 8601."""
 

@@ -4,11 +4,13 @@ The client, obstore, is an extra, and is loaded when a store is opened.
 """
 
 import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import StoreSettings
 from windmill.kernels.net.store_urls import StoreUrl
 
@@ -25,27 +27,32 @@ if TYPE_CHECKING:
         S3Store,
     )
 
-    ImageStore = S3Store | GCSStore | AzureStore | HTTPStore
+    BucketClient = S3Store | GCSStore | AzureStore
+    StoreClient = BucketClient | HTTPStore
 
 CONNECT_SECONDS = 5
-INSTALL_CLIENT = "pip install obstore"
+_NOBODY = {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+"""An account for an emulator of Google Cloud Storage."""
 _WORD = re.compile(r"<Code>(\w{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 
 
-def open_store(settings: StoreSettings, url: StoreUrl, seconds: float, tries: int) -> "ImageStore":
-    """The client of the bucket, container or server that an address begins with."""
-    if url.scheme == "s3":
-        return open_bucket(settings, url.bucket, seconds, tries)
-    if url.scheme == "gs":
-        return _open_google(settings, url, seconds, tries)
-    if url.scheme == "az":
-        return _open_azure(settings, url, seconds, tries)
-    return _open_webdav(settings, url, seconds, tries)
+def open_store(settings: StoreSettings, url: StoreUrl, seconds: float, tries: int) -> "StoreClient":
+    """The client of the bucket, container or server that an address begins with; nothing is asked of it yet. Each
+    request may take so many seconds. Raises CONFIG_INVALID, and jobs wait until that is mended."""
+    kind = STORES[url.scheme]
+    try:
+        return kind.open(settings, url, seconds, tries)
+    except ImportError as error:
+        said = f"{url.scheme}://{url.bucket} is reached by obstore, which is not installed"
+        raise WindmillError("CONFIG_INVALID", said, "pip install obstore", retry="pause") from error
+    except Exception as error:
+        # It may quote a key or a file with one.
+        said = f"{url.scheme}://{url.bucket} cannot be opened with its settings"
+        raise WindmillError("CONFIG_INVALID", said, f"correct {kind.account}", retry="pause") from error
 
 
-def open_bucket(settings: StoreSettings, name: str, seconds: float, tries: int) -> "S3Store":
-    """The client of one bucket; ImportError if obstore is not installed. Each request may take so many seconds."""
+def _open_amazon(settings: StoreSettings, url: StoreUrl, seconds: float, tries: int) -> "S3Store":
     from obstore.store import S3Store
 
     named = {
@@ -56,7 +63,7 @@ def open_bucket(settings: StoreSettings, name: str, seconds: float, tries: int) 
         "skip_signature": settings.aws_skip_signature,
     }
     return S3Store(
-        name,
+        url.bucket,
         region=settings.aws_region,
         config=cast("S3Config", _set(named)),
         client_options=_client(settings.aws_endpoint_url, seconds),
@@ -70,9 +77,11 @@ def _open_google(settings: StoreSettings, url: StoreUrl, seconds: float, tries: 
     emulator = settings.storage_emulator_host
     named = {
         "base_url": emulator,
-        "application_credentials": settings.google_application_credentials,
-        # An emulator knows no account, and its requests are not signed.
+        "application_credentials": "" if emulator else settings.google_application_credentials,
+        # An emulator knows no account, and its requests are not signed. For those that write, the client wants one
+        # anyway, unless an account says that it asks nobody for a token.
         "skip_signature": settings.google_skip_signature or bool(emulator),
+        "service_account_key": json.dumps(_NOBODY) if emulator else "",
     }
     return GCSStore(
         url.bucket,
@@ -113,6 +122,23 @@ def _open_webdav(settings: StoreSettings, url: StoreUrl, seconds: float, tries: 
         client_options=options,
         retry_config=_retries(seconds, tries),
     )
+
+
+class StoreKind(NamedTuple):
+    """How a store of one scheme is opened, and which settings are its address and its account."""
+
+    open: "Callable[[StoreSettings, StoreUrl, float, int], StoreClient]"
+    account: str
+
+
+_WEBDAV = StoreKind(_open_webdav, "the server's name, WEBDAV_USER and WEBDAV_PASSWORD")
+STORES: Mapping[str, StoreKind] = {
+    "s3": StoreKind(_open_amazon, "AWS_ENDPOINT_URL and the account in the AWS_ settings"),
+    "gs": StoreKind(_open_google, "GOOGLE_APPLICATION_CREDENTIALS"),
+    "az": StoreKind(_open_azure, "the AZURE_STORAGE_ settings"),
+    "dav": _WEBDAV,
+    "davs": _WEBDAV,
+}
 
 
 def _set(named: Mapping[str, object]) -> dict[str, object]:

@@ -175,7 +175,7 @@ ERROR_CODES: dict[Code, ErrorSpec] = {
         "never", "input", _FAILED, 404, "it expired, was deleted or was lost; run the job that made it again"
     ),
     "ARTIFACT_STORE_UNAVAILABLE": ErrorSpec(
-        "pause", "operator", _FAILED, 503, "start or mount the store, or correct ARTIFACTS_URL and the AWS_ settings"
+        "pause", "operator", _FAILED, 503, "start or mount the store, or correct ARTIFACTS_URL or the store's account"
     ),
     "CONSENT_MISSING": ErrorSpec(
         "never", "input", _MISUSED, 400, "confirm that you may use the pictures of these people, or leave them out"

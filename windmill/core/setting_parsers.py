@@ -8,7 +8,7 @@ from typing import Any, Literal
 from windmill.core.paths import user_or_packaged_file
 from windmill.kernels.net.private_hosts import parse_allowed_host
 from windmill.kernels.net.server_addresses import parse_addresses
-from windmill.kernels.net.store_urls import StoreUrl, allowed_store, parsed
+from windmill.kernels.net.store_urls import DAV_SCHEMES, StoreUrl, allowed_store, parsed
 
 Concurrency = int | Literal["auto"]
 
@@ -141,6 +141,10 @@ def _path(value: str, home: Path) -> Path:
         raise InvalidValue("must be a path; its ~ names an unknown user") from error
 
 
+_FOLDER_OR_STORE = "must be a folder, or a bucket such as s3://bucket/prefix, gs://... or az://..."
+_HALF_FILES = "a WebDAV server shows files that are half written, so it holds no artifacts: mount it, name the folder"
+
+
 def _folder_or_store(value: str, home: Path) -> Path | StoreUrl:
     """A folder, or a bucket and the part of it to use."""
     if "://" not in value:
@@ -148,11 +152,9 @@ def _folder_or_store(value: str, home: Path) -> Path | StoreUrl:
     try:
         place = parsed(value)
     except ValueError as error:
-        raise InvalidValue(f"must be a folder, or a bucket such as s3://bucket/prefix; it {error}") from error
-    if place.scheme != "s3":
-        raise InvalidValue(
-            f"must be a folder, or a bucket such as s3://bucket/prefix; {place.scheme}:// holds images only"
-        )
+        raise InvalidValue(f"{_FOLDER_OR_STORE}; it {error}") from error
+    if place.scheme in DAV_SCHEMES:
+        raise InvalidValue(f"{_FOLDER_OR_STORE}; {_HALF_FILES}")
     return place
 
 

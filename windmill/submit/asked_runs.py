@@ -96,6 +96,7 @@ async def cancel_run(
         if found["finished"]:
             raise WindmillError("CONFLICT", f"run {run_id} was published whole", "wait for its answers")
         await connection.execute(queries()["cancel_run"], run_id)
+        await connection.execute(queries()["end_run"], run_id, None)
         await on_cancelled(connection, run_id)
 
 

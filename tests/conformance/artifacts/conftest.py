@@ -1,23 +1,33 @@
-"""The stores that the suite holds to one contract: a folder, and a bucket of a real S3 server."""
+"""The stores that the suite holds to one contract: a folder, and a bucket of each kind on a real server."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.swift_store import Bucket
+from tests.image_stores import Place, RealStores
 from windmill.core.settings import Settings
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.artifacts.store import ArtifactStore
 
+_OTHERS = pytest.mark.slow(reason="10 s: a real server for each kind of store, one of which is installed with npm")
+KINDS = ("s3", pytest.param("gs", marks=_OTHERS), pytest.param("az", marks=_OTHERS))
 
-@pytest.fixture(params=["folder", "bucket"])
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, real_stores: RealStores) -> Place:
+    """A bucket of each kind."""
+    return real_stores.place(request.param)
+
+
+@pytest.fixture(params=["folder", *KINDS])
 def variables(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """What a program needs to reach a store of its own."""
     if request.param == "folder":
         return {"ARTIFACTS_URL": str(tmp_path / "store")}
-    s3: dict[str, str] = request.getfixturevalue("s3")
-    return {**s3, "ARTIFACTS_URL": f"s3://{Bucket(s3).name}/some/where"}
+    stores: RealStores = request.getfixturevalue("real_stores")
+    place = stores.place(request.param)
+    return {**place.variables, "ARTIFACTS_URL": f"{place.address}/some/where"}
 
 
 @pytest.fixture

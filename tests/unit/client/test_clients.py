@@ -93,3 +93,32 @@ async def test_the_other_client_awaits_the_same_answers(tmp_path: Path) -> None:
 
     async with AsyncClient("http://gateway", transport=httpx.MockTransport(answer)) as windmill:
         assert await windmill.send(tmp_path / "a.png") == "a" * 64
+
+
+def test_a_run_is_asked_for_waited_for_and_its_results_are_fetched_page_by_page() -> None:
+    asked: list[tuple[str, str, str | None]] = []
+    states = iter(["running", "running", "succeeded"])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.raw_path.decode(), request.headers.get("prefer")))
+        if request.method == "POST":
+            assert request.headers["idempotency-key"] == "once"
+            body = b'{"services":["clip"],"group":"holidays","selection":"new","urgent":false}'
+            assert request.content == body
+            return httpx.Response(202, json={"run": {"run_id": 7, "status": "queued"}})
+        if request.url.path.endswith("/results"):
+            first = "cursor" not in request.url.params
+            found: dict[str, object] = {"image_id": 1 if first else 2, "boxes": [], "votes": None}
+            return httpx.Response(200, json={"results": [found], "next_cursor": "more" if first else None})
+        return httpx.Response(200, json={"run": {"run_id": 7, "status": next(states)}})
+
+    with client(answer) as windmill:
+        run = windmill.submit_run(["clip"], "holidays", idempotency_key="once")
+        assert windmill.wait_for_run(run["run_id"])["status"] == "succeeded"
+        assert [one["image_id"] for one in windmill.results(run["run_id"])] == [1, 2]
+    assert asked == [
+        ("POST", "/runs", None),
+        *[("GET", "/runs/7", "wait=30")] * 3,
+        ("GET", "/runs/7/results?limit=100", None),
+        ("GET", "/runs/7/results?limit=100&cursor=more", None),
+    ]

@@ -189,5 +189,8 @@ def test_a_place_that_is_no_store_is_refused_with_its_scheme_and_the_remedy() ->
     assert "mount it, and name the folder" in allowed
 
 
-def test_artifacts_lie_in_s3_or_a_folder_only() -> None:
-    assert problems({"ARTIFACTS_URL": "gs://bucket/x"})["ARTIFACTS_URL"][1].endswith("gs:// holds images only")
+@pytest.mark.parametrize("scheme", ["dav", "davs"])
+def test_artifacts_lie_in_no_webdav_folder_which_would_show_half_of_them(scheme: str) -> None:
+    allowed = problems({"ARTIFACTS_URL": f"{scheme}://nas/x"})["ARTIFACTS_URL"][1]
+    assert "half written" in allowed
+    assert allowed.endswith("mount it, name the folder")

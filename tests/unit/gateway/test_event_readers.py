@@ -15,7 +15,7 @@ from gateway.events.readers import MOST, EventReader, FellBehind, FleetReader, J
 from gateway.events.stream import StreamCounts, frames_of
 from tests.waiting import until
 from windmill.core.errors import WindmillError
-from windmill.operate.jobs.event_stream import START, StreamedEvent, StreamPlace, parse_place
+from windmill.operate.jobs.event_stream import START, JobSeq, StreamedEvent, StreamPlace, parse_place
 from windmill.process.runner import background
 
 JOB = uuid.UUID(int=1)
@@ -26,7 +26,12 @@ def event(
 ) -> StreamedEvent:
     told: dict[str, Any] = {"at": "2026-01-01", "level": "info", "position": None, "shard": None, "data": {}}
     place = StreamPlace(number, number)
-    return StreamedEvent(place, 1, job, principal, number if seq is None else seq, kind, told)
+    return StreamedEvent(place, JobSeq(job, number if seq is None else seq), principal, kind, told)
+
+
+def end(number: int, principal: str = "ann") -> StreamedEvent:
+    told = {"at": "2026-01-01", "run": 7, "batch": None, "data": {}}
+    return StreamedEvent(StreamPlace(number, number), None, principal, "run.succeeded", told)
 
 
 class Table:
@@ -50,8 +55,9 @@ class Table:
         return self.events[-1].place if self.events else START
 
     async def log(self, after: int) -> Sequence[dict[str, Any]]:
-        rows = sorted((one for one in self.events if one.public_id == JOB and one.seq > after), key=lambda e: e.seq)
-        return [{"seq": one.seq, "kind": one.kind, **one.told} for one in rows[:MOST]]
+        found = [(one.job.seq, one) for one in self.events if one.job and one.job.public_id == JOB]
+        rows = sorted(((seq, one) for seq, one in found if seq > after), key=lambda row: row[0])
+        return [{"seq": seq, "kind": one.kind, **one.told} for seq, one in rows[:MOST]]
 
 
 @asynccontextmanager
@@ -107,6 +113,35 @@ async def test_many_events_of_others_hold_up_nobody() -> None:
         table.write(*(event(number, principal="bob") for number in range(1, 2 * MOST)), event(2 * MOST))
         await caught_up(feed, table)
         assert ids(await reader.take()) == [f"{2 * MOST}-{2 * MOST}"]
+
+
+async def test_the_end_of_a_run_is_told_to_whoever_may_see_it_and_to_no_reader_of_a_job() -> None:
+    table = Table()
+    table.write(event(1, seq=1))
+    async with feeding(table) as feed:
+        await feed.join()
+        ann, bob = (FleetReader(feed, table.older, StreamPlace(1, 1), one) for one in ("ann", "bob"))
+        of_job = JobReader(feed, table.log, JOB, 1)
+        assert ids(await of_job.take()) == []
+        table.write(end(2), end(3, principal="bob"), end(4), event(5, seq=2))
+        await caught_up(feed, table)
+        assert [ids(await reader.take()) for reader in (bob, of_job)] == [["3-3"], ["2"]]
+        frames = await ann.take()
+        assert ids(frames) == ["2-2", "4-4", "5-5"]
+        assert b"event: run.succeeded\n" in frames[0]
+        assert b'"run":7' in frames[0]
+        assert b'"job"' not in frames[0]
+
+
+async def test_ends_leave_the_memory_as_events_do() -> None:
+    table = Table()
+    async with feeding(table, kept=3) as feed:
+        await feed.join()
+        table.write(*(end(number) if number % 2 else event(number) for number in range(1, 11)))
+        await caught_up(feed, table)
+        kept = feed.after(StreamPlace(7, 7), 10)
+        assert [one.place.event_id for one in kept or ()] == [8, 9, 10]
+        assert feed.after(StreamPlace(6, 6), 10) is None
 
 
 async def test_events_of_a_job_that_come_out_of_order_are_told_in_order() -> None:
@@ -210,7 +245,7 @@ def test_a_key_has_so_many_streams_and_no_more() -> None:
 def test_frames_tell_of_no_folder_and_control_frames_have_no_id() -> None:
     one = event(1)
     told = {**one.told, "data": {"message": "cannot read /srv/secret/a.jpg", "n": 1}}
-    body = body_of(StreamedEvent(one.place, 1, JOB, "ann", 1, "warning", told))
+    body = body_of(StreamedEvent(one.place, JobSeq(JOB, 1), "ann", "warning", told))
     assert b"/srv/secret" not in body
     assert body.startswith(b"event: warning\ndata: {")
     assert body.count(b"\n") == 3

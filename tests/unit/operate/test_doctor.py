@@ -95,13 +95,15 @@ def test_what_is_not_asked_is_a_warning_with_its_reason() -> None:
         ("QUEUE_PORT", ["broker", "topology"]),
         ("RETRY_DELAYS", ["topology"]),
         ("DB_PORT", ["database", "images"]),
+        ("ARTIFACTS_URL", ["images", "artifacts"]),
+        ("AZURE_STORAGE_ENDPOINT", ["images", "artifacts"]),
         ("SERVICE_PORT_OFFSET", ["topology", "services"]),
         ("LOG_LEVEL", []),
     ],
 )
 def test_a_wrong_setting_keeps_only_the_areas_that_need_it_from_being_asked(name: str, invalid: list[str]) -> None:
     loaded = LoadedSettings(Settings.from_env({}), (Problem(name, "x", "must be y"),))
-    areas: tuple[Area, ...] = ("broker", "topology", "database", "services", "images", "machine")
+    areas: tuple[Area, ...] = ("broker", "topology", "database", "services", "images", "artifacts", "machine")
     assert [area for area in areas if loaded.invalid_for(area)] == invalid
 
 

@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUN = RunRow(
     run_id=1, services=("clip", "ocr"), selection="new", image_group=None, urgent=False, principal="ann",
     first_image_id=0, until_image_id=100, last_image_id=100, images=100, jobs=200, started_at=NOON, updated_at=NOON,
-    finished_at=NOON, cancelled_at=None,
+    finished_at=NOON, cancelled_at=None, ended_at=None,
 )  # fmt: skip
 CLIP, OCR = ServiceStatus("clip", rate=10.0, breaker="closed"), ServiceStatus("ocr", rate=1.0, breaker="closed")
 SERVICES = {"clip": CLIP, "ocr": OCR}
@@ -55,3 +55,9 @@ def test_a_run_that_was_cancelled_and_one_without_any_job_are_done() -> None:
     assert outlook(cancelled, answered(2, 2), SERVICES).status == "cancelled"
     nothing = outlook(replace(RUN, images=0, jobs=0), {}, {})
     assert (nothing.status, nothing.progress, nothing.eta_seconds) == ("succeeded", 1.0, 0.0)
+
+
+def test_a_run_whose_end_was_told_stays_at_its_end_whatever_became_of_its_images() -> None:
+    ended = replace(RUN, ended_at=NOON)
+    assert outlook(ended, answered(100, 99), SERVICES).status == "succeeded"
+    assert outlook(ended, answered(100, 99), SERVICES).eta_seconds == 0.0

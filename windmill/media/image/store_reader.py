@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from windmill.core.bucket_client import INSTALL_CLIENT, open_store, store_word
+from windmill.core.bucket_client import STORES, open_store, store_word
 from windmill.core.errors import WindmillError
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.net.store_urls import DAV_SCHEMES, StoreUrl, may_read, of_web_url, parsed, shown
 
 if TYPE_CHECKING:
-    from windmill.core.bucket_client import ImageStore
+    from windmill.core.bucket_client import StoreClient
 
 LISTED_AT_ONCE = 1000
 _UNSPEAKABLE = re.compile(r'Path "?(.{1,200}?)"?:? (?:contained empty path segment|Encountered illegal)')
@@ -41,15 +41,7 @@ _FOR_ALL = frozenset(
 # These say that there is no such object to whoever may read; S3 and Google say so only to whoever may list as well.
 _SAY_WHAT_IS_MISSING = ("az", *DAV_SCHEMES)
 _NOBODYS = "windmill-asks-whether-the-store-answers"
-_EXTRA = "images in object stores are read by obstore, which is not installed"
 _ALLOW = "let workers read it: IMAGE_STORE_ALLOW, or what the account may do in the store"
-_ACCOUNT = {
-    "s3": "AWS_ENDPOINT_URL and the account in the AWS_ settings",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
-    "az": "the AZURE_STORAGE_ settings",
-    "dav": "the server's name, WEBDAV_USER and WEBDAV_PASSWORD",
-    "davs": "the server's name, WEBDAV_USER and WEBDAV_PASSWORD",
-}
 _NO_WEBDAV = frozenset({"400", "405", "501"})
 
 
@@ -69,7 +61,7 @@ class StoreReader:
         self._most = settings.max_image_bytes
         self._seconds = seconds
         self._tries = tries
-        self._stores: dict[tuple[str, str], ImageStore] = {}
+        self._stores: dict[tuple[str, str], StoreClient] = {}
 
     async def read(self, address: str) -> bytes:
         """The bytes of one object, read no further than the limit."""
@@ -89,7 +81,7 @@ class StoreReader:
             raise await self._judged(error, url, store) from error
         return b"".join(parts)
 
-    async def _judged(self, error: Exception, url: StoreUrl, store: "ImageStore") -> WindmillError:
+    async def _judged(self, error: Exception, url: StoreUrl, store: "StoreClient") -> WindmillError:
         """The error, after a look at whether it is about this object or about all of them. One of an object alone costs
         the job a try."""
         explained = _explained(error, url)
@@ -105,7 +97,7 @@ class StoreReader:
                 return _of_account(url, store_word(error))
         return explained
 
-    async def _about_nobodys(self, url: StoreUrl, store: "ImageStore") -> WindmillError | None:
+    async def _about_nobodys(self, url: StoreUrl, store: "StoreClient") -> WindmillError | None:
         """What the store says about an object beside it that is not there."""
         beside = f"{url.key.rpartition('/')[0]}/{_NOBODYS}".removeprefix("/")
         try:
@@ -157,25 +149,15 @@ class StoreReader:
             said = f"{url} has {size} bytes or more, over MAX_IMAGE_BYTES={self._most}"
             raise WindmillError("IMAGE_TOO_LARGE", said, "shrink the image, or raise MAX_IMAGE_BYTES")
 
-    def _store(self, url: StoreUrl) -> "ImageStore":
+    def _store(self, url: StoreUrl) -> "StoreClient":
         """The client of one bucket or server; there are no more of them than IMAGE_STORE_ALLOW names."""
         place = (url.scheme, url.bucket)
         if place not in self._stores:
-            self._stores[place] = self._opened(url)
+            self._stores[place] = open_store(self._settings, url, self._seconds, self._tries)
         return self._stores[place]
 
-    def _opened(self, url: StoreUrl) -> "ImageStore":
-        try:
-            return open_store(self._settings, url, self._seconds, self._tries)
-        except ImportError as error:
-            raise WindmillError("CONFIG_INVALID", _EXTRA, INSTALL_CLIENT, retry="pause") from error
-        except Exception as error:
-            # It may quote a key or a file with one.
-            said = f"{url.scheme}://{url.bucket} cannot be opened with its settings"
-            raise WindmillError("CONFIG_INVALID", said, f"correct {_ACCOUNT[url.scheme]}", retry="pause") from error
 
-
-def _paged(store: "ImageStore", prefix: str | None) -> Iterator[tuple[str, int]]:
+def _paged(store: "StoreClient", prefix: str | None) -> Iterator[tuple[str, int]]:
     import obstore
 
     for page in obstore.list(store, prefix, chunk_size=LISTED_AT_ONCE):
@@ -183,7 +165,7 @@ def _paged(store: "ImageStore", prefix: str | None) -> Iterator[tuple[str, int]]
             yield entry["path"], entry["size"]
 
 
-def _walked(store: "ImageStore", prefix: str | None) -> Iterator[tuple[str, int]]:
+def _walked(store: "StoreClient", prefix: str | None) -> Iterator[tuple[str, int]]:
     """Folder by folder: many WebDAV servers refuse to list a whole tree at once."""
     import obstore
 
@@ -213,7 +195,7 @@ def _explained(error: Exception, url: StoreUrl) -> WindmillError:
         return WindmillError("IMAGE_UNREADABLE", f"{url} is no name that can be asked for")
     said = f"the store of {url} does not answer as it should{f' ({word})' if word else ''}"
     return WindmillError(
-        "IMAGE_NOT_FOUND", said, f"start it, or correct {_ACCOUNT[url.scheme]}; jobs wait", retry="pause"
+        "IMAGE_NOT_FOUND", said, f"start it, or correct {STORES[url.scheme].account}; jobs wait", retry="pause"
     )
 
 
@@ -223,7 +205,7 @@ def _is_of_another_protocol(error: Exception) -> bool:
 
 
 def _of_account(url: StoreUrl, word: str) -> WindmillError:
-    remedy = f"correct {_ACCOUNT[url.scheme]}, or make the bucket; jobs wait meanwhile"
+    remedy = f"correct {STORES[url.scheme].account}, or make the bucket; jobs wait meanwhile"
     return WindmillError("IMAGE_NOT_FOUND", f"{url}: the store says {word}", remedy, retry="pause")
 
 

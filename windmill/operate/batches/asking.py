@@ -119,12 +119,12 @@ async def begin_batch(access: JobAccess, ask: BatchAsk) -> BegunBatch:
         )
         if batch_id is None:
             before = await rows.fetchrow(queries()["find_batch_by_key"], actor.principal, ask.idempotency_key)
-            return BegunBatch(await _read(rows, made_before(before, ask.request_digest), None), replayed=True)
+            return BegunBatch(await read_batch(rows, made_before(before, ask.request_digest), None), replayed=True)
         await _insert_items(rows, batch_id, ask.items)
         if asked and ask.key:
             await charge(rows, ask.key)
         await write_audit(rows, actor, "batches.create", str(batch_id), None, {"items": len(ask.items)})
-        return BegunBatch(await _read(rows, batch_id, None))
+        return BegunBatch(await read_batch(rows, batch_id, None))
 
 
 async def _insert_items(rows: Connection, batch_id: uuid.UUID, items: Sequence[BatchItem]) -> None:
@@ -143,7 +143,7 @@ def _must_be_sound(items: Sequence[BatchItem]) -> None:
 
 async def show_batch(access: JobAccess, batch_id: uuid.UUID, principal: str | None) -> Batch:
     async with transaction(access.pool, access.settings) as rows:
-        return await _read(rows, batch_id, principal)
+        return await read_batch(rows, batch_id, principal)
 
 
 async def page_of_batches(
@@ -159,11 +159,11 @@ async def page_of_batches(
 async def cancel_batch(access: JobAccess, actor: Actor, batch_id: uuid.UUID, principal: str | None) -> Batch:
     """Make no more jobs, and cancel those that there are; done again, it changes nothing."""
     async with transaction(access.pool, access.settings) as rows:
-        before = await _read(rows, batch_id, principal)
+        before = await read_batch(rows, batch_id, principal)
         if before.status in ("in_progress", "cancelling"):
             await rows.execute(queries()["cancel_batch"], batch_id)
             await write_audit(rows, actor, "batches.cancel", str(batch_id), None, None)
-        return await _read(rows, batch_id, principal)
+        return await read_batch(rows, batch_id, principal)
 
 
 async def page_of_results(
@@ -171,7 +171,7 @@ async def page_of_results(
 ) -> list[ItemResult]:
     """The next items after the one with this number."""
     async with transaction(access.pool, access.settings) as rows:
-        if (await _read(rows, batch_id, principal)).services:
+        if (await read_batch(rows, batch_id, principal)).services:
             found = await rows.fetch(queries()["page_of_batch_images"], batch_id, after, limit)
             return [_image_result(row) for row in found]
         return [ItemResult(**row) for row in await rows.fetch(queries()["page_of_batch_items"], batch_id, after, limit)]
@@ -183,7 +183,13 @@ def _image_result(row: Any) -> ItemResult:  # noqa: ANN401 - the driver's record
     return ItemResult(row["number"], None, None, row["status"], None, None, progress, ended, row["image_id"])
 
 
-async def _read(rows: Connection, batch_id: uuid.UUID, principal: str | None) -> Batch:
+async def batches_without_end(rows: Connection, but: Sequence[uuid.UUID], limit: int) -> list[uuid.UUID]:
+    """The oldest batches that leave the servers nothing to do and have not ended."""
+    return [row["batch_id"] for row in await rows.fetch(queries()["batches_without_end"], list(but), limit)]
+
+
+async def read_batch(rows: Connection, batch_id: uuid.UUID, principal: str | None) -> Batch:
+    """Over this connection; raises NOT_FOUND."""
     row = await rows.fetchrow(queries()["show_batch"], batch_id, principal)
     if row is None:
         raise WindmillError("NOT_FOUND", f"there is no batch {batch_id}", "list them: GET /batches")

@@ -9,7 +9,7 @@ from windmill.core.errors import ConfigInvalid, WindmillError
 from windmill.core.services import Fleet, Service, load_fleet
 from windmill.core.setting_parts import FleetSettings
 from windmill.core.settings import Settings
-from windmill.operate.doctor import engines, gateway, images, machine, video
+from windmill.operate.doctor import artifacts, engines, gateway, images, machine, video
 from windmill.operate.doctor import settings as configuration
 from windmill.operate.doctor.broker import ask as ask_broker
 from windmill.operate.doctor.database import ask as ask_database
@@ -27,6 +27,7 @@ _TOGETHER: tuple[tuple[Area, ...], ...] = (
     ("database",),
     ("services",),
     ("images",),
+    ("artifacts",),
     ("video",),
     ("gateway",),
 )
@@ -75,6 +76,7 @@ def _areas(settings: Settings, chosen: SelectedServices, request: DoctorRequest)
         "services": lambda: ask_services.examine(settings, chosen.services, seconds, health=request.health),
         "engines": lambda: engines.examine(settings),
         "images": lambda: images.examine(settings, seconds),
+        "artifacts": lambda: artifacts.examine(settings, seconds),
         "video": lambda: video.examine(settings),
         "gateway": lambda: gateway.examine(settings, seconds),
     }

@@ -11,7 +11,17 @@ from windmill.core.errors import DataRefused, WindmillError
 logger = logging.getLogger(__name__)
 
 Area = Literal[
-    "settings", "broker", "topology", "database", "services", "engines", "images", "video", "gateway", "machine"
+    "settings",
+    "broker",
+    "topology",
+    "database",
+    "services",
+    "engines",
+    "images",
+    "artifacts",
+    "video",
+    "gateway",
+    "machine",
 ]
 FindingState = Literal["ok", "warning", "problem"]
 

@@ -13,13 +13,15 @@ from windmill.core.paths import packaged_file
 from windmill.core.settings import LOCAL_ENV, ROOT, Settings, defaults, environment, load_settings, secret_names
 from windmill.operate.doctor.findings import Area, DoctorFinding, ok, problem, warning
 
+_ACCOUNTS = ("AWS", "GOOGLE", "STORAGE_EMULATOR", "AZURE")
 _NEEDS: dict[Area, tuple[str, ...]] = {
     "broker": ("QUEUE",),
     "topology": ("QUEUE", "RETRY", "SERVICE"),
     "database": ("DB",),
     "services": ("SERVICE",),
-    "engines": ("SERVICE", "MODEL", "PYTHON", "AWS", "DB", "QUEUE"),
-    "images": ("IMAGE", "MAX_IMAGE", "AWS", "AZURE", "WEBDAV", "DB"),
+    "engines": ("SERVICE", "MODEL", "PYTHON", "ARTIFACTS", *_ACCOUNTS, "DB", "QUEUE"),
+    "images": ("IMAGE", "MAX_IMAGE", "ARTIFACTS", *_ACCOUNTS, "WEBDAV", "DB"),
+    "artifacts": ("ARTIFACTS", *_ACCOUNTS),
     "video": ("FFMPEG",),
     "gateway": ("GATEWAY", "IMAGE", "DB"),
 }

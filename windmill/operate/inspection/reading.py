@@ -105,7 +105,7 @@ async def _inspect(connection: Connection, settings: Settings, image_id: int, wi
         changes = compare_votes(votes or VoteTable((), ()), changed)
         removed = Without(tuple(without), tuple(changes), len(boxes), len(after))
         boxes, votes = after, changed
-    stages = await connection.fetch(queries()["show_open_stages"], one, list(STAGES))
+    stages = await connection.fetch(queries()["show_open_stages"], [one], list(STAGES))
     return Inspection(
         image_id=image_id,
         answering_id=one,
@@ -145,12 +145,12 @@ async def _read_stored(connection: Connection, image_id: int) -> _Stored:
         data = parse_object(row["merged_data"])
         stored.boxes[row["box_key"]] = data
         stored.known.append(KnownBox(row["box_key"], str(data.get("label")), tuple(row["anchor"])))
-    for row in await connection.fetch(sql["show_enrichment"], image_id):
+    for row in await connection.fetch(sql["show_enrichment"], [image_id]):
         data = parse_object(row["data"])
         failure = failure_of(row["error_code"], row["error_message"], final=row["final"])
         stored.findings[row["box_key"]].append(box_finding(row["service"], data, failure))
         stored.crops.append(CropAnswer(row["box_key"], row["service"], "error" if failure else "success", data))
-    vote = await connection.fetchrow(sql["show_vote"], image_id)
+    vote = await connection.fetchrow(sql["show_votes"], [image_id])
     stored.vote = parse_object(vote["consensus_data"]) if vote else None
     return stored
 

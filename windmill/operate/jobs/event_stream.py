@@ -1,6 +1,6 @@
-"""The events of all jobs as one stream that loses nothing: each event has a place in it, and whatever comes later has a
-later place, also if its transaction began earlier. Events of one job may stand in it in another order than they have in
-the job's own log, which counts them."""
+"""The events of all jobs, and the ends of runs and batches, as one stream that loses nothing: each event has a place in
+it, and whatever comes later has a later place, also if its transaction began earlier. Events of one job may stand in it
+in another order than they have in the job's own log, which counts them."""
 
 import re
 import uuid
@@ -31,17 +31,30 @@ START = StreamPlace(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class JobSeq:
+    """A job, and the number that an event has in its log."""
+
+    public_id: uuid.UUID
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamedEvent:
-    """An event with the job that it is of."""
+    """An event of a job, or the end of a run or batch, which has no `job`."""
 
     place: StreamPlace
-    job_id: int
-    public_id: uuid.UUID
+    job: JobSeq | None
     principal: str
-    seq: int
     kind: str
     told: dict[str, Any]
-    """What people see of it: `at`, `level`, `position`, `shard` and `data`."""
+    """What else people see of it: `at`, `level`, `position`, `shard` and `data`; of an end `at`, `run`, `batch` and
+    `data`."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All that people see of it, but for its place."""
+        named = {"job": str(self.job.public_id), "seq": self.job.seq} if self.job else {}
+        return {**named, "kind": self.kind, **self.told}
 
 
 def parse_place(text: str) -> StreamPlace | None:
@@ -59,7 +72,7 @@ async def read_stream(
     until: StreamPlace | None = None,
     principal: str | None = None,
 ) -> list[StreamedEvent]:
-    """The events after a place, up to another one or up to now; of the jobs of one principal, or of all."""
+    """The events after a place, up to another one or up to now; what is of one principal, or all."""
     bound = until or (None, None)
     async with single_statement(pool, settings) as connection:
         rows = await connection.fetch(queries()["read_stream"], *after, *bound, principal, limit)
@@ -74,7 +87,11 @@ async def find_stream_end(pool: Pool, settings: DatabaseSettings) -> StreamPlace
 
 
 def _event(row: Any) -> StreamedEvent:  # noqa: ANN401 - the driver's record
-    told = {name: row[name] for name in ("at", "level", "position", "shard")}
-    told |= {"at": row["at"].isoformat(), "data": orjson.loads(row["data"])}
-    place = StreamPlace(row["xact"], row["event_id"])
-    return StreamedEvent(place, row["job_id"], row["public_id"], row["principal"], row["seq"], row["kind"], told)
+    place, told = StreamPlace(row["xact"], row["event_id"]), {"at": row["at"].isoformat()}
+    if row["public_id"] is None:
+        job, batch = None, row["batch_id"]
+        told |= {"run": row["run_id"], "batch": None if batch is None else str(batch)}
+    else:
+        job = JobSeq(row["public_id"], row["seq"])
+        told |= {name: row[name] for name in ("level", "position", "shard")}
+    return StreamedEvent(place, job, row["principal"], row["kind"], told | {"data": orjson.loads(row["data"])})

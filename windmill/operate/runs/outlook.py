@@ -12,7 +12,7 @@ MOST_COUNTED = 100_000
 
 @dataclass(frozen=True)
 class RunRow:
-    """A row of `runs`; `principal` is None for the runs of producers."""
+    """A row of `runs`; `principal` is None for the runs of producers, whose end nobody notes."""
 
     run_id: int
     services: tuple[str, ...]
@@ -29,6 +29,7 @@ class RunRow:
     updated_at: datetime
     finished_at: datetime | None
     cancelled_at: datetime | None
+    ended_at: datetime | None
 
     @property
     def published(self) -> float:
@@ -64,7 +65,7 @@ def outlook(run: RunRow, counted: Mapping[str, RunAnswers] | None, services: Map
     left = {name: _left(name, jobs, counted, services) for name in run.services}
     failed = None if counted is None else sum(one.failed for one in counted.values())
     answered = max(round(run.jobs - sum(left.values())), 0)
-    settled = answered >= run.jobs
+    settled = answered >= run.jobs or run.ended_at is not None
     share = (1.0 if not run.jobs else answered / run.jobs) * run.published
     status = _status(run, settled=settled)
     eta = 0.0 if status in ("succeeded", "cancelled") else _eta(run, jobs, left, services)

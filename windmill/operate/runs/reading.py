@@ -13,6 +13,8 @@ import orjson
 from windmill.core.errors import ERROR_CODES
 from windmill.core.setting_parts import DatabaseSettings
 from windmill.operate.runs.outlook import MOST_COUNTED, RunAnswers, RunRow
+from windmill.operate.show.image_report import ImageFindings
+from windmill.operate.show.reading import read_findings
 from windmill.storage.database import Connection, Pool
 from windmill.storage.queries import queries
 from windmill.storage.transactions import transaction
@@ -51,15 +53,23 @@ async def _read_run(connection: Connection, run_id: int, principal: str | None) 
 
 
 async def count_answers(pool: Pool, settings: DatabaseSettings, run: RunRow) -> dict[str, RunAnswers] | None:
-    """By service; None for a run that is too long to be counted."""
+    """By service; None for a run that is too long to be counted while somebody waits."""
     if run.jobs > MOST_COUNTED:
         return None
     async with transaction(pool, settings) as connection:
-        rows = await connection.fetch(
-            queries()["count_run_answers"],
-            *(run.first_image_id, run.last_image_id, list(run.services), run.started_at, run.image_group, MOST_COUNTED),
-        )
+        return await count_answers_on(connection, run, MOST_COUNTED)
+
+
+async def count_answers_on(connection: Connection, run: RunRow, most: int) -> dict[str, RunAnswers]:
+    """The same over this connection, up to so many."""
+    bounds = (run.first_image_id, run.last_image_id, list(run.services), run.started_at, run.image_group)
+    rows = await connection.fetch(queries()["count_run_answers"], *bounds, most)
     return {row["service"]: RunAnswers(row["answered"], row["failed"]) for row in rows}
+
+
+async def runs_without_end(connection: Connection, but: Sequence[int], limit: int) -> list[RunRow]:
+    """The oldest runs that were published whole and have not ended."""
+    return [_row(one) for one in await connection.fetch(queries()["runs_without_end"], list(but), limit)]
 
 
 async def wait_until_answered(
@@ -103,16 +113,43 @@ class AnsweredImage:
     copy_of: int | None
     answers: tuple[KnownAnswer, ...]
 
+    @property
+    def answering_id(self) -> int:
+        """The image whose answers these are."""
+        return self.copy_of or self.image_id
 
-async def page_of_answers(
+
+@dataclass(frozen=True)
+class ImageResult:
+    """An image with its answers, and what follows from all answers about it: boxes and votes."""
+
+    image: AnsweredImage
+    findings: ImageFindings
+
+
+async def page_of_results(
     pool: Pool, settings: DatabaseSettings, run: RunRow, after: int | None, limit: int
-) -> list[AnsweredImage]:
+) -> list[ImageResult]:
     """The images of a run behind this id, each with what the run's services have said of it."""
     async with transaction(pool, settings) as connection:
         first = run.first_image_id if after is None else after
         images = RegisteredImages(connection, settings)
         ids = await images.next_ids(first, run.last_image_id, run.image_group, limit)
-        return await answers_on(connection, ids, run.services)
+        return await _results_on(connection, ids, run.services)
+
+
+async def read_results(
+    pool: Pool, settings: DatabaseSettings, image_ids: Sequence[int], services: Sequence[str]
+) -> list[ImageResult]:
+    """The same of any images."""
+    async with transaction(pool, settings) as connection:
+        return await _results_on(connection, image_ids, services)
+
+
+async def _results_on(connection: Connection, image_ids: Sequence[int], services: Sequence[str]) -> list[ImageResult]:
+    images = await answers_on(connection, image_ids, services)
+    findings = await read_findings(connection, {one.answering_id for one in images})
+    return [ImageResult(one, findings[one.answering_id]) for one in images]
 
 
 async def read_answers(

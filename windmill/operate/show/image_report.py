@@ -87,9 +87,21 @@ class ShownVote:
 
 
 @dataclass(frozen=True)
+class ImageFindings:
+    """What follows from the answers about an image. `votes` is None while there was no vote; `special` has what was
+    found apart from the vote, and `open_stages` what is yet to be recomputed."""
+
+    votes: tuple[ShownVote, ...] | None
+    runners_up: tuple[ShownVote, ...]
+    special: Mapping[str, float | None]
+    calibration: str | None
+    boxes: tuple[ShownBox, ...]
+    open_stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ImageReport:
-    """All of it. `votes` is None while there was no vote; `special` has what was found apart from the vote, and
-    `open_stages` what is yet to be recomputed."""
+    """All of it."""
 
     image: ImageRecord
     votes: tuple[ShownVote, ...] | None

@@ -3,9 +3,10 @@
 import difflib
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from windmill.core.errors import WindmillError
 from windmill.core.jsonb import parse_object
@@ -14,6 +15,7 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.core.stages import STAGES
 from windmill.operate.show.image_report import (
     BoxAnswer,
+    ImageFindings,
     ImageRecord,
     ImageReport,
     ServiceAnswer,
@@ -99,21 +101,46 @@ def _displayed(place: str) -> str:
 
 async def read_report(connection: Connection, image: ImageRecord) -> ImageReport:
     """Everything that the database knows of the image; of a copy, what it knows of the original."""
-    sql, image_id = queries(), image.answering_id
-    vote = await connection.fetchrow(sql["show_vote"], image_id)
-    document = parse_object(vote["consensus_data"]) if vote else {}
-    awaited = await connection.fetch(sql["show_awaited"], image_id)
-    stages = await connection.fetch(sql["show_open_stages"], image_id, list(STAGES))
+    image_id = image.answering_id
+    found = (await read_findings(connection, [image_id]))[image_id]
+    awaited = await connection.fetch(queries()["show_awaited"], image_id)
     return ImageReport(
         image=image,
+        votes=found.votes,
+        runners_up=found.runners_up,
+        special=found.special,
+        calibration=found.calibration,
+        boxes=found.boxes,
+        answers=await _read_answers(connection, image_id),
+        awaited=tuple(row["service"] for row in awaited),
+        open_stages=found.open_stages,
+    )
+
+
+async def read_findings(connection: Connection, image_ids: Collection[int]) -> dict[int, ImageFindings]:
+    """Boxes and votes of images, which copies have of their originals: as many statements for a page as for one."""
+    sql, ids = queries(), list(image_ids)
+    votes = {row["image_id"]: row for row in await connection.fetch(sql["show_votes"], ids)}
+    boxes = await _read_boxes(connection, ids)
+    stages: dict[int, list[str]] = defaultdict(list)
+    for row in await connection.fetch(sql["show_open_stages"], ids, list(STAGES)):
+        stages[row["image_id"]].append(row["stage"])
+    return {one: _findings(votes.get(one), boxes.get(one, ()), stages.get(one, ())) for one in ids}
+
+
+def _findings(
+    vote: Any,  # noqa: ANN401 - the driver's record
+    boxes: Sequence[ShownBox],
+    stages: Sequence[str],
+) -> ImageFindings:
+    document = parse_object(vote["consensus_data"]) if vote else {}
+    return ImageFindings(
         votes=votes_of(document, "consensus") if vote else None,
         runners_up=votes_of(document, "runners_up"),
         special=special_of(document),
         calibration=vote["calibration"] if vote else None,
-        boxes=await _read_boxes(connection, image_id),
-        answers=await _read_answers(connection, image_id),
-        awaited=tuple(row["service"] for row in awaited),
-        open_stages=tuple(row["stage"] for row in stages),
+        boxes=tuple(boxes),
+        open_stages=tuple(stages),
     )
 
 
@@ -127,12 +154,15 @@ async def _read_answers(connection: Connection, image_id: int) -> tuple[ServiceA
     )
 
 
-async def _read_boxes(connection: Connection, image_id: int) -> tuple[ShownBox, ...]:
-    """The surest first."""
-    answers: dict[str, list[BoxAnswer]] = defaultdict(list)
-    for row in await connection.fetch(queries()["show_enrichment"], image_id):
+async def _read_boxes(connection: Connection, image_ids: list[int]) -> dict[int, list[ShownBox]]:
+    """Those of each image, the surest first."""
+    answers: dict[tuple[int, str], list[BoxAnswer]] = defaultdict(list)
+    for row in await connection.fetch(queries()["show_enrichment"], image_ids):
         failure = failure_of(row["error_code"], row["error_message"], final=row["final"])
-        answers[row["box_key"]].append(BoxAnswer(row["service"], said_of(parse_object(row["data"])), failure))
-    rows = await connection.fetch(queries()["show_boxes"], image_id)
-    boxes = [box_of(parse_object(row["merged_data"]), answers[row["box_key"]]) for row in rows]
-    return tuple(sorted(boxes, key=lambda box: -(box.confidence or 0)))
+        said = BoxAnswer(row["service"], said_of(parse_object(row["data"])), failure)
+        answers[row["image_id"], row["box_key"]].append(said)
+    boxes: dict[int, list[ShownBox]] = defaultdict(list)
+    for row in await connection.fetch(queries()["show_boxes"], image_ids):
+        image_id = row["image_id"]
+        boxes[image_id].append(box_of(parse_object(row["merged_data"]), answers[image_id, row["box_key"]]))
+    return {one: sorted(found, key=lambda box: -(box.confidence or 0)) for one, found in boxes.items()}

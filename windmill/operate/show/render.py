@@ -6,7 +6,7 @@ from typing import Any
 
 from windmill.kernels.text.printable import render_printable
 from windmill.kernels.text.redaction import redact_document, redactor
-from windmill.operate.show.image_report import BoxAnswer, Failure, ImageReport, ShownBox, ShownVote
+from windmill.operate.show.image_report import BoxAnswer, Failure, ImageFindings, ImageReport, ShownBox, ShownVote
 
 MOST_RUNNERS_UP = 5
 
@@ -17,6 +17,12 @@ def render_report_json(report: ImageReport) -> dict[str, Any]:
     image = {name: value for name, value in document["image"].items() if name != "image_url"}
     image |= {"location": report.image.location, "image_created": report.image.image_created.isoformat()}
     redacted: dict[str, Any] = redact_document(document | {"image": image}, redactor())
+    return redacted
+
+
+def render_findings_json(findings: ImageFindings) -> dict[str, Any]:
+    """What was found in an image, as it stands in the whole."""
+    redacted: dict[str, Any] = redact_document(asdict(findings), redactor())
     return redacted
 
 

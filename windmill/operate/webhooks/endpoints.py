@@ -28,6 +28,10 @@ WebhookKind = Literal[
     "job.failed",
     "job.cancelled",
     "job.expired",
+    "run.succeeded",
+    "run.cancelled",
+    "batch.completed",
+    "batch.cancelled",
 ]
 ENDS: tuple[WebhookKind, ...] = ("job.succeeded", "job.failed", "job.cancelled", "job.expired")
 KINDS: tuple[WebhookKind, ...] = get_args(WebhookKind)
@@ -161,6 +165,7 @@ def audited(webhook: Webhook) -> dict[str, Any]:
 
 
 def _kinds(events: Sequence[WebhookKind]) -> list[str]:
+    """As the table has them: kinds of the log of a job without a prefix, others whole."""
     return [one.removeprefix("job.") for one in dict.fromkeys(events)]
 
 
@@ -176,4 +181,4 @@ def _webhook(row: Any) -> Webhook:  # noqa: ANN401 - the driver's record
     names = ("webhook_id", "principal", "all_principals", "url", "description", "named_only", "created_at")
     state = ("last_success_at", "failing_since", "disabled_at", "disabled_reason")
     values = {name: row[name] for name in (*names, *state)}
-    return Webhook(events=tuple(f"job.{kind}" for kind in row["kinds"]), **values)
+    return Webhook(events=tuple(kind if "." in kind else f"job.{kind}" for kind in row["kinds"]), **values)

@@ -1,1 +1,1 @@
-"""Files that jobs make and use: in a folder, or in a bucket of an S3-compatible store."""
+"""Files that jobs make and use: in a folder, or in a bucket of an object store."""

@@ -1,8 +1,8 @@
-"""Artifacts in a bucket of an S3-compatible store, below a prefix.
+"""Artifacts in a bucket of an object store (S3, Google Cloud Storage, Azure Blob Storage), below a prefix.
 
 A file appears there when its last part is confirmed, never before. Parts of an upload that was killed stay hidden: let
-a rule of the bucket remove incomplete uploads after a day. The client's errors quote requests and answers of any
-length, so nothing of them leaves this module but S3's own word for what is wrong.
+a rule of the bucket remove incomplete uploads after a day; Azure does so by itself. The client's errors quote requests
+and answers of any length, so nothing of them leaves this module but the store's own word for what is wrong.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windmill.core.bucket_client import store_word
+from windmill.core.bucket_client import STORES, store_word
 from windmill.core.errors import WindmillError
+from windmill.kernels.net.store_urls import StoreUrl
 from windmill.storage.artifacts.files import (
     RunningDigest,
     chunks,
@@ -37,7 +38,8 @@ from windmill.storage.artifacts.store import (
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import S3Store
+
+    from windmill.core.bucket_client import BucketClient
 
 PART = 8 * 1024 * 1024
 """Bytes of a part of an upload, which has at most 10,000 parts."""
@@ -49,24 +51,39 @@ AT_ONCE = 2
 LISTED_AT_ONCE = 1_000
 SMALL = PART
 """Files up to this size are sent in one request."""
+OTHERS = 8
+"""Programs that may send the same file at the same time."""
+_VOID_PARTS = "InvalidBlockList"
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 
 
 class BucketStore:
     """Keeps each file under its digest in a bucket."""
 
-    def __init__(self, bucket: "S3Store", prefix: str, name: str) -> None:
+    def __init__(self, bucket: "BucketClient", place: StoreUrl) -> None:
         self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._name = name
+        self._place = place
+        self._prefix = f"{place.key.rstrip('/')}/" if place.key else ""
 
     async def put(self, source: Path, media_type: str) -> StoredBlob:
         """Read twice: the digest is the name, and a name cannot be changed later without copying all again. The second
         reading is hashed too, so a file that changes meanwhile is never stored under the digest of another."""
         sha256, size = await asyncio.to_thread(_digest_of_file, source)
         key = blob_key(sha256)
-        with self._explained(key):
-            await self._upload(source, key, size, media_type)
+        with self._explained():
+            await self._upload_beside_others(source, key, size, media_type)
         return StoredBlob(sha256, size, key, media_type)
+
+    async def _upload_beside_others(self, source: Path, key: str, size: int, media_type: str) -> None:
+        """Azure knows a part by its number alone: of several programs that send the same file at once, the first to end
+        makes the parts of the others void. They send it again, and each time one of them gets through."""
+        for _ in range(OTHERS):
+            try:
+                return await self._upload(source, key, size, media_type)
+            except Exception as error:
+                if store_word(error) != _VOID_PARTS:
+                    raise
+        return await self._upload(source, key, size, media_type)
 
     async def _upload(self, source: Path, key: str, size: int, media_type: str) -> None:
         with await asyncio.to_thread(open_source, source) as opened:
@@ -117,10 +134,10 @@ class BucketStore:
                 raise
 
     async def list(self, prefix: str = "") -> AsyncIterator[StoredEntry]:
-        """S3 lists in the order of keys. The client asks for whole folders, so a prefix is matched here as well."""
+        """All list in the order of keys. The client asks for whole folders, so a prefix is matched here as well."""
         checked_prefix(prefix)
         folder = self._path(prefix[:2]) if len(prefix) > 1 else self._prefix
-        with self._explained(f"{prefix}*"):
+        with self._explained():
             async for page in self._bucket.list(folder.rstrip("/") or None, chunk_size=LISTED_AT_ONCE):
                 for meta in page:
                     entry = self._entry(meta)
@@ -149,21 +166,24 @@ class BucketStore:
         return self._prefix + key
 
     @contextmanager
-    def _explained(self, key: str) -> Iterator[None]:
+    def _explained(self, read: str = "") -> Iterator[None]:
+        """`read` is the key that is asked for. Where none is, what is not found can only be the bucket."""
         try:
             yield
         except WindmillError:
             raise
         except FileNotFoundError as error:
-            if store_word(error) == "NoSuchBucket":
-                raise self._unavailable("NoSuchBucket") from error
-            raise not_stored(key) from error
+            word = store_word(error)
+            if not read or word in _NO_BUCKET:
+                raise self._unavailable(word or "there is no such bucket") from error
+            raise not_stored(read) from error
         except Exception as error:
             raise self._unavailable(store_word(error)) from error
 
     def _unavailable(self, word: str) -> WindmillError:
-        said = f"the store {self._name} does not answer as it should{f' ({word})' if word else ''}"
-        return WindmillError("ARTIFACT_STORE_UNAVAILABLE", said)
+        said = f"the store {self._place} does not answer as it should{f' ({word})' if word else ''}"
+        remedy = f"start it, or correct ARTIFACTS_URL or {STORES[self._place.scheme].account}"
+        return WindmillError("ARTIFACT_STORE_UNAVAILABLE", said, remedy)
 
 
 def _digest_of_file(source: Path) -> tuple[str, int]:

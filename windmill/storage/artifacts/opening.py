@@ -1,27 +1,25 @@
 """Opens the store that ARTIFACTS_URL names."""
 
-from windmill.core.bucket_client import INSTALL_CLIENT, open_bucket
-from windmill.core.errors import WindmillError
+from typing import TYPE_CHECKING, cast
+
+from windmill.core.bucket_client import open_store
 from windmill.core.setting_parts import ArtifactSettings
 from windmill.kernels.net.store_urls import StoreUrl
 from windmill.storage.artifacts.bucket import BucketStore
 from windmill.storage.artifacts.folder import FolderStore
 from windmill.storage.artifacts.store import ArtifactStore
 
+if TYPE_CHECKING:
+    from windmill.core.bucket_client import BucketClient
+
 SECONDS, TRIES = 60.0, 4
 """For one request; a file of any size is many of them."""
 
 
-def open_artifact_store(settings: ArtifactSettings) -> ArtifactStore:
+def open_artifact_store(settings: ArtifactSettings, seconds: float = SECONDS, tries: int = TRIES) -> ArtifactStore:
     """The folder or bucket of this fleet; neither is touched yet."""
     place = settings.artifacts_url
-    return _open_bucket(settings, place) if isinstance(place, StoreUrl) else FolderStore(place)
-
-
-def _open_bucket(settings: ArtifactSettings, place: StoreUrl) -> BucketStore:
-    try:
-        bucket = open_bucket(settings, place.bucket, SECONDS, TRIES)
-    except ImportError as error:
-        said = f"ARTIFACTS_URL={place} needs obstore, which is not installed"
-        raise WindmillError("CONFIG_INVALID", said, INSTALL_CLIENT) from error
-    return BucketStore(bucket, place.key, str(place))
+    if not isinstance(place, StoreUrl):
+        return FolderStore(place)
+    # The setting takes no WebDAV server, which is the one kind of store that is no bucket.
+    return BucketStore(cast("BucketClient", open_store(settings, place, seconds, tries)), place)

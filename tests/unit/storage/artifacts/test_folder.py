@@ -62,7 +62,8 @@ async def test_foreign_files_in_the_folder_are_no_artifacts(tmp_path: Path) -> N
 def test_the_setting_names_a_folder_or_a_bucket() -> None:
     assert Settings.from_env({}).artifacts_url == ROOT / "var" / "artifacts"
     assert Settings.from_env({"ARTIFACTS_URL": "/srv/a"}).artifacts_url == Path("/srv/a")
-    assert Settings.from_env({"ARTIFACTS_URL": "s3://b/a/c"}).artifacts_url == StoreUrl("s3", "b", "a/c")
+    for scheme in ("s3", "gs", "az"):
+        assert Settings.from_env({"ARTIFACTS_URL": f"{scheme}://b/a/c"}).artifacts_url == StoreUrl(scheme, "b", "a/c")
 
 
 @pytest.mark.parametrize("wrong", ["s3://", "http://store/bucket", "s3://b/../c", ""])
@@ -71,12 +72,22 @@ def test_another_place_is_refused_with_what_is_allowed(wrong: str) -> None:
         Settings.from_env({"ARTIFACTS_URL": wrong})
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_without_the_client_of_stores_a_bucket_is_refused_with_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     with pytest.raises(WindmillError, match=r"CONFIG_INVALID.*pip install"):
-        open_artifact_store(Settings.from_env({"ARTIFACTS_URL": "s3://b"}))
+        open_artifact_store(Settings.from_env({"ARTIFACTS_URL": f"{scheme}://b"}))
+
+
+def test_an_account_that_cannot_be_read_is_told_with_its_setting_and_without_its_text(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text("the secret of somebody")
+    variables = {"ARTIFACTS_URL": "gs://b", "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json")}
+    with pytest.raises(WindmillError, match=r"CONFIG_INVALID.*gs://b cannot be opened") as refused:
+        open_artifact_store(Settings.from_env(variables))
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in refused.value.remedy
+    assert "secret" not in str(refused.value)
 
 
 def test_a_folder_needs_no_client_of_stores() -> None:
