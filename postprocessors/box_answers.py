@@ -1,7 +1,7 @@
 """What services said of the boxes of an image takes the place of what they said before."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orjson import Fragment
@@ -16,24 +16,39 @@ from windmill.storage.queries import queries
 
 
 @dataclass(frozen=True)
+class BoxNumbers:
+    """The number of each box of an image by its key, and the version of the row that told them; none of no row."""
+
+    by_key: Mapping[str, int]
+    version: str = ""
+
+    @classmethod
+    def of(cls, boxes: Iterable[StoredBox], version: str = "") -> "BoxNumbers":
+        return cls({box.box_key: box.merged_id for box in boxes}, version)
+
+
+NO_BOXES = BoxNumbers({})
+
+
+@dataclass(frozen=True)
 class OpenedAnswers:
     """The answers about the boxes of one image, locked until the transaction ends, and numbers for new ones."""
 
-    boxes: tuple[StoredBox, ...]
+    boxes: BoxNumbers
     before: list[StoredAnswer]
     numbers: tuple[int, ...]
     now: str
 
 
 async def open_answers(
-    connection: Connection, stage: Stage, image_id: int, token: uuid.UUID, most: int
+    connection: Connection, stage: Stage, image_id: int, token: uuid.UUID, most: int, known: BoxNumbers = NO_BOXES
 ) -> OpenedAnswers | None:
     """None if the lease is not ours any more. Call it after the image was locked against merges, in a statement before;
-    up to `most` answers will be new."""
-    row = await connection.fetchrow(queries()["open_box_answers"], stage, image_id, token, most)
+    up to `most` answers will be new. Boxes are read again only if they are not those that are `known`."""
+    row = await connection.fetchrow(queries()["open_box_answers"], stage, image_id, token, most, known.version)
     if row is None:
         return None
-    boxes = parse_boxes(row["box_rows"]) if row["box_rows"] else ()
+    boxes = known if row["known"] else BoxNumbers.of(parse_boxes(row["box_rows"]) if row["box_rows"] else ())
     before = parse_answers(row["answers"]) if row["answers"] else []
     return OpenedAnswers(boxes, before, tuple(row["post_ids"]), row["result_created"])
 
@@ -42,7 +57,7 @@ async def replace_answers(
     connection: Connection, image_id: int, opened: OpenedAnswers, ended: Sequence[EnrichmentRow | EnrichmentRetry]
 ) -> bool:
     """Only for boxes that still exist; answers about others go. Returns whether anything changed."""
-    places = {box.box_key: box.merged_id for box in opened.boxes}
+    places = opened.boxes.by_key
     answered = [one for one in ended if one.box_key in places]
     replaced = {(one.box_key, one.service) for one in answered}
     kept = [one for one in opened.before if one.box_key in places and (one.box_key, one.service) not in replaced]

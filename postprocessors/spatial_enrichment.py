@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from postprocessors.box_answers import open_answers, replace_answers
+from postprocessors.box_answers import NO_BOXES, BoxNumbers, open_answers, replace_answers
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRetry, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.stage_loop import StageRunner, start
@@ -59,6 +59,7 @@ class ImageToEnrich:
     job: Job | None
     boxes: list[PendingBox] = field(default_factory=list)
     known: KnownImage = field(default_factory=KnownImage)
+    numbers: BoxNumbers = NO_BOXES
 
 
 class EnrichRunner:
@@ -113,9 +114,10 @@ class EnrichRunner:
             found = leased.found
             poll = self._settings.poll_milliseconds / 1000
             self._next_lease = time.monotonic() + (poll if found < free else 0.0)
+            rows = await self._read(list(leased.tries))
             for image_id, tries in leased.tries.items():
                 self._leases[image_id] = leased.token
-                task = asyncio.create_task(self._enrich_image(image_id, leased.token, tries))
+                task = asyncio.create_task(self._enrich_image(image_id, rows.get(image_id), leased.token, tries))
                 self._running[task] = image_id
         return found + await self._finished()
 
@@ -150,14 +152,22 @@ class EnrichRunner:
                 except WindmillError as error:
                     logger.debug("leases could not be renewed: %s", error)
 
-    async def _enrich_image(self, image_id: int, token: uuid.UUID, tries: int) -> None:
+    async def _read(self, image_ids: list[int]) -> dict[int, Any]:
+        """The rows of these images, as the driver gives them."""
+        if not image_ids:
+            return {}
+        with translate_errors(self._settings):
+            rows = await self._pool.fetch(queries()["read_images_to_enrich"], image_ids)
+        return {row["image_id"]: row for row in rows}
+
+    async def _enrich_image(self, image_id: int, row: Any, token: uuid.UUID, tries: int) -> None:  # noqa: ANN401 - the driver's
         try:
-            image = await self._read(image_id)
+            image = self._parse(row)
             if tries >= self._settings.delivery_limit:
                 result = _worker_lost(image.boxes, tries)
             else:
                 result = await self._enrich(image)
-            if not await self._write(image_id, token, result):
+            if not await self._write(image_id, token, image.numbers, result):
                 self._log_lost_lease(image_id)
                 return
             self._log_failures(image_id, result)
@@ -196,34 +206,35 @@ class EnrichRunner:
             return _all_failed(image.boxes, "IMAGE_NOT_FOUND", message)
         return await self._enricher.enrich(image.job, image.boxes, image.known)
 
-    async def _read(self, image_id: int) -> ImageToEnrich:
-        with translate_errors(self._settings):
-            row = await self._pool.fetchrow(queries()["read_image_to_enrich"], image_id)
+    def _parse(self, row: Any) -> ImageToEnrich:  # noqa: ANN401 - a record of the driver, or None for an image without boxes
         if row is None:
             return ImageToEnrich(None)
         answers = parse_answers(row["answers"]) if row["answers"] else []
         tried = {(one.box_key, one.service): one.attempt for one in answers}
         final = {(one.box_key, one.service) for one in answers if one.final}
         pending = []
-        for box in parse_boxes(row["box_rows"]):
+        boxes = parse_boxes(row["box_rows"])
+        numbers = BoxNumbers.of(boxes, row["version"])
+        for box in boxes:
             key = box.box_key
             services = [one for one in self._enricher.services_for(box.data) if (key, one) not in final]
             if services:
                 pending.append(PendingBox(key, box.data, {one: tried.get((key, one), 0) for one in services}))
         if row["registered"] is None:
-            return ImageToEnrich(None, pending)
+            return ImageToEnrich(None, pending, numbers=numbers)
         places = {name: row[name] for name in ("image_filename", "image_path", "image_url")}
         width, height = row["width"], row["height"]
         known = KnownImage((width, height) if width and height else None, tuple(row["fingerprints"]))
-        return ImageToEnrich(Job(image_id, **places, submitted_at=datetime.now(UTC)), pending, known)
+        job = Job(row["image_id"], **places, submitted_at=datetime.now(UTC))
+        return ImageToEnrich(job, pending, known, numbers)
 
-    async def _write(self, image_id: int, token: uuid.UUID, result: EnrichmentResult) -> bool:
+    async def _write(self, image_id: int, token: uuid.UUID, numbers: BoxNumbers, result: EnrichmentResult) -> bool:
         """Write the rows of boxes that still exist; locked against a merge meanwhile. False, and nothing written, if
         the lease was lost."""
         async with transaction(self._pool, self._settings) as connection:
             await lock_images(connection, "merge", [image_id])
             ended: list[EnrichmentRow | EnrichmentRetry] = [*result.rows, *result.retries]
-            opened = await open_answers(connection, self.stage, image_id, token, len(ended))
+            opened = await open_answers(connection, self.stage, image_id, token, len(ended), numbers)
             if opened is None:
                 return False
             changed = await replace_answers(connection, image_id, opened, ended)

@@ -17,18 +17,18 @@ GROUP BY one;
 SELECT image_id, width, height FROM images
 WHERE image_id = ANY ($1::bigint[]) AND width > 0 AND height > 0;
 
--- name: read_image_to_enrich
--- The boxes of image $1, what services said of them, where the image is (registered is NULL if nobody knows), and which
--- files the services were sent whose results the boxes were made from.
-SELECT m.box_rows::text AS box_rows, e.answers::text AS answers, i.image_id AS registered, i.image_filename,
-       i.image_path, i.image_url, i.width, i.height,
+-- name: read_images_to_enrich
+-- Of each of the images $1: its boxes and the version of their row, what services said of them, where the image is
+-- (registered is NULL if nobody knows), and which files the services were sent whose results the boxes were made from.
+SELECT m.image_id, m.box_rows::text AS box_rows, m.xmin::text AS version, e.answers::text AS answers,
+       i.image_id AS registered, i.image_filename, i.image_path, i.image_url, i.width, i.height,
        ARRAY (SELECT DISTINCT r.image_fingerprint FROM results AS r
-              WHERE r.image_id = $1 AND r.result_id = ANY (m.source_result_ids)
+              WHERE r.image_id = m.image_id AND r.result_id = ANY (m.source_result_ids)
                 AND r.image_fingerprint IS NOT NULL) AS fingerprints
 FROM merges AS m
-LEFT JOIN enrichments AS e ON e.image_id = $1
-LEFT JOIN images AS i ON i.image_id = $1
-WHERE m.image_id = $1;
+LEFT JOIN enrichments AS e ON e.image_id = m.image_id
+LEFT JOIN images AS i ON i.image_id = m.image_id
+WHERE m.image_id = ANY ($1::bigint[]);
 
 -- name: read_merged_boxes
 SELECT image_id, merged_id, box_key, anchor, source_result_ids, merged_data::text AS merged_data, version, calibration
@@ -92,9 +92,10 @@ ON CONFLICT (image_id) DO UPDATE SET
     created = clock_timestamp();
 
 -- name: open_box_answers
--- The boxes of image $2, what services said of them, numbers for $4 more answers, and the present time. No row unless the
--- marks of stage $1 are under lease $3: these and the answers are locked until the transaction ends, as by hold_lease and
--- lock_box_answers. The lock of the image was taken by an earlier statement, so that this one sees the last merge.
+-- The boxes of image $2 unless they are still of version $5, what services said of them, numbers for $4 more answers, and
+-- the present time. No row unless the marks of stage $1 are under lease $3: these and the answers are locked until the
+-- transaction ends, as by hold_lease and lock_box_answers. The lock of the image was taken by an earlier statement, so
+-- that this one sees the last merge.
 WITH held AS (
     SELECT set_config('windmill.stage', $1, true) AS stage FROM stale
     WHERE stage = $1 AND image_id = $2 AND lease = $3 ORDER BY id FOR UPDATE
@@ -102,7 +103,9 @@ WITH held AS (
     SELECT answers::text AS answers FROM enrichments
     WHERE image_id = $2 FOR NO KEY UPDATE
 )
-SELECT (SELECT box_rows::text FROM merges WHERE image_id = $2) AS box_rows, (SELECT answers FROM locked) AS answers,
+SELECT (SELECT box_rows::text FROM merges WHERE image_id = $2 AND xmin::text <> $5) AS box_rows,
+       EXISTS (SELECT FROM merges WHERE image_id = $2 AND xmin::text = $5) AS known,
+       (SELECT answers FROM locked) AS answers,
        ARRAY (SELECT nextval('post_ids') FROM generate_series(1, $4::integer)) AS post_ids,
        clock_timestamp()::text AS result_created
 WHERE (SELECT count(stage) FROM held) > 0;

@@ -10,7 +10,7 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from postprocessors.box_answers import open_answers, replace_answers
+from postprocessors.box_answers import BoxNumbers, open_answers, replace_answers
 from postprocessors.box_calls import EnrichmentResult, EnrichmentRow, PendingBox
 from postprocessors.box_enricher import Enricher
 from postprocessors.spatial_enrichment import EnrichRunner
@@ -116,7 +116,7 @@ async def test_answers_take_the_place_of_others_only_under_the_lease(
     async with transaction(pool, settings) as connection:
         opened = await open_answers(connection, LEASED, 1, lease.token, 2)
         assert opened
-        assert [box.box_key for box in opened.boxes] == ["dog"]
+        assert opened.boxes.by_key == {"dog": 7}
         # Nobody takes the lease over meanwhile, and triggers know who writes.
         assert not await rows.fetch("SELECT 1 FROM stale WHERE stage = $1 FOR UPDATE SKIP LOCKED", LEASED)
         assert await connection.fetchval("SELECT current_setting('windmill.stage')") == LEASED
@@ -131,3 +131,25 @@ async def test_answers_take_the_place_of_others_only_under_the_lease(
         assert not await rows.fetch("SELECT 1 FROM enrichments FOR NO KEY UPDATE SKIP LOCKED")
         assert not await replace_answers(connection, 1, again, [])
     assert [mark["stage"] for mark in await rows.fetch("SELECT stage FROM stale WHERE lease IS NULL")] == ["consensus"]
+
+
+async def test_boxes_are_read_again_only_if_they_were_merged_since(
+    pool: Pool, settings: Settings, rows: asyncpg.Connection
+) -> None:
+    await merge(rows, 1)
+    await rows.execute(MARK, LEASED, [1])
+    lease = await take_lease(pool, settings, LEASED, 10)
+    version = await rows.fetchval("SELECT xmin::text FROM merges")
+    known = BoxNumbers({"as": 1, "told": 2}, version)
+
+    async def boxes() -> BoxNumbers:
+        async with transaction(pool, settings) as connection:
+            opened = await open_answers(connection, LEASED, 1, lease.token, 0, known)
+        assert opened
+        return opened.boxes
+
+    assert await boxes() is known
+    await rows.execute("UPDATE merges SET box_rows = $1", json.dumps([BOX, BOX | {"merged_id": 8, "box_key": "cat"}]))
+    assert await boxes() == BoxNumbers({"dog": 7, "cat": 8})
+    await rows.execute("DELETE FROM merges")
+    assert await boxes() == BoxNumbers({})
