@@ -284,7 +284,8 @@ async def measure(options: argparse.Namespace) -> None:
         few, many = (range(options.seed, options.seed + count) for count in (options.talks, options.more))
         heard = await table(voices, listener, few, options.only)
         await vulgar_table(voices, listener, few, options.only, heard)
-        await speakers_table(voices, listener, many, options.only)
+        if many:
+            await speakers_table(voices, listener, many, options.only)
         if not options.only:
             await nothing_said(listener)
         await listener.engine.close()
