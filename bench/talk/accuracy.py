@@ -1,11 +1,13 @@
-"""How well talk is heard: python bench/talk/accuracy.py [--talks 2] [--more 10] [--seed 100] [--tune]
+"""How well talk is heard: python bench/talk/accuracy.py [--talks 2] [--more 10] [--seed 100] [--only noise]
+[--model FOLDER] [--tune]
 
 Talks of several voices are made of recorded prompts and of sentences by a synthesiser (dev/voices), so speakers, words
 and times are known. Each goes through the steps as a job would take it, with the engine `audio`. Rows that put a
 perfect recogniser in place of ours tell whose errors they are. No other row is told anything.
 
-`--more` talks of each kind are heard for their speakers only, which takes a quarter of the time. `--tune` tries
-thresholds on other voices than the tables are made of.
+`--more` talks of each kind are heard for their speakers only, which takes a quarter of the time. `--only` hears the
+kinds with this in their name, and `--model` has another Whisper write down words. `--tune` tries thresholds on other
+voices than the tables are made of.
 """
 
 import argparse
@@ -67,9 +69,8 @@ class Heard:
 class Listener:
     """Asks the engine as the steps do."""
 
-    def __init__(self, folder: Path, alike: float | None = None) -> None:
-        entry = AudioEntry() if alike is None else AudioEntry(alike=alike)
-        self.engine = AudioEngine("audio", entry, dict(os.environ))
+    def __init__(self, folder: Path, entry: AudioEntry | None = None) -> None:
+        self.engine = AudioEngine("audio", entry or AudioEntry(), dict(os.environ))
         self.folder, self.asked = folder, 0
 
     async def ask(self, task: str, inputs: Mapping[str, Path], **given: float | str) -> Path:
@@ -155,14 +156,18 @@ async def hear_talks(
     return HeardTalks(name, made, [await listener.hear(talk.sound, words=words) for talk in made])
 
 
-async def table(voices: Voices, listener: Listener, seeds: Sequence[int]) -> list[HeardTalks]:
+def kinds(plans: Mapping[str, TalkPlan], only: str) -> Mapping[str, TalkPlan]:
+    return {name: plan for name, plan in plans.items() if only in name}
+
+
+async def table(voices: Voices, listener: Listener, seeds: Sequence[int], only: str) -> list[HeardTalks]:
     header = ("talk", "s", "DER", "false", "missed", "confused", "DER .25", "speakers", "WER", "count", "perfect words")
     print(*header, sep=" | ")
     found = []
-    for name, plan in SCENES.items():
+    for name, plan in kinds(SCENES, only).items():
         found.append(await hear_talks(voices, listener, name, plan, seeds))
         print(row(found[-1]), flush=True)
-    length, spent = sum(one.seconds for one in found), dict[str, float]()
+    length, spent = sum(one.seconds for one in found) or 1.0, dict[str, float]()
     for heard in (one for kind in found for one in kind.heard):
         spent = {key: spent.get(key, 0.0) + value for key, value in heard.seconds.items()}
     times = ", ".join(f"{name} {value / length:.3f}" for name, value in spent.items())
@@ -181,20 +186,22 @@ def vulgar_row(kind: HeardTalks) -> str:
     return " | ".join(map(str, figures))
 
 
-async def vulgar_table(voices: Voices, listener: Listener, seeds: Sequence[int], before: Sequence[HeardTalks]) -> None:
+async def vulgar_table(
+    voices: Voices, listener: Listener, seeds: Sequence[int], only: str, before: Sequence[HeardTalks]
+) -> None:
     """Over the talks that were heard `before` as well: nobody says a vulgar word in them."""
     print("talk | s | vulgar words said | counted | right | counted of perfect words | right", flush=True)
     for kind in before:
         print(vulgar_row(kind))
-    for name, plan in VULGAR_SCENES.items():
+    for name, plan in kinds(VULGAR_SCENES, only).items():
         print(vulgar_row(await hear_talks(voices, listener, name, plan, seeds)), flush=True)
 
 
-async def speakers_table(voices: Voices, listener: Listener, seeds: Sequence[int]) -> None:
+async def speakers_table(voices: Voices, listener: Listener, seeds: Sequence[int], only: str) -> None:
     """How often the number of speakers is right, over more talks than words are written down of."""
     print("talk | talks | s | DER | false | missed | confused | right | speakers", flush=True)
-    right = 0
-    for name, plan in SCENES.items():
+    right, plans = 0, kinds(SCENES, only)
+    for name, plan in plans.items():
         kind = await hear_talks(voices, listener, name, plan, seeds, words=False)
         score = sum((diarisation_score(talk.turns, one.turns) for talk, one in kind.pairs), DiarisationScore())
         off = speakers_off(kind)
@@ -203,7 +210,7 @@ async def speakers_table(voices: Voices, listener: Listener, seeds: Sequence[int
         figures = " | ".join(f"{one:.3f}" for one in (score.rate, *parts))
         told = " ".join(f"{one:+d}" for one in off if one) or "-"
         print(f"{name} | {len(seeds)} | {kind.seconds:.0f} | {figures} | {off.count(0)} | {told}", flush=True)
-    print(f"the number of speakers is right in {right} of {len(seeds) * len(SCENES)} talks")
+    print(f"the number of speakers is right in {right} of {len(seeds) * len(plans)} talks")
 
 
 def speakers_off(kind: HeardTalks) -> list[int]:
@@ -254,7 +261,7 @@ async def tune(voices: Voices, folder: Path) -> None:
         print(alike, *(f"{few_right_many(off)}" for off in told), sep=" | ", flush=True)
     made = [make_talk(voices, replace(plan, seed=number)) for number, plan in enumerate(TUNING, 1)]
     for alike in (0.76, 0.78, 0.79, 0.8, 0.82):
-        listener, score, off = Listener(folder, alike), DiarisationScore(), []
+        listener, score, off = Listener(folder, AudioEntry(alike=alike)), DiarisationScore(), []
         for talk in made:
             heard = await listener.hear(talk.sound, words=False)
             score += diarisation_score(talk.turns, heard.turns)
@@ -273,12 +280,14 @@ async def measure(options: argparse.Namespace) -> None:
         if options.tune:
             await tune(voices, Path(name))
             return
-        listener = Listener(Path(name))
+        listener = Listener(Path(name), AudioEntry(model=options.model))
         few, many = (range(options.seed, options.seed + count) for count in (options.talks, options.more))
-        heard = await table(voices, listener, few)
-        await vulgar_table(voices, listener, few, heard)
-        await speakers_table(voices, listener, many)
-        await nothing_said(listener)
+        heard = await table(voices, listener, few, options.only)
+        await vulgar_table(voices, listener, few, options.only, heard)
+        if many:
+            await speakers_table(voices, listener, many, options.only)
+        if not options.only:
+            await nothing_said(listener)
         await listener.engine.close()
 
 
@@ -287,5 +296,7 @@ if __name__ == "__main__":
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--talks", type=int, default=2, help="of each kind (%(default)s)")
     parser.add_argument("--more", type=int, default=10, help="of each kind of which only speakers are told apart")
+    parser.add_argument("--only", default="", metavar="TEXT", help="kinds of talk with this in their name")
+    parser.add_argument("--model", default="", metavar="FOLDER", help="of a Whisper for CTranslate2")
     parser.add_argument("--seed", type=int, default=100, help="of the first talk of each kind (%(default)s)")
     asyncio.run(measure(parser.parse_args()))

@@ -13,6 +13,7 @@ import uvloop
 
 from tests.waiting import turns, until, wait_until
 from windmill.core.errors import WindmillError
+from windmill.engines.process import child_runner
 from windmill.engines.process.child import Child, running
 
 # Starts a child that has left the group, ignores SIGTERM and has lost its parent, and tells the pids of both.
@@ -29,6 +30,20 @@ if not os.fork():
     signal.pause()
 print(os.getpid(), os.read(reading, 99).decode(), flush=True)
 time.sleep(float(sys.argv[1]))  # it lives for as long as the test says
+"""
+# A thread starts a child that leaves the group, and the child of that one takes 200 MB.
+LARGE = """
+import os, signal, threading, time
+def start():
+    if not os.fork():
+        os.setsid()
+        if not os.fork():
+            taken = bytearray(200_000_000)
+            taken[::4096] = b"1" * len(taken[::4096])
+        signal.pause()
+    time.sleep(600)
+threading.Thread(target=start, daemon=True).start()
+time.sleep(600)
 """
 HOLDER = """
 import asyncio, sys
@@ -142,6 +157,26 @@ async def test_a_signal_is_told_by_its_name() -> None:
     assert ending.by_signal == signal.SIGSEGV
     assert ending.says == "was ended by SIGSEGV"
     assert not ending.out_of_memory
+
+
+async def test_what_a_grandchild_takes_counts_although_it_left_the_group_and_a_thread_began_it() -> None:
+    command = [sys.executable, "-c", LARGE]
+    async with running(command, folder=Path("/tmp"), environment={}, memory_bytes=100_000_000) as child:
+        ending = await child.ended()
+    assert ending.out_of_memory
+
+
+def test_the_own_family_are_all_descendants_and_nobody_else_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '600'])"]
+    with subprocess.Popen(command) as parent:
+        wait_until(lambda: len(child_runner._descendants()) > 1, 5)
+        everybody = child_runner._descendants()
+        monkeypatch.setattr(child_runner, "_parents", dict)
+        found = child_runner._family()
+        for pid in everybody:
+            os.kill(pid, signal.SIGKILL)
+        assert parent.pid in found
+        assert sorted(found) == sorted(everybody)
 
 
 async def test_a_program_that_is_not_there_is_told() -> None:
