@@ -229,20 +229,22 @@ class Fleet:
     async def take_all(self, service: str, suffix: str = "") -> list[Message]:
         """Every message that is in the queue now, taken off it; none where there is no queue."""
         taken: list[Message] = []
+        acknowledged: list[Message] = []
         if not await self.depth(service, suffix):
             return taken
 
         async def take(message: AbstractIncomingMessage) -> None:
             # What is published meanwhile goes back when the channel closes.
             if len(taken) < expected:
-                taken.append(Message(message.body, dict(message.headers)))
+                taken.append(one := Message(message.body, dict(message.headers)))
                 await message.ack()
+                acknowledged.append(one)  # only now: what is not acknowledged when the channel closes goes back, too
 
         async with self._queues.channel() as channel:
             queue = await channel.declare_queue(broker.work_queue(self.settings, service) + suffix, passive=True)
             expected = queue.declaration_result.message_count or 0
             tag = await queue.consume(take)
-            await until(lambda: len(taken) >= expected, 90, lambda: f"{expected} messages, got {len(taken)}")
+            await until(lambda: len(acknowledged) >= expected, 90, lambda: f"{expected} messages, got {len(taken)}")
             await queue.cancel(tag)
         return taken
 
