@@ -90,7 +90,7 @@ def test_it_ends_well_with_every_result_and_a_line_for_each_service(
 ) -> None:
     services = len(load_fleet(ROOT / "service_config.json").services)
     demo = start(6)
-    said, _ = demo.communicate(timeout=120)
+    said, _ = demo.communicate(timeout=300)
     assert demo.returncode == 0, said
     assert f"{6 * services} of {6 * services} results" in said
     assert len(re.findall(r"^\w+ +6 +0 .* stand-in$", said, re.MULTILINE)) == services
@@ -110,7 +110,7 @@ def test_it_fails_when_the_services_die_meanwhile(start: Callable[[int], "subpro
     demo = start(100)
     child(demo, "workers.generic")
     os.kill(child(demo, "-m dev.farm "), signal.SIGKILL)
-    said, _ = demo.communicate(timeout=120)
+    said, _ = demo.communicate(timeout=300)
     assert demo.returncode == 1, said
     assert "farm ended" in said
     assert "Traceback" not in said
@@ -121,7 +121,7 @@ def test_interrupted_it_leaves_no_program_behind(start: Callable[[int], "subproc
     demo = start(100)
     begun = [child(demo, "-m dev.farm "), child(demo, "workers.generic")]
     demo.send_signal(signal.SIGINT)
-    said, _ = demo.communicate(timeout=120)
+    said, _ = demo.communicate(timeout=300)
     assert demo.returncode == 130, said
     assert "interrupted" in said
     assert "where to look next" not in said
@@ -135,6 +135,6 @@ def test_what_a_killed_demo_leaves_behind_the_next_one_stops(start: Callable[[in
     demo.kill()
     demo.wait()
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == left
-    said, _ = (second := start(5)).communicate(timeout=120)
+    said, _ = (second := start(5)).communicate(timeout=300)
     assert second.returncode == 0, said
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []

@@ -70,7 +70,7 @@ class Command:
     async def kill(self) -> None:
         await self.stop(signal.SIGKILL)
 
-    async def says(self, text: str, times: int = 1, seconds: float = 30) -> None:
+    async def says(self, text: str, times: int = 1, seconds: float = 90) -> None:
         """Return once the log holds the text."""
         await until(lambda: self.log.count(text) >= times, seconds, lambda: f"{text!r} in the log\n{self.log}")
 

@@ -132,7 +132,7 @@ class World:
         return replace(FLEET[name], host="127.0.0.1", port=self.site.port, path=f"/{name}")
 
     async def show(self, *boxes: PendingBox, known: KnownImage | None = None) -> EnrichmentResult:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.enricher.enrich(JOB, boxes, known or KnownImage())
 
     async def later(self, seconds: float, then: Callable[[], object]) -> None:
