@@ -204,7 +204,7 @@ class Client:
         """What is known of each image of a run, in the order of their ids."""
         cursor: str | None = None
         while True:
-            page = (self.call(results_call(run, cursor))).json()
+            page = self.call(results_call(run, cursor)).json()
             yield from page["results"]
             if not (cursor := page["next_cursor"]):
                 return
