@@ -130,9 +130,7 @@ READERS_OF_SETTINGS = {
     "windmill/engines/configuration.py",
     "windmill/engines/registry.py",
     "windmill/engines/http/signing.py",
-    # The settings allow a store, and what reads it is not installed.
-    "windmill/media/image/store_reader.py",
-    "windmill/storage/artifacts/opening.py",
+    "windmill/core/bucket_client.py",  # the account, or what opens the stores that the settings name
     "windmill/pipelines/presets/preset_reader.py",
     "windmill/engines/comfyui/task_graphs.py",
 }
