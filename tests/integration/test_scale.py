@@ -102,6 +102,7 @@ OF_ALL_IMAGES = {
     "greatest_indexed_image_id": "one step in the primary key",
     "count_all_facets": "reads counts that are kept of each label",
     "count_answers_by_minute": "reads the pages of the last minutes, by their index",
+    "end_run": "one row of runs, which says of how many images",
     "who_answered": "the demo asks it once, of its own few images",
 }
 PRIMARY_KEYS = """

@@ -23,6 +23,7 @@ async def test_a_healthy_fleet_has_no_problem(patient: Patient) -> None:
         "services",
         "engines",
         "images",
+        "artifacts",
         "video",
         "gateway",
         "machine",

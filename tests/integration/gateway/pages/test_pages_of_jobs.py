@@ -36,7 +36,7 @@ async def test_the_list_counts_what_matches_and_its_filters_stand_in_the_address
         await look.go("/ui/jobs")
         await look.page.select_option("select[name=status]", "failed")
         await look.page.click("text=Filter")
-        assert "status=failed" in look.page.url
+        await look.page.wait_for_url("**status=failed*")
         failed = await works.count("SELECT count(*) FROM jobs WHERE status = 'failed'")
         assert (await look.text("#count")).startswith(f"{failed} failed job")
         assert await look.page.locator("tbody tr").count() == failed

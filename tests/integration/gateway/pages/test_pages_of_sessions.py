@@ -42,6 +42,7 @@ async def test_the_list_has_what_the_database_has_and_an_empty_one_says_what_to_
         )
         await look.page.select_option("select[name=status]", "failed")
         await look.page.click("text=Filter")
+        await look.page.wait_for_url("**status=failed*")
         assert "No such sessions" in await look.text("main")
         look.must_be_clean()
 
