@@ -5,13 +5,14 @@ Parts of an upload are kept here until the last request names them; only then an
 
 import http.client
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.serving import serving
 
 _PASSED = ("content-type", "content-range", "last-modified", "etag", "x-goog-generation")
 _NUMBER = re.compile(rb"<PartNumber>(\d+)</PartNumber>")
@@ -27,16 +28,8 @@ def google_with_writes(port: int) -> Iterator[str]:
     class Handler(_Handler):
         behind, uploads = port, _Uploads()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as server:
+        yield f"http://{server}"
 
 
 @dataclass
@@ -82,12 +75,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, _STARTED.format(started).encode())
 
     def do_DELETE(self) -> None:
-        if upload := self._query().get("uploadId"):
+        if self.path.startswith("/storage/"):
+            self._pass_on()
+        elif upload := self._query().get("uploadId"):
             self.uploads.parts.pop(upload, None)
             self._answer(204, b"")
-            return
-        status, _, _ = self._ask("DELETE", f"/storage/v1/b/{self._bucket}/o/{quote(self._key, safe='')}")
-        self._answer(204 if status == 200 else status, b"")
+        else:
+            status, _, _ = self._ask("DELETE", f"/storage/v1/b/{self._bucket}/o/{quote(self._key, safe='')}")
+            self._answer(204 if status == 200 else status, b"")
 
     def _store(self, data: bytes, kind: str) -> bool:
         """Whether the object was stored; if not, that is answered."""

@@ -4,14 +4,15 @@ It speaks what obstore asks of it: GetObject, HeadObject and ListObjectsV2 with 
 What a real server says is tested with Swift.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.serving import serving
 
 PAGE = 1000
 
@@ -54,16 +55,8 @@ def made_store(**buckets: Bucket) -> Iterator[str]:
     class Handler(_Handler):
         found = buckets
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as server:
+        yield f"http://{server}"
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -69,7 +69,8 @@ def _unpack_new(cache: Path, report: ReportLine, suite: str | None) -> Path:
         c_library.use_own(tree)
         return tree.rename(cache / f"rabbitmq-{_version(packages)}-{made_for(suite)}")
     finally:
-        shutil.rmtree(work)
+        # What a program that was stopped still writes must not hide why it was.
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _download(apt: Path, report: ReportLine, suite: str | None) -> list[Path]:
@@ -208,4 +209,5 @@ def unpack_packages(packages: Sequence[str], tree: Path, report: ReportLine) -> 
             _run(["dpkg-deb", "-x", str(package), str(work / "tree")], timeout=120)
         return (work / "tree").rename(tree)
     finally:
-        shutil.rmtree(work)
+        # What a program that was stopped still writes must not hide why it was.
+        shutil.rmtree(work, ignore_errors=True)

@@ -25,6 +25,13 @@ from windmill.storage import database
 
 SMALL_JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 """Begins as an image; enough where nobody decodes it."""
+ANSWER = """
+INSERT INTO results (image_id, service, status, data, error_code, error_message, submitted_at)
+SELECT image_id, $1, CASE WHEN $3::text IS NULL THEN 'success' ELSE 'error' END, '{"service": "x"}', $3, $3,
+       clock_timestamp()
+FROM unnest($2::bigint[]) AS image_id
+ON CONFLICT (image_id, service) DO UPDATE SET submitted_at = excluded.submitted_at
+"""
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -203,6 +210,10 @@ class Fleet:
     async def results(self, service: str | None = None) -> list[asyncpg.Record]:
         statement = "SELECT * FROM results WHERE service = coalesce($1, service) ORDER BY image_id, service"
         return list(await self.rows.fetch(statement, service))
+
+    async def answer(self, service: str, image_ids: Sequence[int], code: str | None = None) -> None:
+        """What a worker of this service saves about these images: a result, or an error with this code."""
+        await self.rows.execute(ANSWER, service, image_ids, code)
 
     async def count(self, condition: str = "true") -> int:
         return int(await self.rows.fetchval(f"SELECT count(*) FROM results WHERE {condition}"))

@@ -171,20 +171,23 @@ async def test_nothing_is_lost_or_double_when_rows_of_an_older_form_are_converte
     assert len(kept) > FEW_MORE
 
 
-@pytest.mark.slow(reason="16 s: shows that the stress above finds what it is for")
+@pytest.mark.slow(reason="16 s, or a few times that: shows that the stress above finds what it is for")
 async def test_the_same_test_finds_the_images_that_a_comparison_of_timestamps_leaves_stale(
     fleet: Fleet, stages: None
 ) -> None:
     settings = fleet.settings
     votes = voting(settings)
-    await stress.stressed(
-        fleet.rows,
-        settings,
-        lambda pool, settings: stress.naive(votes, pool, settings, "consensus"),
-        FEW,
-        kills=False,
-        held_seconds=0.2,
-    )
-    wrong = await stress.wrong_images(votes, fleet.rows, FEW, vote_is_right)
-    print(f"comparing timestamps leaves {len(wrong)} of {FEW} images stale")  # noqa: T201 - the count that matters
-    assert wrong
+    for seed in range(1, 6):  # one run in twenty leaves none
+        await stress.stressed(
+            fleet.rows,
+            settings,
+            lambda pool, settings: stress.naive(votes, pool, settings, "consensus"),
+            FEW,
+            kills=False,
+            seed=seed,
+            held_seconds=0.2,
+        )
+        if wrong := await stress.wrong_images(votes, fleet.rows, FEW, vote_is_right):
+            print(f"comparing timestamps leaves {len(wrong)} of {FEW} images stale")  # noqa: T201 - the count that matters
+            return
+    pytest.fail("comparing timestamps left no image stale in five runs")

@@ -15,16 +15,6 @@ ALL = list(load_fleet(ROOT / "service_config.json").services)
 DETECTORS = ["detectron2", "rtdetr", "yolov8"]
 
 
-async def answered(fleet: Fleet, image_ids: list[int], service: str, code: str | None = None) -> None:
-    await fleet.rows.execute(
-        "INSERT INTO results (image_id, service, status, error_code)"
-        " SELECT i, $2, CASE WHEN $3::text IS NULL THEN 'success' ELSE 'error' END, $3 FROM unnest($1::bigint[]) i",
-        image_ids,
-        service,
-        code,
-    )
-
-
 async def test_all_means_every_service_once_for_every_image(fleet: Fleet) -> None:
     images = await fleet.register(30)
     end = await fleet.produce("--services", "all", "--json")
@@ -66,7 +56,7 @@ async def test_with_a_limit_each_call_goes_on_where_the_last_one_stopped(fleet: 
 
 async def test_a_limit_counts_only_images_that_have_something_to_publish(fleet: Fleet) -> None:
     images = await fleet.register(25)
-    await answered(fleet, images[:20], "clip")
+    await fleet.answer("clip", images[:20])
     await fleet.produce("--services", "clip", "--limit", "3")
     assert await fleet.image_ids("clip") == images[20:23]
 
@@ -113,8 +103,8 @@ async def test_a_dry_run_counts_and_publishes_and_records_nothing(fleet: Fleet) 
 
 async def test_pairs_that_have_a_result_are_not_published(fleet: Fleet) -> None:
     images = await fleet.register(6)
-    await answered(fleet, images[:2], "clip")
-    await answered(fleet, images[2:4], "clip", "IMAGE_NOT_FOUND")
+    await fleet.answer("clip", images[:2])
+    await fleet.answer("clip", images[2:4], "IMAGE_NOT_FOUND")
     await fleet.produce("--services", "clip,ocr")
     assert await fleet.image_ids("clip") == images[4:]
     assert await fleet.image_ids("ocr") == images
@@ -146,7 +136,7 @@ async def test_missing_publishes_again_what_was_submitted_and_never_answered(fle
     images = await fleet.register(5)
     await fleet.produce("--services", "clip")
     await fleet.image_ids("clip")
-    await answered(fleet, images[:3], "clip")
+    await fleet.answer("clip", images[:3])
     end = await fleet.produce("--services", "clip", "--missing", "--json")
     assert end.json()["jobs"] == 2
     assert await fleet.image_ids("clip") == images[3:]
@@ -154,8 +144,8 @@ async def test_missing_publishes_again_what_was_submitted_and_never_answered(fle
 
 async def test_retry_failed_publishes_only_what_has_an_error(fleet: Fleet) -> None:
     images = await fleet.register(6)
-    await answered(fleet, images[:2], "clip")
-    await answered(fleet, images[2:4], "clip", "SERVICE_ERROR")
+    await fleet.answer("clip", images[:2])
+    await fleet.answer("clip", images[2:4], "SERVICE_ERROR")
     end = await fleet.produce("--services", "clip", "--retry-failed", "--json")
     assert end.json()["jobs"] == 2
     assert await fleet.image_ids("clip") == images[2:4]
@@ -165,7 +155,7 @@ async def test_retry_failed_publishes_only_what_has_an_error(fleet: Fleet) -> No
 async def test_whatever_was_asked_for_before_no_image_is_ever_left_out(fleet: Fleet, option: str) -> None:
     """A walk over all images that publishes some of them must not count the others as submitted."""
     images = await fleet.register(6)
-    await answered(fleet, images[:2], "clip", "SERVICE_ERROR")
+    await fleet.answer("clip", images[:2], "SERVICE_ERROR")
     await fleet.produce("--services", "clip", option)
     await fleet.produce("--services", "clip")
     assert set(await fleet.image_ids("clip")) >= set(images[2:])
@@ -173,7 +163,7 @@ async def test_whatever_was_asked_for_before_no_image_is_ever_left_out(fleet: Fl
 
 async def test_reprocess_publishes_everything_again(fleet: Fleet) -> None:
     images = await fleet.register(4)
-    await answered(fleet, images, "clip")
+    await fleet.answer("clip", images)
     for _ in range(2):
         await fleet.produce("--services", "clip", "--reprocess")
         assert await fleet.image_ids("clip") == images

@@ -26,22 +26,12 @@ async def repair(fleet: Fleet, *arguments: str, **variables: str) -> Finished:
     return await fleet.run("windmill", "repair", "--services", SERVICES, "--json", *arguments, **variables)
 
 
-async def answered(fleet: Fleet, image_ids: list[int], service: str, code: str | None = None) -> None:
-    await fleet.rows.execute(
-        "INSERT INTO results (image_id, service, status, error_code)"
-        " SELECT i, $2, CASE WHEN $3::text IS NULL THEN 'success' ELSE 'error' END, $3 FROM unnest($1::bigint[]) i",
-        image_ids,
-        service,
-        code,
-    )
-
-
 async def test_after_the_broker_lost_everything_one_command_brings_back_every_unanswered_job(fleet: Fleet) -> None:
     images = await fleet.register(2500)
     await fleet.produce("--services", SERVICES)
     later = await fleet.register(3)
-    await answered(fleet, images[:1000], "clip")
-    await answered(fleet, images[500:700], "ocr", "SERVICE_ERROR")
+    await fleet.answer("clip", images[:1000])
+    await fleet.answer("ocr", images[500:700], "SERVICE_ERROR")
     await lose_everything(fleet, "clip", "ocr")
     end = await repair(fleet)
     assert end.code == 0, end.err
@@ -59,7 +49,7 @@ async def test_what_an_urgent_run_submitted_is_urgent_again(fleet: Fleet) -> Non
     today = await fleet.register(2, "today")
     await fleet.produce("--services", "clip", "--group", "today", "--urgent")
     await fleet.produce("--services", SERVICES)
-    await answered(fleet, today[:1], "clip")
+    await fleet.answer("clip", today[:1])
     await lose_everything(fleet, "clip", "ocr")
     end = await repair(fleet)
     assert end.json()["jobs_by_service"] == {"clip": 4, "ocr": 5}, end.err

@@ -11,13 +11,6 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.database
 
-ANSWER = """
-INSERT INTO results (image_id, service, status, data, error_code, error_message, submitted_at)
-SELECT image_id, $1, CASE WHEN $2 = '' THEN 'success' ELSE 'error' END, '{"service": "x"}', nullif($2, ''),
-       nullif($2, ''), clock_timestamp()
-FROM unnest($3::bigint[]) AS image_id
-"""
-
 
 async def counted(client: httpx.AsyncClient, path: str, **expected: int) -> dict[str, Any]:
     """The batch, once it has these counts."""
@@ -120,9 +113,9 @@ async def test_a_batch_of_images_is_submitted_and_its_answers_are_fetched(scene:
     assert (begun.status_code, begun.json()["batch"]["services"]) == (202, ["clip", "ocr"])
     await counted(ann, path, open=3, pending=0)
     assert [await scene.fleet.image_ids(service) for service in ("clip", "ocr")] == [images, images]
-    await scene.fleet.rows.execute(ANSWER, "clip", "", images)
-    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[:1])
-    await scene.fleet.rows.execute(ANSWER, "ocr", "IMAGE_TOO_LARGE", images[1:2])
+    await scene.fleet.answer("clip", images)
+    await scene.fleet.answer("ocr", images[:1])
+    await scene.fleet.answer("ocr", images[1:2], "IMAGE_TOO_LARGE")
     batch = await counted(ann, path, completed=1, failed=1, open=1)
     assert (batch["status"], batch["request_counts"]["total"]) == ("in_progress", 3)
     results = (await ann.get(f"{path}/results")).json()["results"]
@@ -136,7 +129,7 @@ async def test_a_batch_of_images_is_submitted_and_its_answers_are_fetched(scene:
         ("ocr", "IMAGE_TOO_LARGE"),
     ]
     assert results[2]["progress"] == 0.5
-    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[2:])
+    await scene.fleet.answer("ocr", images[2:])
     assert (await counted(ann, path, completed=2, failed=1))["status"] == "completed"
     anew = {"images": {"services": ["clip"], "image_ids": images[:1], "selection": "all"}}
     second = (await ann.post("/batches", json=anew)).headers["location"]

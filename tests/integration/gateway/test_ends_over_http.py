@@ -18,12 +18,6 @@ from windmill.storage.database import Connection
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
-ANSWER = """
-INSERT INTO results (image_id, service, status, data, error_code, error_message, submitted_at)
-SELECT image_id, $1, CASE WHEN $2 = '' THEN 'success' ELSE 'error' END, '{"service": "x"}', nullif($2, ''),
-       nullif($2, ''), clock_timestamp()
-FROM unnest($3::bigint[]) AS image_id
-"""
 FIND = """
 INSERT INTO merged_boxes (image_id, box_key, source_result_ids, merged_data)
 SELECT image_id, box_key, '{}', jsonb_build_object('label', label, 'emoji', '🐶', 'confidence', confidence,
@@ -74,11 +68,11 @@ async def test_the_end_of_a_run_is_told_once_also_if_its_last_image_failed(scene
     images = await scene.fleet.register(3, "today")
     path = await begun(ann, {"services": ["clip", "ocr"], "group": "today"})
     run = int(path.rpartition("/")[2])
-    await scene.fleet.rows.execute(ANSWER, "clip", "", images)
-    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[:2])
+    await scene.fleet.answer("clip", images)
+    await scene.fleet.answer("ocr", images[:2])
     async with streaming(ann, "/events?after=0-0") as own:
         assert await is_quiet(own), "an answer is missing"
-    await scene.fleet.rows.execute(ANSWER, "ocr", "IMAGE_UNREADABLE", images[2:])
+    await scene.fleet.answer("ocr", images[2:], "IMAGE_UNREADABLE")
     async with streaming(ann, "/events?after=0-0") as own:
         [told] = await ends(own, 1)
         assert (told.name, told.data["run"], told.data["batch"]) == ("run.succeeded", run, None)
@@ -107,7 +101,7 @@ async def test_a_webhook_hears_of_runs_and_batches_that_end(scene: GatewayScene)
         batch_path = (await ann.post("/batches", json=batch)).headers["location"]
         await until(lambda: scene.fleet.depth("clip"), 30)
         run_path = await begun(ann, {"services": ["clip"], "group": "today"})
-        await scene.fleet.rows.execute(ANSWER, "clip", "IMAGE_UNREADABLE", images)
+        await scene.fleet.answer("clip", images, "IMAGE_UNREADABLE")
         await until(lambda: len(receiver.messages) == 2, 30)
         told = {(one := receiver.verified(number, secret))["type"]: one["data"] for number in range(2)}
     assert (told["run.succeeded"]["run"], told["run.succeeded"]["failed"]) == (int(run_path.rpartition("/")[2]), 1)
@@ -146,7 +140,7 @@ async def test_results_of_a_run_and_of_a_batch_have_the_boxes_and_votes_of_each_
     ann = await scene.user("operator")
     images = await scene.fleet.register(3, "today")
     path = await begun(ann, {"services": ["clip"], "group": "today"})
-    await scene.fleet.rows.execute(ANSWER, "clip", "", images)
+    await scene.fleet.answer("clip", images)
     await scene.fleet.rows.execute(FIND, images[:2])
     await scene.fleet.rows.execute(VOTE, images[:1])
     results = (await ann.get(f"{path}/results")).json()["results"]

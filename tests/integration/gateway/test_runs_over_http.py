@@ -10,14 +10,6 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.database, pytest.mark.broker]
 
-ANSWER = """
-INSERT INTO results (image_id, service, status, data, error_code, error_message, submitted_at)
-SELECT image_id, $1, CASE WHEN $2 = '' THEN 'success' ELSE 'error' END, '{"service": "x"}', nullif($2, ''),
-       nullif($2, ''), clock_timestamp()
-FROM unnest($3::bigint[]) AS image_id
-ON CONFLICT (image_id, service) DO UPDATE SET submitted_at = excluded.submitted_at
-"""
-
 
 async def run_of(client: httpx.AsyncClient, path: str, status: str) -> dict[str, object]:
     """The run once it has this status."""
@@ -49,11 +41,11 @@ async def test_a_group_is_submitted_once_published_and_followed_to_its_answers(s
     published = await run_of(ann, path, "running")
     assert [published[name] for name in ("images", "jobs", "answered", "published")] == [3, 6, 0, 1.0]
     assert await scene.fleet.image_ids("clip") == images
-    await scene.fleet.rows.execute(ANSWER, "clip", "", images)
-    await scene.fleet.rows.execute(ANSWER, "ocr", "IMAGE_TOO_LARGE", images[:2])
+    await scene.fleet.answer("clip", images)
+    await scene.fleet.answer("ocr", images[:2], "IMAGE_TOO_LARGE")
     half = (await ann.get(path)).json()["run"]
     assert [half[name] for name in ("answered", "failed", "exact", "progress")] == [5, 2, True, 0.8333]
-    await scene.fleet.rows.execute(ANSWER, "ocr", "", images[2:])
+    await scene.fleet.answer("ocr", images[2:])
     waited = await ann.get(path, headers={"Prefer": "wait=30"})
     assert (waited.json()["run"]["status"], waited.headers["preference-applied"]) == ("succeeded", "wait=30")
     await fetch_answers(ann, path, images)
@@ -120,11 +112,11 @@ async def test_one_image_is_tried_and_answered_as_services_answer(scene: Gateway
     await scene.start()
     ann = await scene.user("operator")
     [image] = await scene.fleet.register(1)
-    await scene.fleet.rows.execute(ANSWER, "clip", "", [image])
+    await scene.fleet.answer("clip", [image])
 
     async def answer(service: str) -> None:
         await until(lambda: scene.fleet.depth(service, "_urgent"), 30)
-        await scene.fleet.rows.execute(ANSWER, service, "", [image])
+        await scene.fleet.answer(service, [image])
 
     asked = ann.post(f"/images/{image}/try", json={"services": ["clip", "ocr"]}, headers={"Prefer": "wait=1"})
     partly, _ = await asyncio.gather(asked, answer("clip"))

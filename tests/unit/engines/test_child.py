@@ -41,9 +41,9 @@ def start():
             taken = bytearray(200_000_000)
             taken[::4096] = b"1" * len(taken[::4096])
         signal.pause()
-    time.sleep(600)
+    time.sleep(600)  # as long as its child
 threading.Thread(target=start, daemon=True).start()
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 HOLDER = """
 import asyncio, sys

@@ -17,7 +17,7 @@ from windmill.jobs.scratch_folders import scratch_of_process
 with scratch_of_process(Path(sys.argv[1])) as folder:
     (folder / "half a video").write_bytes(b"x")
     print(folder, flush=True)
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 """
 
 

@@ -1,15 +1,15 @@
 """Images in stores: only what is allowed is asked for, and whose fault a failure is."""
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.made_store import Bucket, made_store
+from tests.serving import serving
 from tests.unit.imaging import JPEG, at_url, refusal, refused
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
@@ -205,15 +205,8 @@ class Recorder(BaseHTTPRequestHandler):
 @contextmanager
 def recorder(target: str = "") -> Iterator[tuple[str, list[str | None]]]:
     seen: list[str | None] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Recorder,), {"seen": seen, "target": target}))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(type("Own", (Recorder,), {"seen": seen, "target": target})) as server:
+        yield server, seen
 
 
 async def test_the_password_of_a_webdav_server_is_sent_to_no_other() -> None:

@@ -1,15 +1,15 @@
 """Images in stores, as they are registered: objects below a folder, and single ones."""
 
 import io
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.made_store import Bucket, made_store
+from tests.serving import serving
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.media.image.store_reader import StoreReader
@@ -138,15 +138,8 @@ def made_webdav(named: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as server:
+        yield server, asked
 
 
 def _described(href: str) -> str:

@@ -37,12 +37,6 @@ def frame_rate(times: Sequence[int], scale: int) -> Fraction:
     return Fraction((len(times) - 1) * scale, times[-1] - times[0]).limit_denominator(1_001)
 
 
-def usual_duration(times: Sequence[int], scale: int) -> int:
-    """How long a frame lasts in the middle of the video."""
-    steps = sorted(after - before for before, after in pairwise(times) if after > before)
-    return steps[len(steps) // 2] if steps else max(1, scale // 25)
-
-
 def shown_at(times: Sequence[int], seen: Sequence[int]) -> list[int]:
     """For each time, which of the times `seen` is the last that is not later: what is shown until the next is seen."""
     found, place = [], 0
