@@ -1,11 +1,13 @@
 """How much memory a video job takes, by the length of the video: python bench/video_memory.py [--minutes 1 60]
 
-All steps run in one process, as in bench/video.py, with each frame going through the worker and without. What it
-and its ffmpeg take together at most is sampled while they work, and told for each step: what the worker had before, at
-most, and after it, and what its ffmpeg had at most. Longer clips are the shortest one over and over.
+All steps of a job run in one process, as in bench/video.py, with each frame going through the worker and without; each
+job in a new one, as what an earlier job left in memory would count as the next one's. What it and its ffmpeg take at
+most, and together, is sampled while they work, and told for each step: what the worker had before, at most, and after
+it, and what its ffmpeg had at most. Longer clips are the shortest one over and over.
 """
 
 import argparse
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -35,7 +37,7 @@ class PeakMemory:
     after: int = 0
 
     def sample(self) -> None:
-        worker, children = resident(os.getpid()), sum(map(resident, own_children()))
+        worker, children = resident(os.getpid()), sum(map(most_resident, own_children()))
         self.worker, self.children = max(self.worker, worker), max(self.children, children)
         self.together = max(self.together, worker + children)
 
@@ -44,6 +46,14 @@ def resident(pid: int) -> int:
     """Bytes in memory; 0 of a process that is gone."""
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def most_resident(pid: int) -> int:
+    """Bytes in memory at most since the process began, so that a short peak is not missed; 0 of one that is gone."""
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     return 0
 
 
@@ -119,7 +129,13 @@ def main() -> None:
         folder = Path(name)
         draw(clip := folder / "clip.mp4", 60 * first, options.size)
         clips = {one * first: repeated(clip, one, folder / f"{one}.mp4") for one in _times(first, longer)}
-        most = {minutes: _most_of(minutes, path, folder) for minutes, path in {first: clip, **clips}.items()}
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as new_process:
+            most = {
+                minutes: max(
+                    new_process.apply(_most_of, (minutes, path, folder), {"piped": piped}) for piped in (False, True)
+                )
+                for minutes, path in {first: clip, **clips}.items()
+            }
     print(summary(most))
 
 
@@ -139,16 +155,16 @@ def _times(first: int, longer: list[int]) -> list[int]:
     return sorted({max(one // first, 2) for one in longer})
 
 
-def _most_of(minutes: int, path: Path, folder: Path) -> int:
-    """Bytes at most, of both ways."""
-    most = 0
-    for kind, piped in (("direct", False), ("through the pipe", True)):
-        steps = MemoryOfSteps()
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            OneJob(path, Path(place), steps.around).run(x264_preset="ultrafast", frame_pipe=piped)
-        print(f"{minutes:4} min {kind}: {steps.together / MIB:.0f} MiB\n{steps}", flush=True)
-        most = max(most, steps.together)
-    return most
+def _most_of(minutes: int, path: Path, folder: Path, *, piped: bool) -> int:
+    """Bytes at most."""
+    steps = MemoryOfSteps()
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        OneJob(path, Path(place), steps.around).run(x264_preset="ultrafast", frame_pipe=piped)
+    print(
+        f"{minutes:4} min {'through the pipe' if piped else 'direct'}: {steps.together / MIB:.0f} MiB\n{steps}",
+        flush=True,
+    )
+    return steps.together
 
 
 if __name__ == "__main__":
