@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from windmill.jobs.access import JobAccess
 from windmill.jobs.locked_job import close_book, open_book
+from windmill.jobs.progress import DIGITS
 from windmill.storage.jobs import claims
 from windmill.storage.jobs.rows import ClaimedTask
 from windmill.storage.queries import queries
@@ -31,7 +32,7 @@ async def renew_leases(
     status of its job: a worker that finds a lease missing has lost the task, and stops it."""
     seconds = access.settings.task_lease_seconds
     async with single_statement(access.pool, access.settings) as connection:
-        return await claims.renew_leases(connection, tasks, progress, seconds)
+        return await claims.renew_leases(connection, tasks, [round(one, DIGITS) for one in progress], seconds)
 
 
 async def begin_alone(access: JobAccess, task: ClaimedTask) -> None:

@@ -6,6 +6,8 @@ from windmill.storage.jobs.rows import StepRow
 
 MOST_BEFORE_THE_END = 0.999
 """1 is only for jobs that have succeeded."""
+DIGITS = 6
+"""More nobody reads, and PostgreSQL refuses a share that is too small for its type."""
 
 
 def job_progress(steps: Sequence[StepRow], running: Mapping[int, float]) -> float:
@@ -17,7 +19,7 @@ def job_progress(steps: Sequence[StepRow], running: Mapping[int, float]) -> floa
     for step in wanted:
         done += step.weight * _step_progress(step, running.get(step.position, 0.0), before)
         before = step.planned or before
-    return min(done / total, MOST_BEFORE_THE_END) if total > 0 else 0.0
+    return round(min(done / total, MOST_BEFORE_THE_END), DIGITS) if total > 0 else 0.0
 
 
 def _step_progress(step: StepRow, running: float, before: int) -> float:

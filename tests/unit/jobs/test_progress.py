@@ -29,6 +29,10 @@ def test_a_step_counts_what_has_settled_and_what_runs(changes: dict[str, object]
     assert job_progress([step], {0: running}) == pytest.approx(done)
 
 
+def test_a_share_that_is_too_small_for_the_database_is_none() -> None:
+    assert job_progress([STEP], {0: 1.4e-45}) == 0.0
+
+
 def test_steps_count_by_their_weight() -> None:
     steps = [replace(STEP, status="succeeded", weight=3.0), replace(STEP, position=1, status="pending", planned=0)]
     assert job_progress(steps, {}) == 0.75
