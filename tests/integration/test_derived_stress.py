@@ -177,7 +177,7 @@ async def test_the_same_test_finds_the_images_that_a_comparison_of_timestamps_le
 ) -> None:
     settings = fleet.settings
     votes = voting(settings)
-    for seed in range(1, 6):  # one run in twenty leaves none
+    for seed in range(1, 6):  # a run may leave none
         await stress.stressed(
             fleet.rows,
             settings,
