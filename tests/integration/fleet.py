@@ -289,7 +289,7 @@ class Fleet:
 
 @contextlib.asynccontextmanager
 async def connection_that_may_sleep(settings: Settings) -> AsyncIterator[broker.Connection]:
-    """Without heartbeats: nothing runs the event loop of a shared scene while other tests run in the same process, and a
+    """Without heartbeats: nothing runs the event loop of a shared scene while other tests run in its process, and a
     broker that hears nothing for so long closes the connection."""
     with mock.patch("windmill.broker.connection.HEARTBEAT_SECONDS", 0):
         async with contextlib.AsyncExitStack() as stack:
