@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.image_stores import Place
+from tests.conformance.artifacts.late_errors import failing_to_join
+from tests.image_stores import Place, RealStores
 from windmill.core.bucket_client import open_store
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.kernels.net.store_urls import parsed
-from windmill.storage.artifacts.bucket import PART, BucketStore
+from windmill.storage.artifacts.bucket import AGAIN, PART, BucketStore
 from windmill.storage.artifacts.opening import open_artifact_store
 from windmill.storage.artifacts.store import ArtifactStore
 
@@ -70,6 +71,23 @@ async def test_a_file_that_changes_while_it_is_sent_is_not_stored(place: Place, 
     with pytest.raises(WindmillError, match="CHECKSUM_MISMATCH"):
         await store.put(source, "a/b")
     assert [entry async for entry in store.list()] == []
+
+
+async def test_a_file_whose_parts_the_store_failed_to_join_after_its_200_is_sent_again(
+    real_stores: RealStores, tmp_path: Path
+) -> None:
+    place = real_stores.place("s3")
+    source = tmp_path / "large"
+    source.write_bytes(os.urandom(PART + 1))
+    with failing_to_join(place.variables["AWS_ENDPOINT_URL"], 2) as endpoint:
+        key = (await opened(place, AWS_ENDPOINT_URL=endpoint).put(source, "a/b")).key
+    await opened(place).fetch(key, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+    with (
+        failing_to_join(place.variables["AWS_ENDPOINT_URL"], AGAIN + 1) as endpoint,
+        pytest.raises(WindmillError, match="ARTIFACT_STORE_UNAVAILABLE"),
+    ):
+        await opened(place, AWS_ENDPOINT_URL=endpoint).put(source, "a/b")
 
 
 async def test_a_store_that_refuses_the_account_is_unavailable_and_tells_no_secret(place: Place, some: Path) -> None:

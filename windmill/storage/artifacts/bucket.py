@@ -51,9 +51,11 @@ AT_ONCE = 2
 LISTED_AT_ONCE = 1_000
 SMALL = PART
 """Files up to this size are sent in one request."""
-OTHERS = 8
-"""Programs that may send the same file at the same time."""
+AGAIN = 8
+"""How often a file is sent again. So many programs may send the same one at the same time, too."""
 _VOID_PARTS = "InvalidBlockList"
+_NOT_JOINED = "InvalidMultipartResponse"
+"""The client's word for the answer of S3 that begins with 200 and ends with an error."""
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 
 
@@ -71,17 +73,18 @@ class BucketStore:
         sha256, size = await asyncio.to_thread(_digest_of_file, source)
         key = blob_key(sha256)
         with self._explained():
-            await self._upload_beside_others(source, key, size, media_type)
+            await self._upload_until_joined(source, key, size, media_type)
         return StoredBlob(sha256, size, key, media_type)
 
-    async def _upload_beside_others(self, source: Path, key: str, size: int, media_type: str) -> None:
+    async def _upload_until_joined(self, source: Path, key: str, size: int, media_type: str) -> None:
         """Azure knows a part by its number alone: of several programs that send the same file at once, the first to end
-        makes the parts of the others void. They send it again, and each time one of them gets through."""
-        for _ in range(OTHERS):
+        makes the parts of the others void. They send it again, and each time one of them gets through. S3 answers 200
+        before it joins the parts, and if it fails then, only the body says so: such a file is to be sent again, too."""
+        for _ in range(AGAIN):
             try:
                 return await self._upload(source, key, size, media_type)
             except Exception as error:
-                if store_word(error) != _VOID_PARTS:
+                if store_word(error) != _VOID_PARTS and _NOT_JOINED not in str(error):
                     raise
         return await self._upload(source, key, size, media_type)
 
