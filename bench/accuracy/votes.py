@@ -2,7 +2,7 @@
 
 All figures are over the emojis of all scenes, and means over seeds; what only specialists name is left out. After all
 answers comes F1 as answers arrive. --fit 100,101,102,103 writes the constants anew, from fleets drawn at random with
-those seeds.
+those seeds; what is typical of them is then to be written by bench.accuracy.learnt_votes.
 """
 
 import argparse
@@ -47,10 +47,10 @@ _COLUMNS = ("precision", "recall", "F1", "AP", "ECE", "Brier", "ms")
 
 def examples(fleet: str, count: int, seed: int, boxes: BoxCalibration) -> list[VoteExample]:
     """Scenes 1 to `count` of a seed, with all answers of a fleet and the boxes merged from them."""
-    return _examples(all_answers(fleet, count, seed), boxes)
+    return vote_examples(all_answers(fleet, count, seed), boxes)
 
 
-def _examples(scenes: Iterable[Answered], boxes: BoxCalibration) -> list[VoteExample]:
+def vote_examples(scenes: Iterable[Answered], boxes: BoxCalibration) -> list[VoteExample]:
     found = []
     for one in scenes:
         answers = {service: {"predictions": predictions} for service, predictions in one.answers.items()}
@@ -123,7 +123,7 @@ def _refit(seeds: Sequence[int], document: dict[str, Any], count: int, boxes: Bo
         for number in range(FLEETS_OF_A_SEED)
         for one in random_fleet(seed, number, count // FLEETS_OF_A_SEED)
     ]
-    known = training(_examples(scenes, boxes), boxes)
+    known = training(vote_examples(scenes, boxes), boxes)
     fitted = _with_same_weights(fit(known, start)).as_document()
     document = json.loads(_FILE.read_text(encoding="utf-8"))
     before = document.get("votes")

@@ -9,8 +9,11 @@ from windmill.core.settings import Settings
 DESCRIPTION = """\
 Learns from the answers in the database how far to trust the confidence of each detector: by what its boxes turn out to
 be worth once other detectors have answered. It needs no labels, and images that two detectors or more have answered; a
-few hundred are enough. Weak boxes are only ever trusted less than before, since detectors share mistakes. With labels,
-calibrate does better.
+few hundred are enough. Weak boxes are only ever trusted less than before, since detectors share mistakes.
+
+From the images that all services have answered it also learns how far votes may trust merged boxes, by what captions
+and classifiers make of them, and whether the fleet names much that is not there. It does so once: from the calibration
+that Windmill comes with. With labels, calibrate does better.
 """
 COMMAND = "learn --out calibration-learnt.json"
 _IMAGES = 5000

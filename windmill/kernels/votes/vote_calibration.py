@@ -75,6 +75,17 @@ class BoxVoice:
 
 
 @dataclass(frozen=True)
+class TypicalFleet:
+    """What learning without labels sees of a fleet that these weights suit, in log-odds; it changes weights by what is
+    different. `odds` and `slope` tell how likely the other kinds of service make what a merged box shows, by the weight
+    of the box and beside all that is named; `likely` is the share of likely emojis among those that are named."""
+
+    odds: float
+    slope: float
+    likely: float
+
+
+@dataclass(frozen=True)
 class VoteCalibration:
     """All constants of the vote.
 
@@ -91,6 +102,8 @@ class VoteCalibration:
     families: Mapping[str, Family] = field(default_factory=dict)
     services: Mapping[str, ServiceVoice] = field(default_factory=dict)
     boxes: BoxVoice = field(default_factory=BoxVoice)
+    typical: TypicalFleet | None = None
+    """Of the weights that Windmill comes with; None for others, from which nothing can be learnt."""
 
     def of(self, service: str) -> ServiceVoice:
         """The weights of a service; an unknown one is a family of its own with a small weight, and its silence is
@@ -156,6 +169,7 @@ def _readers() -> dict[str, Reader[Any]]:
             "confirms": weight,
         },
     )
+    odds = number(-_MAX_WEIGHT, _MAX_WEIGHT)
     return {
         "threshold": number(0, 1),
         "unopposed_threshold": number(0, 1),
@@ -166,6 +180,7 @@ def _readers() -> dict[str, Reader[Any]]:
         "families": dict_of(family),
         "services": dict_of(service),
         "boxes": boxes,
+        "typical": optional(dataclass_of(TypicalFleet, {"odds": odds, "slope": odds, "likely": odds})),
     }
 
 

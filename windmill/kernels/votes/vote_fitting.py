@@ -20,7 +20,8 @@ _MAX_WEIGHT = 10.0
 
 
 def fit(examples: Sequence[VoteExample], start: VoteCalibration) -> VoteCalibration:
-    """The most likely calibration for these examples; `start` if there are none."""
+    """The most likely calibration for these examples; `start` if there are none. What was typical of other weights is
+    dropped."""
     rows = rows_of(examples, start)
     if not len(rows):
         return start
@@ -137,4 +138,5 @@ def _with_weights(
         boxes=replace(calibration.boxes, **boxes),
         services={**calibration.services, **services},
         families={**calibration.families, **families},
+        typical=None,
     )
