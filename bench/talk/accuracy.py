@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -55,6 +56,7 @@ from windmill.pipelines.audio.forms import DEFAULT_WORDS
 from windmill.pipelines.audio.word_lists import SHIPPED, find_word_list
 
 COUNTED = ("can", "we", "the")
+SOUNDS = [asdict(sound) for sound in find_word_list(DEFAULT_WORDS, SHIPPED).sounds]
 
 
 @dataclass
@@ -73,9 +75,10 @@ class Listener:
         self.engine = AudioEngine("audio", entry or AudioEntry(), dict(os.environ))
         self.folder, self.asked = folder, 0
 
-    async def ask(self, task: str, inputs: Mapping[str, Path], **given: float | str) -> Path:
+    async def ask(self, task: str, inputs: Mapping[str, Path], **given: object) -> Path:
         self.asked += 1
-        request = EngineRequest(f"r{self.asked}", inputs, {"task": task, **given}, self.folder / str(self.asked))
+        parameters: dict[str, Any] = {"task": task, **given}
+        request = EngineRequest(f"r{self.asked}", inputs, parameters, self.folder / str(self.asked))
         made = await self.engine.run(request, lambda _: None, asyncio.Event())
         return made.files[0].path
 
@@ -96,7 +99,7 @@ class Listener:
 
     async def _words(self, sound: Pcm, span: tuple[float, float]) -> list[HeardWord]:
         cut = write_wave(self.folder / "window.wav", part(sound, span))
-        answer = read_json(await self.ask("transcribe_speech", {"input": cut}, language="en"))
+        answer = read_json(await self.ask("transcribe_speech", {"input": cut}, language="en", sounds=SOUNDS))
         found = words_of_answer(answer, span[1] - span[0])
         return [replace(word, t0=span[0] + word.t0, t1=span[0] + word.t1) for word in found]
 

@@ -1,7 +1,9 @@
 """Engines that listen: servers of three contracts, the models of this machine, and the engine that has none."""
 
 import asyncio
+import os
 import pickle
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +18,13 @@ from dev.farm.audio.tones import say
 from windmill.core.errors import WindmillError
 from windmill.core.service_access import ServiceAccess
 from windmill.core.service_urls import service_url
+from windmill.engines.audio import engine as audio_engine
 from windmill.engines.audio.engine import AudioEngine
 from windmill.engines.audio.libraries import INSTALL, INSTALL_VOICES, MODULES, is_installed, must_be_installed
 from windmill.engines.audio.voice_weights import read_voice_weights
 from windmill.engines.builtin import BuiltinEngine
 from windmill.engines.engine import EngineRequest
-from windmill.engines.entries import AudioEntry, HttpEntry
+from windmill.engines.entries import AudioEntry, HttpEntry, ProcessEntry
 from windmill.engines.http.engine import HttpEngine
 from windmill.kernels.audio.heard_words import words_of_answer
 from windmill.kernels.audio.pcm import RATE
@@ -97,6 +100,35 @@ async def test_the_engine_refuses_what_it_does_not_do_and_languages_that_it_does
     malay = replace(request_in(tmp_path, task), parameters={"task": task, "language": "ms"})
     with pytest.raises(WindmillError, match="DEPENDENCY_MISSING"):
         await engine.run(malay, lambda _: None, asyncio.Event())
+
+
+async def test_sounds_that_nobody_can_hear_are_told_and_the_rest_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is one that answers what the engine's own would."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, pathlib, sys\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    out = pathlib.Path(asked['output_dir'])\n"
+        "    out.mkdir(parents=True, exist_ok=True)\n"
+        "    (out / 'words.json').write_text('{\"words\": []}')\n"
+        "    print(json.dumps({'id': asked['id'], 'frames_path': str(out)}), flush=True)\n"
+    )
+    entry = ProcessEntry(command=(sys.executable, str(program)), keep_alive=True)
+    monkeypatch.setattr(audio_engine, "_program", lambda _: entry)
+    monkeypatch.setattr(audio_engine, "must_be_installed", lambda *_: None)
+    engine, asked = AudioEngine("audio", AudioEntry(), dict(os.environ)), request_in(tmp_path, "transcribe_speech")
+    listening = replace(asked, parameters={**asked.parameters, "sounds": [{"say": "chee bye", "phones": "CH IY B AY"}]})
+    warnings = []
+    for number, (request, there) in enumerate(((asked, False), (listening, True), (listening, False))):
+        monkeypatch.setattr(audio_engine, "can_hear_phones", lambda there=there: there)
+        own = replace(request, name=f"r-{number}", scratch=tmp_path / str(number))
+        warnings.append(list((await engine.run(own, lambda _: None, asyncio.Event())).warnings))
+    await engine.close()
+    assert warnings[:2] == [[], []]
+    assert "pocketsphinx is not installed" in warnings[2][0]
 
 
 class Evil:

@@ -1,16 +1,21 @@
 """The steps on recordings, from a file to who said what. Speech is tones, which the engines of these tests hear."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dev.farm.audio.tones import HUMS, say
+from tests.unit.kernels.talk_text import SINGLISH
 from tests.unit.pipelines.audio_run import HEARS, AudioRun, ToneEngines
 from windmill.core.errors import WindmillError
+from windmill.engines.engine import EngineRequest
 from windmill.kernels.audio.pcm import RATE, Pcm
+from windmill.kernels.audio.word_sounds import WordSound
 from windmill.media.audio.wave_files import open_wave, write_wave
 from windmill.pipelines.audio.diarise import turns_of_answer
+from windmill.pipelines.audio.transcribe import AudioTranscribe
 from windmill.pipelines.audio.vad import spans_of_answer
 
 TALK = [(0, ["lah", "makan", "kopi"]), (1, ["shiok", "sia"]), (0, ["meh"]), (2, ["alamak", "lor", "lah", "lah"])]
@@ -127,3 +132,21 @@ def test_turns_and_stretches_stay_within_the_recording() -> None:
     assert spans_of_answer([[4, 99], [-2, 1], [3, 3]], 10) == [(0, 1), (4, 10)]
     with pytest.raises(WindmillError, match="BAD_RESPONSE"):
         spans_of_answer({"a": 1}, 10)
+
+
+async def test_a_recogniser_is_told_the_sounds_of_the_list_of_words_if_there_is_one(tmp_path: Path) -> None:
+    told: list[object] = []
+
+    def answer(request: EngineRequest) -> object:
+        told.append(request.parameters.get("sounds"))
+        return {"words": []}
+
+    engines = ToneEngines({**HEARS, "transcribe_speech": answer})
+    run = await heard(tmp_path, talk(tmp_path), engines)
+    assert told
+    assert set(told) == {None}
+    words = replace(SINGLISH, sounds=(WordSound("chee bye", "CH IY B AY"),))
+    step, speech = AudioTranscribe(engines, find_words=lambda _: words), {"speech": run.files("audio_vad")}
+    run.scratch = tmp_path / "again"
+    await run.step(step, "audio_vad", speech, {"words": "mine"}, task="transcribe_speech", engines=["tones"])
+    assert told[-1] == [{"say": "chee bye", "phones": "CH IY B AY"}]

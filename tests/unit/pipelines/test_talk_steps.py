@@ -58,7 +58,7 @@ async def counted(folder: Path, inputs: dict[str, Any]) -> tuple[TaskResult, lis
 async def test_a_talk_is_corrected_counted_by_speaker_and_stored_with_what_was_heard(tmp_path: Path) -> None:
     done, (saved,), document = await counted(tmp_path, {"session": str(SESSION)})
     assert document["counts"] == {"SPEAKER_00": {"paiseh": 1, "lah": 1}, "SPEAKER_01": {"sia": 1}}
-    assert (saved.session, saved.rule.name, saved.rule.version) == (SESSION, "singlish_v1", 1)
+    assert (saved.session, saved.rule.name, saved.rule.version) == (SESSION, "singlish_v1", 2)
     assert [one.label for one in saved.talk.speakers] == ["SPEAKER_00", "SPEAKER_01"]
     assert [one.word for one in saved.talk.words] == ["Pie", "say", "lah.", "sia!"]
     assert saved.counted.hits[0].raw == "Pie say"
@@ -78,6 +78,12 @@ def test_an_own_list_goes_before_the_one_that_ships_and_mistakes_in_it_are_told(
     assert find_word_list("singlish_v1", tmp_path).version == 9
     written(path, {**own, "words": [{"word": "Lah lah", "category": "loud", "risky": True}]})
     with pytest.raises(WindmillError, match="risky"):
+        find_word_list("singlish_v1", tmp_path)
+    written(path, {**own, "sounds": [{"say": "lah lah", "phones": "L A LA"}, {"say": "lor"}]})
+    with pytest.raises(WindmillError, match=r"sounds\[1\].phones"):
+        find_word_list("singlish_v1", tmp_path)
+    written(path, {**own, "sounds": [{"say": "lah lah", "phones": "L A LA"}]})
+    with pytest.raises(WindmillError, match=r"sounds\[0\] is 'L A LA', and needs .* phones of the CMU dictionary"):
         find_word_list("singlish_v1", tmp_path)
     for name in ("klingon_v1", "../singlish_v1", ""):
         with pytest.raises(WindmillError, match="no list"):

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import windmill
 from windmill.core.errors import WindmillError
-from windmill.engines.audio.libraries import INSTALL, MODULES, WORDS, missing_modules, must_be_installed
+from windmill.engines.audio.libraries import (
+    INSTALL,
+    MODULES,
+    PHONES,
+    WORDS,
+    can_hear_phones,
+    missing_modules,
+    must_be_installed,
+)
 from windmill.engines.engine import EngineHealth, EngineKind, EngineOutput, EngineRequest, OnProgress
 from windmill.engines.entries import AudioEntry, ProcessEntry
 from windmill.engines.process.lines_engine import LinesEngine
@@ -40,7 +48,9 @@ class AudioEngine:
         must_be_installed(self._entry, task)
         self._must_know(task, str(request.parameters.get("language") or "en"))
         made = await self._lines.run(request, on_progress, cancelled)
-        return EngineOutput(made.files, {"engine": self.name, "kind": self.kind})
+        deaf = bool(request.parameters.get("sounds")) and not can_hear_phones()
+        warnings = [f"words are not found by their sound: {PHONES} is not installed; {INSTALL}"] if deaf else []
+        return EngineOutput(made.files, {"engine": self.name, "kind": self.kind}, warnings)
 
     async def close(self) -> None:
         await self._lines.close()

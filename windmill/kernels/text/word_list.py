@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from windmill.kernels.audio.word_sounds import WordSound
 from windmill.kernels.text.json_readers import DocumentInvalid, Mistake, unknown_keys
 from windmill.kernels.text.spoken_words import tokens_of
 
@@ -37,13 +38,15 @@ class TargetWord:
 
 @dataclass(frozen=True)
 class WordList:
-    """All of a list; below `low_confidence` a recogniser is taken to be unsure."""
+    """All of a list; below `low_confidence` a recogniser is taken to be unsure. One that can tell phones writes down
+    `sounds` as phrases, which rules then correct."""
 
     name: str
     version: int
     low_confidence: float
     rules: tuple[WordRule, ...]
     words: tuple[TargetWord, ...]
+    sounds: tuple[WordSound, ...] = ()
 
     @cached_property
     def targets(self) -> Mapping[str, TargetWord]:
@@ -58,9 +61,10 @@ class WordList:
         return target is not None and target.category == "vulgar"
 
 
-_KEYS = ("name", "version", "description", "low_confidence", "rules", "words")
+_KEYS = ("name", "version", "description", "low_confidence", "rules", "words", "sounds")
 _RULE_KEYS = ("id", "phrase", "becomes", "risk", "strict")
 _WORD_KEYS = ("word", "category", "emoji", "risk")
+_SOUND_KEYS = ("say", "phones")
 
 
 def read_word_list(document: Mapping[str, Any]) -> WordList:
@@ -74,6 +78,7 @@ def read_word_list(document: Mapping[str, Any]) -> WordList:
         low_confidence=float(document.get("low_confidence", 0.5)),
         rules=tuple(WordRule(**rule) for rule in document["rules"]),
         words=tuple(TargetWord(**word) for word in document["words"]),
+        sounds=tuple(WordSound(str(one["say"]), str(one["phones"])) for one in document.get("sounds", ())),
     )
     if wrong := _mistakes(found):
         raise DocumentInvalid(wrong)
@@ -82,7 +87,11 @@ def read_word_list(document: Mapping[str, Any]) -> WordList:
 
 def _mistakes_of_parts(document: Mapping[str, Any]) -> list[Mistake]:
     missing = [Mistake(key, None, "is missing") for key in ("name", "version", "rules", "words") if key not in document]
-    parts = [("rules", _RULE_KEYS, ("id", "phrase", "becomes")), ("words", _WORD_KEYS, ("word", "category"))]
+    parts = [
+        ("rules", _RULE_KEYS, ("id", "phrase", "becomes")),
+        ("words", _WORD_KEYS, ("word", "category")),
+        ("sounds", _SOUND_KEYS, _SOUND_KEYS),
+    ]
     for name, allowed, needed in parts:
         for place, one in enumerate(document.get(name, ())):
             key = f"{name}[{place}]"
@@ -94,7 +103,7 @@ def _mistakes_of_parts(document: Mapping[str, Any]) -> list[Mistake]:
 def _mistakes(found: WordList) -> list[Mistake]:
     ids = [rule.id for rule in found.rules]
     twice = [Mistake("rules", one, "is the id of two rules") for one in sorted(set(ids)) if ids.count(one) > 1]
-    return [*twice, *_rule_mistakes(found.rules), *_word_mistakes(found.words)]
+    return [*twice, *_rule_mistakes(found.rules), *_word_mistakes(found.words), *_sound_mistakes(found.sounds)]
 
 
 def _rule_mistakes(rules: Sequence[WordRule]) -> list[Mistake]:
@@ -115,3 +124,13 @@ def _word_mistakes(words: Sequence[TargetWord]) -> list[Mistake]:
         if word.category not in get_args(Category) or word.risk not in get_args(Risk):
             wrong.append(Mistake(f"words[{place}]", word.word, "has a category or a risk that there is not"))
     return wrong
+
+
+def _sound_mistakes(sounds: Sequence[WordSound]) -> list[Mistake]:
+    return [
+        Mistake(
+            f"sounds[{place}]", sound.phones, "needs something to say, and two phones of the CMU dictionary or more"
+        )
+        for place, sound in enumerate(sounds)
+        if not sound.is_valid()
+    ]

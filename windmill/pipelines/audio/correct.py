@@ -1,14 +1,13 @@
 """The step `audio_correct`."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from windmill.core.settings import load_settings
 from windmill.engines.engine import ProducedFile
 from windmill.jobs.step import JobView, RunningTask, ShardInput, StepInputs, StepLimits, TaskResult
 from windmill.kernels.text.spoken_words import spoken_word, written_word
@@ -16,15 +15,10 @@ from windmill.kernels.text.word_hits import count_talk
 from windmill.kernels.text.word_list import WordList
 from windmill.pipelines.audio.documents import read_document
 from windmill.pipelines.audio.forms import AUDIO_RETRY_SECONDS, AUDIO_TRIES, CORRECT, DEFAULT_WORDS
-from windmill.pipelines.audio.word_lists import find_word_list
+from windmill.pipelines.audio.word_lists import FindWords, configured_words
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run, plan_runs
 
 LIMITS = StepLimits(concurrency=2, tries=AUDIO_TRIES, retry_seconds=AUDIO_RETRY_SECONDS)
-FindWords = Callable[[str], WordList]
-
-
-def configured_words(name: str) -> WordList:
-    return find_word_list(name, load_settings().presets_dir)
 
 
 @dataclass(frozen=True)

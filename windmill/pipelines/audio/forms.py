@@ -62,7 +62,10 @@ TRANSCRIBE = AudioForm(
     "writes down what is said, each stretch of speech by itself",
     {"speech": "speech"},
     "words",
-    {"language": ValueSpec("text", "two letters, such as en", default="en", max_length=8)},
+    {
+        "language": ValueSpec("text", "two letters, such as en", default="en", max_length=8),
+        "words": ValueSpec("text", "a list whose sounds are listened for", min_length=1, max_length=100),
+    },
     takes_engine=True,
     weight=40,
 )

@@ -2,7 +2,7 @@
 nothing of each other, so a recogniser that is caught in a loop gets out of it with the next one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from windmill.media.audio.wave_files import open_wave, part, write_wave
 from windmill.pipelines.audio.audio_files import WORDS, json_file, spans_in
 from windmill.pipelines.audio.forms import AUDIO_RETRY_SECONDS, AUDIO_TRIES, TRANSCRIBE
 from windmill.pipelines.audio.listening import document_of, engines_of, listen, warnings_of
+from windmill.pipelines.audio.word_lists import FindWords, configured_words
 from windmill.pipelines.job_steps.engine_choice import use_preferred
 from windmill.pipelines.job_steps.engine_step import RunsEngines
 from windmill.pipelines.job_steps.planned_runs import parameters_of_run
@@ -30,6 +31,7 @@ class AudioTranscribe:
     """Has an engine write down the words of one piece."""
 
     engines: RunsEngines
+    find_words: FindWords = configured_words
     limits: StepLimits = LIMITS
     name: str = TRANSCRIBE.name
     version: int = TRANSCRIBE.version
@@ -76,7 +78,7 @@ class AudioTranscribe:
         start = task.input["piece"]["start"]
         sound, own = open_wave(path), (max(0.0, window[0] - start - _PAD), window[1] - start + _PAD)
         cut = write_wave(folder_of(task, "windows") / f"{number}.wav", part(sound, own))
-        parameters = {"task": TASK, "language": given["language"]}
+        parameters = {"task": TASK, "language": given["language"], **self._sounds(given)}
         made = await listen(self.engines, engine, task, {"input": cut}, parameters, lambda _: None, f"-{number}")
         try:
             heard = words_of_answer(document_of(made, WORDS), own[1] - own[0])
@@ -84,3 +86,8 @@ class AudioTranscribe:
             raise bad_output(f"its answer cannot be read: {error}") from error
         begins = start + own[0]
         return made, [replace(word, t0=begins + word.t0, t1=begins + word.t1) for word in heard]
+
+    def _sounds(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What the list of words says of sounds; an engine that hears none passes them over."""
+        sounds = self.find_words(given["words"]).sounds if given.get("words") else ()
+        return {"sounds": [asdict(sound) for sound in sounds]} if sounds else {}

@@ -1,18 +1,25 @@
 """The lists of rules and words of an installation: those that ship, and the user's own in PRESETS_DIR/words."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 
 from windmill.core.errors import WindmillError
 from windmill.core.paths import packaged_file
+from windmill.core.settings import load_settings
 from windmill.kernels.text.json_readers import DocumentInvalid
 from windmill.kernels.text.word_list import WordList, read_word_list
 
 SHIPPED = packaged_file("presets")
 FOLDER = "words"
+FindWords = Callable[[str], WordList]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+
+
+def configured_words(name: str) -> WordList:
+    return find_word_list(name, load_settings().presets_dir)
 
 
 def find_word_list(name: str, own: Path, shipped: Path = SHIPPED) -> WordList:
