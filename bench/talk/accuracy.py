@@ -5,9 +5,9 @@ Talks of several voices are made of recorded prompts and of sentences by a synth
 and times are known. Each goes through the steps as a job would take it, with the engine `audio`. Rows that put a
 perfect recogniser in place of ours tell whose errors they are. No other row is told anything.
 
-`--more` talks of each kind are heard for their speakers only, which takes a quarter of the time. `--only` hears the
-kinds with this in their name, and `--model` has another Whisper write down words. `--tune` tries thresholds on other
-voices than the tables are made of.
+`--more` talks of each kind are heard for their speakers only, which takes a quarter of the time; `--talks 0` has no
+others. `--only` hears the kinds with this in their name, and `--model` has another Whisper write down words. `--tune`
+tries thresholds on other voices than the tables are made of.
 """
 
 import argparse
@@ -285,8 +285,9 @@ async def measure(options: argparse.Namespace) -> None:
             return
         listener = Listener(Path(name), AudioEntry(model=options.model))
         few, many = (range(options.seed, options.seed + count) for count in (options.talks, options.more))
-        heard = await table(voices, listener, few, options.only)
-        await vulgar_table(voices, listener, few, options.only, heard)
+        if few:
+            heard = await table(voices, listener, few, options.only)
+            await vulgar_table(voices, listener, few, options.only, heard)
         if many:
             await speakers_table(voices, listener, many, options.only)
         if not options.only:

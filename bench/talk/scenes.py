@@ -43,6 +43,57 @@ NEARLY_VULGAR: Sequence[str] = (
     "she shook my hand and said she is ok",
 )
 """Plain English that sounds like one of them."""
+MISLEADING_VULGAR: Mapping[str, str] = {
+    "chee bye this road is jammed": "cheebai",
+    "he is one big chee bye": "cheebai",
+    "where is that chee bye now": "cheebai",
+    "chee bye you owe me money": "cheebai",
+    "my chee bye boss called again": "cheebai",
+    "lan jiao who wrote this": "lanjiao",
+    "some lan jiao cut my queue": "lanjiao",
+    "lan jiao it is raining": "lanjiao",
+    "you look like a lan jiao": "lanjiao",
+    "stop the lan jiao talk": "lanjiao",
+    "wah lao this is heavy": "walao",
+    "wah lao you win lah": "walao",
+    "so wah lao we missed it": "walao",
+    "wah lao the queue is long": "walao",
+    "no wah lao please": "walao",
+}
+MISLEADING: Sequence[str] = (
+    "please buy a cheap bike",
+    "she bought each by herself",
+    "teachers bike to school",
+    "he will teach me by monday",
+    "the church by the sea is old",
+    "which bible do you read",
+    "a beach bar is open",
+    "each buyer signed the list",
+    "she buys cheap eyeglasses",
+    "watch by the window",
+    "lunch is at an hour past noon",
+    "land your plane here",
+    "can you lend joe some cash",
+    "the launch yard is full",
+    "an angel out of heaven",
+    "he will change your mind",
+    "the orange juice is cold",
+    "lynn chose the blue one",
+    "line john up please",
+    "the lounge out back is free",
+    "the wall loudly cracked",
+    "water loud and clear",
+    "we wallow out of habit",
+    "the law outweighs it",
+    "a walnut lay there",
+    "what lousy weather",
+    "i saw loud crowds",
+    "wander along the coast",
+    "was laura out",
+    "why allow it at all",
+)
+"""Sentences that nobody had looked at when the sounds of words were chosen: vulgar ones, and plain English that has
+their phones, or nearly."""
 _LISTED = (*VULGAR, *NEARLY_VULGAR)
 
 SCENES: Mapping[str, TalkPlan] = {

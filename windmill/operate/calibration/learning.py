@@ -179,10 +179,8 @@ def _votes_document(outcome: LearnOutcome) -> dict[str, Any]:
 def _votes_text(outcome: LearnOutcome) -> str:
     """The same in one or two sentences."""
     look, before, after = outcome.votes.look, outcome.before.votes, outcome.after.votes
-    seen = (
-        f"votes: {outcome.voted} images have all answers; {look.named} emojis are named, {look.shown} by merged boxes"
-    )
+    seen = f"votes: {outcome.voted} images have all answers; {look.named} emojis, {look.shown} of them in boxes"
     if outcome.votes.kept:
         return f"{seen}. Nothing is learnt: {outcome.votes.kept}."
-    moved = f"a box weighs {before.boxes.voice} before and {after.boxes.voice} now (at a confidence of .5)"
-    return f"{seen}.\n{moved}, and an emoji has the log-odds {before.prior} before and {after.prior} now."
+    moved = f"a box weighs {after.boxes.voice} instead of {before.boxes.voice} (at a confidence of .5)"
+    return f"{seen};\n{moved}, and an emoji begins with log-odds of {after.prior} instead of {before.prior}."
