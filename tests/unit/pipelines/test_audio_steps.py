@@ -147,6 +147,8 @@ async def test_a_recogniser_is_told_the_sounds_of_the_list_of_words_if_there_is_
     assert set(told) == {None}
     words = replace(SINGLISH, sounds=(WordSound("chee bye", "CH IY B AY"),))
     step, speech = AudioTranscribe(engines, find_words=lambda _: words), {"speech": run.files("audio_vad")}
-    run.scratch = tmp_path / "again"
-    await run.step(step, "audio_vad", speech, {"words": "mine"}, task="transcribe_speech", engines=["tones"])
-    assert told[-1] == [{"say": "chee bye", "phones": "CH IY B AY"}]
+    for language, expected in (("en", [{"say": "chee bye", "phones": "CH IY B AY"}]), ("ms", None)):
+        run.scratch = tmp_path / language
+        given = {"words": "mine", "language": language}
+        await run.step(step, "audio_vad", speech, given, task="transcribe_speech", engines=["tones"])
+        assert told[-1] == expected

@@ -46,7 +46,7 @@ class AudioTranscribe:
                 yield {"parameters": given, "duration": duration, "piece": piece, "files": {"speech": [piece["file"]]}}
 
     async def run(self, task: RunningTask) -> TaskResult:
-        given = values_of(TRANSCRIBE, parameters_of_run(task))
+        parameters = self._parameters(values_of(TRANSCRIBE, parameters_of_run(task)))
         (path,) = task.files["speech"]
         words: list[HeardWord] = []
 
@@ -55,7 +55,7 @@ class AudioTranscribe:
             made = EngineOutput([])
             windows = spans_in(task.input["piece"]["windows"])
             for number, window in enumerate(windows):
-                made, heard = await self._hear(engine, task, given, path, (number, window))
+                made, heard = await self._hear(engine, task, parameters, path, (number, window))
                 words.extend(heard)
                 task.progress((number + 1) / len(windows))
             return made
@@ -71,14 +71,13 @@ class AudioTranscribe:
         )
 
     async def _hear(
-        self, engine: str, task: RunningTask, given: Mapping[str, Any], path: Path, numbered: tuple[int, Span]
+        self, engine: str, task: RunningTask, parameters: Mapping[str, Any], path: Path, numbered: tuple[int, Span]
     ) -> tuple[EngineOutput, list[HeardWord]]:
         """The words of one window, with the times of the whole talk."""
         number, window = numbered
         start = task.input["piece"]["start"]
         sound, own = open_wave(path), (max(0.0, window[0] - start - _PAD), window[1] - start + _PAD)
         cut = write_wave(folder_of(task, "windows") / f"{number}.wav", part(sound, own))
-        parameters = {"task": TASK, "language": given["language"], **self._sounds(given)}
         made = await listen(self.engines, engine, task, {"input": cut}, parameters, lambda _: None, f"-{number}")
         try:
             heard = words_of_answer(document_of(made, WORDS), own[1] - own[0])
@@ -87,7 +86,9 @@ class AudioTranscribe:
         begins = start + own[0]
         return made, [replace(word, t0=begins + word.t0, t1=begins + word.t1) for word in heard]
 
-    def _sounds(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What the list of words says of sounds; an engine that hears none passes them over."""
-        sounds = self.find_words(given["words"]).sounds if given.get("words") else ()
-        return {"sounds": [asdict(sound) for sound in sounds]} if sounds else {}
+    def _parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What an engine is asked. One that hears no sounds passes them over; they are those of English."""
+        asked = {"task": TASK, "language": given["language"]}
+        is_english = str(given["language"]).startswith("en")
+        sounds = self.find_words(given["words"]).sounds if given.get("words") and is_english else ()
+        return asked | {"sounds": [asdict(sound) for sound in sounds]} if sounds else asked
