@@ -177,10 +177,14 @@ def _votes_document(outcome: LearnOutcome) -> dict[str, Any]:
 
 
 def _votes_text(outcome: LearnOutcome) -> str:
-    """The same in one or two sentences."""
+    """The same in a few lines."""
     look, before, after = outcome.votes.look, outcome.before.votes, outcome.after.votes
-    seen = f"votes: {outcome.voted} images have all answers; {look.named} emojis, {look.shown} of them in boxes"
+    seen = f"votes: {outcome.voted} images have all answers; they name {look.named} emojis, and boxes show {look.shown}"
     if outcome.votes.kept:
-        return f"{seen}. Nothing is learnt: {outcome.votes.kept}."
-    moved = f"a box weighs {after.boxes.voice} instead of {before.boxes.voice} (at a confidence of .5)"
-    return f"{seen};\n{moved}, and an emoji begins with log-odds of {after.prior} instead of {before.prior}."
+        return f"{seen}\nnothing is learnt: {outcome.votes.kept}"
+    weight, prior = _change(before.boxes.voice, after.boxes.voice), _change(before.prior, after.prior)
+    return f"{seen}\nweight of a box with a confidence of .5: {weight}\nlog-odds with which an emoji begins: {prior}"
+
+
+def _change(before: float, after: float) -> str:
+    return f"{after} (as before)" if after == before else f"{after} (before: {before})"
