@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from windmill.kernels.votes.ballots import logit
 from windmill.kernels.votes.evidence import Standing, best_confidence, combine, log_odds, silences, strength, voices
 from windmill.kernels.votes.standings import parse_answers, standings
 from windmill.kernels.votes.vote_calibration import TypicalFleet, VoteCalibration
@@ -101,8 +102,8 @@ class VoteHistory:
         if told < FEWEST_TOLD or np.ptp(weight[shown]) < _LEAST_SPREAD:
             return VoteLook(len(chance), count, told, None)
         odds, slope = _line(weight[shown], (others[shown] - wrong) / told)
-        among_all = _logit((float(others.mean()) - wrong) / told)
-        return VoteLook(len(chance), count, told, TypicalFleet(odds - among_all, slope, _logit(float(chance.mean()))))
+        among_all = logit((float(others.mean()) - wrong) / told)
+        return VoteLook(len(chance), count, told, TypicalFleet(odds - among_all, slope, logit(float(chance.mean()))))
 
     def _add(self, standing: Standing) -> None:
         start, family = self._start, self._start.boxes.family
@@ -141,11 +142,6 @@ def _line(weight: Floats, share: Floats) -> tuple[float, float]:
 
 def _chance(odds: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))), dtype=np.float64)
-
-
-def _logit(share: float) -> float:
-    bounded = min(max(share, _SHARES[0]), _SHARES[1])
-    return math.log(bounded / (1 - bounded))
 
 
 def _within(value: float, most: float) -> float:
