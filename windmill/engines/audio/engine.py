@@ -10,7 +10,7 @@ from windmill.core.errors import WindmillError
 from windmill.engines.audio.libraries import (
     INSTALL,
     MODULES,
-    PHONES,
+    PHONE_RECOGNISER,
     WORDS,
     can_hear_phones,
     missing_modules,
@@ -49,7 +49,9 @@ class AudioEngine:
         self._must_know(task, str(request.parameters.get("language") or "en"))
         made = await self._lines.run(request, on_progress, cancelled)
         deaf = bool(request.parameters.get("sounds")) and not can_hear_phones()
-        warnings = [f"words are not found by their sound: {PHONES} is not installed; {INSTALL}"] if deaf else []
+        warnings = (
+            [f"words are not found by their sound: {PHONE_RECOGNISER} is not installed; {INSTALL}"] if deaf else []
+        )
         return EngineOutput(made.files, {"engine": self.name, "kind": self.kind}, warnings)
 
     async def close(self) -> None:

