@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from tests.serving import serving
+from tests.serving import AnsweringHandler, serving
 
 _PASSED = ("content-type", "content-range", "last-modified", "etag", "x-goog-generation")
 _NUMBER = re.compile(rb"<PartNumber>(\d+)</PartNumber>")
@@ -40,7 +40,7 @@ class _Uploads:
     kinds: dict[str, str] = field(default_factory=dict)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(AnsweringHandler, BaseHTTPRequestHandler):
     behind: int
     uploads: _Uploads
     protocol_version = "HTTP/1.1"
@@ -56,9 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
         query, data = self._query(), self._body()
         if upload := query.get("uploadId"):
             self.uploads.parts[upload][int(query["partNumber"])] = data
-            self._answer(200, b"", {"ETag": f'"{query["partNumber"]}"'})
+            self.answer(200, b"", {"ETag": f'"{query["partNumber"]}"'})
         elif self._store(data, self.headers.get("Content-Type", "")):
-            self._answer(200, b"", {"ETag": '"whole"'})
+            self.answer(200, b"", {"ETag": '"whole"'})
 
     def do_POST(self) -> None:
         query, data = self._query(), self._body()
@@ -68,21 +68,21 @@ class _Handler(BaseHTTPRequestHandler):
             parts = self.uploads.parts.pop(upload)
             whole = b"".join(parts[int(number)] for number in _NUMBER.findall(data))
             if self._store(whole, self.uploads.kinds.pop(upload)):
-                self._answer(200, _DONE.encode())
+                self.answer(200, _DONE.encode())
         else:
             started = uuid.uuid4().hex
             self.uploads.parts[started], self.uploads.kinds[started] = {}, self.headers.get("Content-Type", "")
-            self._answer(200, _STARTED.format(started).encode())
+            self.answer(200, _STARTED.format(started).encode())
 
     def do_DELETE(self) -> None:
         if self.path.startswith("/storage/"):
             self._pass_on()
         elif upload := self._query().get("uploadId"):
             self.uploads.parts.pop(upload, None)
-            self._answer(204, b"")
+            self.answer(204, b"")
         else:
             status, _, _ = self._ask("DELETE", f"/storage/v1/b/{self._bucket}/o/{quote(self._key, safe='')}")
-            self._answer(204 if status == 200 else status, b"")
+            self.answer(204 if status == 200 else status, b"")
 
     def _store(self, data: bytes, kind: str) -> bool:
         """Whether the object was stored; if not, that is answered."""
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         where = f"/upload/storage/v1/b/{self._bucket}/o?uploadType=media&name={quote(self._key, safe='')}"
         status, _, _ = self._ask("POST", where, data, {"Content-Type": kind or "application/octet-stream"})
         if status != 200:
-            self._answer(status, b"")
+            self.answer(status, b"")
         return status == 200
 
     def _has_bucket(self) -> bool:
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         something in, and fails to list it."""
         status, _, _ = self._ask("GET", f"/storage/v1/b/{self._bucket}")
         if status == 404:
-            self._answer(404, _NO_BUCKET.encode())
+            self.answer(404, _NO_BUCKET.encode())
         return status != 404
 
     @property
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {name: one for name, one in headers.items() if name.lower() in _PASSED}
         if self.command == "HEAD":
             kept["Content-Length"] = headers.get("Content-Length", "0")
-        self._answer(status, body, kept)
+        self.answer(status, body, kept)
 
     def _ask(
         self, method: str, path: str, data: bytes = b"", headers: dict[str, str] | None = None
@@ -135,14 +135,3 @@ class _Handler(BaseHTTPRequestHandler):
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        length = {"Content-Length": str(len(body))}
-        for name, value in (length | (headers or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Nothing."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
-from tests.serving import serving
+from tests.serving import AnsweringHandler, serving
 
+_PASSED = ("etag", "last-modified", "content-range")
 _FAILED = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>ServiceUnavailable</Code></Error>'
 
 
@@ -21,7 +22,7 @@ def failing_to_join(endpoint: str, times: int) -> Iterator[str]:
         yield f"http://{server}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(AnsweringHandler, BaseHTTPRequestHandler):
     behind: str
     left: list[None]
 
@@ -29,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "uploadId=" in self.path and self.left:
             self.left.pop()
             self.rfile.read(int(self.headers["Content-Length"]))
-            self._answer(200, _FAILED, {})
+            self.answer(200, _FAILED)
         else:
             self._pass_on()
 
@@ -40,22 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             connection.request(self.command, self.path, data, dict(self.headers))
             answer = connection.getresponse()
-            self._answer(answer.status, answer.read(), dict(answer.getheaders()))
+            kept = {name: one for name, one in answer.getheaders() if name.lower() in _PASSED}
+            if self.command == "HEAD":
+                kept["Content-Length"] = answer.getheader("Content-Length", "0")
+            self.answer(answer.status, answer.read(), kept)
         finally:
             connection.close()
 
     do_GET = do_PUT = do_HEAD = do_DELETE = _pass_on  # noqa: N815
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        kept = {
-            name: one for name, one in headers.items() if name.lower() in ("etag", "last-modified", "content-range")
-        }
-        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
-        for name, value in (kept | {"Content-Length": length}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Nothing."""

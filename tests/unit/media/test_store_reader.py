@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_store import Bucket, made_store
-from tests.serving import serving
+from tests.serving import AnsweringHandler, serving
 from tests.unit.imaging import JPEG, at_url, refusal, refused
 from windmill.core.settings import Settings
 from windmill.media.image import ImageSource
@@ -179,7 +179,7 @@ async def test_a_path_wins_over_an_object(endpoint: str, tmp_path: Path, photos:
     assert photos.asked == []
 
 
-class Recorder(BaseHTTPRequestHandler):
+class Recorder(AnsweringHandler, BaseHTTPRequestHandler):
     """Sends whoever asks to another server, or gives an image; and keeps what it was asked with."""
 
     target = ""
@@ -188,18 +188,9 @@ class Recorder(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.seen.append(self.headers.get("Authorization"))
         if self.target:
-            self.send_response(302)
-            self.send_header("Location", self.target)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(JPEG)))
-        self.end_headers()
-        self.wfile.write(JPEG)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+            self.answer(302, b"", {"Location": self.target})
+        else:
+            self.answer(200, JPEG)
 
 
 @contextmanager

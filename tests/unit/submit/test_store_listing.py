@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_store import Bucket, made_store
-from tests.serving import serving
+from tests.serving import AnsweringHandler, serving
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
 from windmill.media.image.store_reader import StoreReader
@@ -124,19 +124,13 @@ def made_webdav(named: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[
     """A server that answers for each folder what it is told to; and which folders it was asked for."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(AnsweringHandler, BaseHTTPRequestHandler):
         def do_PROPFIND(self) -> None:
             asked.append(self.path.rstrip("/"))
             body = (
                 f'<D:multistatus xmlns:D="DAV:">{"".join(map(_described, named[asked[-1]]))}</D:multistatus>'.encode()
             )
-            self.send_response(207)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
+            self.answer(207, body)
 
     with serving(Handler) as server:
         yield server, asked
