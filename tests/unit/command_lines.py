@@ -29,21 +29,25 @@ argparse.ArgumentParser.parse_known_args = parse_only
 complaints = {}
 for line in json.load(sys.stdin):
     module, *sys.argv[1:] = shlex.split(line, comments=True)
-    said = io.StringIO()
+    told, said = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(said):
             runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code:
             complaints[line] = said.getvalue().strip().splitlines()[-1:]
+        elif sys.argv[1:] == ["--help"] and "usage:" not in told.getvalue():
+            complaints[line] = ["explains nothing"]
     except ImportError as error:
         complaints[line] = [str(error)]
+    else:
+        complaints[line] = ["reads no arguments"]
 print(json.dumps(complaints))
 """
 
 
 def refused(lines: Sequence[str]) -> dict[str, list[str]]:
-    """The commands that their programs would not take, each with why."""
+    """The commands that their programs would not take or explain, each with why. One process imports once for all."""
     ran = subprocess.run(
         [sys.executable, "-c", PARSING], input=json.dumps(lines), cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,8 +1,6 @@
 """What README and docs/ say is there is there."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -101,32 +99,25 @@ def test_every_make_target_exists() -> None:
     assert set(re.findall(r"(?:`|^    |&& )make ([a-z]+)", TEXT, re.MULTILINE)) - targets == set()
 
 
-MODULES = sorted(set(re.findall(r"python -m ([a-z_.]+[a-z])", TEXT)))
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_every_command_exists_and_explains_itself(module: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "usage:" in ran.stdout
-
-
+MODULES = set(re.findall(r"python -m ([a-z_.]+[a-z])", TEXT))
 PAGES = "\n\n".join(document.read_text() for document in DOCUMENTS if document.name != "CHANGELOG.md")
 
 
-def test_every_documented_command_is_one_that_its_program_takes() -> None:
+def test_every_documented_command_is_one_that_its_program_takes_and_every_program_explains_itself() -> None:
     lines = commands(PAGES)
     assert len(lines) > 50
-    assert refused(sorted(lines)) == {}
+    assert refused(sorted(lines | {f"{module} --help" for module in MODULES})) == {}
 
 
-@pytest.mark.parametrize(
-    "line", ["windmill failed list --sumary", "windmill plan", "producers.generic --services all extra", "nothing.here"]
-)
-def test_a_command_that_its_program_does_not_take_is_found(line: str) -> None:
-    assert list(refused(["windmill doctor --health", line])) == [line]
+def test_commands_that_their_programs_do_not_take_are_found() -> None:
+    wrong = [
+        "windmill failed list --sumary",
+        "windmill plan",
+        "producers.generic --services all extra",
+        "nothing.here",
+        "this --help",
+    ]
+    assert list(refused(["windmill doctor --health", *wrong])) == wrong
 
 
 def test_every_setting_that_is_named_exists() -> None:

@@ -189,5 +189,6 @@ def test_a_fourteenth_service_is_served_on_its_own_path(tmp_path: Path) -> None:
 
 
 def test_help_explains_every_command_and_fault() -> None:
-    assert all(word in farm("--help").stdout for word in ("fault", "counts", "check", "SERVICE_NAME"))
+    said = farm("--help").stdout
+    assert all(word in said for word in ("fault", "counts", "check", "SERVICE_NAME"))
     assert "capacity" in farm("fault", "set", "--help").stdout

@@ -1,6 +1,7 @@
 """deploy/install.sh under a prefix: real files, no root, and a stand-in for Python so that nothing is downloaded."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -35,15 +36,34 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path / "machine"
 
 
+@pytest.fixture(scope="module")
+def few_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of one program: most tests ask for units and settings, and all files take a second to copy."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for part in ("deploy", "workers"):
+        shutil.copytree(ROOT / part, checkout / part)
+    for lock in ROOT.glob("requirements-*.lock"):
+        shutil.copy(lock, checkout)
+    return checkout
+
+
 @pytest.fixture
-def install(tmp_path: Path, asked: Path, prefix: Path) -> Install:
-    python = tmp_path / "python"
+def install(few_files: Path, tmp_path: Path, asked: Path, prefix: Path) -> Install:
+    return installing(few_files, tmp_path / "python", asked, prefix)
+
+
+@pytest.fixture
+def install_all(tmp_path: Path, asked: Path, prefix: Path) -> Install:
+    return installing(ROOT, tmp_path / "python", asked, prefix)
+
+
+def installing(checkout: Path, python: Path, asked: Path, prefix: Path) -> Install:
     python.write_text(PYTHON)
     python.chmod(0o755)
 
     def start(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
-            ["sh", SCRIPT, "--prefix", prefix, *map(str, arguments)],
+            ["sh", checkout / "deploy/install.sh", "--prefix", prefix, *map(str, arguments)],
             env=os.environ | {"PYTHON": str(python), "ASKED": str(asked)},
             capture_output=True,
             text=True,
@@ -76,8 +96,8 @@ def test_the_script_is_free_of_what_shellcheck_knows() -> None:
     assert (checked.returncode, checked.stdout.decode()) == (0, "")
 
 
-def test_a_node_gets_code_settings_units_and_its_worker(install: Install, prefix: Path) -> None:
-    install(K3)
+def test_a_node_gets_code_settings_units_and_its_worker(install_all: Install, prefix: Path) -> None:
+    install_all(K3)
     found = everything(prefix)
     assert found["etc/windmill/k3.env"] == K3.read_text(encoding="utf-8")
     assert {"opt/windmill/workers/generic.py", "opt/windmill/sql/queries/results.sql"} <= found.keys()
@@ -88,18 +108,18 @@ def test_a_node_gets_code_settings_units_and_its_worker(install: Install, prefix
     assert link.resolve().name == "windmill-worker@.service"
 
 
-def test_every_program_of_the_project_is_installed(install: Install, prefix: Path) -> None:
+def test_every_program_of_the_project_is_installed(install_all: Install, prefix: Path) -> None:
     """A new one has to be added to `parts`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = set(project["tool"]["importlinter"]["root_packages"]) - {"deploy", "dev"}
-    install(K3)
+    install_all(K3)
     assert packages <= {path.name for path in (prefix / "opt/windmill").iterdir()}
 
 
-def test_libraries_are_those_of_the_lock_with_their_hashes(install: Install, asked: Path) -> None:
+def test_libraries_are_those_of_the_lock_with_their_hashes(install: Install, few_files: Path, asked: Path) -> None:
     install(K3)
     (pip,) = [line for line in asked.read_text().splitlines() if "pip install" in line]
-    assert pip.endswith(f"--require-hashes -r {ROOT}/requirements-gateway.lock")
+    assert pip.endswith(f"--require-hashes -r {few_files}/requirements-gateway.lock")
 
 
 def test_passwords_can_be_read_by_root_alone(install: Install, prefix: Path) -> None:
@@ -197,8 +217,8 @@ def test_a_post_processor_that_moved_away_leaves_no_link(install: Install, prefi
     assert [file.name for file in (prefix / "etc/windmill").iterdir()] == ["main.env"]
 
 
-def test_the_farm_comes_only_when_asked_for(install: Install, prefix: Path, asked: Path) -> None:
-    install("--farm")
+def test_the_farm_comes_only_when_asked_for(install_all: Install, prefix: Path, asked: Path) -> None:
+    install_all("--farm")
     assert wanted(prefix) == {"windmill-farm.service"}
     assert (prefix / "opt/windmill/dev/farm/cli.py").is_file()
     assert f"-r {ROOT}/requirements-farm.lock" in asked.read_text()
