@@ -2,7 +2,7 @@
 
 import sys
 
-from windmill.cli.entry import main
+from windmill.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,18 +1,18 @@
 """The command line of the farm."""
 
 import argparse
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dev.farm import commands
+from dev.farm.addresses import DEFAULT_PORT, LOOPBACK
 from dev.farm.check import check
-from dev.farm.control import DEFAULT_PORT, LOOPBACK
 from dev.farm.faults import render_faults_help
-from dev.farm.running import serve, serve_audio, serve_comfyui
 from windmill.cli.options import Commands
 from windmill.core.errors import WindmillError
-from windmill.core.settings import load_settings
+from windmill.core.settings import Settings, load_settings
 
 _EXAMPLES = """commands at work:
   python -m dev.farm --services detectors
@@ -59,6 +59,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _running(name: str) -> Callable[[argparse.Namespace, Settings], int]:
+    """What serves loads all that draws; commands that ask a farm at work do not wait for it."""
+
+    def run(arguments: argparse.Namespace, settings: Settings) -> int:
+        serve: Callable[[argparse.Namespace, Settings], int]
+        serve = getattr(importlib.import_module("dev.farm.running"), name)
+        return serve(arguments, settings)
+
+    return run
+
+
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--services", help="services and sets, comma-separated (default: SERVICE_NAME, else all)")
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
@@ -73,7 +84,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     _add_control_port(parser)
-    parser.set_defaults(run=serve)
+    parser.set_defaults(run=_running("serve"))
 
 
 def _add_fault(found: Commands) -> None:
@@ -123,14 +134,14 @@ def _add_comfyui(found: Commands) -> None:
     serving.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     serving.add_argument("--port", type=int, default=8188, help="port to listen on (default: %(default)s)")
     serving.add_argument("--folder", type=Path, help="where its files are (default: a temporary folder)")
-    serving.set_defaults(run=serve_comfyui)
+    serving.set_defaults(run=_running("serve_comfyui"))
 
 
 def _add_audio(found: Commands) -> None:
     serving = found.add_parser("audio", help="serve the stand-in for servers that listen, until it is stopped")
     serving.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     serving.add_argument("--port", type=int, default=7790, help="port to listen on (default: %(default)s)")
-    serving.set_defaults(run=serve_audio)
+    serving.set_defaults(run=_running("serve_audio"))
 
 
 def _add_control_port(parser: argparse.ArgumentParser) -> None:

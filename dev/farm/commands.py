@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from dev.farm.control import DEFAULT_PORT, LOOPBACK
+from dev.farm.addresses import DEFAULT_PORT, LOOPBACK
 from dev.farm.faults import parse_changes
 from dev.farm.remote import RemoteFarm
 from windmill.core.errors import WindmillError

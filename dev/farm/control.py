@@ -6,11 +6,10 @@ from typing import Any, TypeGuard
 
 from aiohttp import web
 
+from dev.farm.addresses import LOOPBACK
 from dev.farm.server import GRACE_SECONDS, Farm, cannot_open, must_be_a_port
 from windmill.core.errors import Code, WindmillError
 
-LOOPBACK = "127.0.0.1"
-DEFAULT_PORT = 7700
 _NAME = "the control port"
 
 

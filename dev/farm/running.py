@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from dev.farm.addresses import DEFAULT_PORT
 from dev.farm.audio.server import serving_audio
 from dev.farm.comfyui.server import ComfyUiStandIn, serving
-from dev.farm.control import DEFAULT_PORT, Control
+from dev.farm.control import Control
 from dev.farm.prediction_pool import PredictionPool
 from dev.farm.real import load_real
 from dev.farm.server import Farm, StandInAddress, cannot_open, must_be_a_port

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.farm.control import DEFAULT_PORT
+from dev.farm.addresses import DEFAULT_PORT
 from dev.farm.remote import RemoteFarm
 from dev.farm.scenes import encode, make_scene
 from tests.integration.fleet import Fleet, clean_environment

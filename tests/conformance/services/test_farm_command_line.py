@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev.farm.control import DEFAULT_PORT
+from dev.farm.addresses import DEFAULT_PORT
 from tests.conformance.services import pictures
 from tests.parallel import free_offset
 from windmill.core.settings import ROOT

@@ -37,15 +37,15 @@ def test_growth_is_told_for_each_frame() -> None:
 
 
 def test_memory_of_children_and_of_this_process_is_sampled_together() -> None:
+    """A process that runs tests is large, and the kernel may take pages from it meanwhile that it does not use."""
+    held, lost = 256 * MIB, 128 * MIB
     peak = PeakMemory()
     with sampled(peak):
-        held = b"x" * (64 * MIB)
-        with subprocess.Popen(
-            [sys.executable, "-c", f"held = b'x' * {64 * MIB}; input()"], stdin=subprocess.PIPE
-        ) as child:
+        own = b"x" * held
+        with subprocess.Popen([sys.executable, "-c", f"held = b'x' * {held}; input()"], stdin=subprocess.PIPE) as child:
             wait_until(
-                lambda: peak.children > 64 * MIB and peak.worker >= peak.before + 60 * MIB, 30, what="a sample of both"
+                lambda: peak.children > held and peak.worker >= peak.before + held - lost, 30, what="a sample of both"
             )
             child.communicate(b"\n")
-    assert len(held) == 64 * MIB
-    assert peak.together >= peak.before + 124 * MIB
+    assert len(own) == held
+    assert peak.together >= peak.before + 2 * held - lost

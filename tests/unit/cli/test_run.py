@@ -94,12 +94,12 @@ HELP = """
 import atexit, sys
 atexit.register(lambda: print(*sys.modules))
 sys.argv = ["windmill", "run", "--help"]
-from windmill.cli.entry import main
+from windmill.cli.main import main
 main()
 """
 SERVICES = """
 import sys
-from windmill.cli.entry import main
+from windmill.cli.main import main
 from windmill.cli.run import make_parts
 from windmill.core.settings import Settings
 make_parts(Settings.from_env({}), {"services": ["all"]})
@@ -114,7 +114,7 @@ def loaded(script: str) -> set[str]:
 
 def test_the_command_loads_no_other_command() -> None:
     commands = {name for name in loaded(HELP) if name.startswith(("windmill.cli", "windmill.operate"))}
-    parts = ("entry", "parsing", "options", "run")
+    parts = ("main", "parsing", "options", "run")
     assert commands == {"windmill.cli", *(f"windmill.cli.{name}" for name in parts)}
 
 
