@@ -21,7 +21,7 @@ from hypothesis import settings as of_properties
 
 from dev import servers as private_servers
 from dev.servers import databases
-from tests import memory_tablespace
+from tests import memory_state
 from tests.e2e import swift_store
 from tests.image_stores import RealStores
 from tests.integration.fleet import Fleet, running_fleet, unavailable
@@ -60,24 +60,20 @@ def servers() -> Iterator[dict[str, str]]:
     named = {name: os.environ[name] for name in KEPT if name in os.environ}
     STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / "in-use").open("w") as in_use:
-        alone = _only_user(in_use)
-        if not alone:
-            fcntl.flock(in_use, fcntl.LOCK_SH)
+        if _only_user(in_use):
+            private_servers.down(STATE)
+            memory_state.begin(STATE)
+        fcntl.flock(in_use, fcntl.LOCK_SH)
         try:
             found = private_servers.up(STATE, named | ASKED, report=lambda _: None)
         except WindmillError as error:
             unavailable(str(error))
-        own = Settings.from_env({**found, **named, "DB_NAME": "postgres"}) if "DB_HOST" not in named else None
-        if own:
-            asyncio.run(_do_not_wait_for_the_disk(own))
-        if own and alone:
-            memory_tablespace.begin(own, STATE)
-        fcntl.flock(in_use, fcntl.LOCK_SH)
+        if "DB_HOST" not in named:
+            asyncio.run(_do_not_wait_for_the_disk(Settings.from_env({**found, **named, "DB_NAME": "postgres"})))
         yield found | named
         if _only_user(in_use):
-            if own:
-                memory_tablespace.end(own, STATE)
             private_servers.down(STATE)
+            memory_state.end(STATE)
 
 
 def _only_user(in_use: TextIO) -> bool:
@@ -94,10 +90,9 @@ def template(servers: Mapping[str, str]) -> Iterator[str]:
     """The name of a database with all migrations applied."""
     name = f"windmill_template_{uuid.uuid4().hex[:8]}"
     settings = Settings.from_env({**servers, "DB_NAME": name})
-    tablespace = memory_tablespace.tablespace(Settings.from_env({**servers, "DB_NAME": "postgres"}))
 
     async def create() -> None:
-        await databases.create(settings, name, tablespace=tablespace)
+        await databases.create(settings, name)
         async with database.connection(settings, "tests") as connection:
             await migrate(connection)
 

@@ -19,7 +19,6 @@ from windmill.kernels.boxes.geometry import Bools, Floats
 
 _COLUMNS = ("mAP", "AP50", "AP75", "best_F1", "F1", "ECE")
 _OURS, _ANCHOR = "windmill, calibrated", "WBF tuned"
-_HALVES_OF_A_RESAMPLE = 8
 
 
 def random_halves(pictures: int, count: int, seed: int) -> list[Bools]:
@@ -53,15 +52,14 @@ def differences(some: Sequence[JudgedPictures], others: Sequence[JudgedPictures]
 def resampled_differences(
     some: Sequence[JudgedPictures], others: Sequence[JudgedPictures], halves: Sequence[Bools], count: int, seed: int
 ) -> Floats:
-    """The mean difference for each draw of as many pictures with replacement, each over a few of the halves."""
+    """The mean difference over all halves, for each draw of as many pictures with replacement."""
     dice = np.random.default_rng([seed, 1])
     pictures = len(halves[0])
     means = []
     for _ in range(count):
         often = np.bincount(dice.integers(0, pictures, pictures), minlength=pictures).astype(np.float64)
-        chosen = dice.choice(len(halves), min(_HALVES_OF_A_RESAMPLE, len(halves)), replace=False)
-        found = [_difference(some[one], others[one], often * _others(halves[one])) for one in chosen.tolist()]
-        means.append(float(np.mean(found)))
+        triples = zip(some, others, halves, strict=True)
+        means.append(float(np.mean([_difference(one, other, often * _others(known)) for one, other, known in triples])))
     return np.array(means)
 
 

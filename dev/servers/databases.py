@@ -6,13 +6,10 @@ from windmill.core.setting_parts import DatabaseSettings
 from windmill.storage import database
 
 
-async def create(
-    settings: DatabaseSettings, name: str, *, template: str = "template1", tablespace: str | None = None
-) -> None:
-    """An empty database, or a copy of `template`, in its tablespace unless another is named."""
-    where = f" TABLESPACE {tablespace}" if tablespace else ""
+async def create(settings: DatabaseSettings, name: str, *, template: str = "template1") -> None:
+    """An empty database, or a copy of `template`."""
     # Copying files costs half of what writing every page to the log costs, as `wal_log` does.
-    await _administer(settings, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy{where}")
+    await _administer(settings, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 async def drop(settings: DatabaseSettings, name: str) -> None:

@@ -204,8 +204,9 @@ def marked(variable: str, value: str) -> list[int]:
 
 
 def working_in(directory: Path) -> list[int]:
-    """The visible processes that have this working directory."""
-    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and _link(entry / "cwd") == directory]
+    """The visible processes that have this working directory, whatever links lead to it."""
+    place = directory.resolve()
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and _link(entry / "cwd") == place]
 
 
 def kill_marked(variable: str, value: str) -> list[int]:

@@ -139,6 +139,7 @@ async def test_a_process_that_is_killed_and_started_again_loses_nothing_and_does
 async def test_a_process_that_is_stopped_while_busy_finishes_or_hands_back_what_it_holds(
     machine: OneProcess, farm: Farm, picture: bytes
 ) -> None:
+    machine.fleet.environ["TASK_LEASE_SECONDS"] = "60"  # none ends by itself, however busy the machine is
     farm.misbehave("yolov8", slowness=0.3)
     command = await machine.start()
     images = await machine.submit_images(10, picture)
