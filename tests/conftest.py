@@ -1,5 +1,5 @@
 """Real servers for the tests that need them: those named by DB_HOST and QUEUE_HOST, else private ones under var/test,
-or with BROKER=4 under var/test-4.
+or with BROKER=4 under var/test-4, with their data in memory where there is room (tests/memory_state.py).
 
 Each test gets a database of its own, copied from a migrated template, and queue names of its own.
 Servers that cannot be had make a test skip, with the reason; in CI (CI=true) they make it fail.
