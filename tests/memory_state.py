@@ -12,8 +12,8 @@ from pathlib import Path
 from dev.servers import ALL
 
 MEMORY = Path("/dev/shm")
-ROOM = 4 * 1024**3
-"""More than the largest test takes."""
+ROOM = 2 * 1024**3
+"""The slow tests take 730 MB."""
 
 
 def begin(state: Path) -> None:
