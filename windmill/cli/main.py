@@ -1,13 +1,13 @@
 """The fleet's command line, `windmill COMMAND` or `python -m windmill COMMAND`: a module here adds each command.
 
-Only the modules of the commands that were typed are loaded: all of them take seconds on a small machine, and `run` goes
-on there for months.
+Only the module of the command that was typed is loaded: all of them take seconds on a small machine, and `run` goes on
+there for months.
 """
 
 import argparse
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from windmill.cli.parsing import MISUSED, command_parser, start
 
@@ -39,11 +39,19 @@ MODULES = {
 }
 
 
-def parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
-    """Knows the commands among the words, or all where there is none, for the help and for what is misspelled."""
-    named = [MODULES[word] for word in words if word in MODULES]
-    modules = dict.fromkeys(named or MODULES.values())
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Knows the command that these words begin with, or all where it is none: for help and misspellings."""
+    module = MODULES.get(_first(words))
+    modules = [module] if module else dict.fromkeys(MODULES.values())
     return command_parser([importlib.import_module(f"windmill.cli.{name}") for name in modules])
+
+
+def _first(words: Sequence[str]) -> str:
+    """The word behind the options of the program itself."""
+    place = 0
+    while place < len(words) and words[place].startswith(("--url", "--key")):
+        place += 1 if "=" in words[place] else 2
+    return words[place] if place < len(words) else ""
 
 
 def main() -> int:
