@@ -17,7 +17,7 @@ from dev.servers.server import PORT_ATTEMPTS
 
 BASES = {"amqp": 5680, "management": 15680, "distribution": 25680, "epmd": 4380}
 START_SECONDS = 300.0
-STOPPING = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0))
+STOPPING = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 20.0))
 
 # Every process of the node inherits this variable, so that stopping finds all of them.
 MARK = "WINDMILL_NODE"

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from unittest import mock
 
 import aio_pika
 import asyncpg
@@ -288,20 +287,10 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def connection_that_may_sleep(settings: Settings) -> AsyncIterator[broker.Connection]:
-    """Without heartbeats: nothing runs the event loop of a shared scene while other tests run in its process, and a
-    broker that hears nothing for so long closes the connection."""
-    with mock.patch("windmill.broker.connection.HEARTBEAT_SECONDS", 0):
-        async with contextlib.AsyncExitStack() as stack:
-            opened = await stack.enter_async_context(broker.connection(settings, "test"))
-            closing = stack.pop_all()
-    async with closing:
-        yield opened
-
-
-@contextlib.asynccontextmanager
 async def running_fleet(environ: Mapping[str, str], settings: Settings, folder: Path) -> AsyncIterator[Fleet]:
-    async with database.connection(settings, "test") as rows, connection_that_may_sleep(settings) as queues:
+    # Nothing runs the event loop of a shared scene while other tests run in its process, so it sends no heartbeat.
+    queues_that_wait = broker.connection(settings, "test", heartbeat=0)
+    async with database.connection(settings, "test") as rows, queues_that_wait as queues:
         fleet = Fleet(environ, settings, folder, rows, queues)
         try:
             yield fleet

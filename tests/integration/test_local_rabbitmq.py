@@ -144,7 +144,7 @@ def test_an_interrupt_leaves_nothing_running(state: Path) -> None:
         assert processes.wait_until((home(state) / "process.json").exists, 60, every=0.01)
         interrupted.send_signal(signal.SIGINT)
         _, errors = interrupted.communicate(timeout=90)
-    assert interrupted.returncode == 130
+    assert interrupted.returncode == 130, errors
     assert "Traceback" not in errors
     assert members(state) == []
 

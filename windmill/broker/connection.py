@@ -70,29 +70,32 @@ def _where(settings: BrokerSettings) -> str:
 
 
 @asynccontextmanager
-async def connection(settings: BrokerSettings, name: str) -> AsyncIterator[Connection]:
-    """A connection to any of the servers, called `name` in the management UI."""
-    opened = await _open_unless_refused_again(settings, name)
+async def connection(
+    settings: BrokerSettings, name: str, *, heartbeat: int = HEARTBEAT_SECONDS
+) -> AsyncIterator[Connection]:
+    """A connection to any of the servers, called `name` in the management UI. Without a heartbeat, which is 0 seconds,
+    it lives on while nothing runs the event loop, but never notices a server that is silent."""
+    opened = await _open_unless_refused_again(settings, name, heartbeat)
     try:
         yield opened
     finally:
         await _close_quietly(opened)
 
 
-async def _open_unless_refused_again(settings: BrokerSettings, name: str) -> Connection:
+async def _open_unless_refused_again(settings: BrokerSettings, name: str, heartbeat: int) -> Connection:
     """Ask again after a refused login: a broker that is shutting down refuses a correct one too."""
     for pause in refusals.ASK_AGAIN_SECONDS:
         try:
-            return await _open_any(settings, name)
+            return await _open_any(settings, name, heartbeat)
         except WindmillError as error:
             if not refusals.is_refused_login(error.__cause__):
                 raise
             logger.debug("the broker refused the login; asking again", extra={"reason": error.message})
         await asyncio.sleep(pause)
-    return await _open_any(settings, name)
+    return await _open_any(settings, name, heartbeat)
 
 
-async def _open_any(settings: BrokerSettings, name: str) -> Connection:
+async def _open_any(settings: BrokerSettings, name: str, heartbeat: int) -> Connection:
     """Try the servers in random order: this spreads the connections of a fleet over them, and a dead server delays
     nobody for long."""
     servers = settings.queue_servers()
@@ -101,7 +104,7 @@ async def _open_any(settings: BrokerSettings, name: str) -> Connection:
     for server in random.sample(servers, len(servers)):
         try:
             with translate_errors(settings):
-                return await _open(settings, server, name, seconds)
+                return await _open(settings, server, name, seconds, heartbeat)
         except WindmillError as error:
             logger.debug("no connection to a broker", extra={"server": str(server), "reason": error.message})
             failures.append(error)
@@ -121,7 +124,9 @@ class _Driver(aio_pika.Connection):
             raise
 
 
-async def _open(settings: BrokerSettings, server: ServerAddress, name: str, seconds: float) -> Connection:
+async def _open(
+    settings: BrokerSettings, server: ServerAddress, name: str, seconds: float, heartbeat: int
+) -> Connection:
     return await aio_pika.connect(
         host=server.host,
         port=server.port,
@@ -131,7 +136,7 @@ async def _open(settings: BrokerSettings, server: ServerAddress, name: str, seco
         ssl=settings.queue_tls,
         ssl_context=_tls(settings),
         timeout=seconds,
-        heartbeat=HEARTBEAT_SECONDS,
+        heartbeat=heartbeat,
         client_properties={"connection_name": name},
         connection_class=_Driver,
     )
