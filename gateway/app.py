@@ -1,5 +1,6 @@
 """The application: all nouns, one form of errors, and the description of it all."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +91,8 @@ def create_app(gateway: Gateway) -> FastAPI:
     for router in (*ROUTERS, *PAGES):
         # As they are: a router that is included has its routes made anew for each request.
         app.router.routes.extend(router.routes)
-    app.state.openapi = openapi(routes_of(app))
+    # It takes as long as all else that a gateway does to start, and few ever ask for it.
+    app.state.openapi = functools.cache(functools.partial(openapi, routes_of(app)))
     return app
 
 

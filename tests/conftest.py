@@ -102,21 +102,22 @@ def template(servers: Mapping[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
+def environ(servers: Mapping[str, str], template: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The variables of a fleet of its own, for `Settings.from_env` and for commands that are started."""
-    with own_environ(servers, template) as variables:
+    with own_environ(servers, template, queues=request.node.get_closest_marker("broker") is not None) as variables:
         yield variables
 
 
 @contextlib.contextmanager
-def own_environ(servers: Mapping[str, str], template: str) -> Iterator[dict[str, str]]:
-    """A database and names of queues that are gone afterwards."""
+def own_environ(servers: Mapping[str, str], template: str, *, queues: bool = True) -> Iterator[dict[str, str]]:
+    """A database and names of queues that are gone afterwards; `queues` tells whether anything may be in RabbitMQ."""
     unique = uuid.uuid4().hex[:8]
     own = {"DB_NAME": f"windmill_{unique}", "QUEUE_PREFIX": f"test_{unique}_", "RETRY_DELAYS": RETRY_DELAYS}
     settings = Settings.from_env({**servers, **own})
     asyncio.run(databases.create(settings, settings.db_name, template=template))
     yield {**servers, **own}
-    asyncio.run(_delete_queues(settings))
+    if queues:
+        asyncio.run(_delete_queues(settings))
     asyncio.run(databases.drop(settings, settings.db_name))
 
 

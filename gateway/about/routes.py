@@ -50,6 +50,6 @@ async def error_code(code: Annotated[str, Path(max_length=100)]) -> ErrorCode:
 
 
 @router.get("/openapi.json", dependencies=[PUBLIC], include_in_schema=False)
-async def description(request: Request) -> JSONResponse:
-    """This interface, as OpenAPI 3.1."""
-    return JSONResponse(request.app.state.openapi)
+def description(request: Request) -> JSONResponse:
+    """This interface, as OpenAPI 3.1. It is made when it is asked for first, in a thread, as that takes a second."""
+    return JSONResponse(request.app.state.openapi())

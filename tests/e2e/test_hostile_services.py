@@ -63,7 +63,7 @@ async def test_a_service_that_gives_everything_a_giant_reply_gets_no_job_parked(
 ) -> None:
     farm.misbehave("yolov8", giant_rate=1)
     images = await submitted(fleet, "yolov8", picture, 5)
-    worker = await fleet.worker("yolov8")
+    worker = await fleet.fresh_worker("yolov8")
     await worker.says("service yolov8 is unavailable: RESPONSE_TOO_LARGE")
     assert worker.resident_mb() < 80
     farm.behave("yolov8")

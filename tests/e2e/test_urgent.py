@@ -119,7 +119,7 @@ async def answering_services(fleet: Fleet, *names: str) -> int:
     ports = {name: known[name].port + offset for name in names}
     for name, port in ports.items():
         arguments = [str(port), str(SERVICE_SECONDS), "yolo" if name == "yolov8" else name]
-        fleet.start_program([sys.executable, "-m", "tests.e2e.answering", *arguments])
+        fleet.start_fresh("tests.e2e.answering", *arguments)
     await until(lambda: not any(is_free(port) for port in ports.values()), 60, "the services")
     return offset
 

@@ -26,10 +26,10 @@ HEAVY = [*STEPS, "numpy", "cv2", "PIL", "obstore", "requests", "psycopg", "tqdm"
 async def test_after_5000_jobs_a_worker_holds_at_most_50_mb(fleet: Fleet) -> None:
     port = json.loads(CONFIG.read_text())["services"]["yolov8"]["port"]
     offset = free_offset([port])
-    fleet.start("tests.e2e.answering", str(port + offset))
+    fleet.start_fresh("tests.e2e.answering", str(port + offset))
     images = await fleet.register_pictures(JOBS, SMALL_JPEG + bytes(20_000))
     await fleet.produce("--services", "yolov8")
-    worker = await fleet.worker("yolov8", SERVICE_PORT_OFFSET=str(offset), WORKER_CONCURRENCY="8")
+    worker = await fleet.fresh_worker("yolov8", SERVICE_PORT_OFFSET=str(offset), WORKER_CONCURRENCY="8")
     await fleet.stored(len(images), 150)
     resident = worker.resident_mb()
     logging.getLogger(__name__).info("resident after %d jobs: %.1f MB", JOBS, resident)

@@ -123,7 +123,14 @@ class Fleet:
         self._started: list[Command] = []
 
     def start(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
-        """`python -m module arguments` with this fleet's variables and no others."""
+        """`python -m module arguments` with this fleet's variables and no others, but with all libraries loaded: that
+        is most of what a command does until it is at work."""
+        given, out, err = self._files(stdin)
+        process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
+        return self._noted(Command(process, out, err))
+
+    def start_fresh(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
+        """The same as a program of its own, for tests of what a process costs or loads."""
         return self.start_program([sys.executable, "-m", module, *arguments], stdin=stdin, **variables)
 
     def start_program(self, command: Sequence[str], stdin: str = "", **variables: str) -> Command:
@@ -140,15 +147,9 @@ class Fleet:
             )
         return self._noted(Command(process, out, err))
 
-    def start_loaded(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Command:
-        """As `start`, with all libraries loaded: that is most of what a short command and the start of a gateway do."""
-        given, out, err = self._files(stdin)
-        process = Forked(module, arguments, (given, out, err), ROOT, self._environment(variables))
-        return self._noted(Command(process, out, err))
-
     async def run(self, module: str, *arguments: str, stdin: str = "", **variables: str) -> Finished:
         """The same to its end."""
-        return await self.start_loaded(module, *arguments, stdin=stdin, **variables).finished(200)
+        return await self.start(module, *arguments, stdin=stdin, **variables).finished(200)
 
     def _files(self, stdin: str) -> tuple[Path, Path, Path]:
         """What one command reads and writes."""
@@ -172,6 +173,12 @@ class Fleet:
     async def worker(self, services: str, **variables: str) -> Command:
         """A worker that consumes."""
         command = self.start("workers.generic", SERVICE_NAME=services, **variables)
+        await command.says(" consuming ")
+        return command
+
+    async def fresh_worker(self, services: str, **variables: str) -> Command:
+        """The same as a program of its own, for tests of its memory."""
+        command = self.start_fresh("workers.generic", SERVICE_NAME=services, **variables)
         await command.says(" consuming ")
         return command
 

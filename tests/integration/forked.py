@@ -16,7 +16,11 @@ from pathlib import Path
 
 from windmill.core.settings import ROOT
 
-COMMANDS = [f"windmill.cli.{path.stem}" for path in (ROOT / "windmill" / "cli").glob("[a-z]*.py")]
+LOADED = [
+    *(f"windmill.cli.{path.stem}" for path in (ROOT / "windmill" / "cli").glob("[a-z]*.py")),
+    *("producers.generic", "producers.images", "workers.generic", "workers.jobs", "postprocessors.all"),
+    *("gateway.server", "tests.e2e.step_worker"),
+]
 
 
 class Forked:
@@ -57,7 +61,7 @@ class Forked:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "producers.generic", "producers.images", "gateway.server", *COMMANDS])
+    context.set_forkserver_preload([__name__, *LOADED])
     return context
 
 
