@@ -26,10 +26,10 @@ from windmill.core.stages import Stage
 from windmill.derive.claims import retry_seconds
 from windmill.derive.leases import Lease, end_lease, hold_lease, postpone_lease, take_lease
 from windmill.kernels.pictures.perceptual_hash import VERSION
-from windmill.media.image import ImageSource
 from windmill.media.image.change import read_marks
 from windmill.media.image.decoder import CHILDREN, ImageDecoder
 from windmill.media.image.hashing import PictureHash
+from windmill.media.image.source import ImageSource
 from windmill.process.runner import background
 from windmill.storage.database import Connection, Pool, translate_errors
 from windmill.storage.queries import queries

@@ -38,9 +38,9 @@ from windmill.derive.stored_answers import parse_answers
 from windmill.derive.stored_boxes import parse_boxes
 from windmill.derive.transactions import lock_images
 from windmill.derive.waiting_stages import wake_waiting_stages
-from windmill.media.image import ImageSource
 from windmill.media.image.change import KnownImage
 from windmill.media.image.decoder import ImageDecoder
+from windmill.media.image.source import ImageSource
 from windmill.process import logs
 from windmill.process.runner import background
 from windmill.storage.canaries import CanaryNotes

@@ -29,9 +29,9 @@ from windmill.edge.quarantine import Quarantine
 from windmill.edge.service_consumer import ServiceConsumer
 from windmill.edge.session_losses import SessionLosses
 from windmill.jobs.fleet_reaper import FleetReaper
-from windmill.media.image import ImageSource
 from windmill.media.image.decoder import ImageDecoder
 from windmill.media.image.fitting import ImageFitter
+from windmill.media.image.source import ImageSource
 from windmill.process import logs
 from windmill.process.heartbeat import Heartbeat, statement_executor
 from windmill.process.lifecycle import Program, progress_log, wait_for_database

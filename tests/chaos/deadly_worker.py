@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from windmill.core.messages import Job
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 from windmill.process.runner import run
 from workers import generic
 

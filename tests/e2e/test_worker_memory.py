@@ -1,5 +1,6 @@
 """What a worker costs in memory: a Raspberry Pi runs several."""
 
+import functools
 import json
 import logging
 import subprocess
@@ -38,14 +39,19 @@ async def test_after_5000_jobs_a_worker_holds_at_most_50_mb(fleet: Fleet) -> Non
 
 
 @pytest.mark.parametrize("name", HEAVY)
-def test_a_worker_does_not_import(name: str, imported: list[str]) -> None:
-    assert name not in imported
+def test_a_worker_does_not_import(name: str) -> None:
+    assert name not in modules_with("workers.generic")
 
 
-@pytest.fixture(scope="module")
-def imported() -> list[str]:
-    """The packages that the worker program has in memory once it is imported."""
-    script = "import workers.generic, sys; print(*sys.modules)"
+@pytest.mark.parametrize("name", ["asyncio", "ssl", "socket", "windmill.core.settings"])
+def test_the_child_that_decodes_does_not_import(name: str) -> None:
+    assert name not in modules_with("windmill.media.image.decoder_child")
+
+
+@functools.cache
+def modules_with(program: str) -> list[str]:
+    """The modules that a program has in memory once it is imported."""
+    script = f"import {program}, sys; print(*sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", script], cwd=Path(ROOT), capture_output=True, text=True, timeout=60, check=True
     )

@@ -11,7 +11,7 @@ import pytest
 from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.settings import Settings
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 
 JPEG = b"\xff\xd8\xff\xe0 the rest of a picture"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from windmill.core.errors import WindmillError
 from windmill.kernels.media.sample import HEAD_BYTES, sample_of
 from windmill.media.archive import ArchiveReader, BadArchive, Member, Refused
-from windmill.media.image import looks_like_image
+from windmill.media.image.source import looks_like_image
 from windmill.submit.entry_types import EXTENSIONS, BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, kind
 
 ARCHIVES = frozenset({".tar", ".zip"})

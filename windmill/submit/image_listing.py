@@ -20,8 +20,9 @@ from yarl import URL
 from windmill.core.errors import WindmillError, unreadable_file
 from windmill.core.messages import Job, encode
 from windmill.kernels.media.sample import HEAD_BYTES, sample_of
+from windmill.kernels.net.private_hosts import host_allowed
 from windmill.kernels.net.store_urls import StoreUrl, is_store_url, unknown_scheme
-from windmill.media.image import host_allowed, looks_like_image
+from windmill.media.image.source import looks_like_image
 from windmill.submit.archive_listing import ARCHIVES, list_archive, must_not_be_compressed
 from windmill.submit.entry_types import EXTENSIONS, BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, kind
 from windmill.submit.store_listing import list_store, stored_object

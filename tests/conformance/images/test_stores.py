@@ -12,7 +12,7 @@ from tests.image_stores import KINDS, Place, RealStores, azure_signature
 from tests.unit.imaging import at_url, refusal, refused
 from windmill.core.errors import WindmillError
 from windmill.core.settings import Settings
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 from windmill.media.image.store_reader import StoreReader
 from windmill.submit.image_listing import BadEntry, Entry, FoundImage, IgnoredFile, ImageAccess, list_entries
 

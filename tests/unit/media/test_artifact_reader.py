@@ -12,7 +12,7 @@ from tests.unit.imaging import JPEG, at_url, refused
 from windmill.core.messages import Job
 from windmill.core.settings import ROOT, Settings
 from windmill.kernels.net.artifact_urls import artifact_path, artifact_url
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 
 DIGEST = hashlib.sha256(JPEG).hexdigest()
 ADDRESS = artifact_url(DIGEST)

@@ -12,7 +12,7 @@ from tests.made_store import Bucket, made_store
 from tests.serving import AnsweringHandler, serving
 from tests.unit.imaging import JPEG, at_url, refusal, refused
 from windmill.core.settings import Settings
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 
 SECRET = "the-secret-of-the-account"
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.imaging import JPEG, at_path, refusal, refused, source
 from windmill.core.errors import WindmillError
-from windmill.media.image import looks_like_image
 from windmill.media.image.file_reader import FileReader
+from windmill.media.image.source import looks_like_image
 
 
 @pytest.fixture

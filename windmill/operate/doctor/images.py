@@ -12,7 +12,7 @@ from windmill.core.errors import WindmillError
 from windmill.core.messages import Job
 from windmill.core.setting_parts import DatabaseSettings, ImageSettings
 from windmill.core.settings import Settings
-from windmill.media.image import ImageSource
+from windmill.media.image.source import ImageSource
 from windmill.operate.doctor.findings import DoctorFinding, collect, ok, problem, skipped, warning
 from windmill.operate.doctor.threads import in_thread
 from windmill.storage import database

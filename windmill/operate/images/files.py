@@ -11,8 +11,8 @@ from windmill.core.messages import Job
 from windmill.core.setting_parts import ImageSettings
 from windmill.kernels.media.exif_orientation import orientation_of, swaps_sides
 from windmill.kernels.media.image_header import Format, dimensions, format_of
-from windmill.media.image import ImageSource
 from windmill.media.image.decoder import ImageDecoder
+from windmill.media.image.source import ImageSource
 from windmill.operate.show.image_report import ImageRecord
 
 THUMBNAIL_SIDE = 320
