@@ -28,14 +28,7 @@ def claimants(environ: Mapping[str, str], tmp_path: Path) -> Iterator[Sequence[C
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "histories",
-    [
-        15,
-        pytest.param(
-            100,
-            marks=pytest.mark.slow(reason="90 s: ever more histories"),
-        ),
-    ],
+    "histories", [5, pytest.param(100, marks=pytest.mark.slow(reason="90 s: ever more histories"))]
 )
 def test_no_order_of_what_happens_to_jobs_breaks_a_promise(
     histories: int, settings: Settings, claimants: Sequence[ClaimantProcess]

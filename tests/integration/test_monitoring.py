@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from windmill.core.settings import ROOT
+from dev.servers.__main__ import client_environment
+from dev.servers.postgres_programs import newest
+from windmill.core.settings import ROOT, Settings
 
 pytestmark = pytest.mark.database
 
@@ -23,12 +25,12 @@ OF_THE_USER = [
 
 def psql(environ: Mapping[str, str], script: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "dev.servers", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-A", "-t", "-F", "|"],
+        [newest().path("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-A", "-t", "-F", "|"],
         input=script,
         text=True,
         capture_output=True,
         cwd=ROOT,
-        env={**os.environ, **environ},
+        env={**os.environ, **client_environment(Settings.from_env(environ))},
         timeout=60,
         check=False,
     )
@@ -84,6 +86,14 @@ def test_the_three_well_known_queries_answer(query: str, answer: set[str], fille
 def test_the_well_known_queries_stand_in_the_files() -> None:
     text = "\n".join(file.read_text() for file in MONITORING)
     assert [query for query in OF_THE_USER if query not in text] == []
+
+
+def test_the_command_for_a_prompt_finds_the_database(environ: dict[str, str]) -> None:
+    asked = [sys.executable, "-m", "dev.servers", "psql", "-X", "-A", "-t", "-c", "SELECT current_database()"]
+    ran = subprocess.run(
+        asked, text=True, capture_output=True, cwd=ROOT, env={**os.environ, **environ}, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout.strip()) == (0, environ["DB_NAME"]), ran.stderr
 
 
 def test_each_file_begins_with_the_question_it_answers() -> None:

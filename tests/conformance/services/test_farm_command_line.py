@@ -21,6 +21,7 @@ from windmill.core.settings import ROOT
 CONFIGURED = json.loads((ROOT / "service_config.json").read_text(encoding="utf-8"))["services"]
 OFFSET = free_offset([DEFAULT_PORT, *(entry["port"] for entry in CONFIGURED.values())])
 PATIENCE = 60
+SLOW = pytest.mark.slow(reason="2 s each: a process for every mistake")
 NO_SETTINGS = Path(__file__).parent / "no_settings.env"
 
 
@@ -111,15 +112,15 @@ def test_check_exits_0_when_the_contract_is_kept_and_1_when_not(whole_farm: dict
     ("arguments", "code", "said"),
     [
         (("fault", "set", "yolo", "error-rate=1"), 2, "did you mean 'yolov8'"),
-        (("fault", "set", "yolov8", "eror-rate=1"), 2, "did you mean 'error-rate'"),
-        (("check", "http://127.0.0.1:1", "--service", "nobody"), 2, "unknown service"),
         (("check", "http://127.0.0.1:1", "--service", "clip"), 1, "nothing answers at http://127.0.0.1:1"),
-        (("counts", "--control-port", "1"), 1, "no farm answers at http://127.0.0.1:1"),
-        (("--services", "nobody"), 2, "unknown service or set 'nobody'"),
         (("--host", "192.0.2.1"), 2, "on 192.0.2.1 for blip"),
-        (("--port-offset", "60000"), 2, "ports end at 65535"),
-        (("--port-offset", "300", "--control-port", "70000"), 2, "for the control port"),
-        (("sing",), 2, "invalid choice"),
+        pytest.param(("fault", "set", "yolov8", "eror-rate=1"), 2, "did you mean 'error-rate'", marks=SLOW),
+        pytest.param(("check", "http://127.0.0.1:1", "--service", "nobody"), 2, "unknown service", marks=SLOW),
+        pytest.param(("counts", "--control-port", "1"), 1, "no farm answers at http://127.0.0.1:1", marks=SLOW),
+        pytest.param(("--services", "nobody"), 2, "unknown service or set 'nobody'", marks=SLOW),
+        pytest.param(("--port-offset", "60000"), 2, "ports end at 65535", marks=SLOW),
+        pytest.param(("--port-offset", "300", "--control-port", "70000"), 2, "for the control port", marks=SLOW),
+        pytest.param(("sing",), 2, "invalid choice", marks=SLOW),
     ],
 )
 def test_a_users_mistake_is_one_line_with_its_remedy(

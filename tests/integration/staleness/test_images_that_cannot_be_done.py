@@ -89,6 +89,7 @@ async def test_an_image_that_cannot_be_read_is_put_off_and_holds_up_no_other(
 
 
 DEEP = '{"deep": ' + "[" * 300 + "]" * 300 + "}"
+SLOW = pytest.mark.slow(reason="1 to 2 s each: more documents that somebody may have written by hand")
 BY_HAND = {
     "merged_boxes": "UPDATE merged_boxes SET merged_data = $1",
     "merges": "UPDATE merges SET dropped = $1",
@@ -97,7 +98,15 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("table", BY_HAND)
-@pytest.mark.parametrize("document", [DEEP, '{"number": 1e400}', "[]", "null"], ids=["deep", "huge", "list", "null"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(DEEP, id="deep"),
+        pytest.param('{"number": 1e400}', id="huge", marks=SLOW),
+        pytest.param("[]", id="list", marks=SLOW),
+        pytest.param("null", id="null", marks=SLOW),
+    ],
+)
 async def test_a_derived_row_that_cannot_be_written_again_is_different_and_so_replaced(
     pool: Pool, settings: Settings, rows: asyncpg.Connection, table: str, document: str
 ) -> None:

@@ -244,7 +244,10 @@ def built(folder: Path) -> list[Document]:
     return documents(made.stdout)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(VERSIONS[0], marks=pytest.mark.slow(reason="4 s each")), VERSIONS[1]],
+)
 @pytest.mark.parametrize("folder", [BASE, EXAMPLE], ids=["base", "example"])
 def test_what_kubectl_joins_is_taken_as_a_whole(folder: Path, version: str) -> None:
     found = built(folder)

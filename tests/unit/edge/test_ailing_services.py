@@ -182,7 +182,9 @@ async def seconds_for_the_good(lane: Lane, good: int) -> float:
     return now()
 
 
-@pytest.mark.parametrize("retry_after", [None, "30"])
+@pytest.mark.parametrize(
+    "retry_after", [None, pytest.param("30", marks=pytest.mark.slow(reason="1 s each: the same with a pause"))]
+)
 @pytest.mark.parametrize("status", REFUSALS)
 @in_simulated_time
 async def test_images_that_are_always_turned_away_hold_up_no_other_and_are_parked(

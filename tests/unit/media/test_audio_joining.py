@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from itertools import islice, pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +62,11 @@ def chunk_files(folder: Path, words: Sequence[str] = SAID) -> list[ChunkFile]:
     ]
 
 
-def test_all_orders_of_six_chunks_with_duplicates_and_a_gap_give_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [10, pytest.param(1, marks=pytest.mark.slow(reason="10 s: all 120 orders"))])
+def test_all_orders_of_six_chunks_with_duplicates_and_a_gap_give_the_same_bytes(every: int, tmp_path: Path) -> None:
     chunks = [one for one in chunk_files(tmp_path, [*SAID, "shiok"]) if one.facts.number != 3]
     ours, digests = tools(), set()
-    for order in permutations(chunks):
+    for order in islice(permutations(chunks), 0, None, every):
         talk = join_chunks(ours, [*order, order[0], order[2]], tmp_path, lambda _: None, 7, copied)
         digests.add(hashlib.sha256(talk.path.read_bytes()).hexdigest())
         (gap,) = talk.gaps

@@ -61,13 +61,17 @@ CLIPS: dict[str, tuple[str, Callable[[Path], Path], int]] = {
 }
 
 
+MORE_CLIPS = ["30", "23.976 in Matroska", "longer sound", "10 ms", "AVI", "no closed keyframes"]
+SLOW = pytest.mark.slow(reason="2 s each: more kinds of clips are made, taken apart and joined")
+
+
 def seconds_of(video: ScannedVideo) -> list[Fraction]:
     """When each frame is shown, from the first on."""
     times = [time * video.stream.time_base for time in video.stream.shown]
     return [time - times[0] for time in times]
 
 
-@pytest.mark.parametrize("kind", CLIPS)
+@pytest.mark.parametrize("kind", [pytest.param(one, marks=SLOW if one in MORE_CLIPS else ()) for one in CLIPS])
 async def test_every_frame_is_there_at_its_time_and_the_sound_beside_it(kind: str, tmp_path: Path) -> None:
     name, make, frames = CLIPS[kind]
     source = make(tmp_path / name)
